@@ -1,0 +1,117 @@
+/*-------------------------------------------------------------------------
+ *
+ * facts.h
+ *		Everything that a rule may know about one relation.
+ *
+ * RelationFacts is read from the catalogs under a snapshot that the caller
+ * chooses, so that the same reader serves the verdict (which looks at the
+ * catalogs as they were before and as they are after the transaction) and
+ * the audit.  It is plain data: no relcache entry, no lock, no pointer into
+ * a system cache, all of it in the memory context that was current when it
+ * was read.
+ *
+ * Copyright (c) 2026, Trovella
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TROVELLA_GUARD_FACTS_H
+#define TROVELLA_GUARD_FACTS_H
+
+#include "nodes/pg_list.h"
+#include "nodes/primnodes.h"
+#include "utils/snapshot.h"
+
+/*
+ * The four commands that row-level security tells apart, as a set.  A policy
+ * FOR ALL covers all of them.
+ */
+typedef enum CommandSet
+{
+	TG_NO_COMMAND = 0,
+	TG_SELECT = 1 << 0,
+	TG_INSERT = 1 << 1,
+	TG_UPDATE = 1 << 2,
+	TG_DELETE = 1 << 3,
+	TG_ALL_COMMANDS = TG_SELECT | TG_INSERT | TG_UPDATE | TG_DELETE
+} CommandSet;
+
+/* A live column. */
+typedef struct ColumnFacts
+{
+	AttrNumber	attnum;
+	char	   *name;
+	Oid			type;
+	int32		typmod;
+	Oid			collation;
+	bool		not_null;
+} ColumnFacts;
+
+/* A row-level security policy. */
+typedef struct PolicyFacts
+{
+	Oid			oid;
+	char	   *name;
+	bool		permissive;
+	CommandSet	commands;
+	List	   *roles;			/* OIDs; InvalidOid stands for PUBLIC */
+	Node	   *qual;			/* USING, or NULL */
+	Node	   *with_check;		/* WITH CHECK, or NULL */
+	bool		temporary;		/* stands on a temporary object: will vanish
+								 * with the session without any DDL */
+	uint64		fingerprint;	/* of expressions, roles, command and kind:
+								 * differs when the policy says something
+								 * else */
+} PolicyFacts;
+
+/* An index that is valid, ready and live; anything less protects nobody. */
+typedef struct IndexFacts
+{
+	Oid			oid;
+	int			nkeys;			/* key columns; INCLUDE columns are none */
+	AttrNumber *keys;			/* 0 where the key is an expression */
+	Oid		   *collations;		/* of the keys */
+	bool		equality;		/* its access method can search for equality:
+								 * btree or hash */
+	Node	   *predicate;		/* implicit-AND list, or NULL */
+	bool		temporary;
+} IndexFacts;
+
+/* A foreign key constraint. */
+typedef struct ForeignKeyFacts
+{
+	Oid			oid;
+	char	   *name;
+	bool		inherited;		/* from a parent, which answers for it */
+	int			nkeys;
+	AttrNumber *keys;
+	AttrNumber *referenced_keys;
+	Oid			referenced;
+	char		on_delete;		/* FKCONSTR_ACTION_xxx */
+} ForeignKeyFacts;
+
+/* One relation. */
+typedef struct RelationFacts
+{
+	Oid			relid;
+	Oid			schema_oid;
+	char	   *schema;
+	char	   *name;
+	char		kind;			/* RELKIND_xxx */
+	bool		temporary;
+	bool		partition;		/* is a partition of something */
+	bool		rls_enabled;
+	bool		rls_forced;
+	bool		granted;		/* some role other than the owner was granted
+								 * something on it or on a column of it */
+	bool		exempt_member;	/* member of an extension that a superuser
+								 * owns */
+	Oid			owner;
+	List	   *columns;		/* of ColumnFacts, live user columns */
+	ColumnFacts *tenant;		/* the tenant column, or NULL */
+	List	   *parents;		/* OIDs of the relations it inherits from */
+	List	   *policies;		/* of PolicyFacts */
+	List	   *indexes;		/* of IndexFacts */
+	List	   *foreign_keys;	/* of ForeignKeyFacts */
+} RelationFacts;
+
+#endif							/* TROVELLA_GUARD_FACTS_H */
