@@ -63,17 +63,19 @@ typedef struct PolicyFacts
 								 * else */
 } PolicyFacts;
 
-/* An index that is valid, ready and live; anything less protects nobody. */
+/* An index. */
 typedef struct IndexFacts
 {
 	Oid			oid;
+	bool		usable;			/* valid, ready, live, and not standing on a
+								 * temporary object: anything less serves
+								 * nobody */
 	int			nkeys;			/* key columns; INCLUDE columns are none */
 	AttrNumber *keys;			/* 0 where the key is an expression */
 	Oid		   *collations;		/* of the keys */
 	bool		equality;		/* its access method can search for equality:
 								 * btree or hash */
-	Node	   *predicate;		/* implicit-AND list, or NULL */
-	bool		temporary;
+	List	   *predicate;		/* as an implicit-AND list, or NIL */
 } IndexFacts;
 
 /* A foreign key constraint. */
@@ -103,8 +105,6 @@ typedef struct RelationFacts
 	bool		rls_forced;
 	bool		granted;		/* some role other than the owner was granted
 								 * something on it or on a column of it */
-	bool		exempt_member;	/* member of an extension that a superuser
-								 * owns */
 	Oid			owner;
 	List	   *columns;		/* of ColumnFacts, live user columns */
 	ColumnFacts *tenant;		/* the tenant column, or NULL */
@@ -113,5 +113,56 @@ typedef struct RelationFacts
 	List	   *indexes;		/* of IndexFacts */
 	List	   *foreign_keys;	/* of ForeignKeyFacts */
 } RelationFacts;
+
+/* Reads facts under one snapshot; keeps the catalogs open meanwhile. */
+typedef struct FactsReader FactsReader;
+
+/*
+ * Begins reading under a registered snapshot, which must stay registered
+ * until tg_facts_end().
+ */
+extern FactsReader *tg_facts_begin(Snapshot snapshot);
+extern void tg_facts_end(FactsReader *reader);
+
+/*
+ * The facts of one relation, in the current memory context; NULL if the
+ * snapshot sees no such relation, or if it is of a kind that no rule is
+ * about (index, sequence, TOAST table, composite type, system catalog).
+ */
+extern RelationFacts *tg_facts_read(FactsReader *reader, Oid relid);
+
+/* Only pg_class: where is a relation, and of what kind? */
+typedef struct RelationPlace
+{
+	Oid			schema_oid;
+	NameData	name;
+	char		kind;
+	char		persistence;
+} RelationPlace;
+
+extern bool tg_facts_place(FactsReader *reader, Oid relid,
+						   RelationPlace *place);
+
+/*
+ * The relation that an object belongs to (the table of an index, a policy, a
+ * constraint or a rewrite rule; a relation itself), or InvalidOid if the
+ * snapshot does not see the object or if it belongs to none.
+ */
+extern Oid	tg_facts_owning_relation(FactsReader *reader, Oid classId,
+									 Oid objectId);
+
+/* The relations of a schema, as a list of OIDs. */
+extern List *tg_facts_relations_of_schema(FactsReader *reader,
+										  Oid schema_oid);
+
+/* The partitions or inheritance children of a relation, as OIDs. */
+extern List *tg_facts_children(FactsReader *reader, Oid relid);
+
+/* The relations whose policies call a function, as a list of OIDs. */
+extern List *tg_facts_relations_using_function(FactsReader *reader,
+											   Oid function_oid);
+
+/* Is the relation a member of an extension that a superuser owns? */
+extern bool tg_facts_is_trusted_member(FactsReader *reader, Oid relid);
 
 #endif							/* TROVELLA_GUARD_FACTS_H */

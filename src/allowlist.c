@@ -1,0 +1,556 @@
+/*-------------------------------------------------------------------------
+ *
+ * allowlist.c
+ *		Which findings are waived, by whom and why.
+ *
+ * The verdict and the audit ask whether an entry covers a finding; allow(),
+ * disallow() and the trigger on the table are the only ways in.
+ *
+ * Notes:
+ *
+ * 1. Entries name relations, because a migration allowlists a table before it
+ * creates it, and because a dump must carry them.  What a name alone would
+ * allow, taking over somebody else's exemption by a rename, is found by
+ * comparing with the names before the transaction (tg_allowlist_gained).
+ *
+ * 2. allow() and disallow() write with the rights of the extension's owner,
+ * so that a role needs nothing but EXECUTE on them.  They are not SECURITY
+ * DEFINER, because an unqualified name is looked up in the caller's
+ * search_path, which such a function would have to give up.
+ *
+ * 3. A verdict that relies on an entry locks its row FOR KEY SHARE: that
+ * blocks a removal until the transaction is over, and nothing else.  The
+ * removal then sees the new table and judges it.  A removal that came first
+ * is waited for and leads to a new verdict.
+ *
+ * Copyright (c) 2026, Trovella
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/heapam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "allowlist.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_extension.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_type.h"
+#include "commands/extension.h"
+#include "commands/trigger.h"
+#include "compat.h"
+#include "executor/spi.h"
+#include "executor/tuptable.h"
+#include "guard.h"
+#include "miscadmin.h"
+#include "rules.h"
+#include "touched.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/hsearch.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/varlena.h"
+
+/* Columns of trovella_guard.allowlist */
+enum
+{
+	Anum_allowlist_schema_name = 1,
+	Anum_allowlist_table_name,
+	Anum_allowlist_rule,
+	Anum_allowlist_reason,
+	Anum_allowlist_added_by,
+	Anum_allowlist_added_at,
+	Anum_allowlist_expires_at,
+	Natts_allowlist = Anum_allowlist_expires_at
+};
+
+#define ANY "*"
+
+typedef struct AllowlistKey
+{
+	NameData	schema;
+	NameData	table;
+} AllowlistKey;
+
+typedef struct AllowlistBucket
+{
+	AllowlistKey key;			/* hash key, must be first */
+	List	   *entries;		/* of AllowlistEntry, one for each rule */
+} AllowlistBucket;
+
+struct Allowlist
+{
+	HTAB	   *buckets;		/* NULL: the list is empty */
+};
+
+PG_FUNCTION_INFO_V1(trovella_guard_allow_1_0);
+PG_FUNCTION_INFO_V1(trovella_guard_disallow_1_0);
+PG_FUNCTION_INFO_V1(trovella_guard_allowlist_changed_1_0);
+
+/* The table, or InvalidOid in a database without the extension. */
+static Oid
+allowlist_oid(void)
+{
+	Oid			schema_oid = get_namespace_oid(TG_SCHEMA, true);
+
+	return OidIsValid(schema_oid) ?
+		get_relname_relid("allowlist", schema_oid) : InvalidOid;
+}
+
+/* Its owner is the extension's owner. */
+static Oid
+allowlist_owner(Oid relid)
+{
+	Relation	relation = table_open(relid, AccessShareLock);
+	Oid			owner = relation->rd_rel->relowner;
+
+	table_close(relation, NoLock);
+	return owner;
+}
+
+static void
+add_entry(Allowlist *allowlist, AllowlistEntry *entry)
+{
+	AllowlistKey key;
+	AllowlistBucket *bucket;
+	bool		found;
+
+	if (allowlist->buckets == NULL)
+	{
+		HASHCTL		ctl = {0};
+
+		ctl.keysize = sizeof(AllowlistKey);
+		ctl.entrysize = sizeof(AllowlistBucket);
+		ctl.hcxt = CurrentMemoryContext;
+		allowlist->buckets = hash_create("trovella_guard allowlist", 64, &ctl,
+										 HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	}
+	key.schema = entry->schema;
+	key.table = entry->table;
+	bucket = hash_search(allowlist->buckets, &key, HASH_ENTER, &found);
+	if (!found)
+		bucket->entries = NIL;
+	bucket->entries = lappend(bucket->entries, entry);
+}
+
+Allowlist *
+tg_allowlist_read(Snapshot snapshot, TimestampTz now)
+{
+	Allowlist  *allowlist = palloc0(sizeof(Allowlist));
+	Oid			relid = allowlist_oid();
+	Relation	relation;
+	TupleTableSlot *slot;
+	TableScanDesc scan;
+
+	if (!OidIsValid(relid))
+		return allowlist;
+
+	relation = table_open(relid, AccessShareLock);
+	slot = table_slot_create(relation, NULL);
+	scan = table_beginscan(relation, snapshot, 0, NULL);
+	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
+	{
+		AllowlistEntry *entry;
+		HeapTuple	tuple;
+		bool		should_free;
+
+		slot_getallattrs(slot);
+		if (!slot->tts_isnull[Anum_allowlist_expires_at - 1] &&
+			DatumGetTimestampTz(slot->tts_values[Anum_allowlist_expires_at - 1]) <= now)
+			continue;
+
+		entry = palloc0(sizeof(AllowlistEntry));
+		/* namestrcpy() pads with zeroes, as a hash of the bytes needs it */
+		namestrcpy(&entry->schema,
+				   NameStr(*DatumGetName(slot->tts_values[Anum_allowlist_schema_name - 1])));
+		namestrcpy(&entry->table,
+				   NameStr(*DatumGetName(slot->tts_values[Anum_allowlist_table_name - 1])));
+		entry->rule = TextDatumGetCString(slot->tts_values[Anum_allowlist_rule - 1]);
+		entry->reason = TextDatumGetCString(slot->tts_values[Anum_allowlist_reason - 1]);
+		entry->tid = slot->tts_tid;
+
+		tuple = ExecFetchSlotHeapTuple(slot, false, &should_free);
+		entry->fresh =
+			TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple->t_data));
+		if (should_free)
+			heap_freetuple(tuple);
+		add_entry(allowlist, entry);
+	}
+	table_endscan(scan);
+	ExecDropSingleTupleTableSlot(slot);
+	table_close(relation, AccessShareLock);
+	return allowlist;
+}
+
+/*
+ * The entry that names exactly this schema and table (or "*") and covers the
+ * rule.
+ */
+static const AllowlistEntry *
+find_entry(const Allowlist *allowlist, const char *schema, const char *table,
+		   const char *rule)
+{
+	AllowlistKey key;
+	AllowlistBucket *bucket;
+	ListCell   *lc;
+
+	namestrcpy(&key.schema, schema);
+	namestrcpy(&key.table, table);
+	bucket = hash_search(allowlist->buckets, &key, HASH_FIND, NULL);
+	if (bucket == NULL)
+		return NULL;
+	foreach(lc, bucket->entries)
+	{
+		AllowlistEntry *entry = lfirst(lc);
+
+		if (strcmp(entry->rule, ANY) == 0 || strcmp(entry->rule, rule) == 0)
+			return entry;
+	}
+	return NULL;
+}
+
+const AllowlistEntry *
+tg_allowlist_match(const Allowlist *allowlist, FactsReader *reader,
+				   const RelationFacts *facts, const char *rule)
+{
+	const AllowlistEntry *entry;
+	RelationFacts *parent;
+
+	if (allowlist->buckets == NULL)
+		return NULL;
+
+	entry = find_entry(allowlist, facts->schema, facts->name, rule);
+	if (entry == NULL)
+		entry = find_entry(allowlist, facts->schema, ANY, rule);
+	if (entry != NULL || !facts->partition || facts->parents == NIL)
+		return entry;
+
+	parent = tg_facts_read(reader, linitial_oid(facts->parents));
+	return parent != NULL ?
+		tg_allowlist_match(allowlist, reader, parent, rule) : NULL;
+}
+
+const char *
+tg_allowlist_gained(const Allowlist *after, FactsReader *after_reader,
+					const RelationFacts *after_facts,
+					const Allowlist *before, FactsReader *before_reader,
+					const RelationFacts *before_facts)
+{
+	if (after->buckets == NULL)
+		return NULL;
+
+	for (int i = 0; i < tg_rules_count; i++)
+	{
+		const char *rule = tg_rules[i].name;
+		const AllowlistEntry *entry = tg_allowlist_match(after, after_reader,
+														 after_facts, rule);
+
+		if (entry != NULL && !entry->fresh &&
+			tg_allowlist_match(before, before_reader, before_facts,
+							   rule) == NULL)
+			return psprintf("%s.%s", NameStr(entry->schema),
+							NameStr(entry->table));
+	}
+	return NULL;
+}
+
+bool
+tg_allowlist_hold(const AllowlistEntry *entry)
+{
+	Relation	relation;
+	TupleTableSlot *slot;
+	TM_FailureData failure;
+	TM_Result	result;
+	ItemPointerData tid = entry->tid;
+
+	/* Nobody else can see, much less remove, what is ours alone */
+	if (entry->fresh)
+		return true;
+
+	relation = table_open(allowlist_oid(), RowShareLock);
+	slot = table_slot_create(relation, NULL);
+	result = table_tuple_lock(relation, &tid, GetLatestSnapshot(), slot,
+							  GetCurrentCommandId(true), LockTupleKeyShare,
+							  LockWaitBlock, 0, &failure);
+	ExecDropSingleTupleTableSlot(slot);
+	table_close(relation, NoLock);
+	return result == TM_Ok;
+}
+
+/*
+ * Splits "schema.table", "schema.*" or "table".  An unqualified name is that
+ * of the visible relation, or of one that would be created now.
+ */
+static void
+parse_relation(text *relation, Name schema, Name table)
+{
+	char	   *raw = text_to_cstring(relation);
+	char	   *copy = pstrdup(raw);
+	List	   *names;
+
+	if (!SplitIdentifierString(copy, '.', &names) ||
+		list_length(names) < 1 || list_length(names) > 2)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_NAME),
+				 errmsg("invalid relation name \"%s\"", raw),
+				 errhint("Write schema.table, or schema.* for a whole schema; quote names that are not lower case.")));
+
+	if (list_length(names) == 2)
+	{
+		namestrcpy(schema, linitial(names));
+		namestrcpy(table, lsecond(names));
+	}
+	else
+	{
+		Oid			relid = RelnameGetRelid(linitial(names));
+		Oid			schema_oid;
+		List	   *path = fetch_search_path(false);
+
+		if (strcmp(linitial(names), ANY) == 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_NAME),
+					 errmsg("invalid relation name \"%s\"", raw),
+					 errhint("Write schema.* for a whole schema.")));
+		if (OidIsValid(relid))
+			schema_oid = get_rel_namespace(relid);
+		else if (path != NIL)
+			schema_oid = linitial_oid(path);
+		else
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_SCHEMA),
+					 errmsg("no schema has been selected for relation \"%s\"",
+							raw),
+					 errhint("Write schema.table.")));
+		namestrcpy(schema, get_namespace_name(schema_oid));
+		namestrcpy(table, linitial(names));
+	}
+
+	/* A table that is really called "*" would open its whole schema */
+	if (strcmp(NameStr(*table), ANY) == 0 && strchr(raw, '"') != NULL &&
+		strstr(raw, "\"*\"") != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_NAME),
+				 errmsg("a relation named \"*\" cannot be on the allowlist"),
+				 errhint("Write schema.* without quotes for a whole schema.")));
+}
+
+/* The rule's name in argument "n", checked. */
+static char *
+rule_argument(FunctionCallInfo fcinfo, int n)
+{
+	char	   *rule;
+
+	if (PG_ARGISNULL(n))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("rule must not be null"),
+				 errhint("Use '*' for every rule, or one of: %s.",
+						 tg_rule_names())));
+	rule = text_to_cstring(PG_GETARG_TEXT_PP(n));
+	if (strcmp(rule, ANY) != 0 && tg_rule_by_name(rule) < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("there is no rule \"%s\"", rule),
+				 errhint("Use '*' for every rule, or one of: %s.",
+						 tg_rule_names())));
+	return rule;
+}
+
+static void
+relation_argument(FunctionCallInfo fcinfo, Name schema, Name table)
+{
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("relation must not be null"),
+				 errhint("Write schema.table, or schema.* for a whole schema.")));
+	parse_relation(PG_GETARG_TEXT_PP(0), schema, table);
+}
+
+/*
+ * Runs one statement on the allowlist with the rights of the extension's
+ * owner, and returns the number of rows.  Note 2 above tells why.
+ */
+static uint64
+write_allowlist(const char *sql, int nargs, Oid *types, Datum *values,
+				const char *nulls)
+{
+	Oid			save_userid;
+	int			save_sec_context;
+	Oid			relid = allowlist_oid();
+	uint64		processed;
+
+	if (!OidIsValid(relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("table \"%s.allowlist\" does not exist", TG_SCHEMA),
+				 errhint("Run CREATE EXTENSION trovella_guard.")));
+
+	GetUserIdAndSecContext(&save_userid, &save_sec_context);
+	SetUserIdAndSecContext(allowlist_owner(relid),
+						   save_sec_context | SECURITY_LOCAL_USERID_CHANGE);
+
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	if (SPI_execute_with_args(sql, nargs, types, values, nulls, false, 0) < 0)
+		elog(ERROR, "could not write the allowlist");
+	processed = SPI_processed;
+	if (SPI_finish() != SPI_OK_FINISH)
+		elog(ERROR, "SPI_finish failed");
+
+	SetUserIdAndSecContext(save_userid, save_sec_context);
+	return processed;
+}
+
+/*
+ * allow(relation text, reason text, rule text, expires_at timestamptz)
+ */
+Datum
+trovella_guard_allow_1_0(PG_FUNCTION_ARGS)
+{
+	NameData	schema;
+	NameData	table;
+	char	   *reason;
+	char	   *rule;
+	bool		blank = true;
+	Oid			types[] = {NAMEOID, NAMEOID, TEXTOID, TEXTOID, NAMEOID, TIMESTAMPTZOID};
+	Datum		values[6];
+	char		nulls[] = "      ";
+
+	relation_argument(fcinfo, &schema, &table);
+
+	reason = PG_ARGISNULL(1) ? pstrdup("") :
+		text_to_cstring(PG_GETARG_TEXT_PP(1));
+	for (const char *c = reason; *c != '\0'; c++)
+	{
+		if (!isspace((unsigned char) *c))
+			blank = false;
+	}
+	if (blank)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a reason is required to allowlist \"%s.%s\"",
+						NameStr(schema), NameStr(table)),
+				 errhint("Say why the table needs no tenant isolation: the next reader has nothing else to go by.")));
+
+	rule = rule_argument(fcinfo, 2);
+
+	if (!PG_ARGISNULL(3) &&
+		PG_GETARG_TIMESTAMPTZ(3) <= GetCurrentTimestamp())
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("expires_at must be in the future"),
+				 errhint("Leave it out for an entry that does not expire.")));
+
+	values[0] = NameGetDatum(&schema);
+	values[1] = NameGetDatum(&table);
+	values[2] = CStringGetTextDatum(rule);
+	values[3] = CStringGetTextDatum(reason);
+	values[4] = DirectFunctionCall1(namein,
+									CStringGetDatum(GetUserNameFromId(GetSessionUserId(),
+																	  false)));
+	if (PG_ARGISNULL(3))
+		nulls[5] = 'n';
+	else
+		values[5] = PG_GETARG_DATUM(3);
+
+	write_allowlist("INSERT INTO trovella_guard.allowlist"
+					" (schema_name, table_name, rule, reason, added_by, expires_at)"
+					" VALUES ($1, $2, $3, $4, $5, $6)"
+					" ON CONFLICT (schema_name, table_name, rule) DO UPDATE"
+					" SET reason = EXCLUDED.reason, added_by = EXCLUDED.added_by,"
+					" added_at = EXCLUDED.added_at, expires_at = EXCLUDED.expires_at",
+					6, types, values, nulls);
+	PG_RETURN_VOID();
+}
+
+/*
+ * disallow(relation text, rule text)
+ */
+Datum
+trovella_guard_disallow_1_0(PG_FUNCTION_ARGS)
+{
+	NameData	schema;
+	NameData	table;
+	char	   *rule;
+	Oid			types[] = {NAMEOID, NAMEOID, TEXTOID};
+	Datum		values[3];
+
+	relation_argument(fcinfo, &schema, &table);
+	rule = rule_argument(fcinfo, 1);
+
+	values[0] = NameGetDatum(&schema);
+	values[1] = NameGetDatum(&table);
+	values[2] = CStringGetTextDatum(rule);
+	if (write_allowlist("DELETE FROM trovella_guard.allowlist"
+						" WHERE schema_name OPERATOR(pg_catalog.=) $1"
+						" AND table_name OPERATOR(pg_catalog.=) $2"
+						" AND rule OPERATOR(pg_catalog.=) $3",
+						3, types, values, NULL) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("there is no allowlist entry for \"%s.%s\" and rule \"%s\"",
+						NameStr(schema), NameStr(table), rule),
+				 errhint("The entries are in trovella_guard.allowlist.")));
+	PG_RETURN_VOID();
+}
+
+/*
+ * Touches what an entry that is about to go, or to change, has covered.
+ */
+static void
+touch_covered(HeapTuple tuple, TupleDesc descriptor)
+{
+	bool		isnull;
+	Name		schema = DatumGetName(heap_getattr(tuple,
+												   Anum_allowlist_schema_name,
+												   descriptor, &isnull));
+	Name		table = DatumGetName(heap_getattr(tuple,
+												  Anum_allowlist_table_name,
+												  descriptor, &isnull));
+	Oid			schema_oid = get_namespace_oid(NameStr(*schema), true);
+	Oid			relid;
+
+	if (!OidIsValid(schema_oid))
+		return;
+	if (strcmp(NameStr(*table), ANY) == 0)
+	{
+		tg_touch(NamespaceRelationId, schema_oid);
+		return;
+	}
+	relid = get_relname_relid(NameStr(*table), schema_oid);
+	if (OidIsValid(relid))
+		tg_touch(RelationRelationId, relid);
+}
+
+/*
+ * Trigger on the allowlist: AFTER UPDATE OR DELETE FOR EACH ROW has what the
+ * old row covered judged anew; BEFORE TRUNCATE refuses.
+ */
+Datum
+trovella_guard_allowlist_changed_1_0(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function \"allowlist_changed\" was not called by trigger manager")));
+
+	if (TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot truncate the allowlist"),
+				 errhint("Remove entries with trovella_guard.disallow(), which has their tables judged anew.")));
+
+	if (TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
+		touch_covered(trigger->tg_trigtuple,
+					  RelationGetDescr(trigger->tg_relation));
+	return PointerGetDatum(NULL);
+}

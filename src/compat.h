@@ -1,0 +1,55 @@
+/*-------------------------------------------------------------------------
+ *
+ * compat.h
+ *		What differs between the PostgreSQL versions we build on, 15 to 18.
+ *
+ * This is the only file that may name PG_VERSION_NUM.  Where a version lacks
+ * something, the newer name is provided here, so that the rest of the code
+ * is written for the newest release.
+ *
+ * Copyright (c) 2026, Trovella
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TROVELLA_GUARD_COMPAT_H
+#define TROVELLA_GUARD_COMPAT_H
+
+#include "utils/guc.h"
+
+#if PG_VERSION_NUM < 150000
+#error "trovella_guard needs PostgreSQL 15 or later"
+#endif
+
+/*
+ * Before 16 the "extra" of a setting came from malloc() and guc_malloc() was
+ * private to guc.c; since 16 it must come from guc_malloc().
+ */
+#if PG_VERSION_NUM < 160000
+#define guc_malloc(elevel, size) malloc(size)
+#define guc_free(ptr) free(ptr)
+#endif
+
+/* Before 16 each object class had its own ACL check. */
+#if PG_VERSION_NUM < 160000
+#define object_ownercheck(classid, objectid, roleid) \
+	((classid) == RelationRelationId ? \
+	 pg_class_ownercheck((objectid), (roleid)) : false)
+#endif
+
+/* 18 knows the module's version; before, only the ABI was recorded. */
+#if PG_VERSION_NUM >= 180000
+#define TG_MODULE_MAGIC(version) \
+	PG_MODULE_MAGIC_EXT(.name = "trovella_guard", .version = (version))
+#else
+#define TG_MODULE_MAGIC(version) PG_MODULE_MAGIC
+#endif
+
+/*
+ * Since 18 a NOT NULL constraint is a pg_constraint row, and may be NOT VALID
+ * while pg_attribute.attnotnull is set already.
+ */
+#if PG_VERSION_NUM >= 180000
+#define TG_NOT_NULL_CAN_BE_NOT_VALID 1
+#endif
+
+#endif							/* TROVELLA_GUARD_COMPAT_H */

@@ -1,0 +1,846 @@
+/*-------------------------------------------------------------------------
+ *
+ * facts.c
+ *		Reads RelationFacts from the catalogs under a given snapshot.
+ *
+ * Both the verdict and the audit read through here.  Catalogs are scanned by
+ * index under the caller's snapshot, because the system caches and the
+ * relation cache know only the present, and because the audit of 100,000
+ * tables must neither lock them nor fill the caches of the backend.
+ *
+ * Notes:
+ *
+ * 1. An object may be visible to the snapshot and yet be gone from the system
+ * caches: the "before" of a transaction that dropped it.  So what the caches
+ * are asked for here (the access method of an operator class, whether a
+ * namespace is temporary) is asked with a way out.
+ *
+ * 2. The depth of pg_depend that is followed to find out whether something
+ * stands on a temporary object is small in practice: pinned objects have no
+ * entries, and a relation ends the walk.
+ *
+ * Copyright (c) 2026, Trovella
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/transam.h"
+#include "catalog/catalog.h"
+#include "catalog/indexing.h"
+#include "catalog/namespace.h"
+#include "catalog/objectaddress.h"
+#include "catalog/pg_am.h"
+#include "catalog/pg_attribute.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_depend.h"
+#include "catalog/pg_extension.h"
+#include "catalog/pg_index.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_opclass.h"
+#include "catalog/pg_policy.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_rewrite.h"
+#include "common/hashfn.h"
+#include "compat.h"
+#include "facts.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "settings.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+
+/* The catalogs that are kept open while a reader lives. */
+typedef enum ReaderCatalog
+{
+	CAT_CLASS,
+	CAT_ATTRIBUTE,
+	CAT_POLICY,
+	CAT_INDEX,
+	CAT_CONSTRAINT,
+	CAT_INHERITS,
+	CAT_DEPEND,
+	CAT_REWRITE,
+	CAT_NAMESPACE,
+	CAT_EXTENSION,
+	CAT_COUNT
+} ReaderCatalog;
+
+static const Oid catalog_oids[CAT_COUNT] = {
+	[CAT_CLASS] = RelationRelationId,
+	[CAT_ATTRIBUTE] = AttributeRelationId,
+	[CAT_POLICY] = PolicyRelationId,
+	[CAT_INDEX] = IndexRelationId,
+	[CAT_CONSTRAINT] = ConstraintRelationId,
+	[CAT_INHERITS] = InheritsRelationId,
+	[CAT_DEPEND] = DependRelationId,
+	[CAT_REWRITE] = RewriteRelationId,
+	[CAT_NAMESPACE] = NamespaceRelationId,
+	[CAT_EXTENSION] = ExtensionRelationId,
+};
+
+struct FactsReader
+{
+	Snapshot	snapshot;
+	Relation	catalogs[CAT_COUNT];	/* opened at first use */
+};
+
+static void read_columns(FactsReader *reader, RelationFacts *facts);
+static void read_parents(FactsReader *reader, RelationFacts *facts);
+static void read_policies(FactsReader *reader, RelationFacts *facts);
+static void read_indexes(FactsReader *reader, RelationFacts *facts);
+static void read_constraints(FactsReader *reader, RelationFacts *facts);
+static bool stands_on_temporary(FactsReader *reader, Oid classId,
+								Oid objectId);
+
+FactsReader *
+tg_facts_begin(Snapshot snapshot)
+{
+	FactsReader *reader = palloc0(sizeof(FactsReader));
+
+	reader->snapshot = snapshot;
+	return reader;
+}
+
+void
+tg_facts_end(FactsReader *reader)
+{
+	for (int i = 0; i < CAT_COUNT; i++)
+	{
+		if (reader->catalogs[i] != NULL)
+			table_close(reader->catalogs[i], AccessShareLock);
+	}
+	pfree(reader);
+}
+
+static Relation
+catalog(FactsReader *reader, ReaderCatalog which)
+{
+	if (reader->catalogs[which] == NULL)
+		reader->catalogs[which] = table_open(catalog_oids[which],
+											 AccessShareLock);
+	return reader->catalogs[which];
+}
+
+/*
+ * Begins an index scan of a catalog for rows whose column "attnum" is the
+ * OID "value".
+ */
+static SysScanDesc
+scan_by_oid(FactsReader *reader, ReaderCatalog which, Oid index,
+			AttrNumber attnum, Oid value)
+{
+	ScanKeyData key;
+
+	ScanKeyInit(&key, attnum, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(value));
+	return systable_beginscan(catalog(reader, which), index, true,
+							  reader->snapshot, 1, &key);
+}
+
+/* The same for rows of pg_depend or the like that name an object. */
+static SysScanDesc
+scan_by_address(FactsReader *reader, Oid index,
+				AttrNumber class_attnum, Oid classId,
+				AttrNumber object_attnum, Oid objectId)
+{
+	ScanKeyData keys[2];
+
+	ScanKeyInit(&keys[0], class_attnum, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(classId));
+	ScanKeyInit(&keys[1], object_attnum, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(objectId));
+	return systable_beginscan(catalog(reader, CAT_DEPEND), index, true,
+							  reader->snapshot, 2, keys);
+}
+
+bool
+tg_facts_place(FactsReader *reader, Oid relid, RelationPlace *place)
+{
+	SysScanDesc scan = scan_by_oid(reader, CAT_CLASS, ClassOidIndexId,
+								   Anum_pg_class_oid, relid);
+	HeapTuple	tuple = systable_getnext(scan);
+
+	if (HeapTupleIsValid(tuple))
+	{
+		Form_pg_class form = (Form_pg_class) GETSTRUCT(tuple);
+
+		place->schema_oid = form->relnamespace;
+		place->name = form->relname;
+		place->kind = form->relkind;
+		place->persistence = form->relpersistence;
+	}
+	systable_endscan(scan);
+	return HeapTupleIsValid(tuple);
+}
+
+/*
+ * The name of a schema.  The caches know only the present name; a schema that
+ * was dropped or renamed in this transaction is read under the snapshot.
+ */
+static char *
+schema_name(FactsReader *reader, Oid schema_oid)
+{
+	SysScanDesc scan = scan_by_oid(reader, CAT_NAMESPACE,
+								   NamespaceOidIndexId,
+								   Anum_pg_namespace_oid, schema_oid);
+	HeapTuple	tuple = systable_getnext(scan);
+	char	   *name = NULL;
+
+	if (HeapTupleIsValid(tuple))
+		name = pstrdup(NameStr(((Form_pg_namespace) GETSTRUCT(tuple))->nspname));
+	systable_endscan(scan);
+	return name;
+}
+
+/*
+ * Was anything granted to a role other than the owner?
+ */
+static bool
+acl_opens_to_others(Datum acl_datum, Oid owner)
+{
+	Acl		   *acl = DatumGetAclP(acl_datum);
+	AclItem    *items = ACL_DAT(acl);
+	bool		opens = false;
+
+	for (int i = 0; i < ACL_NUM(acl) && !opens; i++)
+		opens = items[i].ai_grantee != owner &&
+			ACLITEM_GET_PRIVS(items[i]) != ACL_NO_RIGHTS;
+
+	if ((Pointer) acl != DatumGetPointer(acl_datum))
+		pfree(acl);
+	return opens;
+}
+
+RelationFacts *
+tg_facts_read(FactsReader *reader, Oid relid)
+{
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	RelationFacts *facts = NULL;
+
+	/* System catalogs, and those of the information schema */
+	if (relid < FirstNormalObjectId)
+		return NULL;
+
+	scan = scan_by_oid(reader, CAT_CLASS, ClassOidIndexId,
+					   Anum_pg_class_oid, relid);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+	{
+		Form_pg_class form = (Form_pg_class) GETSTRUCT(tuple);
+		bool		isnull;
+		Datum		acl;
+
+		switch (form->relkind)
+		{
+			case RELKIND_RELATION:
+			case RELKIND_PARTITIONED_TABLE:
+			case RELKIND_VIEW:
+			case RELKIND_MATVIEW:
+			case RELKIND_FOREIGN_TABLE:
+				facts = palloc0(sizeof(RelationFacts));
+				facts->relid = relid;
+				facts->schema_oid = form->relnamespace;
+				facts->name = pstrdup(NameStr(form->relname));
+				facts->kind = form->relkind;
+				facts->temporary =
+					form->relpersistence == RELPERSISTENCE_TEMP;
+				facts->partition = form->relispartition;
+				facts->rls_enabled = form->relrowsecurity;
+				facts->rls_forced = form->relforcerowsecurity;
+				facts->owner = form->relowner;
+				acl = heap_getattr(tuple, Anum_pg_class_relacl,
+								   RelationGetDescr(catalog(reader, CAT_CLASS)),
+								   &isnull);
+				facts->granted = !isnull &&
+					acl_opens_to_others(acl, facts->owner);
+				break;
+			default:
+				break;
+		}
+	}
+	systable_endscan(scan);
+	if (facts == NULL)
+		return NULL;
+
+	facts->schema = schema_name(reader, facts->schema_oid);
+	if (facts->schema == NULL)
+		return NULL;
+	if (facts->temporary)
+		return facts;
+
+	read_columns(reader, facts);
+	if (facts->kind == RELKIND_RELATION ||
+		facts->kind == RELKIND_PARTITIONED_TABLE ||
+		facts->kind == RELKIND_FOREIGN_TABLE)
+		read_parents(reader, facts);
+	if (facts->tenant != NULL &&
+		(facts->kind == RELKIND_RELATION ||
+		 facts->kind == RELKIND_PARTITIONED_TABLE))
+	{
+		read_policies(reader, facts);
+		read_indexes(reader, facts);
+		read_constraints(reader, facts);
+	}
+	return facts;
+}
+
+/*
+ * The live columns, and among them the tenant column: the first that
+ * trovella_guard.tenant_columns names.
+ */
+static void
+read_columns(FactsReader *reader, RelationFacts *facts)
+{
+	SysScanDesc scan = scan_by_oid(reader, CAT_ATTRIBUTE,
+								   AttributeRelidNumIndexId,
+								   Anum_pg_attribute_attrelid, facts->relid);
+	TupleDesc	descriptor = RelationGetDescr(catalog(reader, CAT_ATTRIBUTE));
+	HeapTuple	tuple;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_attribute form = (Form_pg_attribute) GETSTRUCT(tuple);
+		ColumnFacts *column;
+		Datum		acl;
+		bool		isnull;
+
+		if (form->attnum <= 0 || form->attisdropped)
+			continue;
+
+		column = palloc(sizeof(ColumnFacts));
+		column->attnum = form->attnum;
+		column->name = pstrdup(NameStr(form->attname));
+		column->type = form->atttypid;
+		column->typmod = form->atttypmod;
+		column->collation = form->attcollation;
+		column->not_null = form->attnotnull;
+		facts->columns = lappend(facts->columns, column);
+
+		acl = heap_getattr(tuple, Anum_pg_attribute_attacl, descriptor,
+						   &isnull);
+		if (!isnull && acl_opens_to_others(acl, facts->owner))
+			facts->granted = true;
+	}
+	systable_endscan(scan);
+
+	for (const char *name = tg_tenant_column_names();
+		 *name != '\0' && facts->tenant == NULL;
+		 name = tg_next_name(name))
+	{
+		ListCell   *lc;
+
+		foreach(lc, facts->columns)
+		{
+			ColumnFacts *column = lfirst(lc);
+
+			if (strcmp(column->name, name) == 0)
+				facts->tenant = column;
+		}
+	}
+}
+
+static void
+read_parents(FactsReader *reader, RelationFacts *facts)
+{
+	SysScanDesc scan = scan_by_oid(reader, CAT_INHERITS,
+								   InheritsRelidSeqnoIndexId,
+								   Anum_pg_inherits_inhrelid, facts->relid);
+	HeapTuple	tuple;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_inherits form = (Form_pg_inherits) GETSTRUCT(tuple);
+
+		facts->parents = lappend_oid(facts->parents, form->inhparent);
+	}
+	systable_endscan(scan);
+}
+
+/*
+ * The part of a policy's fingerprint that one column of pg_policy makes.
+ */
+static uint64
+mix(uint64 fingerprint, const char *data, int length)
+{
+	return hash_combine64(fingerprint,
+						  hash_bytes_extended((const unsigned char *) data,
+											  length, 0));
+}
+
+static void
+read_policies(FactsReader *reader, RelationFacts *facts)
+{
+	SysScanDesc scan = scan_by_oid(reader, CAT_POLICY,
+								   PolicyPolrelidPolnameIndexId,
+								   Anum_pg_policy_polrelid, facts->relid);
+	TupleDesc	descriptor = RelationGetDescr(catalog(reader, CAT_POLICY));
+	HeapTuple	tuple;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_policy form = (Form_pg_policy) GETSTRUCT(tuple);
+		PolicyFacts *policy = palloc0(sizeof(PolicyFacts));
+		bool		isnull;
+		Datum		value;
+		char	   *tree;
+		ArrayType  *roles;
+		int			nroles;
+		Oid		   *role_oids;
+
+		policy->oid = form->oid;
+		policy->name = pstrdup(NameStr(form->polname));
+		policy->permissive = form->polpermissive;
+		switch (form->polcmd)
+		{
+			case ACL_SELECT_CHR:
+				policy->commands = TG_SELECT;
+				break;
+			case ACL_INSERT_CHR:
+				policy->commands = TG_INSERT;
+				break;
+			case ACL_UPDATE_CHR:
+				policy->commands = TG_UPDATE;
+				break;
+			case ACL_DELETE_CHR:
+				policy->commands = TG_DELETE;
+				break;
+			default:
+				policy->commands = TG_ALL_COMMANDS;
+				break;
+		}
+		policy->fingerprint = mix(form->polpermissive, &form->polcmd, 1);
+
+		/* polroles is never null; PUBLIC is stored as role 0 */
+		value = heap_getattr(tuple, Anum_pg_policy_polroles, descriptor,
+							 &isnull);
+		roles = DatumGetArrayTypePCopy(value);
+		nroles = ArrayGetNItems(ARR_NDIM(roles), ARR_DIMS(roles));
+		role_oids = (Oid *) ARR_DATA_PTR(roles);
+		for (int i = 0; i < nroles; i++)
+			policy->roles = lappend_oid(policy->roles, role_oids[i]);
+		policy->fingerprint = mix(policy->fingerprint, (char *) role_oids,
+								  nroles * sizeof(Oid));
+
+		value = heap_getattr(tuple, Anum_pg_policy_polqual, descriptor,
+							 &isnull);
+		if (!isnull)
+		{
+			tree = TextDatumGetCString(value);
+			policy->qual = stringToNode(tree);
+			policy->fingerprint = mix(policy->fingerprint, tree,
+									  strlen(tree));
+		}
+		value = heap_getattr(tuple, Anum_pg_policy_polwithcheck, descriptor,
+							 &isnull);
+		if (!isnull)
+		{
+			tree = TextDatumGetCString(value);
+			policy->with_check = stringToNode(tree);
+			policy->fingerprint = mix(policy->fingerprint + 1, tree,
+									  strlen(tree));
+		}
+		policy->temporary = stands_on_temporary(reader, PolicyRelationId,
+												policy->oid);
+		facts->policies = lappend(facts->policies, policy);
+	}
+	systable_endscan(scan);
+}
+
+/*
+ * The access method of an operator class, even one that is gone by now:
+ * then its index is gone with it, and what it was good for is of no
+ * importance but that it was good.
+ */
+static Oid
+opclass_access_method(Oid opclass)
+{
+	HeapTuple	tuple = SearchSysCache1(CLAOID, ObjectIdGetDatum(opclass));
+	Oid			method = BTREE_AM_OID;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		method = ((Form_pg_opclass) GETSTRUCT(tuple))->opcmethod;
+		ReleaseSysCache(tuple);
+	}
+	return method;
+}
+
+static void
+read_indexes(FactsReader *reader, RelationFacts *facts)
+{
+	SysScanDesc scan = scan_by_oid(reader, CAT_INDEX, IndexIndrelidIndexId,
+								   Anum_pg_index_indrelid, facts->relid);
+	TupleDesc	descriptor = RelationGetDescr(catalog(reader, CAT_INDEX));
+	HeapTuple	tuple;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_index form = (Form_pg_index) GETSTRUCT(tuple);
+		IndexFacts *index = palloc0(sizeof(IndexFacts));
+		bool		isnull;
+		Datum		value;
+		oidvector  *vector;
+		Oid			method;
+
+		index->oid = form->indexrelid;
+		index->nkeys = form->indnkeyatts;
+		index->keys = palloc(index->nkeys * sizeof(AttrNumber));
+		memcpy(index->keys, form->indkey.values,
+			   index->nkeys * sizeof(AttrNumber));
+
+		value = heap_getattr(tuple, Anum_pg_index_indcollation, descriptor,
+							 &isnull);
+		vector = (oidvector *) DatumGetPointer(value);
+		index->collations = palloc(index->nkeys * sizeof(Oid));
+		memcpy(index->collations, vector->values, index->nkeys * sizeof(Oid));
+
+		value = heap_getattr(tuple, Anum_pg_index_indclass, descriptor,
+							 &isnull);
+		vector = (oidvector *) DatumGetPointer(value);
+		method = opclass_access_method(vector->values[0]);
+		index->equality = method == BTREE_AM_OID || method == HASH_AM_OID;
+
+		value = heap_getattr(tuple, Anum_pg_index_indpred, descriptor,
+							 &isnull);
+		if (!isnull)
+			index->predicate =
+				make_ands_implicit(stringToNode(TextDatumGetCString(value)));
+
+		index->usable = form->indisvalid && form->indisready &&
+			form->indislive &&
+			!stands_on_temporary(reader, RelationRelationId, index->oid);
+		facts->indexes = lappend(facts->indexes, index);
+	}
+	systable_endscan(scan);
+}
+
+/* An array of pg_constraint as an array of column numbers. */
+static AttrNumber *
+attnum_array(HeapTuple tuple, AttrNumber attnum, TupleDesc descriptor,
+			 int *count)
+{
+	bool		isnull;
+	Datum		value = heap_getattr(tuple, attnum, descriptor, &isnull);
+	ArrayType  *array;
+
+	*count = 0;
+	if (isnull)
+		return NULL;
+	array = DatumGetArrayTypePCopy(value);
+	*count = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+	return (AttrNumber *) ARR_DATA_PTR(array);
+}
+
+static void
+read_constraints(FactsReader *reader, RelationFacts *facts)
+{
+	SysScanDesc scan = scan_by_oid(reader, CAT_CONSTRAINT,
+								   ConstraintRelidTypidNameIndexId,
+								   Anum_pg_constraint_conrelid, facts->relid);
+	TupleDesc	descriptor = RelationGetDescr(catalog(reader, CAT_CONSTRAINT));
+	HeapTuple	tuple;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_constraint form = (Form_pg_constraint) GETSTRUCT(tuple);
+
+		if (form->contype == CONSTRAINT_FOREIGN)
+		{
+			ForeignKeyFacts *key = palloc0(sizeof(ForeignKeyFacts));
+			int			count;
+
+			key->oid = form->oid;
+			key->name = pstrdup(NameStr(form->conname));
+			key->inherited = OidIsValid(form->conparentid) && facts->partition;
+			key->referenced = form->confrelid;
+			key->on_delete = form->confdeltype;
+			key->keys = attnum_array(tuple, Anum_pg_constraint_conkey,
+									 descriptor, &key->nkeys);
+			key->referenced_keys = attnum_array(tuple,
+												Anum_pg_constraint_confkey,
+												descriptor, &count);
+
+			/*
+			 * A foreign key to a partitioned table has one more row for each
+			 * partition that it references, child of the row that says all.
+			 */
+			if (OidIsValid(form->conparentid) && !facts->partition)
+				continue;
+			facts->foreign_keys = lappend(facts->foreign_keys, key);
+		}
+#ifdef TG_NOT_NULL_CAN_BE_NOT_VALID
+		else if (form->contype == CONSTRAINT_NOTNULL && !form->convalidated)
+		{
+			int			count;
+			AttrNumber *keys = attnum_array(tuple, Anum_pg_constraint_conkey,
+											descriptor, &count);
+			ListCell   *lc;
+
+			foreach(lc, facts->columns)
+			{
+				ColumnFacts *column = lfirst(lc);
+
+				if (count == 1 && column->attnum == keys[0])
+					column->not_null = false;
+			}
+		}
+#endif
+	}
+	systable_endscan(scan);
+}
+
+/*
+ * Does an object live in a temporary schema, or is it a temporary schema?
+ * What the caches do not know any more was not temporary: temporary objects
+ * of this session are dropped after its last transaction.
+ */
+static bool
+is_temporary(Oid classId, Oid objectId)
+{
+	AttrNumber	namespace_attnum;
+	HeapTuple	tuple;
+	bool		isnull;
+	Oid			schema_oid = InvalidOid;
+
+	if (classId == NamespaceRelationId)
+		return isAnyTempNamespace(objectId);
+	if (!is_objectclass_supported(classId))
+		return false;
+	namespace_attnum = get_object_attnum_namespace(classId);
+	if (namespace_attnum == InvalidAttrNumber ||
+		get_object_catcache_oid(classId) < 0)
+		return false;
+
+	tuple = SearchSysCache1(get_object_catcache_oid(classId),
+							ObjectIdGetDatum(objectId));
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	schema_oid = DatumGetObjectId(SysCacheGetAttr(get_object_catcache_oid(classId),
+												  tuple, namespace_attnum,
+												  &isnull));
+	ReleaseSysCache(tuple);
+	return isAnyTempNamespace(schema_oid);
+}
+
+/*
+ * Would the object vanish when a temporary object is dropped, as happens at
+ * the end of its session without any DDL?
+ */
+static bool
+stands_on_temporary(FactsReader *reader, Oid classId, Oid objectId)
+{
+	List	   *seen = NIL;
+	ObjectAddress *start = palloc(sizeof(ObjectAddress));
+
+	ObjectAddressSet(*start, classId, objectId);
+	seen = lappend(seen, start);
+
+	/* The list grows while we walk it */
+	for (int i = 0; i < list_length(seen); i++)
+	{
+		ObjectAddress *object = list_nth(seen, i);
+		SysScanDesc scan;
+		HeapTuple	tuple;
+		bool		found = false;
+
+		scan = scan_by_address(reader, DependDependerIndexId,
+							   Anum_pg_depend_classid, object->classId,
+							   Anum_pg_depend_objid, object->objectId);
+		while (!found && HeapTupleIsValid(tuple = systable_getnext(scan)))
+		{
+			Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
+			bool		known = false;
+			ObjectAddress *next;
+
+			if (form->deptype == DEPENDENCY_EXTENSION)
+				continue;
+			if (is_temporary(form->refclassid, form->refobjid))
+			{
+				found = true;
+				break;
+			}
+			/* A permanent relation cannot stand on a temporary object whole */
+			if (form->refclassid == RelationRelationId ||
+				form->refclassid == NamespaceRelationId)
+				continue;
+
+			for (int j = 0; j < list_length(seen) && !known; j++)
+			{
+				next = list_nth(seen, j);
+				known = next->classId == form->refclassid &&
+					next->objectId == form->refobjid;
+			}
+			if (known)
+				continue;
+			next = palloc(sizeof(ObjectAddress));
+			ObjectAddressSet(*next, form->refclassid, form->refobjid);
+			seen = lappend(seen, next);
+		}
+		systable_endscan(scan);
+		if (found)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Reads one OID column of the catalog row that has the given OID.
+ */
+static Oid
+oid_column(FactsReader *reader, ReaderCatalog which, Oid index,
+		   AttrNumber oid_attnum, Oid oid, AttrNumber wanted)
+{
+	SysScanDesc scan = scan_by_oid(reader, which, index, oid_attnum, oid);
+	HeapTuple	tuple = systable_getnext(scan);
+	Oid			result = InvalidOid;
+	bool		isnull;
+
+	if (HeapTupleIsValid(tuple))
+		result = DatumGetObjectId(heap_getattr(tuple, wanted,
+											   RelationGetDescr(catalog(reader, which)),
+											   &isnull));
+	systable_endscan(scan);
+	return result;
+}
+
+Oid
+tg_facts_owning_relation(FactsReader *reader, Oid classId, Oid objectId)
+{
+	RelationPlace place;
+
+	switch (classId)
+	{
+		case RelationRelationId:
+			if (!tg_facts_place(reader, objectId, &place))
+				return InvalidOid;
+			if (place.kind != RELKIND_INDEX &&
+				place.kind != RELKIND_PARTITIONED_INDEX)
+				return objectId;
+			return oid_column(reader, CAT_INDEX, IndexRelidIndexId,
+							  Anum_pg_index_indexrelid, objectId,
+							  Anum_pg_index_indrelid);
+		case PolicyRelationId:
+			return oid_column(reader, CAT_POLICY, PolicyOidIndexId,
+							  Anum_pg_policy_oid, objectId,
+							  Anum_pg_policy_polrelid);
+		case ConstraintRelationId:
+			return oid_column(reader, CAT_CONSTRAINT, ConstraintOidIndexId,
+							  Anum_pg_constraint_oid, objectId,
+							  Anum_pg_constraint_conrelid);
+		case RewriteRelationId:
+			return oid_column(reader, CAT_REWRITE, RewriteOidIndexId,
+							  Anum_pg_rewrite_oid, objectId,
+							  Anum_pg_rewrite_ev_class);
+		default:
+			return InvalidOid;
+	}
+}
+
+List *
+tg_facts_relations_of_schema(FactsReader *reader, Oid schema_oid)
+{
+	/* pg_class has no index led by relnamespace: this reads all of it */
+	SysScanDesc scan = systable_beginscan(catalog(reader, CAT_CLASS),
+										  InvalidOid, false,
+										  reader->snapshot, 0, NULL);
+	HeapTuple	tuple;
+	List	   *result = NIL;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_class form = (Form_pg_class) GETSTRUCT(tuple);
+
+		if (form->relnamespace == schema_oid)
+			result = lappend_oid(result, form->oid);
+	}
+	systable_endscan(scan);
+	return result;
+}
+
+List *
+tg_facts_children(FactsReader *reader, Oid relid)
+{
+	SysScanDesc scan = scan_by_oid(reader, CAT_INHERITS,
+								   InheritsParentIndexId,
+								   Anum_pg_inherits_inhparent, relid);
+	HeapTuple	tuple;
+	List	   *result = NIL;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		result = lappend_oid(result,
+							 ((Form_pg_inherits) GETSTRUCT(tuple))->inhrelid);
+	systable_endscan(scan);
+	return result;
+}
+
+List *
+tg_facts_relations_using_function(FactsReader *reader, Oid function_oid)
+{
+	SysScanDesc scan = scan_by_address(reader, DependReferenceIndexId,
+									   Anum_pg_depend_refclassid,
+									   ProcedureRelationId,
+									   Anum_pg_depend_refobjid, function_oid);
+	HeapTuple	tuple;
+	List	   *policies = NIL;
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
+
+		if (form->classid == PolicyRelationId)
+			policies = lappend_oid(policies, form->objid);
+	}
+	systable_endscan(scan);
+
+	foreach(lc, policies)
+	{
+		Oid			relid = tg_facts_owning_relation(reader, PolicyRelationId,
+													 lfirst_oid(lc));
+
+		if (OidIsValid(relid))
+			result = list_append_unique_oid(result, relid);
+	}
+	return result;
+}
+
+bool
+tg_facts_is_trusted_member(FactsReader *reader, Oid relid)
+{
+	SysScanDesc scan = scan_by_address(reader, DependDependerIndexId,
+									   Anum_pg_depend_classid,
+									   RelationRelationId,
+									   Anum_pg_depend_objid, relid);
+	HeapTuple	tuple;
+	Oid			extension = InvalidOid;
+	Oid			owner;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
+
+		if (form->deptype == DEPENDENCY_EXTENSION)
+			extension = form->refobjid;
+	}
+	systable_endscan(scan);
+	if (!OidIsValid(extension))
+		return false;
+
+	owner = oid_column(reader, CAT_EXTENSION, ExtensionOidIndexId,
+					   Anum_pg_extension_oid, extension,
+					   Anum_pg_extension_extowner);
+	return OidIsValid(owner) && superuser_arg(owner);
+}

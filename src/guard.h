@@ -1,0 +1,25 @@
+/*-------------------------------------------------------------------------
+ *
+ * guard.h
+ *		What all rooms of the extension share: its names and its version.
+ *
+ * Copyright (c) 2026, Trovella
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TROVELLA_GUARD_GUARD_H
+#define TROVELLA_GUARD_GUARD_H
+
+#define TG_EXTENSION "trovella_guard"
+#define TG_SCHEMA "trovella_guard"
+
+/* The version comes from the control file, by way of the Makefile. */
+#ifndef TG_VERSION
+#error "TG_VERSION must be defined by the Makefile"
+#endif
+
+/* SQLSTATE of a refused commit, and of a warning at commit */
+#define ERRCODE_TENANT_TABLE_UNPROTECTED MAKE_SQLSTATE('T', 'G', '0', '0', '1')
+#define ERRCODE_WARNING_TENANT_TABLE MAKE_SQLSTATE('0', '1', 'T', 'G', '1')
+
+#endif							/* TROVELLA_GUARD_GUARD_H */

@@ -1,0 +1,22 @@
+/*-------------------------------------------------------------------------
+ *
+ * raise.h
+ *		Says what the verdict found.
+ *
+ * Copyright (c) 2026, Trovella
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TROVELLA_GUARD_RAISE_H
+#define TROVELLA_GUARD_RAISE_H
+
+#include "nodes/pg_list.h"
+
+/*
+ * Takes a List of Judgement.  Raises an ERROR with SQLSTATE TG001 if one of
+ * them holds a finding of level error that was not there before and the mode
+ * is "enforce"; otherwise a WARNING for each relation that has any finding.
+ */
+extern void tg_raise(List *judgements);
+
+#endif							/* TROVELLA_GUARD_RAISE_H */

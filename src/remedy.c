@@ -1,0 +1,276 @@
+/*-------------------------------------------------------------------------
+ *
+ * remedy.c
+ *		The SQL that repairs a finding.
+ *
+ * Rules call in with the facts and the part that is missing.  The statements
+ * are only printed here; whoever runs them does it as themselves.
+ *
+ * Copyright (c) 2026, Trovella
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "commands/defrem.h"
+#include "lib/stringinfo.h"
+#include "remedy.h"
+#include "settings.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+static const struct
+{
+	CommandSet	command;
+	const char *name;
+	const char *suffix;			/* of the names of generated policies */
+	bool		has_using;
+	bool		has_check;
+}			commands_in_order[] =
+{
+	{TG_SELECT, "SELECT", "select", true, false},
+	{TG_INSERT, "INSERT", "insert", false, true},
+	{TG_UPDATE, "UPDATE", "update", true, true},
+	{TG_DELETE, "DELETE", "delete", true, false},
+};
+
+char *
+tg_command_names(CommandSet commands)
+{
+	StringInfoData names;
+
+	initStringInfo(&names);
+	for (int i = 0; i < (int) lengthof(commands_in_order); i++)
+	{
+		if (commands & commands_in_order[i].command)
+			appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "",
+							 commands_in_order[i].name);
+	}
+	return names.data;
+}
+
+static char *
+qualified_name(const RelationFacts *facts)
+{
+	return quote_qualified_identifier(facts->schema, facts->name);
+}
+
+static const char *
+column_name(const RelationFacts *facts, AttrNumber attnum)
+{
+	ListCell   *lc;
+
+	foreach(lc, facts->columns)
+	{
+		ColumnFacts *column = lfirst(lc);
+
+		if (column->attnum == attnum)
+			return column->name;
+	}
+	return NULL;
+}
+
+char *
+tg_tenant_predicate(const RelationFacts *facts)
+{
+	const ColumnFacts *tenant = facts->tenant;
+
+	/* A type that was dropped in this transaction is not to be looked up */
+	if (tenant->type == TEXTOID)
+		return psprintf("%s = (SELECT %s)", quote_identifier(tenant->name),
+						tg_tenant_expression);
+	return psprintf("%s = (SELECT (%s)::%s)", quote_identifier(tenant->name),
+					tg_tenant_expression,
+					format_type_extended(tenant->type, -1,
+										 FORMAT_TYPE_ALLOW_INVALID |
+										 FORMAT_TYPE_FORCE_QUALIFY));
+}
+
+char *
+tg_remedy_table(const RelationFacts *facts, const char *action)
+{
+	return psprintf("ALTER TABLE %s %s;", qualified_name(facts), action);
+}
+
+/*
+ * A name for a new policy of the table that none of its policies has.
+ */
+static char *
+policy_name(const RelationFacts *facts, const char *suffix)
+{
+	for (int attempt = 0;; attempt++)
+	{
+		char	   *label = attempt == 0 ? pstrdup(suffix) :
+			psprintf("%s%d", suffix, attempt);
+		char	   *name = makeObjectName(facts->name, "tenant", label);
+		bool		taken = false;
+		ListCell   *lc;
+
+		foreach(lc, facts->policies)
+		{
+			if (strcmp(((PolicyFacts *) lfirst(lc))->name, name) == 0)
+				taken = true;
+		}
+		if (!taken)
+			return name;
+	}
+}
+
+char *
+tg_remedy_policies(const RelationFacts *facts, CommandSet commands)
+{
+	StringInfoData sql;
+	char	   *predicate = tg_tenant_predicate(facts);
+
+	initStringInfo(&sql);
+	for (int i = 0; i < (int) lengthof(commands_in_order); i++)
+	{
+		if ((commands & commands_in_order[i].command) == 0)
+			continue;
+		appendStringInfo(&sql, "%sCREATE POLICY %s ON %s FOR %s",
+						 sql.len > 0 ? "\n" : "",
+						 quote_identifier(policy_name(facts,
+													  commands_in_order[i].suffix)),
+						 qualified_name(facts),
+						 commands_in_order[i].name);
+		if (OidIsValid(get_role_oid(tg_app_role, true)))
+			appendStringInfo(&sql, " TO %s", quote_identifier(tg_app_role));
+		if (commands_in_order[i].has_using)
+			appendStringInfo(&sql, " USING (%s)", predicate);
+		if (commands_in_order[i].has_check)
+			appendStringInfo(&sql, " WITH CHECK (%s)", predicate);
+		appendStringInfoChar(&sql, ';');
+	}
+	return sql.data;
+}
+
+char *
+tg_remedy_scope(const RelationFacts *facts, const PolicyFacts *policy)
+{
+	StringInfoData sql;
+	char	   *predicate = tg_tenant_predicate(facts);
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "ALTER POLICY %s ON %s",
+					 quote_identifier(policy->name), qualified_name(facts));
+	if (policy->commands != TG_INSERT)
+		appendStringInfo(&sql, " USING (%s)", predicate);
+	if ((policy->commands & (TG_INSERT | TG_UPDATE)) != 0)
+		appendStringInfo(&sql, " WITH CHECK (%s)", predicate);
+	appendStringInfoChar(&sql, ';');
+	return sql.data;
+}
+
+/*
+ * A column's name the way Drizzle spells it in index names:
+ * "organization_id" becomes "organizationId".
+ */
+static char *
+camel_case(const char *name)
+{
+	char	   *result = palloc(strlen(name) + 1);
+	char	   *to = result;
+
+	for (const char *from = name; *from != '\0'; from++)
+	{
+		if (*from == '_' && from > name && from[1] >= 'a' && from[1] <= 'z')
+			*to++ = *++from - 'a' + 'A';
+		else
+			*to++ = *from;
+	}
+	*to = '\0';
+	return result;
+}
+
+char *
+tg_remedy_index(const RelationFacts *facts, int nkeys, const AttrNumber *keys)
+{
+	StringInfoData columns;
+	StringInfoData label;
+	char	   *name;
+
+	initStringInfo(&columns);
+	initStringInfo(&label);
+	for (int i = 0; i < nkeys; i++)
+	{
+		const char *column = column_name(facts, keys[i]);
+
+		if (column == NULL)
+			return NULL;
+		appendStringInfo(&columns, "%s%s", i > 0 ? ", " : "",
+						 quote_identifier(column));
+		appendStringInfo(&label, "%s%s", i > 0 ? "_" : "",
+						 camel_case(column));
+	}
+	name = ChooseRelationName(facts->name, label.data, "idx",
+							  facts->schema_oid, false);
+	return psprintf("CREATE INDEX %s ON %s (%s);", quote_identifier(name),
+					qualified_name(facts), columns.data);
+}
+
+/*
+ * A foreign key's action cannot be altered: the key is dropped and made
+ * again, as it was, in one ALTER TABLE.
+ */
+char *
+tg_remedy_on_delete(const RelationFacts *facts, const ForeignKeyFacts *key)
+{
+	StringInfoData columns;
+	StringInfoData referenced_columns;
+	char	   *referenced = get_rel_name(key->referenced);
+	char	   *schema = get_namespace_name(get_rel_namespace(key->referenced));
+
+	initStringInfo(&columns);
+	initStringInfo(&referenced_columns);
+	for (int i = 0; i < key->nkeys; i++)
+	{
+		const char *column = column_name(facts, key->keys[i]);
+		const char *other = get_attname(key->referenced,
+										key->referenced_keys[i], true);
+
+		if (column == NULL || other == NULL)
+			return NULL;
+		appendStringInfo(&columns, "%s%s", i > 0 ? ", " : "",
+						 quote_identifier(column));
+		appendStringInfo(&referenced_columns, "%s%s", i > 0 ? ", " : "",
+						 quote_identifier(other));
+	}
+	if (referenced == NULL || schema == NULL)
+		return NULL;
+	return tg_remedy_table(facts,
+						   psprintf("DROP CONSTRAINT %s, ADD CONSTRAINT %s FOREIGN KEY (%s) REFERENCES %s (%s) ON DELETE CASCADE",
+									quote_identifier(key->name),
+									quote_identifier(key->name),
+									columns.data,
+									quote_qualified_identifier(schema,
+															   referenced),
+									referenced_columns.data));
+}
+
+char *
+tg_remedy_required_column(const RelationFacts *facts, const char *column)
+{
+	int			length = strlen(column);
+
+	/* The checklist's columns are times; of others we know only the name */
+	if (length > 3 && strcmp(column + length - 3, "_at") == 0)
+		return tg_remedy_table(facts,
+							   psprintf("ADD COLUMN %s timestamptz NOT NULL DEFAULT now()",
+										quote_identifier(column)));
+	return NULL;
+}
+
+char *
+tg_remedy_allow(const char *schema, const char *table, const char *rule)
+{
+	char	   *name = quote_literal_cstr(quote_qualified_identifier(schema,
+																	 table));
+
+	if (rule == NULL)
+		return psprintf("SELECT trovella_guard.allow(%s, 'why this table is global');",
+						name);
+	return psprintf("SELECT trovella_guard.allow(%s, 'why this is right', %s);",
+					name, quote_literal_cstr(rule));
+}

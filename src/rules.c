@@ -1,0 +1,196 @@
+/*-------------------------------------------------------------------------
+ *
+ * rules.c
+ *		The registry of rules, and the loop that applies them.
+ *
+ * The rules themselves are under rules/, one family a file.  Everything that
+ * enumerates rules (settings, allowlist, audit, documentation test) walks the
+ * array below; no other file lists their names.
+ *
+ * Copyright (c) 2026, Trovella
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_class.h"
+#include "lib/stringinfo.h"
+#include "rules.h"
+
+const Rule	tg_rules[] = {
+	{
+		"rls_disabled", TG_LEVEL_ERROR, ABOUT_TENANT_TABLES,
+		tg_check_rls_disabled,
+		"Without row-level security every role that may read the table reads the rows of all tenants; PostgreSQL ignores its policies."
+	},
+	{
+		"policy_missing", TG_LEVEL_ERROR, ABOUT_TENANT_TABLES,
+		tg_check_policy_missing,
+		"A tenant table has policies for SELECT, INSERT, UPDATE and DELETE; a command without one finds no row."
+	},
+	{
+		"policy_unscoped", TG_LEVEL_ERROR, ABOUT_TENANT_TABLES,
+		tg_check_policy_unscoped,
+		"A policy that does not confine rows to the session's tenant lets other tenants' rows through."
+	},
+	{
+		"policy_unproven", TG_LEVEL_INFO, ABOUT_TENANT_TABLES,
+		tg_check_policy_unproven,
+		"Whether the policy confines rows to the session's tenant depends on a function or subquery that cannot be seen through."
+	},
+	{
+		"tenant_index_missing", TG_LEVEL_ERROR, ABOUT_TENANT_TABLES,
+		tg_check_tenant_index_missing,
+		"Every query is filtered by the tenant column; without an index led by it each of them reads the whole table."
+	},
+	{
+		"fk_index_missing", TG_LEVEL_ERROR, ABOUT_TENANT_TABLES,
+		tg_check_fk_index_missing,
+		"PostgreSQL does not index foreign keys; without an index joins and cascades scan the whole table."
+	},
+	{
+		"tenant_column_lost", TG_LEVEL_ERROR, ABOUT_OTHER_TABLES,
+		tg_check_tenant_column_lost,
+		"A tenant table that loses its tenant column would leave the guard's sight with its rows."
+	},
+	{
+		"exemption_taken_over", TG_LEVEL_ERROR, ABOUT_TENANT_TABLES,
+		tg_check_exemption_taken_over,
+		"An allowlist entry was made for another table; renaming a tenant table onto it must not exempt its rows."
+	},
+	{
+		"tenant_column_nullable", TG_LEVEL_WARNING, ABOUT_TENANT_TABLES,
+		tg_check_tenant_column_nullable,
+		"A row without a tenant belongs to nobody, and is lost or shown to all, as the policy happens to say."
+	},
+	{
+		"fk_on_delete", TG_LEVEL_WARNING, ABOUT_TENANT_TABLES,
+		tg_check_fk_on_delete,
+		"The checklist wants ON DELETE CASCADE or SET NULL, so that deleting a tenant or a user does not fail halfway."
+	},
+	{
+		"required_columns_missing", TG_LEVEL_WARNING, ABOUT_TENANT_TABLES,
+		tg_check_required_columns_missing,
+		"The checklist's base columns tell when a row was made and changed."
+	},
+	{
+		"table_unclassified", TG_LEVEL_WARNING, ABOUT_OTHER_TABLES,
+		tg_check_table_unclassified,
+		"A table without a tenant column is global by accident unless the allowlist says why it is global."
+	},
+	{
+		"relation_unprotectable", TG_LEVEL_WARNING, ABOUT_OTHER_RELATIONS,
+		tg_check_relation_unprotectable,
+		"Row-level security does not exist for materialized views and foreign tables; their tenant rows are open to all who may read them."
+	},
+	{
+		"rls_not_forced", TG_LEVEL_INFO, ABOUT_TENANT_TABLES,
+		tg_check_rls_not_forced,
+		"The owner of a table bypasses its policies unless row-level security is forced."
+	},
+};
+
+const int	tg_rules_count = lengthof(tg_rules);
+
+int
+tg_rule_by_name(const char *name)
+{
+	for (int i = 0; i < tg_rules_count; i++)
+	{
+		if (strcmp(tg_rules[i].name, name) == 0)
+			return i;
+	}
+	return -1;
+}
+
+char *
+tg_rule_names(void)
+{
+	StringInfoData names;
+
+	initStringInfo(&names);
+	for (int i = 0; i < tg_rules_count; i++)
+		appendStringInfo(&names, "%s%s", i > 0 ? ", " : "", tg_rules[i].name);
+	return names.data;
+}
+
+static bool
+is_table(const RelationFacts *facts)
+{
+	return facts->kind == RELKIND_RELATION ||
+		facts->kind == RELKIND_PARTITIONED_TABLE;
+}
+
+bool
+tg_is_tenant_table(const RelationFacts *facts)
+{
+	return is_table(facts) && !facts->temporary && facts->tenant != NULL;
+}
+
+static RuleAbout
+what_it_is(const RelationFacts *facts)
+{
+	if (!is_table(facts))
+		return ABOUT_OTHER_RELATIONS;
+	return facts->tenant != NULL ? ABOUT_TENANT_TABLES : ABOUT_OTHER_TABLES;
+}
+
+List *
+tg_apply_rules(FactsReader *reader, const RelationFacts *facts,
+			   const RelationHistory *history, RuleLevel least, bool describe)
+{
+	List	   *findings = NIL;
+	RuleAbout	about = what_it_is(facts);
+
+	if (facts->temporary)
+		return NIL;
+
+	for (int i = 0; i < tg_rules_count; i++)
+	{
+		RuleLevel	level = tg_rule_level(i);
+		RuleSubject subject = {
+			.reader = reader,
+			.facts = facts,
+			.history = history,
+			.describe = describe,
+			.rule = &tg_rules[i],
+			.findings = &findings
+		};
+
+		if (tg_rules[i].about == about && level != TG_LEVEL_OFF &&
+			level >= least)
+			tg_rules[i].check(&subject);
+	}
+	return findings;
+}
+
+Finding *
+tg_report_finding(const RuleSubject *subject, const char *message_fmt,...)
+{
+	Finding    *finding = palloc0(sizeof(Finding));
+	StringInfoData message;
+
+	finding->rule = subject->rule;
+	finding->level = tg_rule_level(subject->rule - tg_rules);
+	finding->relid = subject->facts->relid;
+	finding->schema = subject->facts->schema;
+	finding->table = subject->facts->name;
+
+	initStringInfo(&message);
+	for (;;)
+	{
+		va_list		args;
+		int			needed;
+
+		va_start(args, message_fmt);
+		needed = appendStringInfoVA(&message, message_fmt, args);
+		va_end(args);
+		if (needed == 0)
+			break;
+		enlargeStringInfo(&message, needed);
+	}
+	finding->message = message.data;
+
+	*subject->findings = lappend(*subject->findings, finding);
+	return finding;
+}

@@ -1,0 +1,150 @@
+/*-------------------------------------------------------------------------
+ *
+ * rules.h
+ *		The registry of rules, and what a rule sees and says.
+ *
+ * To add a rule: write its check function in the file of its family under
+ * rules/, declare it at the end of this file, give it a row in the registry
+ * (rules.c), a regression file and a section in docs/rules.md.
+ *
+ * Copyright (c) 2026, Trovella
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TROVELLA_GUARD_RULES_H
+#define TROVELLA_GUARD_RULES_H
+
+#include "facts.h"
+#include "settings.h"
+
+typedef struct Rule Rule;
+
+/*
+ * One rule broken by one object.
+ *
+ * A finding that the transaction makes is told from one that was there before
+ * by (rule, relation, object, commands, fingerprint): never by a name, which
+ * a rename changes.
+ */
+typedef struct Finding
+{
+	const Rule *rule;
+	RuleLevel	level;			/* the rule's level at the time of judging */
+	Oid			relid;
+	const char *schema;
+	const char *table;
+	Oid			object_oid;		/* policy, constraint, ... or InvalidOid */
+	CommandSet	commands;		/* the commands concerned, if any */
+	uint64		fingerprint;	/* distinguishes what an object said before
+								 * from what it says now; 0 if unused */
+	const char *object;			/* what to show: "SELECT, INSERT", a policy's
+								 * or constraint's name; NULL: the table */
+	const char *message;		/* lower case, no full stop */
+	const char *repair_sql;		/* statements, each ended by a semicolon, or
+								 * NULL if there is no SQL that would mend it */
+	bool		was_there;		/* broken before this transaction, too */
+	const char *waived_by;		/* the reason of the allowlist entry that
+								 * waives it, or NULL */
+} Finding;
+
+/* What the transaction did to a relation that was there before it. */
+typedef struct RelationHistory
+{
+	const RelationFacts *before;	/* NULL if the relation is new, or if the
+									 * verdict saw no need to look */
+	const char *gained_exemption;	/* the allowlist entry that covers it only
+									 * since a rename, a move or ATTACH
+									 * PARTITION, or NULL */
+} RelationHistory;
+
+/* What a rule looks at. */
+typedef struct RuleSubject
+{
+	FactsReader *reader;		/* to look up parents and the like */
+	const RelationFacts *facts;
+	const RelationHistory *history; /* NULL in audits */
+	bool		describe;		/* is the subject the present state, whose
+								 * expressions can be printed? */
+	const Rule *rule;			/* the rule being checked */
+	List	  **findings;		/* where tg_report_finding() appends */
+} RuleSubject;
+
+typedef void (*RuleCheck) (const RuleSubject *subject);
+
+/* Which relations a rule is about. */
+typedef enum RuleAbout
+{
+	ABOUT_TENANT_TABLES,		/* ordinary and partitioned tables with a
+								 * tenant column */
+	ABOUT_OTHER_TABLES,			/* ... without one */
+	ABOUT_OTHER_RELATIONS		/* views, materialized views, foreign tables */
+} RuleAbout;
+
+struct Rule
+{
+	const char *name;			/* stable: it is written in settings and
+								 * allowlists */
+	RuleLevel	default_level;
+	RuleAbout	about;
+	RuleCheck	check;
+	const char *purpose;		/* why the rule is there, in one line */
+};
+
+extern const Rule tg_rules[];
+extern const int tg_rules_count;
+
+/* The number of a rule by its name, or -1. */
+extern int	tg_rule_by_name(const char *name);
+
+/* "a, b, c", for hints. */
+extern char *tg_rule_names(void);
+
+/*
+ * Applies every rule that is not off, and whose level is at least "least", to
+ * one relation.  Returns a List of Finding in the order of the registry; NIL
+ * for a temporary relation.  "describe" says that the facts are those of the
+ * present, so that expressions may be printed in messages; without it only
+ * the identity of the findings is of use.
+ */
+extern List *tg_apply_rules(FactsReader *reader, const RelationFacts *facts,
+							const RelationHistory *history, RuleLevel least,
+							bool describe);
+
+/* Is this a table with a tenant column that rules apply to? */
+extern bool tg_is_tenant_table(const RelationFacts *facts);
+
+/*
+ * For rules: appends a finding about the subject and returns it, so that the
+ * caller can fill in object, commands and repair SQL.
+ */
+extern Finding *tg_report_finding(const RuleSubject *subject,
+								  const char *message_fmt,...)
+			pg_attribute_printf(2, 3);
+
+/* rules/rls.c */
+extern void tg_check_rls_disabled(const RuleSubject *subject);
+extern void tg_check_rls_not_forced(const RuleSubject *subject);
+extern bool tg_is_unreachable_child(FactsReader *reader,
+									const RelationFacts *facts);
+
+/* rules/policies.c */
+extern void tg_check_policy_missing(const RuleSubject *subject);
+extern void tg_check_policy_unscoped(const RuleSubject *subject);
+extern void tg_check_policy_unproven(const RuleSubject *subject);
+
+/* rules/keys.c */
+extern void tg_check_tenant_index_missing(const RuleSubject *subject);
+extern void tg_check_fk_index_missing(const RuleSubject *subject);
+extern void tg_check_fk_on_delete(const RuleSubject *subject);
+
+/* rules/classes.c */
+extern void tg_check_tenant_column_lost(const RuleSubject *subject);
+extern void tg_check_tenant_column_nullable(const RuleSubject *subject);
+extern void tg_check_required_columns_missing(const RuleSubject *subject);
+extern void tg_check_table_unclassified(const RuleSubject *subject);
+extern void tg_check_exemption_taken_over(const RuleSubject *subject);
+
+/* rules/windows.c */
+extern void tg_check_relation_unprotectable(const RuleSubject *subject);
+
+#endif							/* TROVELLA_GUARD_RULES_H */

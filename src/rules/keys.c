@@ -1,0 +1,200 @@
+/*-------------------------------------------------------------------------
+ *
+ * keys.c
+ *		Rules about indexes and foreign keys.
+ *
+ * Copyright (c) 2026, Trovella
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "lib/stringinfo.h"
+#include "nodes/parsenodes.h"
+#include "nodes/primnodes.h"
+#include "remedy.h"
+#include "rules.h"
+
+static bool
+contains(int n, const AttrNumber *keys, AttrNumber attnum)
+{
+	for (int i = 0; i < n; i++)
+	{
+		if (keys[i] == attnum)
+			return true;
+	}
+	return false;
+}
+
+static const ColumnFacts *
+find_column(const RelationFacts *facts, AttrNumber attnum)
+{
+	ListCell   *lc;
+
+	foreach(lc, facts->columns)
+	{
+		ColumnFacts *column = lfirst(lc);
+
+		if (column->attnum == attnum)
+			return column;
+	}
+	return NULL;
+}
+
+/*
+ * Does a search for equality of the key columns imply the index's predicate?
+ * It does where the predicate only says that a column is not null, and that
+ * column is one of the key or can be null in no row.
+ */
+static bool
+predicate_is_implied(const RelationFacts *facts, const IndexFacts *index,
+					 int nkeys, const AttrNumber *keys)
+{
+	ListCell   *lc;
+
+	foreach(lc, index->predicate)
+	{
+		NullTest   *test = lfirst(lc);
+		Var		   *var;
+
+		if (!IsA(test, NullTest) || test->nulltesttype != IS_NOT_NULL ||
+			!IsA(test->arg, Var))
+			return false;
+		var = (Var *) test->arg;
+		if (!contains(nkeys, keys, var->varattno))
+		{
+			const ColumnFacts *column = find_column(facts, var->varattno);
+
+			if (column == NULL || !column->not_null)
+				return false;
+		}
+	}
+	return true;
+}
+
+/*
+ * Can the index serve a search for equality of these columns, that is, are
+ * its leading columns just these, in any order?
+ */
+static bool
+index_covers(const RelationFacts *facts, const IndexFacts *index,
+			 int nkeys, const AttrNumber *keys)
+{
+	if (!index->usable || !index->equality || index->nkeys < nkeys)
+		return false;
+
+	for (int i = 0; i < nkeys; i++)
+	{
+		const ColumnFacts *column = find_column(facts, index->keys[i]);
+
+		if (!contains(nkeys, keys, index->keys[i]))
+			return false;
+		/* The planner wants the collation that the comparison has */
+		if (column == NULL || index->collations[i] != column->collation)
+			return false;
+	}
+	for (int i = 0; i < nkeys; i++)
+	{
+		if (!contains(nkeys, index->keys, keys[i]))
+			return false;
+	}
+	return predicate_is_implied(facts, index, nkeys, keys);
+}
+
+static bool
+any_index_covers(const RelationFacts *facts, int nkeys,
+				 const AttrNumber *keys)
+{
+	ListCell   *lc;
+
+	foreach(lc, facts->indexes)
+	{
+		if (index_covers(facts, lfirst(lc), nkeys, keys))
+			return true;
+	}
+	return false;
+}
+
+void
+tg_check_tenant_index_missing(const RuleSubject *subject)
+{
+	const RelationFacts *facts = subject->facts;
+	AttrNumber	key = facts->tenant->attnum;
+	Finding    *finding;
+
+	if (any_index_covers(facts, 1, &key))
+		return;
+
+	finding = tg_report_finding(subject,
+								"no valid index starts with column \"%s\"",
+								facts->tenant->name);
+	finding->repair_sql = tg_remedy_index(facts, 1, &key);
+}
+
+/* "user_id, other_id" */
+static char *
+key_column_names(const RelationFacts *facts, const ForeignKeyFacts *key)
+{
+	StringInfoData names;
+
+	initStringInfo(&names);
+	for (int i = 0; i < key->nkeys; i++)
+	{
+		const ColumnFacts *column = find_column(facts, key->keys[i]);
+
+		appendStringInfo(&names, "%s%s", i > 0 ? ", " : "",
+						 column ? column->name : "?");
+	}
+	return names.data;
+}
+
+void
+tg_check_fk_index_missing(const RuleSubject *subject)
+{
+	const RelationFacts *facts = subject->facts;
+	ListCell   *lc;
+
+	foreach(lc, facts->foreign_keys)
+	{
+		ForeignKeyFacts *key = lfirst(lc);
+		Finding    *finding;
+
+		/* The parent answers for it, or tenant_index_missing does */
+		if (key->inherited ||
+			(key->nkeys == 1 && key->keys[0] == facts->tenant->attnum))
+			continue;
+		if (any_index_covers(facts, key->nkeys, key->keys))
+			continue;
+
+		finding = tg_report_finding(subject,
+									"no valid index starts with the columns (%s) of foreign key \"%s\"",
+									key_column_names(facts, key), key->name);
+		finding->object_oid = key->oid;
+		finding->object = key->name;
+		finding->repair_sql = tg_remedy_index(facts, key->nkeys, key->keys);
+	}
+}
+
+void
+tg_check_fk_on_delete(const RuleSubject *subject)
+{
+	ListCell   *lc;
+
+	foreach(lc, subject->facts->foreign_keys)
+	{
+		ForeignKeyFacts *key = lfirst(lc);
+		Finding    *finding;
+
+		if (key->inherited ||
+			key->on_delete == FKCONSTR_ACTION_CASCADE ||
+			key->on_delete == FKCONSTR_ACTION_SETNULL)
+			continue;
+
+		finding = tg_report_finding(subject,
+									"foreign key \"%s\" is neither ON DELETE CASCADE nor SET NULL",
+									key->name);
+		finding->object_oid = key->oid;
+		finding->object = key->name;
+		finding->repair_sql = tg_remedy_on_delete(subject->facts, key);
+	}
+}

@@ -1,0 +1,136 @@
+/*-------------------------------------------------------------------------
+ *
+ * policies.c
+ *		Rules about policies: are there enough, and do they isolate tenants?
+ *
+ * Copyright (c) 2026, Trovella
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "remedy.h"
+#include "rules.h"
+#include "scope.h"
+#include "storage/lmgr.h"
+#include "utils/ruleutils.h"
+#include "utils/syscache.h"
+
+/*
+ * The commands for which a permissive policy admits rows at all.  PostgreSQL
+ * skips a permissive policy that lacks the expression a command needs (see
+ * add_security_quals and add_with_check_options in rowsecurity.c): WITH CHECK
+ * falls back to USING, but USING does not fall back to WITH CHECK.
+ */
+static CommandSet
+commands_covered(const PolicyFacts *policy)
+{
+	if (!policy->permissive || policy->temporary)
+		return TG_NO_COMMAND;
+	if (policy->qual != NULL)
+		return policy->commands;
+	if (policy->with_check != NULL)
+		return policy->commands & TG_INSERT;
+	return TG_NO_COMMAND;
+}
+
+/* Judged by the rules below? A child that nobody can name needs no policy. */
+static bool
+policies_matter(const RuleSubject *subject)
+{
+	return subject->facts->rls_enabled ||
+		!tg_is_unreachable_child(subject->reader, subject->facts);
+}
+
+void
+tg_check_policy_missing(const RuleSubject *subject)
+{
+	const RelationFacts *facts = subject->facts;
+	CommandSet	missing = TG_ALL_COMMANDS;
+	Finding    *finding;
+	ListCell   *lc;
+
+	foreach(lc, facts->policies)
+		missing &= ~commands_covered(lfirst(lc));
+	if (missing == TG_NO_COMMAND || !policies_matter(subject))
+		return;
+
+	/* Default deny is what a child that is read through its parent wants */
+	if (facts->parents != NIL && facts->rls_enabled && facts->policies == NIL)
+		return;
+
+	finding = tg_report_finding(subject, "no permissive policy covers %s",
+								tg_command_names(missing));
+	finding->commands = missing;
+	finding->object = tg_command_names(missing);
+	finding->repair_sql = tg_remedy_policies(facts, missing);
+}
+
+/*
+ * The text of an expression of the table, or NULL.  Printing needs the table's
+ * relation cache entry; an audit neither waits for it nor fails because the
+ * table is just being dropped.
+ */
+static char *
+arm_text(const RelationFacts *facts, Node *arm)
+{
+	char	   *text = NULL;
+
+	if (arm == NULL ||
+		!ConditionalLockRelationOid(facts->relid, AccessShareLock))
+		return NULL;
+	if (SearchSysCacheExists1(RELOID, ObjectIdGetDatum(facts->relid)))
+		text = deparse_expression(arm,
+								  deparse_context_for(facts->name,
+													  facts->relid),
+								  false, false);
+	UnlockRelationOid(facts->relid, AccessShareLock);
+	return text;
+}
+
+static void
+report_doubts(const RuleSubject *subject, ScopeAnswer answer)
+{
+	const RelationFacts *facts = subject->facts;
+	ListCell   *lc;
+
+	if (facts->policies == NIL || !policies_matter(subject))
+		return;
+
+	foreach(lc, tg_scope_doubts(facts))
+	{
+		ScopeDoubt *doubt = lfirst(lc);
+		Finding    *finding;
+		char	   *arm;
+
+		if (doubt->answer != answer)
+			continue;
+
+		arm = subject->describe ? arm_text(facts, doubt->arm) : NULL;
+		finding = tg_report_finding(subject,
+									"policy \"%s\" (%s, %s): %s%s%s",
+									doubt->policy->name,
+									tg_command_names(doubt->commands),
+									doubt->in_check ? "WITH CHECK" : "USING",
+									arm ? arm : "", arm ? " " : "",
+									doubt->reason);
+		finding->object_oid = doubt->policy->oid;
+		finding->object = doubt->policy->name;
+		finding->commands = doubt->commands;
+		finding->fingerprint = doubt->policy->fingerprint +
+			(doubt->in_check ? 1 : 0);
+		finding->repair_sql = tg_remedy_scope(facts, doubt->policy);
+	}
+}
+
+void
+tg_check_policy_unscoped(const RuleSubject *subject)
+{
+	report_doubts(subject, SCOPE_UNSCOPED);
+}
+
+void
+tg_check_policy_unproven(const RuleSubject *subject)
+{
+	report_doubts(subject, SCOPE_UNPROVEN);
+}

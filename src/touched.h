@@ -1,0 +1,44 @@
+/*-------------------------------------------------------------------------
+ *
+ * touched.h
+ *		The set of objects that the current transaction has touched.
+ *
+ * Copyright (c) 2026, Trovella
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TROVELLA_GUARD_TOUCHED_H
+#define TROVELLA_GUARD_TOUCHED_H
+
+#include "nodes/pg_list.h"
+
+/* What was touched: an object, named by its catalog and its OID. */
+typedef struct TouchedKey
+{
+	Oid			classId;
+	Oid			objectId;
+} TouchedKey;
+
+/* Remembers that the current (sub)transaction touched an object. */
+extern void tg_touch(Oid classId, Oid objectId);
+
+/* Is there anything to judge? */
+extern bool tg_touched_any(void);
+
+/*
+ * The touched objects, as a List of pointers to TouchedKey (do not modify),
+ * in the order in which they were touched first.  The list lives in the
+ * current memory context.
+ */
+extern List *tg_touched_objects(void);
+
+/* Registers the subtransaction callback; called once, from _PG_init. */
+extern void tg_touched_init(void);
+
+/*
+ * Forgets everything.  To be called when the transaction is over: at commit,
+ * at abort, and after PREPARE TRANSACTION.
+ */
+extern void tg_touched_forget(void);
+
+#endif							/* TROVELLA_GUARD_TOUCHED_H */

@@ -1,0 +1,42 @@
+/*-------------------------------------------------------------------------
+ *
+ * verdict.h
+ *		May this transaction commit?
+ *
+ * Copyright (c) 2026, Trovella
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TROVELLA_GUARD_VERDICT_H
+#define TROVELLA_GUARD_VERDICT_H
+
+#include "nodes/pg_list.h"
+
+/* What is to be said about one relation that the transaction touched. */
+typedef struct Judgement
+{
+	Oid			relid;
+	const char *schema;
+	const char *name;
+	char		kind;			/* RELKIND_xxx */
+	bool		created;		/* by this transaction */
+	List	   *findings;		/* of Finding, waived ones left out */
+} Judgement;
+
+/* Registers the transaction callback; called once, from _PG_init. */
+extern void tg_verdict_init(void);
+
+/*
+ * Judges what the current transaction has touched so far, as its commit would
+ * do now.  Returns a List of Judgement, one for each relation that has a
+ * finding of level warning or error, in the current memory context.
+ *
+ * "hold": the commit relies on the answer, so keep allowlist entries that it
+ * rests on from being removed.
+ */
+extern List *tg_judge_transaction(bool hold);
+
+/* Does the guard guard here: is the extension installed in this database? */
+extern bool tg_guard_is_installed(void);
+
+#endif							/* TROVELLA_GUARD_VERDICT_H */

@@ -1,0 +1,218 @@
+/*-------------------------------------------------------------------------
+ *
+ * watch.c
+ *		Sees what a transaction creates, alters and drops.
+ *
+ * Three watchers, each for what the others cannot see, all of which do
+ * nothing but tg_touch() an object:
+ *
+ *	- object_access_hook sees every catalog change that PostgreSQL's DDL code
+ *	  announces, by whatever statement it comes about;
+ *	- the event trigger trovella_guard_collect (ddl_command_end) sees what is
+ *	  not announced: the row-level security switches of ALTER TABLE before
+ *	  PostgreSQL 17, and GRANT and REVOKE;
+ *	- the event trigger trovella_guard_open (ddl_command_start) sees nothing,
+ *	  but calling it loads this library, and with it the hook, before the
+ *	  first DDL statement of a fresh session does anything.
+ *
+ * Notes:
+ *
+ * 1. An object hook runs before its command's changes are visible, so nothing
+ * is looked up in it.  The verdict knows better, later.
+ *
+ * 2. The event trigger takes the OIDs from the commands that PostgreSQL has
+ * collected.  Resolving the names of the statement again could be fooled: the
+ * same command may have moved search_path.  pg_event_trigger_ddl_commands()
+ * hands out the collected command in its last column.
+ *
+ * Copyright (c) 2026, Trovella
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/parallel.h"
+#include "access/xact.h"
+#include "catalog/objectaccess.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_foreign_table.h"
+#include "catalog/pg_index.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_policy.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_rewrite.h"
+#include "commands/event_trigger.h"
+#include "executor/executor.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "tcop/deparse_utility.h"
+#include "touched.h"
+#include "utils/fmgroids.h"
+#include "utils/tuplestore.h"
+#include "watch.h"
+
+static object_access_hook_type prev_object_access_hook = NULL;
+static bool loaded_at_start = false;
+
+PG_FUNCTION_INFO_V1(trovella_guard_open_1_0);
+PG_FUNCTION_INFO_V1(trovella_guard_collect_1_0);
+
+/* Times at which the guard has no business at all. */
+static bool
+is_not_our_business(void)
+{
+	return IsBinaryUpgrade || IsParallelWorker() || !IsTransactionState();
+}
+
+static void
+watch_object_access(ObjectAccessType access, Oid classId, Oid objectId,
+					int subId, void *arg)
+{
+	if (prev_object_access_hook != NULL)
+		prev_object_access_hook(access, classId, objectId, subId, arg);
+
+	if (is_not_our_business() ||
+		(access != OAT_POST_CREATE && access != OAT_POST_ALTER &&
+		 access != OAT_DROP))
+		return;
+
+	switch (classId)
+	{
+		case RelationRelationId:
+		case PolicyRelationId:
+		case ConstraintRelationId:
+		case RewriteRelationId:
+			tg_touch(classId, objectId);
+			break;
+
+			/* These name the index, the child and the foreign table */
+		case IndexRelationId:
+		case InheritsRelationId:
+		case ForeignTableRelationId:
+			tg_touch(RelationRelationId, objectId);
+			break;
+
+			/* A new name of the schema is a new name of all that is in it */
+		case NamespaceRelationId:
+			if (access == OAT_POST_ALTER)
+				tg_touch(classId, objectId);
+			break;
+
+			/* A policy falls with a function that is dropped, and is touched */
+		case ProcedureRelationId:
+			if (access != OAT_DROP)
+				tg_touch(classId, objectId);
+			break;
+
+		default:
+			break;
+	}
+}
+
+static void
+require_event_trigger(FunctionCallInfo fcinfo, const char *function)
+{
+	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function \"%s\" was not called by event trigger manager",
+						function)));
+}
+
+/*
+ * open(): to be called is all that it is for.
+ */
+Datum
+trovella_guard_open_1_0(PG_FUNCTION_ARGS)
+{
+	require_event_trigger(fcinfo, "open");
+	PG_RETURN_NULL();
+}
+
+static void
+touch_collected(const CollectedCommand *command)
+{
+	ListCell   *lc;
+
+	switch (command->type)
+	{
+		case SCT_AlterTable:
+			tg_touch(RelationRelationId, command->d.alterTable.objectId);
+			break;
+
+		case SCT_Grant:
+			if (command->d.grant.istmt->objtype == OBJECT_TABLE)
+			{
+				foreach(lc, command->d.grant.istmt->objects)
+					tg_touch(RelationRelationId, lfirst_oid(lc));
+			}
+			break;
+
+		default:
+			/* Announced to the object hook */
+			break;
+	}
+}
+
+/*
+ * collect(): touches what the collected commands are about.
+ */
+Datum
+trovella_guard_collect_1_0(PG_FUNCTION_ARGS)
+{
+	LOCAL_FCINFO(inner, 0);
+	FmgrInfo	flinfo;
+	ReturnSetInfo result = {.type = T_ReturnSetInfo};
+	TupleTableSlot *slot;
+
+	require_event_trigger(fcinfo, "collect");
+	if (is_not_our_business())
+		PG_RETURN_NULL();
+
+	fmgr_info(F_PG_EVENT_TRIGGER_DDL_COMMANDS, &flinfo);
+	InitFunctionCallInfoData(*inner, &flinfo, 0, InvalidOid, NULL,
+							 (fmNodePtr) &result);
+	result.econtext = CreateStandaloneExprContext();
+	result.allowedModes = SFRM_Materialize;
+	if (get_call_result_type(inner, NULL, &result.expectedDesc) !=
+		TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	FunctionCallInvoke(inner);
+
+	slot = MakeSingleTupleTableSlot(result.setDesc, &TTSOpsMinimalTuple);
+	while (tuplestore_gettupleslot(result.setResult, true, false, slot))
+	{
+		bool		isnull;
+		Datum		command = slot_getattr(slot, result.setDesc->natts, &isnull);
+
+		if (!isnull)
+			touch_collected((CollectedCommand *) DatumGetPointer(command));
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	tuplestore_end(result.setResult);
+	FreeExprContext(result.econtext, true);
+	PG_RETURN_NULL();
+}
+
+void
+tg_watch_init(void)
+{
+	loaded_at_start = process_shared_preload_libraries_in_progress;
+	prev_object_access_hook = object_access_hook;
+	object_access_hook = watch_object_access;
+}
+
+bool
+tg_watch_is_outermost(void)
+{
+	return object_access_hook == watch_object_access;
+}
+
+bool
+tg_watch_loaded_at_start(void)
+{
+	return loaded_at_start;
+}

@@ -1,0 +1,44 @@
+/*-------------------------------------------------------------------------
+ *
+ * trovella_guard.c
+ *		The entrance: wires settings, watchers and the verdict together.
+ *
+ * No transaction commits that leaves a tenant table less protected than the
+ * checklist demands.  A statement flows one way:
+ *
+ *		watch -> touched -> verdict -> facts -> rules (-> scope)
+ *			  -> allowlist -> raise
+ *
+ * and an audit enters at report and takes the same stairs.  The rooms are
+ * under src/; docs/architecture.md shows the house.
+ *
+ * PostgreSQL calls _PG_init once in each backend that loads the library: at
+ * server start if it is preloaded, else when the event trigger
+ * trovella_guard_open fires for the first DDL statement of a session.
+ *
+ * Copyright (c) 2026, Trovella
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "compat.h"
+#include "fmgr.h"
+#include "guard.h"
+#include "settings.h"
+#include "touched.h"
+#include "verdict.h"
+#include "watch.h"
+
+TG_MODULE_MAGIC(TG_VERSION);
+
+void		_PG_init(void);
+
+void
+_PG_init(void)
+{
+	tg_settings_init();
+	tg_touched_init();
+	tg_verdict_init();
+	tg_watch_init();
+}
