@@ -13,7 +13,8 @@ OBJS = trovella_guard.o \
 DATA = $(wildcard trovella_guard--*.sql)
 
 REGRESS = $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
-REGRESS_OPTS = --encoding=UTF8
+REGRESS_OPTS = --encoding=UTF8 --load-extension=trovella_guard
+ISOLATION_OPTS = --load-extension=trovella_guard
 ISOLATION = $(patsubst specs/%.spec,%,$(sort $(wildcard specs/*.spec)))
 
 # PostgreSQL's own headers are not ours to keep free of warnings.
