@@ -38,10 +38,10 @@
 
 /* 18 knows the module's version; before, only the ABI was recorded. */
 #if PG_VERSION_NUM >= 180000
-#define TG_MODULE_MAGIC(version) \
-	PG_MODULE_MAGIC_EXT(.name = "trovella_guard", .version = (version))
+#define TG_MODULE_MAGIC(module_version) \
+	PG_MODULE_MAGIC_EXT(.name = "trovella_guard", .version = (module_version))
 #else
-#define TG_MODULE_MAGIC(version) PG_MODULE_MAGIC
+#define TG_MODULE_MAGIC(module_version) PG_MODULE_MAGIC
 #endif
 
 /*

@@ -1,3 +1,3 @@
 #include "postgres.h"
 #include "scope.h"
-List *tg_scope_doubts(const RelationFacts *facts) { return NIL; }
+List *tg_scope_doubts(const RelationFacts *facts pg_attribute_unused()) { return NIL; }

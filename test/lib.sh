@@ -1,0 +1,150 @@
+# lib.sh: what `make demo`, `make test` and their kin share.
+#
+# Sourced by bash scripts.  Nothing here touches a PostgreSQL installation or
+# a cluster that is already on the machine: the extension is installed into a
+# private copy of the PostgreSQL installation (PostgreSQL finds its files
+# relative to its programs, see make_relative_path in src/port/path.c), and
+# the cluster is a throwaway one that listens on a Unix socket in a temporary
+# directory only.
+
+set -euo pipefail
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+say() { printf '%s\n' "$*" >&2; }
+die() { say "$*"; exit 1; }
+
+# Runs a command as root, by sudo where need be.
+as_root()
+{
+	if [ "$(id -u)" = 0 ]; then "$@"
+	elif command -v sudo >/dev/null; then sudo "$@"
+	else die "this needs root or sudo: $*"
+	fi
+}
+
+# Runs a command as the user that servers run as: PostgreSQL refuses root.
+as_user()
+{
+	if [ "$(id -u)" = 0 ]; then
+		setpriv --reuid=postgres --regid=postgres --init-groups -- \
+			env HOME="$work" USER=postgres LOGNAME=postgres "$@"
+	else
+		"$@"
+	fi
+}
+
+# Which PostgreSQL: that of PG_CONFIG, else the newest one on this machine.
+pg_config_path()
+{
+	if [ -n "${PG_CONFIG:-}" ]; then
+		command -v "$PG_CONFIG" || die "no such program: PG_CONFIG=$PG_CONFIG"
+	else
+		ls -v /usr/lib/postgresql/*/bin/pg_config 2>/dev/null | tail -n 1
+	fi
+}
+
+# need_packages PACKAGE...: installs those that are missing, on Debian.
+need_packages()
+{
+	local missing=() package
+	for package in "$@"; do
+		dpkg-query -W -f '${Status}\n' "$package" 2>/dev/null |
+			grep -q '^install ok installed' || missing+=("$package")
+	done
+	[ ${#missing[@]} -gt 0 ] || return 0
+	say "installing: ${missing[*]}"
+	as_root apt-get update -qq
+	as_root env DEBIAN_FRONTEND=noninteractive \
+		apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+# need_postgres [PACKAGE...]: PostgreSQL with its server headers, and the rest.
+# Names of packages may hold @PG@ for the major version.
+need_postgres()
+{
+	local major extra=("$@")
+
+	if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
+		say "This is not Debian, so nothing can be installed for you.  Needed are:"
+		say "  PostgreSQL 15 or later with its server headers (pg_config), make, gcc"
+		say "  for \"make test\" also: pgTAP with pg_prove, perl with IPC::Run, Node.js 18 or later with npm"
+		say "Then build with: make && make install && make installcheck"
+		exit 1
+	fi
+
+	if [ -z "$(pg_config_path)" ]; then
+		need_packages postgresql-common
+		major=$(apt-cache depends postgresql 2>/dev/null |
+			sed -n 's/.*Depends: postgresql-\([0-9]*\)$/\1/p' | head -n 1)
+	else
+		major=$("$(pg_config_path)" --version | sed 's/[^0-9]*\([0-9]*\).*/\1/')
+	fi
+	[ -n "$major" ] || die "apt offers no PostgreSQL"
+	need_packages make gcc libc6-dev "postgresql-$major" \
+		"postgresql-server-dev-$major" "${extra[@]//@PG@/$major}"
+}
+
+# Copies the checkout to $work/tree and the PostgreSQL installation to
+# $work/pg; sets pg_config and puts the programs first in PATH.
+make_work()
+{
+	local real path
+
+	work=$(mktemp -d "${TMPDIR:-/tmp}/trovella_guard.XXXXXX")
+	chmod 755 "$work"
+	trap 'stop_cluster; rm -rf "$work"' EXIT
+
+	real=$(pg_config_path)
+	for path in "$("$real" --bindir)" "$("$real" --pkglibdir)" \
+		"$("$real" --sharedir)"; do
+		mkdir -p "$work/pg$(dirname "$path")"
+		cp -a "$path" "$work/pg$(dirname "$path")/"
+	done
+	path=$("$real" --includedir)
+	mkdir -p "$work/pg$(dirname "$path")"
+	[ -e "$work/pg$path" ] || ln -s "$path" "$work/pg$path"
+
+	mkdir "$work/tree"
+	tar -C "$top" --exclude=./.git --exclude='*.o' --exclude='*.bc' \
+		--exclude='*.so' --exclude=./.chroots -cf - . | tar -C "$work/tree" -xf -
+	[ "$(id -u)" != 0 ] || chown -R postgres:postgres "$work"
+
+	pg_config="$work/pg$("$real" --bindir)/pg_config"
+	export PATH="$work/pg$("$real" --bindir):$PATH"
+	[ -x "$pg_config" ] || die "cannot copy the PostgreSQL installation of $real"
+}
+
+# Builds the copy and installs it into the private installation.
+build()
+{
+	as_user make -s -C "$work/tree" -j"$(nproc)" with_llvm=no \
+		PG_CONFIG="$pg_config" COPT=-Werror install >"$work/build.log" 2>&1 ||
+		{ cat "$work/build.log" >&2; die "the build failed"; }
+}
+
+# Starts the throwaway cluster and points PGHOST and PGUSER at it.
+start_cluster()
+{
+	as_user mkdir "$work/socket"
+	as_user initdb -D "$work/data" -A trust -U postgres -N --encoding=UTF8 \
+		--locale=C >"$work/initdb.log" 2>&1 ||
+		{ cat "$work/initdb.log" >&2; die "initdb failed"; }
+	as_user tee -a "$work/data/postgresql.conf" >/dev/null <<-EOF
+		listen_addresses = ''
+		unix_socket_directories = '$work/socket'
+		fsync = off
+		max_prepared_transactions = 20
+		max_connections = 100
+	EOF
+	as_user pg_ctl -D "$work/data" -l "$work/server.log" -w start >/dev/null ||
+		{ cat "$work/server.log" >&2; die "the cluster did not start"; }
+	export PGHOST="$work/socket" PGUSER=postgres
+	unset PGDATABASE PGPORT PGOPTIONS PGSERVICE PGPASSWORD
+}
+
+stop_cluster()
+{
+	[ ! -f "${work:-}/data/postmaster.pid" ] ||
+		as_user pg_ctl -D "$work/data" -m immediate stop >/dev/null 2>&1 || true
+}
