@@ -177,7 +177,7 @@ if (!-e $installed || -M $installed > -M 'package-lock.json')
 	die $output if $?;
 }
 
-my $work = tempdir('trovella_guard_drizzle_XXXXXX', TMPDIR => 1, CLEANUP => 1);
+my $work = tempdir('drizzle_XXXXXX', TMPDIR => 1, CLEANUP => 1);
 chdir $work or die "$work: $!";
 symlink "$project/node_modules", 'node_modules' or die "symlink: $!";
 restore();
@@ -245,7 +245,8 @@ sub refused
 	my $output = drizzle_kit('migrate');
 	isnt($?, 0, 'drizzle-kit migrate fails');
 	like($output, qr/$refusal$/m, '... and says why');
-	like($output, qr/detail: .*\b$_\b/s, "... in detail: $_")
+	# As node shows a string: in quotes, line feeds spelled out.
+	like($output, qr/detail: .*(?:["'`]|\\n)$_\b/s, "... in detail: $_")
 	  for split /, /, $rules;
 	like($output, qr/hint: .*trovella_guard\.allow\(/s,
 		'... and what to do about it');
@@ -406,11 +407,12 @@ subtest 'no_enable_rls, policies in the schema' => sub {
 subtest 'push' => sub {
 	restore();
 
+	# Its exit code is 0 even so.
 	my $output = drizzle_kit('push', '--force');
-	isnt($?, 0, 'drizzle-kit push fails');
 	like($output, qr/commit refused: table "public\.feature_item"/,
-		'... and says why');
-	like($output, qr/same transaction/, '... and what autocommit has to do with it');
+		'drizzle-kit push is refused');
+	like($output, qr/same transaction/,
+		'... and told what autocommit has to do with it');
 	is(sql(q{SELECT to_regclass('feature_item')}), '', '... and leaves no table');
 
 	# It is not one transaction: what came before the table stays.
