@@ -85,23 +85,42 @@ sub sql
 
 my @databases;
 
-# A new, guarded database that the following commands work on.
+# Makes a database, perhaps as a copy of another one, and has the following
+# commands work on it.
 sub new_database
 {
+	my $template = shift // 'template1';
+
 	$database = "trovella_guard_drizzle_$$" . '_' . scalar @databases;
-	my $output = run('createdb', $database);
+	my $output = run(qw(createdb -O migrator -T), $template, $database);
 	die $output if $?;
 	push @databases, $database;
+	use_database($database);
+	return;
+}
 
-	# The way to write a socket's directory in a URL.
-	my %query = (host => $ENV{PGHOST}, port => $ENV{PGPORT},
-		user => $ENV{PGUSER});
+# Has the following commands work on a database: psql as the superuser,
+# drizzle as a role that is none.
+sub use_database
+{
+	$database = shift;
+
+	# The host may be the directory of a socket, which is no host in a URL.
+	my %query = (
+		host => $ENV{PGHOST},
+		port => $ENV{PGPORT},
+		user => 'migrator',
+		password => 'migrator');
 	s/([^A-Za-z0-9_.-])/sprintf '%%%02X', ord $1/ge for values %query;
 	$ENV{DATABASE_URL} = "postgresql:///$database?" . join '&',
 	  map { "$_=$query{$_}" } sort keys %query;
+	return;
+}
 
-	$output = run(qw(psql -Xq -v ON_ERROR_STOP=1 -d), $database, '-f',
-		'provision.sql');
+sub provision
+{
+	my $output = run(qw(psql -Xq -v ON_ERROR_STOP=1 -d), $database,
+		qw(-f provision.sql));
 	die $output if $?;
 	return;
 }
@@ -182,17 +201,26 @@ chdir $work or die "$work: $!";
 symlink "$project/node_modules", 'node_modules' or die "symlink: $!";
 restore();
 
+# Roles belong to the whole server, so only those that are new are ours.
 $database = 'postgres';
-my $role_was_there = sql(q{SELECT to_regrole('authenticated') IS NOT NULL});
-die $role_was_there unless $role_was_there =~ /^[tf]$/;
+my @roles = grep { sql("SELECT to_regrole('$_')") eq '' }
+  qw(authenticated migrator);
+if (grep { $_ eq 'migrator' } @roles)
+{
+	my $output =
+	  sql(q{CREATE ROLE migrator LOGIN CREATEROLE PASSWORD 'migrator'});
+	die $output if $?;
+}
+
+# So that nothing stays behind after an interrupt either.
+$SIG{INT} = $SIG{TERM} = $SIG{PIPE} = sub { exit 1 };
 
 END
 {
 	my $status = $?;
 	$database = 'postgres';
 	sql("DROP DATABASE IF EXISTS $_") for @databases;
-	sql('DROP ROLE IF EXISTS authenticated')
-	  if defined $role_was_there && $role_was_there eq 'f';
+	sql("DROP ROLE IF EXISTS $_") for @roles;
 	chdir $before if defined $before;
 	$? = $status;
 }
@@ -206,6 +234,7 @@ like(drizzle_kit('generate'), qr/No schema changes/,
 	'the committed migrations say what the schema says');
 
 new_database();
+provision();
 is(run(qw(node migrate.mjs)), '',
 	'migrate.mjs: the whole project commits without a word');
 is($?, 0, '... and succeeds');
@@ -233,11 +262,11 @@ is(sql(q{SELECT name FROM feature_item WHERE search_vector @@ 'spoon' ORDER BY 1
 
 # ------------------------------------------------------ the common mistakes
 
-# Applies a migration that has to be refused, with drizzle-kit and with
-# migrate.mjs.
+# Applies the next migration, which has to be refused, with drizzle-kit and
+# with migrate.mjs, and then once more with the repair that the hint offers.
 sub refused
 {
-	my $rules = shift;
+	my ($rules, $file) = @_;
 	my @before = contents();
 	my $refusal =
 	  quotemeta qq{commit refused: table "public.feature_item" breaks $rules};
@@ -260,6 +289,15 @@ sub refused
 		'... and what to do about it');
 	unlike($output, qr/^WARNING/m, '... and nothing besides');
 	is(changes_since(@before), '', '... and leaves nothing behind');
+
+	# In a copy, as what is committed can't be taken back.
+	my $original = $database;
+	my ($repair) =
+	  $output =~ /^Add this to the migration.*:\n(.*)^If the table is meant/ms;
+	spew($file, slurp($file) . "--> statement-breakpoint\n$repair");
+	new_database($original);
+	is(run(qw(node migrate.mjs)), '', 'repaired as proposed, it commits');
+	use_database($original);
 	return;
 }
 
@@ -347,6 +385,7 @@ $&/m;
 );
 
 new_database();
+provision();
 restore(without_last => 1);
 like(drizzle_kit('migrate'), qr/migrations applied successfully/,
 	'drizzle-kit migrate: all but the last migration commit');
@@ -370,14 +409,15 @@ foreach my $mistake (@mistakes)
 		if ($mistake->{session})
 		{
 			# A transaction that is not to commit is nobody's business.
-			spew('session.sql', join "\n", 'BEGIN;', "$migration;",
+			spew('session.sql', join "\n", 'BEGIN; SET ROLE migrator;',
+				"$migration; RESET ROLE;",
 				q{INSERT INTO "user" (id, name, email) VALUES ('u', 'U', 'u');},
 				@{ $mistake->{session} });
 			like(run(qw(psql -Xqt -v ON_ERROR_STOP=1 -f session.sql -d),
 					$database),
 				$mistake->{shows}, 'it works as a superuser only');
 		}
-		refused($mistake->{rules});
+		refused($mistake->{rules}, $file);
 	};
 }
 
@@ -432,14 +472,15 @@ subtest 'policies removed later' => sub {
 	my ($file, $migration) = generate('policies_removed');
 	like($migration, qr/DISABLE ROW LEVEL SECURITY/,
 		'drizzle-kit disables row-level security');
-	refused('rls_disabled, policy_missing');
+	refused('rls_disabled, policy_missing', $file);
 };
 
 subtest 'index removed later' => sub {
 	restore();
 	edit('feature.ts', sub { s/^ *index\("feature_item_userId_idx.*\n//m });
-	generate('index_removed');
-	refused('fk_index_missing');
+	my ($file, $migration) = generate('index_removed');
+	like($migration, qr/DROP INDEX/, 'drizzle-kit drops it');
+	refused('fk_index_missing', $file);
 };
 
 subtest 'a global table that is on no list' => sub {
