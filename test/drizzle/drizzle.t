@@ -17,6 +17,7 @@ use Cwd qw(getcwd);
 use File::Temp qw(tempdir);
 use FindBin;
 use JSON::PP;
+use POSIX ();
 use Test::More;
 
 my $project = $FindBin::Bin;
@@ -36,6 +37,8 @@ open STDIN, '<', '/dev/null' or die "/dev/null: $!";
 
 # ---------------------------------------------------------------- helpers
 
+my $patience = 60;
+
 # Runs a program in the working copy; returns what it printed on either
 # stream, and leaves its exit code in $?.
 sub run
@@ -47,7 +50,9 @@ sub run
 	if ($pid == 0)
 	{
 		open STDERR, '>&', \*STDOUT;
-		exec 'timeout', 60, @command or die "$command[0]: $!";
+		exec 'timeout', $patience, @command;
+		# Not exit: the end of this program is not the child's to run.
+		POSIX::_exit(127);
 	}
 	my $text = do { local $/; <$output> };
 	close $output;
@@ -192,7 +197,8 @@ chdir $project or die "$project: $!";
 my $installed = 'node_modules/.package-lock.json';
 if (!-e $installed || -M $installed > -M 'package-lock.json')
 {
-	my $output = run(qw(timeout 300 npm ci --loglevel=error));
+	local $patience = 300;
+	my $output = run(qw(npm ci --loglevel=error));
 	die $output if $?;
 }
 
@@ -253,12 +259,13 @@ my $as_ours = 'SET ROLE authenticated; SET app.current_organization_id = ours;';
 is(sql("$as_ours SELECT name FROM feature_item"),
 	'our spoon', 'a tenant sees its own rows only');
 like(
-	sql(qq{$as_ours INSERT INTO feature_item (id, organization_id, user_id, name)
+	sql(qq{$as_ours INSERT INTO feature_item
+		(id, organization_id, user_id, name)
 		VALUES ('3', 'theirs', 'u', 'planted')}),
 	qr/new row violates row-level security policy/,
 	'... and cannot write for another tenant');
-is(sql(q{SELECT name FROM feature_item WHERE search_vector @@ 'spoon' ORDER BY 1}),
-	"our spoon\ntheir spoon", 'the column and index added by hand are there');
+is( sql(q{SELECT count(*) FROM feature_item WHERE search_vector @@ 'spoon'}),
+	2, 'the column that was added by hand is there');
 
 # ------------------------------------------------------ the common mistakes
 

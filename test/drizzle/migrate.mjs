@@ -6,7 +6,9 @@ import { migrate } from "drizzle-orm/node-postgres/migrator";
 import pg from "pg";
 
 const print = ({ severity = "ERROR", message, detail, hint }) =>
-  console.error([`${severity}:  ${message}`, detail, hint].filter(Boolean).join("\n"));
+  console.error(
+    [`${severity}:  ${message}`, detail, hint].filter(Boolean).join("\n"),
+  );
 const client = new pg.Client({
   connectionString: process.env.DATABASE_URL,
   options: "-c client_min_messages=warning",
@@ -15,8 +17,10 @@ const client = new pg.Client({
 client.on("notice", (notice) => notice.code === "25P01" || print(notice));
 
 await client.connect();
-await migrate(drizzle(client), { migrationsFolder: "migrations" }).catch((error) => {
+try {
+  await migrate(drizzle(client), { migrationsFolder: "migrations" });
+} catch (error) {
   print(error.cause ?? error);
   process.exitCode = 1;
-});
+}
 await client.end();

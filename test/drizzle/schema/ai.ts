@@ -1,7 +1,14 @@
 // The model registry, which all organizations share, and what each of them
 // used of it.
 import { relations } from "drizzle-orm";
-import { boolean, index, integer, numeric, pgTable, text } from "drizzle-orm/pg-core";
+import {
+  boolean,
+  index,
+  integer,
+  numeric,
+  pgTable,
+  text,
+} from "drizzle-orm/pg-core";
 
 import { user } from "./auth";
 import { baseColumns, tenantColumns, tenantPolicies } from "./base";

@@ -1,7 +1,14 @@
 // Identity: people are global (one person may belong to several
 // organizations), memberships and invitations belong to an organization.
 import { relations } from "drizzle-orm";
-import { boolean, index, pgTable, text, timestamp, uniqueIndex } from "drizzle-orm/pg-core";
+import {
+  boolean,
+  index,
+  pgTable,
+  text,
+  timestamp,
+  uniqueIndex,
+} from "drizzle-orm/pg-core";
 
 import { baseColumns, tenantPolicies } from "./base";
 

@@ -30,7 +30,11 @@ export function tenantPolicies(table: string, column = "tenant_id") {
 
   return [
     pgPolicy(`${table}_tenant_select`, { for: "select", to, using: ownRow }),
-    pgPolicy(`${table}_tenant_insert`, { for: "insert", to, withCheck: ownRow }),
+    pgPolicy(`${table}_tenant_insert`, {
+      for: "insert",
+      to,
+      withCheck: ownRow,
+    }),
     pgPolicy(`${table}_tenant_update`, {
       for: "update",
       to,

@@ -1,6 +1,13 @@
 // A research plan and its steps.
 import { relations } from "drizzle-orm";
-import { index, integer, jsonb, pgEnum, pgTable, text } from "drizzle-orm/pg-core";
+import {
+  index,
+  integer,
+  jsonb,
+  pgEnum,
+  pgTable,
+  text,
+} from "drizzle-orm/pg-core";
 
 import { user } from "./auth";
 import { tenantColumns, tenantPolicies } from "./base";
