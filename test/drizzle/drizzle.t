@@ -37,7 +37,7 @@ open STDIN, '<', '/dev/null' or die "/dev/null: $!";
 
 # ---------------------------------------------------------------- helpers
 
-my $patience = 60;
+our $patience = 60; # seconds
 
 # Runs a program in the working copy; returns what it printed on either
 # stream, and leaves its exit code in $?.
@@ -50,9 +50,8 @@ sub run
 	if ($pid == 0)
 	{
 		open STDERR, '>&', \*STDOUT;
-		exec 'timeout', $patience, @command;
-		# Not exit: the end of this program is not the child's to run.
-		POSIX::_exit(127);
+		# Not die: the end of this program is not the child's to run.
+		exec 'timeout', $patience, @command or POSIX::_exit(127);
 	}
 	my $text = do { local $/; <$output> };
 	close $output;
