@@ -37,7 +37,7 @@
 #include "allowlist.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_extension.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
@@ -526,7 +526,13 @@ touch_covered(HeapTuple tuple, TupleDesc descriptor)
 	}
 	relid = get_relname_relid(NameStr(*table), schema_oid);
 	if (OidIsValid(relid))
-		tg_touch(RelationRelationId, relid);
+	{
+		/* An entry covers partitions as well */
+		ListCell   *lc;
+
+		foreach(lc, find_all_inheritors(relid, NoLock, NULL))
+			tg_touch(RelationRelationId, lfirst_oid(lc));
+	}
 }
 
 /*
