@@ -52,4 +52,13 @@
 #define TG_NOT_NULL_CAN_BE_NOT_VALID 1
 #endif
 
+/* Since 18 a foreign key may be NOT ENFORCED, or be about a PERIOD. */
+#if PG_VERSION_NUM >= 180000
+#define TG_CONSTRAINT_IS_ENFORCED(form) ((form)->conenforced)
+#define TG_CONSTRAINT_IS_TEMPORAL(form) ((form)->conperiod)
+#else
+#define TG_CONSTRAINT_IS_ENFORCED(form) true
+#define TG_CONSTRAINT_IS_TEMPORAL(form) false
+#endif
+
 #endif							/* TROVELLA_GUARD_COMPAT_H */
