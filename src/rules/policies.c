@@ -112,7 +112,7 @@ report_doubts(const RuleSubject *subject, ScopeAnswer answer)
 									doubt->policy->name,
 									tg_command_names(doubt->commands),
 									doubt->in_check ? "WITH CHECK" : "USING",
-									arm && *arm != '(' ? " (" : " ",
+									arm == NULL ? "" : *arm != '(' ? " (" : " ",
 									arm ? arm : "",
 									arm && *arm != '(' ? ")" : "",
 									doubt->reason);
