@@ -131,6 +131,7 @@ start_cluster()
 		--locale=C >"$work/initdb.log" 2>&1 ||
 		{ cat "$work/initdb.log" >&2; die "initdb failed"; }
 	as_user tee -a "$work/data/postgresql.conf" >/dev/null <<-EOF
+		port = 5432
 		listen_addresses = ''
 		unix_socket_directories = '$work/socket'
 		fsync = off
@@ -139,8 +140,8 @@ start_cluster()
 	EOF
 	as_user pg_ctl -D "$work/data" -l "$work/server.log" -w start >/dev/null ||
 		{ cat "$work/server.log" >&2; die "the cluster did not start"; }
-	export PGHOST="$work/socket" PGUSER=postgres
-	unset PGDATABASE PGPORT PGOPTIONS PGSERVICE PGPASSWORD
+	export PGHOST="$work/socket" PGUSER=postgres PGPORT=5432
+	unset PGDATABASE PGOPTIONS PGSERVICE PGPASSWORD
 }
 
 stop_cluster()
