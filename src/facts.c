@@ -73,6 +73,7 @@ typedef enum ReaderCatalog
 	CAT_REWRITE,
 	CAT_NAMESPACE,
 	CAT_EXTENSION,
+	CAT_PROC,
 	CAT_COUNT
 } ReaderCatalog;
 
@@ -87,6 +88,7 @@ static const Oid catalog_oids[CAT_COUNT] = {
 	[CAT_REWRITE] = RewriteRelationId,
 	[CAT_NAMESPACE] = NamespaceRelationId,
 	[CAT_EXTENSION] = ExtensionRelationId,
+	[CAT_PROC] = ProcedureRelationId,
 };
 
 struct FactsReader
@@ -815,6 +817,20 @@ tg_facts_relations_using_function(FactsReader *reader, Oid function_oid)
 			result = list_append_unique_oid(result, relid);
 	}
 	return result;
+}
+
+char
+tg_facts_function_volatility(FactsReader *reader, Oid function_oid)
+{
+	SysScanDesc scan = scan_by_oid(reader, CAT_PROC, ProcedureOidIndexId,
+								   Anum_pg_proc_oid, function_oid);
+	HeapTuple	tuple = systable_getnext(scan);
+	char		volatility = '\0';
+
+	if (HeapTupleIsValid(tuple))
+		volatility = ((Form_pg_proc) GETSTRUCT(tuple))->provolatile;
+	systable_endscan(scan);
+	return volatility;
 }
 
 bool

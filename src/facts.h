@@ -162,6 +162,10 @@ extern List *tg_facts_children(FactsReader *reader, Oid relid);
 extern List *tg_facts_relations_using_function(FactsReader *reader,
 											   Oid function_oid);
 
+/* PROVOLATILE_xxx of a function, or '\0' if the snapshot does not see it. */
+extern char tg_facts_function_volatility(FactsReader *reader,
+										 Oid function_oid);
+
 /* Is the relation a member of an extension that a superuser owns? */
 extern bool tg_facts_is_trusted_member(FactsReader *reader, Oid relid);
 

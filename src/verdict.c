@@ -62,6 +62,8 @@ typedef struct Trial
 	MemoryContext relation_context; /* reset for each relation */
 	HTAB	   *seen;			/* OIDs that are on the docket */
 	List	   *docket;			/* OIDs of relations to judge */
+	List	   *undermined;		/* OIDs of relations whose policies call a
+								 * function that is not what it was */
 	bool		schemas_altered;
 	bool		hold;
 	bool		lost_race;		/* an allowlist entry has gone meanwhile */
@@ -168,6 +170,33 @@ summon_all(Trial *trial, List *relids)
 }
 
 /*
+ * Puts the relations whose policies call a function on the docket.  The proof
+ * that a policy is scoped knows only the present function: where its
+ * volatility has changed, "before" cannot be told from "after" by it.
+ */
+static void
+summon_for_function(Trial *trial, Oid function_oid)
+{
+	List	   *relids = tg_facts_relations_using_function(trial->after,
+														   function_oid);
+	char		before;
+
+	if (relids == NIL)
+		return;
+	summon_all(trial, relids);
+
+	before = tg_facts_function_volatility(trial->before, function_oid);
+	if (before != '\0' &&
+		before != tg_facts_function_volatility(trial->after, function_oid))
+	{
+		MemoryContext old = MemoryContextSwitchTo(trial->context);
+
+		trial->undermined = list_concat_unique_oid(trial->undermined, relids);
+		MemoryContextSwitchTo(old);
+	}
+}
+
+/*
  * Puts the relations that a touched object is about on the docket.
  */
 static void
@@ -185,9 +214,7 @@ summon_for_object(Trial *trial, const TouchedKey *object)
 			break;
 
 		case ProcedureRelationId:
-			summon_all(trial,
-					   tg_facts_relations_using_function(trial->after,
-														 object->objectId));
+			summon_for_function(trial, object->objectId);
 			break;
 
 		default:
@@ -257,7 +284,7 @@ same_finding(const Finding *after, const Finding *before)
 }
 
 static void
-mark_those_that_were_there(List *after, List *before)
+mark_those_that_were_there(Trial *trial, List *after, List *before)
 {
 	ListCell   *lc;
 
@@ -266,6 +293,9 @@ mark_those_that_were_there(List *after, List *before)
 		Finding    *finding = lfirst(lc);
 		ListCell   *other;
 
+		if (finding->rule->check == tg_check_policy_unscoped &&
+			list_member_oid(trial->undermined, finding->relid))
+			continue;
 		foreach(other, before)
 		{
 			if (same_finding(finding, lfirst(other)))
@@ -369,7 +399,7 @@ judge_relation(Trial *trial, Oid relid)
 		List	   *old_findings = tg_apply_rules(trial->before, before, NULL,
 												  TG_LEVEL_WARNING, false);
 
-		mark_those_that_were_there(findings,
+		mark_those_that_were_there(trial, findings,
 								   without_waived(trial, old_findings, before,
 												  false));
 	}
