@@ -1042,6 +1042,18 @@ enter_conditions(Query *query, const Place *place)
 	return inner;
 }
 
+/*
+ * What to show is the sub-select: a piece of it can't be printed out of its
+ * context.
+ */
+static Verdict
+show_sublink(Verdict verdict, Node *sublink)
+{
+	verdict.arm = sublink;
+	verdict.in_or = false;
+	return verdict;
+}
+
 /* What holds where the sub-select yields a row. */
 static Verdict
 prove_yields(Node *node, Query *query, const Place *place)
@@ -1078,12 +1090,7 @@ prove_yields(Node *node, Query *query, const Place *place)
 											  node));
 		}
 	}
-	if (verdict.standing == OPEN || verdict.standing == UNDECIDED)
-	{
-		/* what to show is the sub-select, not a piece of it out of context */
-		verdict.arm = node;
-	}
-	return verdict;
+	return show_sublink(verdict, node);
 }
 
 /* The Param that stands for a column of the sub-select, under casts. */
@@ -1230,12 +1237,14 @@ prove_sublink(SubLink *sublink, const Place *place)
 				value = tg_prove((Node *) target->expr, &inner);
 				if (conditions != NIL)
 					passed = tg_prove_all(conditions, &inner);
-				result.if_true = better(value.if_true, passed);
-				result.if_false = better(value.if_false, passed);
+				result.if_true = show_sublink(better(value.if_true, passed),
+											  node);
+				result.if_false = show_sublink(better(value.if_false, passed),
+											   node);
 				if (query->jointree->fromlist == NIL && conditions == NIL &&
 					query->limitCount == NULL && query->limitOffset == NULL &&
 					query->havingQual == NULL && !query->hasTargetSRFs)
-					result.if_null = value.if_null;
+					result.if_null = show_sublink(value.if_null, node);
 				return result;
 			}
 
