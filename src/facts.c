@@ -567,7 +567,14 @@ read_constraints(FactsReader *reader, RelationFacts *facts)
 			key->name = pstrdup(NameStr(form->conname));
 			key->inherited = OidIsValid(form->conparentid) && facts->partition;
 			key->referenced = form->confrelid;
+			key->on_update = form->confupdtype;
 			key->on_delete = form->confdeltype;
+			key->match = form->confmatchtype;
+			key->deferrable = form->condeferrable;
+			key->deferred = form->condeferred;
+			key->validated = form->convalidated;
+			key->enforced = TG_CONSTRAINT_IS_ENFORCED(form);
+			key->temporal = TG_CONSTRAINT_IS_TEMPORAL(form);
 			key->keys = attnum_array(tuple, Anum_pg_constraint_conkey,
 									 descriptor, &key->nkeys);
 			key->referenced_keys = attnum_array(tuple,

@@ -88,7 +88,14 @@ typedef struct ForeignKeyFacts
 	AttrNumber *keys;
 	AttrNumber *referenced_keys;
 	Oid			referenced;
-	char		on_delete;		/* FKCONSTR_ACTION_xxx */
+	char		on_update;		/* FKCONSTR_ACTION_xxx */
+	char		on_delete;
+	char		match;			/* FKCONSTR_MATCH_xxx */
+	bool		deferrable;
+	bool		deferred;		/* INITIALLY DEFERRED */
+	bool		validated;
+	bool		enforced;
+	bool		temporal;		/* ... PERIOD ... */
 } ForeignKeyFacts;
 
 /* One relation. */

@@ -341,6 +341,17 @@ pronounce(Trial *trial, const RelationFacts *facts, bool created,
 	MemoryContextSwitchTo(old);
 }
 
+/*
+ * Do the relation's children need no row-level security of their own, as far
+ * as it lies with this parent?  See tg_is_unreachable_child().
+ */
+static bool
+hides_children(FactsReader *reader, const RelationFacts *facts)
+{
+	return facts != NULL && tg_is_tenant_table(facts) &&
+		(facts->rls_enabled || tg_is_unreachable_child(reader, facts));
+}
+
 static void
 judge_relation(Trial *trial, Oid relid)
 {
@@ -385,8 +396,9 @@ judge_relation(Trial *trial, Oid relid)
 	if (existed && before == NULL)
 		before = tg_facts_read(trial->before, relid);
 
-	/* What was hidden behind a parent's row-level security is so no more */
-	if (before != NULL && before->rls_enabled && !facts->rls_enabled)
+	/* What was hidden behind it is so no more */
+	if (hides_children(trial->before, before) &&
+		!hides_children(trial->after, facts))
 		summon_all(trial, tg_facts_children(trial->after, relid));
 
 	read_allowlists(trial);

@@ -31,7 +31,11 @@ tg_check_relation_unprotectable(const RuleSubject *subject)
 								facts->tenant->name,
 								facts->kind == RELKIND_MATVIEW ?
 								"materialized view" : "foreign table");
-	finding->repair_sql = psprintf("REVOKE ALL ON %s FROM PUBLIC;",
-								   quote_qualified_identifier(facts->schema,
-															  facts->name));
+
+	/* Nothing mends it but somebody who says that it may be so */
+	finding->repair_sql =
+		psprintf("REVOKE ALL ON %s FROM PUBLIC;\n%s",
+				 quote_qualified_identifier(facts->schema, facts->name),
+				 tg_remedy_allow(facts->schema, facts->name,
+								 subject->rule->name));
 }
