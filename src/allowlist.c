@@ -236,6 +236,19 @@ tg_allowlist_match(const Allowlist *allowlist, FactsReader *reader,
 		tg_allowlist_match(allowlist, reader, parent, rule) : NULL;
 }
 
+const AllowlistEntry *
+tg_allowlist_void(const Allowlist *allowlist, FactsReader *reader,
+				  Oid other_relid)
+{
+	RelationFacts *other;
+
+	if (allowlist->buckets == NULL || !OidIsValid(other_relid))
+		return NULL;
+	other = tg_facts_read(reader, other_relid);
+	return other != NULL ?
+		tg_allowlist_match(allowlist, reader, other, ANY) : NULL;
+}
+
 const char *
 tg_allowlist_gained(const Allowlist *after, FactsReader *after_reader,
 					const RelationFacts *after_facts,

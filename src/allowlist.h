@@ -43,6 +43,14 @@ extern const AllowlistEntry *tg_allowlist_match(const Allowlist *allowlist,
 												const char *rule);
 
 /*
+ * The entry that makes a finding about a relation void because the rows at
+ * stake are those of a global table, or NULL.
+ */
+extern const AllowlistEntry *tg_allowlist_void(const Allowlist *allowlist,
+											   FactsReader *reader,
+											   Oid other_relid);
+
+/*
  * Which entry covers a relation only because it came under a name (or under a
  * parent) that it did not have before?  Returns the entry as "schema.table",
  * or NULL.  An entry that the transaction itself has written was made for the

@@ -75,4 +75,9 @@
 	(has_privs_of_role((form)->member, (form)->roleid))
 #endif
 
+/* Since 17 there are several functions random(). */
+#if PG_VERSION_NUM >= 170000
+#define F_RANDOM F_RANDOM_
+#endif
+
 #endif							/* TROVELLA_GUARD_COMPAT_H */

@@ -39,6 +39,7 @@
 #include "equality.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
+#include "compat.h"
 #include "origin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -191,7 +192,7 @@ is_nobody(Node *node)
 			return true;		/* '', '-', '0', '00000000-0000-...' */
 		if (text[0] == '-' && text[1 + strspn(text + 1, "0123456789")] == '\0')
 			return true;		/* '-1' */
-		for (int i = 0; i < lengthof(nobody); i++)
+		for (int i = 0; i < (int) lengthof(nobody); i++)
 		{
 			if (pg_strcasecmp(text, nobody[i]) == 0)
 				return true;
@@ -351,7 +352,7 @@ setting_origin(Node *name, Origin arguments)
 		return (arguments & ~ORIGIN_LITERAL) | ORIGIN_SESSION;
 	if (strchr(text, '.') != NULL)
 		return ORIGIN_SESSION;
-	for (int i = 0; i < lengthof(own); i++)
+	for (int i = 0; i < (int) lengthof(own); i++)
 	{
 		if (pg_strcasecmp(text, own[i]) == 0)
 			return ORIGIN_SESSION;

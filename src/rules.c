@@ -157,8 +157,30 @@ tg_apply_rules(FactsReader *reader, const RelationFacts *facts,
 			.findings = &findings
 		};
 
-		if (tg_rules[i].about == about && level != TG_LEVEL_OFF &&
+		if ((tg_rules[i].about & about) != 0 && level != TG_LEVEL_OFF &&
 			level >= least)
+			tg_rules[i].check(&subject);
+	}
+	return findings;
+}
+
+List *
+tg_apply_database_rules(FactsReader *reader, RuleLevel least)
+{
+	List	   *findings = NIL;
+
+	for (int i = 0; i < tg_rules_count; i++)
+	{
+		RuleLevel	level = tg_rule_level(i);
+		RuleSubject subject = {
+			.reader = reader,
+			.describe = true,
+			.rule = &tg_rules[i],
+			.findings = &findings
+		};
+
+		if ((tg_rules[i].about & ABOUT_DATABASE) != 0 &&
+			level != TG_LEVEL_OFF && level >= least)
 			tg_rules[i].check(&subject);
 	}
 	return findings;
@@ -172,9 +194,12 @@ tg_report_finding(const RuleSubject *subject, const char *message_fmt,...)
 
 	finding->rule = subject->rule;
 	finding->level = tg_rule_level(subject->rule - tg_rules);
-	finding->relid = subject->facts->relid;
-	finding->schema = subject->facts->schema;
-	finding->table = subject->facts->name;
+	if (subject->facts != NULL)
+	{
+		finding->relid = subject->facts->relid;
+		finding->schema = subject->facts->schema;
+		finding->table = subject->facts->name;
+	}
 
 	initStringInfo(&message);
 	for (;;)

@@ -399,7 +399,7 @@ add_side_effects(List **doubts, const RelationFacts *facts)
 		if (exempt)
 			continue;
 
-		for (int i = 0; i < lengthof(sides); i++)
+		for (int i = 0; i < (int) lengthof(sides); i++)
 		{
 			int			fuel = FUEL;
 			Place		place = {facts, NIL, 0, &fuel};
@@ -460,7 +460,7 @@ tg_scope_doubts(const RelationFacts *facts)
 	ListCell   *lc;
 
 	Assert(facts->tenant != NULL);
-	for (int i = 0; i < lengthof(sides); i++)
+	for (int i = 0; i < (int) lengthof(sides); i++)
 	{
 		Side		side = sides[i];
 		Side		old_row = {side.command, false};

@@ -231,13 +231,17 @@ without_waived(Trial *trial, List *findings, const RelationFacts *facts,
 	foreach(lc, findings)
 	{
 		Finding    *finding = lfirst(lc);
+		const Allowlist *allowlist = is_after ? trial->after_allowlist :
+			trial->before_allowlist;
+		FactsReader *reader = is_after ? trial->after : trial->before;
 		const AllowlistEntry *entry = NULL;
 
 		if (finding->rule->check != tg_check_exemption_taken_over)
-			entry = tg_allowlist_match(is_after ? trial->after_allowlist :
-									   trial->before_allowlist,
-									   is_after ? trial->after : trial->before,
-									   facts, finding->rule->name);
+			entry = tg_allowlist_match(allowlist, reader, facts,
+									   finding->rule->name);
+		if (entry == NULL)
+			entry = tg_allowlist_void(allowlist, reader,
+									  finding->other_relid);
 		if (entry == NULL)
 			result = lappend(result, finding);
 		else if (is_after && trial->hold && !tg_allowlist_hold(entry))
@@ -252,6 +256,7 @@ same_finding(const Finding *after, const Finding *before)
 	/* What holds for more commands than before is a new finding */
 	return after->rule == before->rule &&
 		after->object_oid == before->object_oid &&
+		after->other_relid == before->other_relid &&
 		after->fingerprint == before->fingerprint &&
 		(after->commands & ~before->commands) == 0;
 }
