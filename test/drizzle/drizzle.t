@@ -148,7 +148,9 @@ sub restore
 	return;
 }
 
-# Generates the next migration; returns its name and its text.
+# Generates the next migration; returns its name and its text.  drizzle skips
+# a migration whose time in the journal is not later than that of the last one
+# applied, so the committed ones are dated to the beginning of 2026.
 sub generate
 {
 	my $name = shift;
