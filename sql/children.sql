@@ -30,7 +30,9 @@ GRANT SELECT ON event_1 TO regress_reader;
 \set VERBOSITY terse
 GRANT SELECT (id) ON event_1 TO regress_reader;
 GRANT INSERT ON event_1 TO PUBLIC;
+\set VERBOSITY sqlstate
 GRANT SELECT ON ALL TABLES IN SCHEMA regress_children TO regress_reader;
+\set VERBOSITY terse
 SELECT relname, relacl FROM pg_class WHERE relname LIKE 'event\__' ORDER BY 1;
 -- to the owner is nothing new
 GRANT SELECT ON event_1 TO CURRENT_USER;

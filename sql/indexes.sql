@@ -261,6 +261,7 @@ SELECT table_name, rule, object FROM trovella_guard.check()
 COMMIT;
 -- a new partition gets them by itself
 CREATE TABLE event_3 PARTITION OF event FOR VALUES FROM (3) TO (4);
+\set VERBOSITY sqlstate
 DROP INDEX event_tenant_idx;
 DROP INDEX event_a_idx;
 DROP TABLE event;

@@ -96,6 +96,7 @@ static const Oid catalog_oids[CAT_COUNT] = {
 struct FactsReader
 {
 	Snapshot	snapshot;
+	bool		detaching_counts;
 	Relation	catalogs[CAT_COUNT];	/* opened at first use */
 };
 
@@ -109,11 +110,12 @@ static bool stands_on_temporary(FactsReader *reader, Oid classId,
 								Oid objectId);
 
 FactsReader *
-tg_facts_begin(Snapshot snapshot)
+tg_facts_begin(Snapshot snapshot, bool detaching_counts)
 {
 	FactsReader *reader = palloc0(sizeof(FactsReader));
 
 	reader->snapshot = snapshot;
+	reader->detaching_counts = detaching_counts;
 	return reader;
 }
 
@@ -368,7 +370,8 @@ read_parents(FactsReader *reader, RelationFacts *facts)
 	{
 		Form_pg_inherits form = (Form_pg_inherits) GETSTRUCT(tuple);
 
-		facts->parents = lappend_oid(facts->parents, form->inhparent);
+		if (!form->inhdetachpending || reader->detaching_counts)
+			facts->parents = lappend_oid(facts->parents, form->inhparent);
 	}
 	systable_endscan(scan);
 }

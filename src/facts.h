@@ -127,8 +127,13 @@ typedef struct FactsReader FactsReader;
 /*
  * Begins reading under a registered snapshot, which must stay registered
  * until tg_facts_end().
+ *
+ * "detaching_counts": is a partition that DETACH PARTITION CONCURRENTLY has
+ * half detached still one of its parent's?  Not for what is, so that the
+ * command's first transaction can be refused; but for what was, or else its
+ * second would find nothing new.
  */
-extern FactsReader *tg_facts_begin(Snapshot snapshot);
+extern FactsReader *tg_facts_begin(Snapshot snapshot, bool detaching_counts);
 extern void tg_facts_end(FactsReader *reader);
 
 /*

@@ -193,7 +193,7 @@ trovella_guard_findings_1_0(PG_FUNCTION_ARGS)
 		elog(ERROR, "findings() has an unexpected number of columns");
 
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	reader = tg_facts_begin(snapshot);
+	reader = tg_facts_begin(snapshot, false);
 	allowlist = tg_allowlist_read(snapshot, GetCurrentTimestamp());
 	relids = PG_ARGISNULL(0) ? relations_to_audit(snapshot) :
 		list_make1_oid(PG_GETARG_OID(0));

@@ -129,8 +129,8 @@ begin_trial(Trial *trial)
 	Assert(trial->before_snapshot != trial->after_snapshot);
 	trial->before_snapshot->curcid = FirstCommandId;
 
-	trial->after = tg_facts_begin(trial->after_snapshot);
-	trial->before = tg_facts_begin(trial->before_snapshot);
+	trial->after = tg_facts_begin(trial->after_snapshot, false);
+	trial->before = tg_facts_begin(trial->before_snapshot, true);
 	trial->now = GetCurrentTimestamp();
 }
 
