@@ -592,6 +592,7 @@ read_constraints(FactsReader *reader, RelationFacts *facts)
 	{
 		Form_pg_constraint form = (Form_pg_constraint) GETSTRUCT(tuple);
 
+		facts->constraints = lappend_oid(facts->constraints, form->oid);
 		if (form->contype == CONSTRAINT_FOREIGN)
 		{
 			ForeignKeyFacts *key = palloc0(sizeof(ForeignKeyFacts));

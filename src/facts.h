@@ -119,6 +119,7 @@ typedef struct RelationFacts
 	List	   *policies;		/* of PolicyFacts */
 	List	   *indexes;		/* of IndexFacts */
 	List	   *foreign_keys;	/* of ForeignKeyFacts */
+	List	   *constraints;	/* OIDs of all constraints, of whatever kind */
 } RelationFacts;
 
 /* Reads facts under one snapshot; keeps the catalogs open meanwhile. */

@@ -60,10 +60,12 @@ typedef struct Trial
 	Allowlist  *before_allowlist;
 	MemoryContext context;		/* of the trial */
 	MemoryContext relation_context; /* reset for each relation */
-	HTAB	   *seen;			/* OIDs that are on the docket */
+	HTAB	   *seen;			/* of TouchedKey: relations that are on the
+								 * docket, and parts of those judged */
 	List	   *docket;			/* OIDs of relations to judge */
 	List	   *undermined;		/* OIDs of relations whose policies call a
 								 * function that is not what it was */
+	int			judged;			/* how many of them have been */
 	bool		schemas_altered;
 	bool		hold;
 	bool		lost_race;		/* an allowlist entry has gone meanwhile */
@@ -143,17 +145,24 @@ end_trial(Trial *trial)
 	UnregisterSnapshot(trial->after_snapshot);
 }
 
+/* Notes that an object needs no more attention; did it need any? */
+static bool
+check_off(Trial *trial, Oid classId, Oid objectId)
+{
+	TouchedKey	key = {classId, objectId};
+	bool		found;
+
+	hash_search(trial->seen, &key, HASH_ENTER, &found);
+	return !found;
+}
+
 /* Puts a relation on the docket, once. */
 static void
 summon(Trial *trial, Oid relid)
 {
-	bool		found;
 	MemoryContext old;
 
-	if (!OidIsValid(relid))
-		return;
-	hash_search(trial->seen, &relid, HASH_ENTER, &found);
-	if (found)
+	if (!OidIsValid(relid) || !check_off(trial, RelationRelationId, relid))
 		return;
 	old = MemoryContextSwitchTo(trial->context);
 	trial->docket = lappend_oid(trial->docket, relid);
@@ -204,10 +213,12 @@ summon_for_object(Trial *trial, const TouchedKey *object)
 {
 	Oid			relid;
 
+	if (hash_search(trial->seen, object, HASH_FIND, NULL) != NULL)
+		return;
+
 	switch (object->classId)
 	{
 		case NamespaceRelationId:
-			trial->schemas_altered = true;
 			summon_all(trial,
 					   tg_facts_relations_of_schema(trial->after,
 													object->objectId));
@@ -357,6 +368,25 @@ hides_children(FactsReader *reader, const RelationFacts *facts)
 		(facts->rls_enabled || tg_is_unreachable_child(reader, facts));
 }
 
+/*
+ * Notes the policies, indexes and constraints of a relation that is being
+ * judged, so that nobody has to look up whose they are when they are found
+ * among the touched objects, too.  A migration creates a table before it
+ * creates what belongs to it: for most of its objects this saves the search.
+ */
+static void
+check_off_parts(Trial *trial, const RelationFacts *facts)
+{
+	ListCell   *lc;
+
+	foreach(lc, facts->policies)
+		check_off(trial, PolicyRelationId, ((PolicyFacts *) lfirst(lc))->oid);
+	foreach(lc, facts->indexes)
+		check_off(trial, RelationRelationId, ((IndexFacts *) lfirst(lc))->oid);
+	foreach(lc, facts->constraints)
+		check_off(trial, ConstraintRelationId, lfirst_oid(lc));
+}
+
 static void
 judge_relation(Trial *trial, Oid relid)
 {
@@ -369,6 +399,7 @@ judge_relation(Trial *trial, Oid relid)
 
 	if (facts == NULL || facts->temporary)
 		return;
+	check_off_parts(trial, facts);
 
 	/*
 	 * What the relation was before matters if it may have changed its class
@@ -423,6 +454,18 @@ judge_relation(Trial *trial, Oid relid)
 	pronounce(trial, facts, !existed, findings);
 }
 
+/* Judging a relation may put others on the docket: see judge_relation(). */
+static void
+work_off_docket(Trial *trial)
+{
+	while (trial->judged < list_length(trial->docket))
+	{
+		CHECK_FOR_INTERRUPTS();
+		judge_relation(trial, list_nth_oid(trial->docket, trial->judged++));
+		MemoryContextReset(trial->relation_context);
+	}
+}
+
 static void
 hold_trial(Trial *trial)
 {
@@ -430,28 +473,31 @@ hold_trial(Trial *trial)
 	List	   *objects = tg_touched_objects();
 	ListCell   *lc;
 
-	ctl.keysize = sizeof(Oid);
-	ctl.entrysize = sizeof(Oid);
+	ctl.keysize = sizeof(TouchedKey);
+	ctl.entrysize = sizeof(TouchedKey);
 	ctl.hcxt = trial->context;
-	trial->seen = hash_create("trovella_guard docket", 256, &ctl,
+	trial->seen = hash_create("trovella_guard seen", 256, &ctl,
 							  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 
 	begin_trial(trial);
 
+	foreach(lc, objects)
+	{
+		if (((TouchedKey *) lfirst(lc))->classId == NamespaceRelationId)
+			trial->schemas_altered = true;
+	}
+
+	/*
+	 * Each relation is judged as soon as it is on the docket: see
+	 * check_off_parts().
+	 */
 	MemoryContextSwitchTo(trial->relation_context);
 	foreach(lc, objects)
 	{
 		CHECK_FOR_INTERRUPTS();
 		summon_for_object(trial, lfirst(lc));
 		MemoryContextReset(trial->relation_context);
-	}
-
-	/* The docket grows while we work on it: see judge_relation() */
-	for (int i = 0; i < list_length(trial->docket); i++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		judge_relation(trial, list_nth_oid(trial->docket, i));
-		MemoryContextReset(trial->relation_context);
+		work_off_docket(trial);
 	}
 	MemoryContextSwitchTo(trial->context);
 
