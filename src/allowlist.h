@@ -21,6 +21,7 @@ typedef struct AllowlistEntry
 	NameData	table;			/* "*": the whole schema */
 	char	   *rule;			/* "*": every rule; the table is global */
 	char	   *reason;
+	bool		expired;
 	bool		fresh;			/* written by the current transaction */
 	ItemPointerData tid;
 } AllowlistEntry;
@@ -32,6 +33,9 @@ typedef struct Allowlist Allowlist;
  * at the given time.  Memory is taken from the current context.
  */
 extern Allowlist *tg_allowlist_read(Snapshot snapshot, TimestampTz now);
+
+/* All entries, expired ones, too, as a List of AllowlistEntry. */
+extern List *tg_allowlist_entries(Snapshot snapshot, TimestampTz now);
 
 /*
  * The entry that waives a rule for a relation, or NULL.  A partition of a

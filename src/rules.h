@@ -147,6 +147,8 @@ extern void tg_check_policy_unproven(const RuleSubject *subject);
 extern void tg_check_tenant_index_missing(const RuleSubject *subject);
 extern void tg_check_fk_index_missing(const RuleSubject *subject);
 extern void tg_check_fk_on_delete(const RuleSubject *subject);
+extern void tg_check_fk_crosses_tenants(const RuleSubject *subject);
+extern void tg_check_unique_crosses_tenants(const RuleSubject *subject);
 
 /* rules/classes.c */
 extern void tg_check_tenant_column_lost(const RuleSubject *subject);
@@ -157,5 +159,13 @@ extern void tg_check_exemption_taken_over(const RuleSubject *subject);
 
 /* rules/windows.c */
 extern void tg_check_relation_unprotectable(const RuleSubject *subject);
+extern void tg_check_view_bypasses_rls(const RuleSubject *subject);
+
+/* rules/roles.c */
+extern void tg_check_grant_missing(const RuleSubject *subject);
+extern void tg_check_role_bypasses_rls(const RuleSubject *subject);
+
+/* rules/exemptions.c */
+extern void tg_check_allowlist_stale(const RuleSubject *subject);
 
 #endif							/* TROVELLA_GUARD_RULES_H */

@@ -358,17 +358,6 @@ pronounce(Trial *trial, const RelationFacts *facts, bool created,
 }
 
 /*
- * Do the relation's children need no row-level security of their own, as far
- * as it lies with this parent?  See tg_is_unreachable_child().
- */
-static bool
-hides_children(FactsReader *reader, const RelationFacts *facts)
-{
-	return facts != NULL && tg_is_tenant_table(facts) &&
-		(facts->rls_enabled || tg_is_unreachable_child(reader, facts));
-}
-
-/*
  * Notes the policies, indexes and constraints of a relation that is being
  * judged, so that nobody has to look up whose they are when they are found
  * among the touched objects, too.  A migration creates a table before it
@@ -385,6 +374,71 @@ check_off_parts(Trial *trial, const RelationFacts *facts)
 		check_off(trial, RelationRelationId, ((IndexFacts *) lfirst(lc))->oid);
 	foreach(lc, facts->constraints)
 		check_off(trial, ConstraintRelationId, lfirst_oid(lc));
+}
+
+static bool
+is_at_commit(RuleCheck check)
+{
+	for (int i = 0; i < tg_rules_count; i++)
+	{
+		if (tg_rules[i].check == check)
+			return tg_rule_level(i) >= TG_LEVEL_WARNING;
+	}
+	return false;
+}
+
+/*
+ * What is said about a child depends on its parents, and what is said about a
+ * view on what it reads: if that has changed to the worse, they are judged,
+ * too, though nobody has touched them.
+ */
+static void
+summon_dependents(Trial *trial, const RelationFacts *facts)
+{
+	List	   *children = NIL;
+	List	   *views = NIL;
+	RelationFacts *before;
+	bool		new_owner;
+
+	if (facts->kind != RELKIND_VIEW && facts->kind != RELKIND_MATVIEW)
+		children = tg_facts_children(trial->after, facts->relid);
+	if (facts->kind != RELKIND_MATVIEW &&
+		is_at_commit(tg_check_view_bypasses_rls))
+		views = tg_facts_readers(trial->after, facts->relid);
+	if (children == NIL && views == NIL)
+		return;
+
+	/* Of a new relation all dependents are new */
+	before = tg_facts_read(trial->before, facts->relid);
+	if (before == NULL)
+		return;
+	new_owner = before->owner != facts->owner;
+
+	if (new_owner || (before->rls_enabled && !facts->rls_enabled) ||
+		(facts->granted && !before->granted) ||
+		(facts->tenant == NULL &&
+		 (before->tenant != NULL || facts->policies != NIL)))
+	{
+		for (int i = 0; i < list_length(children); i++)
+			children =
+				list_concat_unique_oid(children,
+									   tg_facts_children(trial->after,
+														 list_nth_oid(children, i)));
+		summon_all(trial, children);
+	}
+
+	if (new_owner || before->rls_enabled != facts->rls_enabled ||
+		(before->rls_forced && !facts->rls_forced) ||
+		(before->security_invoker && !facts->security_invoker) ||
+		(before->tenant == NULL && facts->tenant != NULL))
+	{
+		for (int i = 0; i < list_length(views); i++)
+			views =
+				list_concat_unique_oid(views,
+									   tg_facts_readers(trial->after,
+														list_nth_oid(views, i)));
+		summon_all(trial, views);
+	}
 }
 
 static void
@@ -406,6 +460,8 @@ judge_relation(Trial *trial, Oid relid)
 	 * or its name, and if there is a finding.
 	 */
 	existed = tg_facts_place(trial->before, relid, &place);
+	if (existed)
+		summon_dependents(trial, facts);
 	if (existed &&
 		(facts->tenant == NULL || facts->partition ||
 		 trial->schemas_altered ||
@@ -431,11 +487,6 @@ judge_relation(Trial *trial, Oid relid)
 
 	if (existed && before == NULL)
 		before = tg_facts_read(trial->before, relid);
-
-	/* What was hidden behind it is so no more */
-	if (hides_children(trial->before, before) &&
-		!hides_children(trial->after, facts))
-		summon_all(trial, tg_facts_children(trial->after, relid));
 
 	read_allowlists(trial);
 	findings = without_waived(trial, findings, facts, true);
