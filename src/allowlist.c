@@ -139,33 +139,32 @@ add_entry(Allowlist *allowlist, AllowlistEntry *entry)
 	bucket->entries = lappend(bucket->entries, entry);
 }
 
-Allowlist *
-tg_allowlist_read(Snapshot snapshot, TimestampTz now)
+List *
+tg_allowlist_entries(Snapshot snapshot, TimestampTz now)
 {
-	Allowlist  *allowlist = palloc0(sizeof(Allowlist));
 	Oid			relid = allowlist_oid();
+	List	   *result = NIL;
 	Relation	relation;
 	TupleTableSlot *slot;
 	TableScanDesc scan;
 
 	if (!OidIsValid(relid))
-		return allowlist;
+		return NIL;
 
 	relation = table_open(relid, AccessShareLock);
 	slot = table_slot_create(relation, NULL);
 	scan = table_beginscan(relation, snapshot, 0, NULL);
 	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
 	{
-		AllowlistEntry *entry;
+		AllowlistEntry *entry = palloc0(sizeof(AllowlistEntry));
 		HeapTuple	tuple;
 		bool		should_free;
 
 		slot_getallattrs(slot);
-		if (!slot->tts_isnull[Anum_allowlist_expires_at - 1] &&
-			DatumGetTimestampTz(slot->tts_values[Anum_allowlist_expires_at - 1]) <= now)
-			continue;
+		entry->expired =
+			!slot->tts_isnull[Anum_allowlist_expires_at - 1] &&
+			DatumGetTimestampTz(slot->tts_values[Anum_allowlist_expires_at - 1]) <= now;
 
-		entry = palloc0(sizeof(AllowlistEntry));
 		/* namestrcpy() pads with zeroes, as a hash of the bytes needs it */
 		namestrcpy(&entry->schema,
 				   NameStr(*DatumGetName(slot->tts_values[Anum_allowlist_schema_name - 1])));
@@ -180,11 +179,27 @@ tg_allowlist_read(Snapshot snapshot, TimestampTz now)
 			TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple->t_data));
 		if (should_free)
 			heap_freetuple(tuple);
-		add_entry(allowlist, entry);
+		result = lappend(result, entry);
 	}
 	table_endscan(scan);
 	ExecDropSingleTupleTableSlot(slot);
 	table_close(relation, AccessShareLock);
+	return result;
+}
+
+Allowlist *
+tg_allowlist_read(Snapshot snapshot, TimestampTz now)
+{
+	Allowlist  *allowlist = palloc0(sizeof(Allowlist));
+	ListCell   *lc;
+
+	foreach(lc, tg_allowlist_entries(snapshot, now))
+	{
+		AllowlistEntry *entry = lfirst(lc);
+
+		if (!entry->expired)
+			add_entry(allowlist, entry);
+	}
 	return allowlist;
 }
 
@@ -231,9 +246,22 @@ tg_allowlist_match(const Allowlist *allowlist, FactsReader *reader,
 	if (entry != NULL || !facts->partition || facts->parents == NIL)
 		return entry;
 
-	parent = tg_facts_read(reader, linitial_oid(facts->parents));
+	parent = tg_facts_outline(reader, linitial_oid(facts->parents));
 	return parent != NULL ?
 		tg_allowlist_match(allowlist, reader, parent, rule) : NULL;
+}
+
+const AllowlistEntry *
+tg_allowlist_void(const Allowlist *allowlist, FactsReader *reader,
+				  Oid other_relid)
+{
+	RelationFacts *other;
+
+	if (allowlist->buckets == NULL || !OidIsValid(other_relid))
+		return NULL;
+	other = tg_facts_outline(reader, other_relid);
+	return other != NULL ?
+		tg_allowlist_match(allowlist, reader, other, ANY) : NULL;
 }
 
 const char *

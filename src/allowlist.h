@@ -21,6 +21,7 @@ typedef struct AllowlistEntry
 	NameData	table;			/* "*": the whole schema */
 	char	   *rule;			/* "*": every rule; the table is global */
 	char	   *reason;
+	bool		expired;
 	bool		fresh;			/* written by the current transaction */
 	ItemPointerData tid;
 } AllowlistEntry;
@@ -33,6 +34,9 @@ typedef struct Allowlist Allowlist;
  */
 extern Allowlist *tg_allowlist_read(Snapshot snapshot, TimestampTz now);
 
+/* All entries, expired ones, too, as a List of AllowlistEntry. */
+extern List *tg_allowlist_entries(Snapshot snapshot, TimestampTz now);
+
 /*
  * The entry that waives a rule for a relation, or NULL.  A partition of a
  * global table is global, too: it holds that table's rows.
@@ -41,6 +45,14 @@ extern const AllowlistEntry *tg_allowlist_match(const Allowlist *allowlist,
 												FactsReader *reader,
 												const RelationFacts *facts,
 												const char *rule);
+
+/*
+ * The entry that makes a finding about a relation void because the rows at
+ * stake are those of a global table, or NULL.
+ */
+extern const AllowlistEntry *tg_allowlist_void(const Allowlist *allowlist,
+											   FactsReader *reader,
+											   Oid other_relid);
 
 /*
  * Which entry covers a relation only because it came under a name (or under a

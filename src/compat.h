@@ -52,6 +52,34 @@
 #define TG_NOT_NULL_CAN_BE_NOT_VALID 1
 #endif
 
+/*
+ * Since 18 the grouping step of a query has a range table entry of its own,
+ * through which the target list refers to the grouping expressions.
+ */
+#if PG_VERSION_NUM >= 180000
+#define TG_IS_GROUP_RTE(rte) ((rte)->rtekind == RTE_GROUP)
+#define TG_GROUP_EXPRS(rte) ((rte)->groupexprs)
+#else
+#define TG_IS_GROUP_RTE(rte) false
+#define TG_GROUP_EXPRS(rte) NIL
+#endif
+
+/*
+ * Does the member have the privileges of the role without SET ROLE?  Since 16
+ * each grant of a role says so itself, before it was the member's attribute.
+ */
+#if PG_VERSION_NUM >= 160000
+#define TG_MEMBER_INHERITS(form) ((form)->inherit_option)
+#else
+#define TG_MEMBER_INHERITS(form) \
+	(has_privs_of_role((form)->member, (form)->roleid))
+#endif
+
+/* Since 17 there are several functions random(). */
+#if PG_VERSION_NUM >= 170000
+#define F_RANDOM F_RANDOM_
+#endif
+
 /* Since 18 a foreign key may be NOT ENFORCED, or be about a PERIOD. */
 #if PG_VERSION_NUM >= 180000
 #define TG_CONSTRAINT_IS_ENFORCED(form) ((form)->conenforced)

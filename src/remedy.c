@@ -309,3 +309,15 @@ tg_remedy_allow(const char *schema, const char *table, const char *rule)
 	return psprintf("SELECT trovella_guard.allow(%s, 'why this is right', %s);",
 					name, quote_literal_cstr(rule));
 }
+
+char *
+tg_remedy_disallow(const char *schema, const char *table, const char *rule)
+{
+	/* schema.* stands for the whole schema only without quotes */
+	char	   *name = strcmp(table, "*") == 0 ?
+		psprintf("%s.*", quote_identifier(schema)) :
+		quote_qualified_identifier(schema, table);
+
+	return psprintf("SELECT trovella_guard.disallow(%s, %s);",
+					quote_literal_cstr(name), quote_literal_cstr(rule));
+}

@@ -29,6 +29,8 @@ extern char *tg_remedy_required_column(const RelationFacts *facts,
 									   const char *column);
 extern char *tg_remedy_allow(const char *schema, const char *table,
 							 const char *rule);
+extern char *tg_remedy_disallow(const char *schema, const char *table,
+								const char *rule);
 
 /*
  * "organization_id = (SELECT current_setting(...)::uuid)": what a policy of

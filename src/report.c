@@ -82,8 +82,10 @@ put_finding(ReturnSetInfo *result, const Finding *finding)
 	NameData	table;
 
 	memset(nulls, 0, sizeof(nulls));
-	namestrcpy(&schema, finding->schema);
-	namestrcpy(&table, finding->table);
+	nulls[COL_FINDING_SCHEMA_NAME] = finding->schema == NULL;
+	nulls[COL_FINDING_TABLE_NAME] = finding->table == NULL;
+	namestrcpy(&schema, finding->schema ? finding->schema : "");
+	namestrcpy(&table, finding->table ? finding->table : "");
 	values[COL_FINDING_SCHEMA_NAME] = NameGetDatum(&schema);
 	values[COL_FINDING_TABLE_NAME] = NameGetDatum(&table);
 	values[COL_FINDING_RULE] = CStringGetTextDatum(finding->rule->name);
@@ -119,10 +121,23 @@ audit_relation(ReturnSetInfo *result, FactsReader *reader,
 														 facts,
 														 finding->rule->name);
 
+		if (tg_allowlist_void(allowlist, reader, finding->other_relid) != NULL)
+			continue;
 		if (entry != NULL)
 			finding->waived_by = entry->reason;
 		put_finding(result, finding);
 	}
+}
+
+/* What is to be said about no relation that exists. */
+static void
+audit_database(ReturnSetInfo *result, FactsReader *reader)
+{
+	List	   *findings = tg_apply_database_rules(reader, TG_LEVEL_INFO);
+	ListCell   *lc;
+
+	foreach(lc, findings)
+		put_finding(result, lfirst(lc));
 }
 
 /*
@@ -193,6 +208,8 @@ trovella_guard_findings_1_0(PG_FUNCTION_ARGS)
 		audit_relation(result, reader, allowlist, lfirst_oid(lc));
 		MemoryContextReset(per_relation);
 	}
+	if (PG_ARGISNULL(0))
+		audit_database(result, reader);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(per_relation);
 	tg_facts_end(reader);

@@ -34,6 +34,9 @@ typedef struct Finding
 	const char *schema;
 	const char *table;
 	Oid			object_oid;		/* policy, constraint, ... or InvalidOid */
+	Oid			other_relid;	/* the table whose rows are at stake, if that
+								 * is not the relation itself: where it is
+								 * global, there is no finding */
 	CommandSet	commands;		/* the commands concerned, if any */
 	uint64		fingerprint;	/* distinguishes what an object said before
 								 * from what it says now; 0 if unused */
@@ -61,7 +64,7 @@ typedef struct RelationHistory
 typedef struct RuleSubject
 {
 	FactsReader *reader;		/* to look up parents and the like */
-	const RelationFacts *facts;
+	const RelationFacts *facts; /* NULL for a rule about the database */
 	const RelationHistory *history; /* NULL in audits */
 	bool		describe;		/* is the subject the present state, whose
 								 * expressions can be printed? */
@@ -71,13 +74,15 @@ typedef struct RuleSubject
 
 typedef void (*RuleCheck) (const RuleSubject *subject);
 
-/* Which relations a rule is about. */
+/* What a rule is about: one of these, or several. */
 typedef enum RuleAbout
 {
-	ABOUT_TENANT_TABLES,		/* ordinary and partitioned tables with a
-								 * tenant column */
-	ABOUT_OTHER_TABLES,			/* ... without one */
-	ABOUT_OTHER_RELATIONS		/* views, materialized views, foreign tables */
+	ABOUT_TENANT_TABLES = 1 << 0,	/* ordinary and partitioned tables with a
+									 * tenant column */
+	ABOUT_OTHER_TABLES = 1 << 1,	/* ... without one */
+	ABOUT_OTHER_RELATIONS = 1 << 2, /* views, materialized views, foreign
+									 * tables */
+	ABOUT_DATABASE = 1 << 3		/* no relation: audits only */
 } RuleAbout;
 
 struct Rule
@@ -85,7 +90,7 @@ struct Rule
 	const char *name;			/* stable: it is written in settings and
 								 * allowlists */
 	RuleLevel	default_level;
-	RuleAbout	about;
+	int			about;			/* of RuleAbout */
 	RuleCheck	check;
 	const char *purpose;		/* why the rule is there, in one line */
 };
@@ -109,6 +114,12 @@ extern char *tg_rule_names(void);
 extern List *tg_apply_rules(FactsReader *reader, const RelationFacts *facts,
 							const RelationHistory *history, RuleLevel least,
 							bool describe);
+
+/*
+ * Applies the rules that are about the database.  Their findings name no
+ * relation, or one that need not exist: schema and table may be NULL.
+ */
+extern List *tg_apply_database_rules(FactsReader *reader, RuleLevel least);
 
 /* Is this a table with a tenant column that rules apply to? */
 extern bool tg_is_tenant_table(const RelationFacts *facts);
@@ -136,6 +147,8 @@ extern void tg_check_policy_unproven(const RuleSubject *subject);
 extern void tg_check_tenant_index_missing(const RuleSubject *subject);
 extern void tg_check_fk_index_missing(const RuleSubject *subject);
 extern void tg_check_fk_on_delete(const RuleSubject *subject);
+extern void tg_check_fk_crosses_tenants(const RuleSubject *subject);
+extern void tg_check_unique_crosses_tenants(const RuleSubject *subject);
 
 /* rules/classes.c */
 extern void tg_check_tenant_column_lost(const RuleSubject *subject);
@@ -146,5 +159,13 @@ extern void tg_check_exemption_taken_over(const RuleSubject *subject);
 
 /* rules/windows.c */
 extern void tg_check_relation_unprotectable(const RuleSubject *subject);
+extern void tg_check_view_bypasses_rls(const RuleSubject *subject);
+
+/* rules/roles.c */
+extern void tg_check_grant_missing(const RuleSubject *subject);
+extern void tg_check_role_bypasses_rls(const RuleSubject *subject);
+
+/* rules/exemptions.c */
+extern void tg_check_allowlist_stale(const RuleSubject *subject);
 
 #endif							/* TROVELLA_GUARD_RULES_H */

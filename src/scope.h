@@ -26,12 +26,17 @@ typedef struct ScopeDoubt
 {
 	ScopeAnswer answer;			/* SCOPE_UNPROVEN or SCOPE_UNSCOPED */
 	const PolicyFacts *policy;	/* the permissive policy */
+	const PolicyFacts *restrictive; /* the restrictive policy that tried to
+									 * make up for it and whose expression
+									 * holds the arm, or NULL */
 	CommandSet	commands;		/* for which it holds */
-	bool		in_check;		/* WITH CHECK (the new row) rather than USING */
+	bool		in_check;		/* the arm stands in WITH CHECK, not in USING
+								 * (which also serves as a missing WITH CHECK) */
 	Node	   *arm;			/* the part of the expression that lets the
 								 * row through */
 	const char *reason;			/* in words, lower case, no full stop:
-								 * "does not mention the tenant column" */
+								 * "this OR arm does not mention
+								 * organization_id" */
 } ScopeDoubt;
 
 /*

@@ -60,8 +60,12 @@ typedef struct Trial
 	Allowlist  *before_allowlist;
 	MemoryContext context;		/* of the trial */
 	MemoryContext relation_context; /* reset for each relation */
-	HTAB	   *seen;			/* OIDs that are on the docket */
+	HTAB	   *seen;			/* of TouchedKey: relations that are on the
+								 * docket, and parts of those judged */
 	List	   *docket;			/* OIDs of relations to judge */
+	List	   *undermined;		/* OIDs of relations whose policies call a
+								 * function that is not what it was */
+	int			judged;			/* how many of them have been */
 	bool		schemas_altered;
 	bool		hold;
 	bool		lost_race;		/* an allowlist entry has gone meanwhile */
@@ -141,17 +145,24 @@ end_trial(Trial *trial)
 	UnregisterSnapshot(trial->after_snapshot);
 }
 
+/* Notes that an object needs no more attention; did it need any? */
+static bool
+check_off(Trial *trial, Oid classId, Oid objectId)
+{
+	TouchedKey	key = {classId, objectId};
+	bool		found;
+
+	hash_search(trial->seen, &key, HASH_ENTER, &found);
+	return !found;
+}
+
 /* Puts a relation on the docket, once. */
 static void
 summon(Trial *trial, Oid relid)
 {
-	bool		found;
 	MemoryContext old;
 
-	if (!OidIsValid(relid))
-		return;
-	hash_search(trial->seen, &relid, HASH_ENTER, &found);
-	if (found)
+	if (!OidIsValid(relid) || !check_off(trial, RelationRelationId, relid))
 		return;
 	old = MemoryContextSwitchTo(trial->context);
 	trial->docket = lappend_oid(trial->docket, relid);
@@ -168,6 +179,33 @@ summon_all(Trial *trial, List *relids)
 }
 
 /*
+ * Puts the relations whose policies call a function on the docket.  The proof
+ * that a policy is scoped knows only the present function: where its
+ * volatility has changed, "before" cannot be told from "after" by it.
+ */
+static void
+summon_for_function(Trial *trial, Oid function_oid)
+{
+	List	   *relids = tg_facts_relations_using_function(trial->after,
+														   function_oid);
+	char		before;
+
+	if (relids == NIL)
+		return;
+	summon_all(trial, relids);
+
+	before = tg_facts_function_volatility(trial->before, function_oid);
+	if (before != '\0' &&
+		before != tg_facts_function_volatility(trial->after, function_oid))
+	{
+		MemoryContext old = MemoryContextSwitchTo(trial->context);
+
+		trial->undermined = list_concat_unique_oid(trial->undermined, relids);
+		MemoryContextSwitchTo(old);
+	}
+}
+
+/*
  * Puts the relations that a touched object is about on the docket.
  */
 static void
@@ -175,19 +213,19 @@ summon_for_object(Trial *trial, const TouchedKey *object)
 {
 	Oid			relid;
 
+	if (hash_search(trial->seen, object, HASH_FIND, NULL) != NULL)
+		return;
+
 	switch (object->classId)
 	{
 		case NamespaceRelationId:
-			trial->schemas_altered = true;
 			summon_all(trial,
 					   tg_facts_relations_of_schema(trial->after,
 													object->objectId));
 			break;
 
 		case ProcedureRelationId:
-			summon_all(trial,
-					   tg_facts_relations_using_function(trial->after,
-														 object->objectId));
+			summon_for_function(trial, object->objectId);
 			break;
 
 		default:
@@ -231,13 +269,17 @@ without_waived(Trial *trial, List *findings, const RelationFacts *facts,
 	foreach(lc, findings)
 	{
 		Finding    *finding = lfirst(lc);
+		const Allowlist *allowlist = is_after ? trial->after_allowlist :
+			trial->before_allowlist;
+		FactsReader *reader = is_after ? trial->after : trial->before;
 		const AllowlistEntry *entry = NULL;
 
 		if (finding->rule->check != tg_check_exemption_taken_over)
-			entry = tg_allowlist_match(is_after ? trial->after_allowlist :
-									   trial->before_allowlist,
-									   is_after ? trial->after : trial->before,
-									   facts, finding->rule->name);
+			entry = tg_allowlist_match(allowlist, reader, facts,
+									   finding->rule->name);
+		if (entry == NULL)
+			entry = tg_allowlist_void(allowlist, reader,
+									  finding->other_relid);
 		if (entry == NULL)
 			result = lappend(result, finding);
 		else if (is_after && trial->hold && !tg_allowlist_hold(entry))
@@ -252,12 +294,13 @@ same_finding(const Finding *after, const Finding *before)
 	/* What holds for more commands than before is a new finding */
 	return after->rule == before->rule &&
 		after->object_oid == before->object_oid &&
+		after->other_relid == before->other_relid &&
 		after->fingerprint == before->fingerprint &&
 		(after->commands & ~before->commands) == 0;
 }
 
 static void
-mark_those_that_were_there(List *after, List *before)
+mark_those_that_were_there(Trial *trial, List *after, List *before)
 {
 	ListCell   *lc;
 
@@ -266,6 +309,9 @@ mark_those_that_were_there(List *after, List *before)
 		Finding    *finding = lfirst(lc);
 		ListCell   *other;
 
+		if (finding->rule->check == tg_check_policy_unscoped &&
+			list_member_oid(trial->undermined, finding->relid))
+			continue;
 		foreach(other, before)
 		{
 			if (same_finding(finding, lfirst(other)))
@@ -312,14 +358,87 @@ pronounce(Trial *trial, const RelationFacts *facts, bool created,
 }
 
 /*
- * Do the relation's children need no row-level security of their own, as far
- * as it lies with this parent?  See tg_is_unreachable_child().
+ * Notes the policies, indexes and constraints of a relation that is being
+ * judged, so that nobody has to look up whose they are when they are found
+ * among the touched objects, too.  A migration creates a table before it
+ * creates what belongs to it: for most of its objects this saves the search.
  */
-static bool
-hides_children(FactsReader *reader, const RelationFacts *facts)
+static void
+check_off_parts(Trial *trial, const RelationFacts *facts)
 {
-	return facts != NULL && tg_is_tenant_table(facts) &&
-		(facts->rls_enabled || tg_is_unreachable_child(reader, facts));
+	ListCell   *lc;
+
+	foreach(lc, facts->policies)
+		check_off(trial, PolicyRelationId, ((PolicyFacts *) lfirst(lc))->oid);
+	foreach(lc, facts->indexes)
+		check_off(trial, RelationRelationId, ((IndexFacts *) lfirst(lc))->oid);
+	foreach(lc, facts->constraints)
+		check_off(trial, ConstraintRelationId, lfirst_oid(lc));
+}
+
+static bool
+is_at_commit(RuleCheck check)
+{
+	for (int i = 0; i < tg_rules_count; i++)
+	{
+		if (tg_rules[i].check == check)
+			return tg_rule_level(i) >= TG_LEVEL_WARNING;
+	}
+	return false;
+}
+
+/*
+ * What is said about a child depends on its parents, and what is said about a
+ * view on what it reads: if that has changed to the worse, they are judged,
+ * too, though nobody has touched them.
+ */
+static void
+summon_dependents(Trial *trial, const RelationFacts *facts)
+{
+	List	   *children = NIL;
+	List	   *views = NIL;
+	RelationFacts *before;
+	bool		new_owner;
+
+	if (facts->kind != RELKIND_VIEW && facts->kind != RELKIND_MATVIEW)
+		children = tg_facts_children(trial->after, facts->relid);
+	if (facts->kind != RELKIND_MATVIEW &&
+		is_at_commit(tg_check_view_bypasses_rls))
+		views = tg_facts_readers(trial->after, facts->relid);
+	if (children == NIL && views == NIL)
+		return;
+
+	/* Of a new relation all dependents are new */
+	before = tg_facts_read(trial->before, facts->relid);
+	if (before == NULL)
+		return;
+	new_owner = before->owner != facts->owner;
+
+	if (new_owner || (before->rls_enabled && !facts->rls_enabled) ||
+		(facts->granted && !before->granted) ||
+		(facts->tenant == NULL &&
+		 (before->tenant != NULL || facts->policies != NIL)))
+	{
+		for (int i = 0; i < list_length(children); i++)
+			children =
+				list_concat_unique_oid(children,
+									   tg_facts_children(trial->after,
+														 list_nth_oid(children, i)));
+		summon_all(trial, children);
+	}
+
+	if (new_owner || before->rls_enabled != facts->rls_enabled ||
+		(before->rls_forced && !facts->rls_forced) ||
+		(before->security_invoker && !facts->security_invoker) ||
+		(before->tenant == NULL && facts->tenant != NULL))
+	{
+		for (int i = 0; i < list_length(views); i++)
+			views =
+				list_concat_unique_oid(views,
+									   tg_facts_readers(trial->after,
+														list_nth_oid(views, i)));
+		summon_all(trial, views);
+	}
 }
 
 static void
@@ -334,12 +453,15 @@ judge_relation(Trial *trial, Oid relid)
 
 	if (facts == NULL || facts->temporary)
 		return;
+	check_off_parts(trial, facts);
 
 	/*
 	 * What the relation was before matters if it may have changed its class
 	 * or its name, and if there is a finding.
 	 */
 	existed = tg_facts_place(trial->before, relid, &place);
+	if (existed)
+		summon_dependents(trial, facts);
 	if (existed &&
 		(facts->tenant == NULL || facts->partition ||
 		 trial->schemas_altered ||
@@ -366,11 +488,6 @@ judge_relation(Trial *trial, Oid relid)
 	if (existed && before == NULL)
 		before = tg_facts_read(trial->before, relid);
 
-	/* What was hidden behind it is so no more */
-	if (hides_children(trial->before, before) &&
-		!hides_children(trial->after, facts))
-		summon_all(trial, tg_facts_children(trial->after, relid));
-
 	read_allowlists(trial);
 	findings = without_waived(trial, findings, facts, true);
 	if (findings == NIL)
@@ -381,11 +498,23 @@ judge_relation(Trial *trial, Oid relid)
 		List	   *old_findings = tg_apply_rules(trial->before, before, NULL,
 												  TG_LEVEL_WARNING, false);
 
-		mark_those_that_were_there(findings,
+		mark_those_that_were_there(trial, findings,
 								   without_waived(trial, old_findings, before,
 												  false));
 	}
 	pronounce(trial, facts, !existed, findings);
+}
+
+/* Judging a relation may put others on the docket: see judge_relation(). */
+static void
+work_off_docket(Trial *trial)
+{
+	while (trial->judged < list_length(trial->docket))
+	{
+		CHECK_FOR_INTERRUPTS();
+		judge_relation(trial, list_nth_oid(trial->docket, trial->judged++));
+		MemoryContextReset(trial->relation_context);
+	}
 }
 
 static void
@@ -395,28 +524,31 @@ hold_trial(Trial *trial)
 	List	   *objects = tg_touched_objects();
 	ListCell   *lc;
 
-	ctl.keysize = sizeof(Oid);
-	ctl.entrysize = sizeof(Oid);
+	ctl.keysize = sizeof(TouchedKey);
+	ctl.entrysize = sizeof(TouchedKey);
 	ctl.hcxt = trial->context;
-	trial->seen = hash_create("trovella_guard docket", 256, &ctl,
+	trial->seen = hash_create("trovella_guard seen", 256, &ctl,
 							  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 
 	begin_trial(trial);
 
+	foreach(lc, objects)
+	{
+		if (((TouchedKey *) lfirst(lc))->classId == NamespaceRelationId)
+			trial->schemas_altered = true;
+	}
+
+	/*
+	 * Each relation is judged as soon as it is on the docket: see
+	 * check_off_parts().
+	 */
 	MemoryContextSwitchTo(trial->relation_context);
 	foreach(lc, objects)
 	{
 		CHECK_FOR_INTERRUPTS();
 		summon_for_object(trial, lfirst(lc));
 		MemoryContextReset(trial->relation_context);
-	}
-
-	/* The docket grows while we work on it: see judge_relation() */
-	for (int i = 0; i < list_length(trial->docket); i++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		judge_relation(trial, list_nth_oid(trial->docket, i));
-		MemoryContextReset(trial->relation_context);
+		work_off_docket(trial);
 	}
 	MemoryContextSwitchTo(trial->context);
 

@@ -67,6 +67,19 @@ is_not_our_business(void)
 	return IsBinaryUpgrade || IsParallelWorker() || !IsTransactionState();
 }
 
+/*
+ * Is it a TOAST table or its index, a copy that VACUUM FULL and the like make
+ * of a table or an index, or an index that ALTER TABLE makes anew?  Nothing
+ * that is new in this way takes protection away, and what it is made for is
+ * touched by itself.
+ */
+static bool
+is_internal_creation(ObjectAccessType access, void *arg)
+{
+	return access == OAT_POST_CREATE && arg != NULL &&
+		((ObjectAccessPostCreate *) arg)->is_internal;
+}
+
 static void
 watch_object_access(ObjectAccessType access, Oid classId, Oid objectId,
 					int subId, void *arg)
@@ -82,6 +95,10 @@ watch_object_access(ObjectAccessType access, Oid classId, Oid objectId,
 	switch (classId)
 	{
 		case RelationRelationId:
+			if (!is_internal_creation(access, arg))
+				tg_touch(classId, objectId);
+			break;
+
 		case PolicyRelationId:
 		case ConstraintRelationId:
 		case RewriteRelationId:
@@ -132,6 +149,31 @@ trovella_guard_open_1_0(PG_FUNCTION_ARGS)
 	PG_RETURN_NULL();
 }
 
+/*
+ * Commands that neither switch row-level security nor grant anything, and
+ * that migrations consist of: asking PostgreSQL what it has collected would
+ * cost more than all else that the guard does while it watches.  A command
+ * that is not named here is asked about.
+ */
+static bool
+is_announced_whole(CommandTag tag)
+{
+	switch (tag)
+	{
+		case CMDTAG_CREATE_INDEX:
+		case CMDTAG_CREATE_POLICY:
+		case CMDTAG_CREATE_TABLE:
+		case CMDTAG_CREATE_TABLE_AS:
+		case CMDTAG_DROP_INDEX:
+		case CMDTAG_DROP_POLICY:
+		case CMDTAG_DROP_TABLE:
+		case CMDTAG_SELECT_INTO:
+			return true;
+		default:
+			return false;
+	}
+}
+
 static void
 touch_collected(const CollectedCommand *command)
 {
@@ -169,7 +211,8 @@ trovella_guard_collect_1_0(PG_FUNCTION_ARGS)
 	TupleTableSlot *slot;
 
 	require_event_trigger(fcinfo, "collect");
-	if (is_not_our_business())
+	if (is_not_our_business() ||
+		is_announced_whole(((EventTriggerData *) fcinfo->context)->tag))
 		PG_RETURN_NULL();
 
 	fmgr_info(F_PG_EVENT_TRIGGER_DDL_COMMANDS, &flinfo);

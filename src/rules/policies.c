@@ -108,11 +108,13 @@ report_doubts(const RuleSubject *subject, ScopeAnswer answer)
 
 		arm = subject->describe ? arm_text(facts, doubt->arm) : NULL;
 		finding = tg_report_finding(subject,
-									"policy \"%s\" (%s, %s): %s%s%s",
+									"policy \"%s\" for %s: %s%s%s%s: %s",
 									doubt->policy->name,
 									tg_command_names(doubt->commands),
 									doubt->in_check ? "WITH CHECK" : "USING",
-									arm ? arm : "", arm ? " " : "",
+									arm == NULL ? "" : *arm != '(' ? " (" : " ",
+									arm ? arm : "",
+									arm && *arm != '(' ? ")" : "",
 									doubt->reason);
 		finding->object_oid = doubt->policy->oid;
 		finding->object = doubt->policy->name;

@@ -1,0 +1,115 @@
+/*-------------------------------------------------------------------------
+ *
+ * origin.h
+ *		Where the value of an expression in a policy comes from.
+ *
+ * Copyright (c) 2026, Trovella
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TROVELLA_GUARD_ORIGIN_H
+#define TROVELLA_GUARD_ORIGIN_H
+
+#include "facts.h"
+#include "nodes/parsenodes.h"
+
+/*
+ * Where we are: in a policy of this table, below so many sub-selects.
+ */
+typedef struct Place
+{
+	const RelationFacts *facts;
+	List	   *queries;		/* enclosing sub-selects, innermost first; a
+								 * Var of the policy's row has varlevelsup
+								 * equal to their number */
+	uint32		ambient;		/* what the sub-selects around us have of
+								 * ORIGIN_MAY_KNOW_SESSION */
+	int		   *fuel;			/* how many more sub-selects may be looked
+								 * into: nested ones take exponential time */
+} Place;
+
+/*
+ * A set of origins.  The first group says which parts of the world the value
+ * depends on, the second what is wrong with it as a session's tenant.
+ */
+typedef uint32 Origin;
+
+#define ORIGIN_LITERAL		(1 << 0)	/* the same in every session */
+#define ORIGIN_SESSION		(1 << 1)	/* differs from session to session */
+#define ORIGIN_TENANT		(1 << 2)	/* the row's tenant column */
+#define ORIGIN_ROW			(1 << 3)	/* another column of the row */
+#define ORIGIN_TABLE		(1 << 4)	/* a column of a table that an
+										 * enclosing sub-select reads */
+#define ORIGIN_GUARDED		(1 << 5)	/* likewise, of one that has
+										 * row-level security of its own, or
+										 * of a view */
+#define ORIGIN_OPAQUE		(1 << 6)	/* what a user's function makes of the
+										 * row */
+
+#define ORIGIN_UNKNOWN		(1 << 8)	/* not understood, or gone */
+#define ORIGIN_VOLATILE		(1 << 9)	/* a volatile function that might do
+										 * anything */
+#define ORIGIN_RANDOM		(1 << 10)	/* a harmless volatile function */
+#define ORIGIN_SETS			(1 << 11)	/* set_config() */
+#define ORIGIN_FROZEN		(1 << 12)	/* an IMMUTABLE function of nothing */
+#define ORIGIN_FALLBACK		(1 << 13)	/* falls back on a literal */
+#define ORIGIN_MEMBER		(1 << 14)	/* a set with a literal in it */
+#define ORIGIN_GLUED		(1 << 15)	/* a literal is concatenated to it */
+#define ORIGIN_SAME_SET		(1 << 16)	/* what a sub-select gives to every
+										 * session alike */
+#define ORIGIN_GUARDED_SET	(1 << 17)	/* what a sub-select gives under the
+										 * row-level security of its tables */
+#define ORIGIN_UNBOUND_SET	(1 << 18)	/* a sub-select that mentions the
+										 * session in a way that does not
+										 * confine it */
+#define ORIGIN_LOOSE_SET	(1 << 19)	/* a sub-select with an arm that lets
+										 * everything through */
+#define ORIGIN_MAPPED		(1 << 20)	/* literals, chosen by the session */
+
+#define ORIGIN_MAY_KNOW_SESSION \
+	(ORIGIN_SESSION | ORIGIN_GUARDED | ORIGIN_OPAQUE | ORIGIN_UNKNOWN | \
+	 ORIGIN_VOLATILE | ORIGIN_GUARDED_SET | ORIGIN_UNBOUND_SET | \
+	 ORIGIN_MAPPED)
+
+/* origin.c */
+
+/* Everything that the expression depends on, conditions included. */
+extern Origin tg_dependencies(Node *node, const Place *place);
+
+/* Where the possible values of the expression come from. */
+extern Origin tg_value_origin(Node *node, const Place *place);
+
+/* Where the elements of an array or set come from. */
+extern Origin tg_member_origin(Node *node, const Place *place);
+
+/* Is the Var a column of the policy's row, and is it the tenant column? */
+extern bool tg_is_row_var(const Var *var, const Place *place);
+extern bool tg_is_tenant_var(const Var *var, const Place *place);
+
+/* Takes off what does not change the value: relabels and the like. */
+extern Node *tg_strip(Node *node);
+
+/*
+ * A function called in the expression that explains one of these origins to
+ * a reader; InvalidOid if there is none.
+ */
+extern Oid	tg_culprit(Node *node, Origin origin);
+
+/* subselect.c */
+
+/* The place inside a sub-select. */
+extern Place tg_enter_query(const Place *place, Query *query);
+
+/* The conditions that every row which a sub-select yields has passed. */
+extern List *tg_query_conditions(Query *query);
+
+/* What a sub-select depends on. */
+extern Origin tg_query_dependencies(Query *query, const Place *place);
+
+/* Where the values of a column of a sub-select come from. */
+extern Origin tg_query_origin(Query *query, int column, const Place *place);
+
+/* Where a Var comes from: the policy's row, or what a sub-select reads. */
+extern Origin tg_var_origin(Var *var, const Place *place);
+
+#endif							/* TROVELLA_GUARD_ORIGIN_H */
