@@ -57,10 +57,12 @@ SELECT trovella_guard.allow(NULL, 'a reason');
 SELECT trovella_guard.allow('one', NULL);
 SELECT trovella_guard.allow('one', '');
 SELECT trovella_guard.allow('one', E' \t\n\r ');
+\set VERBOSITY terse
 SELECT trovella_guard.allow('one', 'a reason', NULL);
 SELECT trovella_guard.allow('one', 'a reason', '');
 SELECT trovella_guard.allow('one', 'a reason', 'nonsense');
 SELECT trovella_guard.allow('one', 'a reason', 'RLS_DISABLED');
+\set VERBOSITY default
 SELECT trovella_guard.allow('one', 'a reason', '*', now());
 SELECT trovella_guard.allow('one', 'a reason', '*', '2001-01-01');
 SELECT trovella_guard.allow('one', 'a reason', '*', '-infinity');
@@ -81,8 +83,10 @@ SELECT trovella_guard.allow('*.a', 'a reason');
 SELECT trovella_guard.allow('regress_allow."*"', 'a reason');
 SELECT trovella_guard.allow('"*"', 'a reason');
 SELECT trovella_guard.disallow(NULL);
+\set VERBOSITY terse
 SELECT trovella_guard.disallow('one', NULL);
 SELECT trovella_guard.disallow('one', 'nonsense');
+\set VERBOSITY default
 SELECT trovella_guard.disallow('one');
 SELECT trovella_guard.disallow('*');
 TABLE entries;
