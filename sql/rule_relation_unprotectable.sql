@@ -64,6 +64,7 @@ SELECT count(*) FROM trovella_guard.check('item_ids');
 
 SET client_min_messages = error;
 DROP TABLE item CASCADE;
+DROP MATERIALIZED VIEW total;
 DROP FOREIGN DATA WRAPPER regress_fdw CASCADE;
 SELECT trovella_guard.disallow('item_ids', 'relation_unprotectable');
 DROP SCHEMA regress_unprotectable;
