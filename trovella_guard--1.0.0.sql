@@ -62,9 +62,13 @@ REVOKE ALL ON FUNCTION trovella_guard.allowlist_changed() FROM PUBLIC;
 CREATE TRIGGER allowlist_changed AFTER UPDATE OR DELETE ON trovella_guard.allowlist
   FOR EACH ROW EXECUTE FUNCTION trovella_guard.allowlist_changed();
 ALTER TABLE trovella_guard.allowlist ENABLE ALWAYS TRIGGER allowlist_changed;
+COMMENT ON TRIGGER allowlist_changed ON trovella_guard.allowlist IS
+  'What an entry has covered is judged anew when the entry changes or goes.';
 CREATE TRIGGER allowlist_no_truncate BEFORE TRUNCATE ON trovella_guard.allowlist
   FOR EACH STATEMENT EXECUTE FUNCTION trovella_guard.allowlist_changed();
 ALTER TABLE trovella_guard.allowlist ENABLE ALWAYS TRIGGER allowlist_no_truncate;
+COMMENT ON TRIGGER allowlist_no_truncate ON trovella_guard.allowlist IS
+  'TRUNCATE is refused: it would not say what the entries have covered.';
 
 CREATE FUNCTION trovella_guard.allow(
   relation pg_catalog.text,
