@@ -852,7 +852,12 @@ tg_query_origin(Query *query, int column, const Place *place)
 			bound = bms_is_empty(needed) ? NULL : bound_tables(query, &inner);
 			if (!bms_is_empty(needed) && bms_is_subset(needed, bound) &&
 				is_session_origin(origin))
+			{
+				/* that the row picks from the session's is no harm */
 				origin = ORIGIN_SESSION;
+				if (!query->hasAggs && !query->hasWindowFuncs)
+					outer &= ~ORIGIN_TENANT;
+			}
 			else if (has_loose_arm(query->jointree->quals, query))
 				origin |= ORIGIN_LOOSE_SET;
 			else if (all & (ORIGIN_SESSION | ORIGIN_OPAQUE | ORIGIN_UNKNOWN |
@@ -863,6 +868,11 @@ tg_query_origin(Query *query, int column, const Place *place)
 			else
 				origin |= ORIGIN_SAME_SET;
 			origin &= ~(ORIGIN_TABLE | ORIGIN_GUARDED);
+		}
+		else if (!query->hasAggs && !query->hasWindowFuncs)
+		{
+			/* the values say all; the row can but choose among them */
+			outer &= ~(ORIGIN_TENANT | ORIGIN_ROW);
 		}
 	}
 
