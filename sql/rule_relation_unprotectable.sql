@@ -32,8 +32,8 @@ SELECT repair_sql FROM trovella_guard.check('item_count') \gexec
 SELECT count(*) FROM trovella_guard.check('item_count');
 ROLLBACK;
 
--- without the tenant column there is nothing to say
-CREATE MATERIALIZED VIEW total AS SELECT count(*) FROM item;
+-- what reads no tenant rows is nobody's concern
+CREATE MATERIALIZED VIEW total AS SELECT 1 AS count;
 CREATE FOREIGN TABLE remote_config (id text) SERVER regress_server;
 REFRESH MATERIALIZED VIEW total;
 
@@ -64,6 +64,7 @@ SELECT count(*) FROM trovella_guard.check('item_ids');
 
 SET client_min_messages = error;
 DROP TABLE item CASCADE;
+DROP MATERIALIZED VIEW total;
 DROP FOREIGN DATA WRAPPER regress_fdw CASCADE;
 SELECT trovella_guard.disallow('item_ids', 'relation_unprotectable');
 DROP SCHEMA regress_unprotectable;

@@ -25,7 +25,9 @@ SET trovella_guard.rules = 'nonsense=error';
 SET trovella_guard.rules = 'rls_disabled=nonsense';
 SET trovella_guard.rules = 'rls_disabled';
 SET trovella_guard.rules = 'rls_disabled=';
+\set VERBOSITY terse
 SET trovella_guard.rules = '=error';
+\set VERBOSITY default
 SET trovella_guard.rules = 'rls_disabled=error=off';
 SET trovella_guard.rules = 'rls_disabled=error,';
 SET trovella_guard.rules = ',rls_disabled=error';
@@ -33,7 +35,9 @@ SET trovella_guard.rules = 'rls_disabled=error,,policy_missing=off';
 SET trovella_guard.rules = ',';
 SET trovella_guard.rules = 'rls_disabled=error, rls_disabled=off';
 SET trovella_guard.rules = 'rls_disabled=error policy_missing=off';
+\set VERBOSITY terse
 SET trovella_guard.rules = '*=off';
+\set VERBOSITY default
 SHOW trovella_guard.rules;
 -- what is fine
 SET trovella_guard.rules = '';
@@ -87,7 +91,7 @@ CREATE SCHEMA regress_settings;
 \c
 SET client_min_messages = warning;
 SET trovella_guard.mode = 'nonsense';
-SET trovella_guard.rules = 'nonsense=error';
+SET trovella_guard.rules = 'rls_disabled=nonsense';
 SET trovella_guard.tenant_columns = '';
 SET trovella_guard.nonsense = 1;
 CREATE TABLE regress_settings.item (id text, organization_id text);

@@ -323,7 +323,9 @@ parse_relation(text *relation, Name schema, Name table)
 	List	   *names;
 
 	if (!SplitIdentifierString(copy, '.', &names) ||
-		list_length(names) < 1 || list_length(names) > 2)
+		list_length(names) < 1 || list_length(names) > 2 ||
+		*(char *) linitial(names) == '\0' || *(char *) llast(names) == '\0' ||
+		(list_length(names) == 2 && strcmp(linitial(names), ANY) == 0))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_NAME),
 				 errmsg("invalid relation name \"%s\"", raw),

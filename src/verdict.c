@@ -388,6 +388,23 @@ is_at_commit(RuleCheck check)
 }
 
 /*
+ * Did an allowlist entry cover a partitioned table, and its partitions with
+ * it, that does not cover it under its present name or parent?  (An entry
+ * that goes touches what it has covered.)  Seen backwards, it would gain it.
+ */
+static bool
+has_left_allowlist(Trial *trial, const RelationFacts *facts,
+				   const RelationFacts *before)
+{
+	if (facts->kind != RELKIND_PARTITIONED_TABLE)
+		return false;
+	read_allowlists(trial);
+	return tg_allowlist_gained(trial->before_allowlist, trial->before, before,
+							   trial->after_allowlist, trial->after,
+							   facts) != NULL;
+}
+
+/*
  * What is said about a child depends on its parents, and what is said about a
  * view on what it reads: if that has changed to the worse, they are judged,
  * too, though nobody has touched them.
@@ -417,7 +434,8 @@ summon_dependents(Trial *trial, const RelationFacts *facts)
 	if (new_owner || (before->rls_enabled && !facts->rls_enabled) ||
 		(facts->granted && !before->granted) ||
 		(facts->tenant == NULL &&
-		 (before->tenant != NULL || facts->policies != NIL)))
+		 (before->tenant != NULL || facts->policies != NIL)) ||
+		has_left_allowlist(trial, facts, before))
 	{
 		for (int i = 0; i < list_length(children); i++)
 			children =
