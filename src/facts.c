@@ -98,6 +98,7 @@ static const Oid catalog_oids[CAT_COUNT] = {
 struct FactsReader
 {
 	Snapshot	snapshot;
+	bool		count_detaching;
 	Relation	catalogs[CAT_COUNT];	/* opened at first use */
 };
 
@@ -130,6 +131,12 @@ tg_facts_end(FactsReader *reader)
 			table_close(reader->catalogs[i], AccessShareLock);
 	}
 	pfree(reader);
+}
+
+void
+tg_facts_count_detaching(FactsReader *reader)
+{
+	reader->count_detaching = true;
 }
 
 Snapshot
@@ -443,6 +450,8 @@ read_parents(FactsReader *reader, RelationFacts *facts)
 	{
 		Form_pg_inherits form = (Form_pg_inherits) GETSTRUCT(tuple);
 
+		if (form->inhdetachpending && !reader->count_detaching)
+			continue;
 		facts->parents = lappend_oid(facts->parents, form->inhparent);
 	}
 	systable_endscan(scan);

@@ -142,6 +142,12 @@ typedef struct FactsReader FactsReader;
  */
 extern FactsReader *tg_facts_begin(Snapshot snapshot);
 extern void tg_facts_end(FactsReader *reader);
+
+/*
+ * Takes a partition that is being detached concurrently for a child of its
+ * parent still; else it is none any more, as for queries.
+ */
+extern void tg_facts_count_detaching(FactsReader *reader);
 extern Snapshot tg_facts_snapshot(const FactsReader *reader);
 
 /*

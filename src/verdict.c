@@ -129,6 +129,13 @@ begin_trial(Trial *trial)
 
 	trial->after = tg_facts_begin(trial->after_snapshot);
 	trial->before = tg_facts_begin(trial->before_snapshot);
+
+	/*
+	 * DETACH PARTITION CONCURRENTLY is refused in its first transaction (see
+	 * trovella_guard_open_1_0).  Should it get into its second one all the
+	 * same, what is bare then must not count as bare before.
+	 */
+	tg_facts_count_detaching(trial->before);
 	trial->now = GetCurrentTimestamp();
 }
 
