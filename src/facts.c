@@ -37,6 +37,7 @@
 #include "catalog/namespace.h"
 #include "catalog/objectaddress.h"
 #include "catalog/pg_am.h"
+#include "catalog/pg_attrdef.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
@@ -1034,7 +1035,8 @@ stands_on_temporary(FactsReader *reader, Oid classId, Oid objectId)
 
 /*
  * Would the column vanish when a temporary object is dropped: its type, its
- * collation, or what the expression of a generated column calls?
+ * collation, or what the expression of a generated column calls?  (Such an
+ * expression is an internal part of its column, and takes it along.)
  */
 static bool
 column_stands_on_temporary(FactsReader *reader, Oid relid, AttrNumber attnum)
@@ -1055,6 +1057,22 @@ column_stands_on_temporary(FactsReader *reader, Oid relid, AttrNumber attnum)
 		found = is_temporary(form->refclassid, form->refobjid) ||
 			(form->refclassid != RelationRelationId &&
 			 stands_on_temporary(reader, form->refclassid, form->refobjid));
+	}
+	systable_endscan(scan);
+	if (found)
+		return true;
+
+	scan = scan_by_address(reader, DependReferenceIndexId,
+						   Anum_pg_depend_refclassid, RelationRelationId,
+						   Anum_pg_depend_refobjid, relid);
+	while (!found && HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
+
+		found = form->refobjsubid == attnum &&
+			form->deptype == DEPENDENCY_INTERNAL &&
+			form->classid == AttrDefaultRelationId &&
+			stands_on_temporary(reader, form->classid, form->objid);
 	}
 	systable_endscan(scan);
 	return found;
