@@ -88,6 +88,11 @@ const Rule	tg_rules[] = {
 		tg_check_rls_not_forced,
 		"The owner of a table bypasses its policies unless row-level security is forced."
 	},
+	{
+		"allowlist_stale", TG_LEVEL_INFO, ABOUT_DATABASE,
+		tg_check_allowlist_stale,
+		"An entry that waives nothing, or no longer, will one day waive something that nobody meant it for."
+	},
 };
 
 const int	tg_rules_count = lengthof(tg_rules);
@@ -165,7 +170,8 @@ tg_apply_rules(FactsReader *reader, const RelationFacts *facts,
 }
 
 List *
-tg_apply_database_rules(FactsReader *reader, RuleLevel least)
+tg_apply_database_rules(FactsReader *reader,
+						const struct Allowlist *allowlist, RuleLevel least)
 {
 	List	   *findings = NIL;
 
@@ -174,6 +180,7 @@ tg_apply_database_rules(FactsReader *reader, RuleLevel least)
 		RuleLevel	level = tg_rule_level(i);
 		RuleSubject subject = {
 			.reader = reader,
+			.allowlist = allowlist,
 			.describe = true,
 			.rule = &tg_rules[i],
 			.findings = &findings
