@@ -1246,6 +1246,17 @@ tg_facts_function_volatility(FactsReader *reader, Oid function_oid)
 	return volatility;
 }
 
+static bool
+is_trusted_extension(FactsReader *reader, Oid extension)
+{
+	Oid			owner = oid_column(reader, CAT_EXTENSION,
+								   ExtensionOidIndexId,
+								   Anum_pg_extension_oid, extension,
+								   Anum_pg_extension_extowner);
+
+	return OidIsValid(owner) && superuser_arg(owner);
+}
+
 bool
 tg_facts_is_trusted_member(FactsReader *reader, Oid relid)
 {
@@ -1255,7 +1266,6 @@ tg_facts_is_trusted_member(FactsReader *reader, Oid relid)
 									   Anum_pg_depend_objid, relid);
 	HeapTuple	tuple;
 	Oid			extension = InvalidOid;
-	Oid			owner;
 
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
@@ -1268,8 +1278,41 @@ tg_facts_is_trusted_member(FactsReader *reader, Oid relid)
 	if (!OidIsValid(extension))
 		return false;
 
-	owner = oid_column(reader, CAT_EXTENSION, ExtensionOidIndexId,
-					   Anum_pg_extension_oid, extension,
-					   Anum_pg_extension_extowner);
-	return OidIsValid(owner) && superuser_arg(owner);
+	return is_trusted_extension(reader, extension);
+}
+
+List *
+tg_facts_trusted_members(FactsReader *reader)
+{
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	List	   *result = NIL;
+	Oid			last = InvalidOid;
+	bool		trusted = false;
+
+	/* In the order of the index: the extensions come one after the other */
+	ScanKeyInit(&key, Anum_pg_depend_refclassid, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(ExtensionRelationId));
+	scan = systable_beginscan(catalog(reader, CAT_DEPEND),
+							  DependReferenceIndexId, true,
+							  reader->snapshot, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
+
+		if (form->deptype != DEPENDENCY_EXTENSION ||
+			form->classid != RelationRelationId)
+			continue;
+		if (form->refobjid != last)
+		{
+			last = form->refobjid;
+			trusted = is_trusted_extension(reader, last);
+		}
+		if (trusted)
+			result = lappend_oid(result, form->objid);
+	}
+	systable_endscan(scan);
+	list_sort(result, list_oid_cmp);
+	return result;
 }
