@@ -67,7 +67,7 @@ enum
 	Anum_allowlist_added_by,
 	Anum_allowlist_added_at,
 	Anum_allowlist_expires_at,
-	Natts_allowlist = Anum_allowlist_expires_at
+	Anum_allowlist_adopted
 };
 
 #define ANY "*"
@@ -86,7 +86,8 @@ typedef struct AllowlistBucket
 
 struct Allowlist
 {
-	HTAB	   *buckets;		/* NULL: the list is empty */
+	List	   *entries;		/* all of them */
+	HTAB	   *buckets;		/* those that count; NULL if there are none */
 };
 
 PG_FUNCTION_INFO_V1(trovella_guard_allow_1_0);
@@ -139,32 +140,29 @@ add_entry(Allowlist *allowlist, AllowlistEntry *entry)
 	bucket->entries = lappend(bucket->entries, entry);
 }
 
-List *
-tg_allowlist_entries(Snapshot snapshot, TimestampTz now)
+Allowlist *
+tg_allowlist_read(Snapshot snapshot, TimestampTz now)
 {
+	Allowlist  *allowlist = palloc0(sizeof(Allowlist));
 	Oid			relid = allowlist_oid();
-	List	   *result = NIL;
 	Relation	relation;
 	TupleTableSlot *slot;
 	TableScanDesc scan;
 
 	if (!OidIsValid(relid))
-		return NIL;
+		return allowlist;
 
 	relation = table_open(relid, AccessShareLock);
 	slot = table_slot_create(relation, NULL);
 	scan = table_beginscan(relation, snapshot, 0, NULL);
 	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
 	{
-		AllowlistEntry *entry = palloc0(sizeof(AllowlistEntry));
+		AllowlistEntry *entry;
 		HeapTuple	tuple;
 		bool		should_free;
 
 		slot_getallattrs(slot);
-		entry->expired =
-			!slot->tts_isnull[Anum_allowlist_expires_at - 1] &&
-			DatumGetTimestampTz(slot->tts_values[Anum_allowlist_expires_at - 1]) <= now;
-
+		entry = palloc0(sizeof(AllowlistEntry));
 		/* namestrcpy() pads with zeroes, as a hash of the bytes needs it */
 		namestrcpy(&entry->schema,
 				   NameStr(*DatumGetName(slot->tts_values[Anum_allowlist_schema_name - 1])));
@@ -172,6 +170,10 @@ tg_allowlist_entries(Snapshot snapshot, TimestampTz now)
 				   NameStr(*DatumGetName(slot->tts_values[Anum_allowlist_table_name - 1])));
 		entry->rule = TextDatumGetCString(slot->tts_values[Anum_allowlist_rule - 1]);
 		entry->reason = TextDatumGetCString(slot->tts_values[Anum_allowlist_reason - 1]);
+		entry->adopted =
+			DatumGetBool(slot->tts_values[Anum_allowlist_adopted - 1]);
+		entry->expired = !slot->tts_isnull[Anum_allowlist_expires_at - 1] &&
+			DatumGetTimestampTz(slot->tts_values[Anum_allowlist_expires_at - 1]) <= now;
 		entry->tid = slot->tts_tid;
 
 		tuple = ExecFetchSlotHeapTuple(slot, false, &should_free);
@@ -179,27 +181,13 @@ tg_allowlist_entries(Snapshot snapshot, TimestampTz now)
 			TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple->t_data));
 		if (should_free)
 			heap_freetuple(tuple);
-		result = lappend(result, entry);
+		allowlist->entries = lappend(allowlist->entries, entry);
+		if (!entry->expired)
+			add_entry(allowlist, entry);
 	}
 	table_endscan(scan);
 	ExecDropSingleTupleTableSlot(slot);
 	table_close(relation, AccessShareLock);
-	return result;
-}
-
-Allowlist *
-tg_allowlist_read(Snapshot snapshot, TimestampTz now)
-{
-	Allowlist  *allowlist = palloc0(sizeof(Allowlist));
-	ListCell   *lc;
-
-	foreach(lc, tg_allowlist_entries(snapshot, now))
-	{
-		AllowlistEntry *entry = lfirst(lc);
-
-		if (!entry->expired)
-			add_entry(allowlist, entry);
-	}
 	return allowlist;
 }
 
@@ -209,7 +197,7 @@ tg_allowlist_read(Snapshot snapshot, TimestampTz now)
  */
 static const AllowlistEntry *
 find_entry(const Allowlist *allowlist, const char *schema, const char *table,
-		   const char *rule)
+		   const char *rule, bool adopted)
 {
 	AllowlistKey key;
 	AllowlistBucket *bucket;
@@ -224,15 +212,16 @@ find_entry(const Allowlist *allowlist, const char *schema, const char *table,
 	{
 		AllowlistEntry *entry = lfirst(lc);
 
-		if (strcmp(entry->rule, ANY) == 0 || strcmp(entry->rule, rule) == 0)
+		if (entry->adopted == adopted &&
+			(strcmp(entry->rule, ANY) == 0 || strcmp(entry->rule, rule) == 0))
 			return entry;
 	}
 	return NULL;
 }
 
-const AllowlistEntry *
-tg_allowlist_match(const Allowlist *allowlist, FactsReader *reader,
-				   const RelationFacts *facts, const char *rule)
+static const AllowlistEntry *
+match(const Allowlist *allowlist, FactsReader *reader,
+	  const RelationFacts *facts, const char *rule, bool adopted)
 {
 	const AllowlistEntry *entry;
 	RelationFacts *parent;
@@ -240,15 +229,41 @@ tg_allowlist_match(const Allowlist *allowlist, FactsReader *reader,
 	if (allowlist->buckets == NULL)
 		return NULL;
 
-	entry = find_entry(allowlist, facts->schema, facts->name, rule);
+	entry = find_entry(allowlist, facts->schema, facts->name, rule, adopted);
 	if (entry == NULL)
-		entry = find_entry(allowlist, facts->schema, ANY, rule);
+		entry = find_entry(allowlist, facts->schema, ANY, rule, adopted);
 	if (entry != NULL || !facts->partition || facts->parents == NIL)
 		return entry;
 
 	parent = tg_facts_outline(reader, linitial_oid(facts->parents));
 	return parent != NULL ?
-		tg_allowlist_match(allowlist, reader, parent, rule) : NULL;
+		match(allowlist, reader, parent, rule, adopted) : NULL;
+}
+
+const AllowlistEntry *
+tg_allowlist_match(const Allowlist *allowlist, FactsReader *reader,
+				   const RelationFacts *facts, const char *rule)
+{
+	return match(allowlist, reader, facts, rule, false);
+}
+
+const AllowlistEntry *
+tg_allowlist_debt(const Allowlist *allowlist, FactsReader *reader,
+				  const RelationFacts *facts, const char *rule)
+{
+	return match(allowlist, reader, facts, rule, true);
+}
+
+void
+tg_allowlist_use(const AllowlistEntry *entry)
+{
+	((AllowlistEntry *) entry)->used = true;
+}
+
+List *
+tg_allowlist_entries(const Allowlist *allowlist)
+{
+	return allowlist->entries;
 }
 
 const AllowlistEntry *
@@ -404,17 +419,17 @@ relation_argument(FunctionCallInfo fcinfo, Name schema, Name table)
 }
 
 /*
- * Runs one statement on the allowlist with the rights of the extension's
- * owner, and returns the number of rows.  Note 2 above tells why.
+ * The caller's search_path is put aside with the caller's rights: what runs
+ * here must not find the caller's operators.
  */
-static uint64
-write_allowlist(const char *sql, int nargs, Oid *types, Datum *values,
-				const char *nulls)
+void
+tg_allowlist_execute(const char *sql, int nargs, Oid *types, Datum *values,
+					 const char *nulls)
 {
 	Oid			save_userid;
 	int			save_sec_context;
+	int			save_nestlevel;
 	Oid			relid = allowlist_oid();
-	uint64		processed;
 
 	if (!OidIsValid(relid))
 		ereport(ERROR,
@@ -425,16 +440,41 @@ write_allowlist(const char *sql, int nargs, Oid *types, Datum *values,
 	GetUserIdAndSecContext(&save_userid, &save_sec_context);
 	SetUserIdAndSecContext(allowlist_owner(relid),
 						   save_sec_context | SECURITY_LOCAL_USERID_CHANGE);
+	save_nestlevel = NewGUCNestLevel();
+	(void) set_config_option("search_path", "pg_catalog, pg_temp",
+							 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
+							 true, 0, false);
+
+	if (SPI_execute_with_args(sql, nargs, types, values, nulls, false, 0) < 0)
+		elog(ERROR, "could not write the allowlist");
+
+	AtEOXact_GUC(true, save_nestlevel);
+	SetUserIdAndSecContext(save_userid, save_sec_context);
+}
+
+Datum
+tg_allowlist_author(void)
+{
+	return DirectFunctionCall1(namein,
+							   CStringGetDatum(GetUserNameFromId(GetSessionUserId(),
+																 false)));
+}
+
+/*
+ * Runs one statement on the allowlist, and returns the number of rows.
+ */
+static uint64
+write_allowlist(const char *sql, int nargs, Oid *types, Datum *values,
+				const char *nulls)
+{
+	uint64		processed;
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	if (SPI_execute_with_args(sql, nargs, types, values, nulls, false, 0) < 0)
-		elog(ERROR, "could not write the allowlist");
+	tg_allowlist_execute(sql, nargs, types, values, nulls);
 	processed = SPI_processed;
 	if (SPI_finish() != SPI_OK_FINISH)
 		elog(ERROR, "SPI_finish failed");
-
-	SetUserIdAndSecContext(save_userid, save_sec_context);
 	return processed;
 }
 
@@ -482,9 +522,7 @@ trovella_guard_allow_1_0(PG_FUNCTION_ARGS)
 	values[1] = NameGetDatum(&table);
 	values[2] = CStringGetTextDatum(rule);
 	values[3] = CStringGetTextDatum(reason);
-	values[4] = DirectFunctionCall1(namein,
-									CStringGetDatum(GetUserNameFromId(GetSessionUserId(),
-																	  false)));
+	values[4] = tg_allowlist_author();
 	if (PG_ARGISNULL(3))
 		nulls[5] = 'n';
 	else
@@ -495,7 +533,8 @@ trovella_guard_allow_1_0(PG_FUNCTION_ARGS)
 					" VALUES ($1, $2, $3, $4, $5, $6)"
 					" ON CONFLICT (schema_name, table_name, rule) DO UPDATE"
 					" SET reason = EXCLUDED.reason, added_by = EXCLUDED.added_by,"
-					" added_at = EXCLUDED.added_at, expires_at = EXCLUDED.expires_at",
+					" added_at = EXCLUDED.added_at, expires_at = EXCLUDED.expires_at,"
+					" adopted = false",
 					6, types, values, nulls);
 	PG_RETURN_VOID();
 }
@@ -519,9 +558,7 @@ trovella_guard_disallow_1_0(PG_FUNCTION_ARGS)
 	values[1] = NameGetDatum(&table);
 	values[2] = CStringGetTextDatum(rule);
 	if (write_allowlist("DELETE FROM trovella_guard.allowlist"
-						" WHERE schema_name OPERATOR(pg_catalog.=) $1"
-						" AND table_name OPERATOR(pg_catalog.=) $2"
-						" AND rule OPERATOR(pg_catalog.=) $3",
+						" WHERE schema_name = $1 AND table_name = $2 AND rule = $3",
 						3, types, values, NULL) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),

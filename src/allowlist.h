@@ -21,21 +21,21 @@ typedef struct AllowlistEntry
 	NameData	table;			/* "*": the whole schema */
 	char	   *rule;			/* "*": every rule; the table is global */
 	char	   *reason;
+	bool		adopted;		/* written by adopt(): an old debt */
 	bool		expired;
 	bool		fresh;			/* written by the current transaction */
+	bool		used;			/* see tg_allowlist_use() */
 	ItemPointerData tid;
 } AllowlistEntry;
 
 typedef struct Allowlist Allowlist;
 
 /*
- * Reads the entries that a registered snapshot sees and that have not expired
- * at the given time.  Memory is taken from the current context.
+ * Reads the entries that a registered snapshot sees.  Those that have expired
+ * at the given time are matched by nothing; tg_allowlist_entries() lists them.
+ * Memory is taken from the current context.
  */
 extern Allowlist *tg_allowlist_read(Snapshot snapshot, TimestampTz now);
-
-/* All entries, expired ones, too, as a List of AllowlistEntry. */
-extern List *tg_allowlist_entries(Snapshot snapshot, TimestampTz now);
 
 /*
  * The entry that waives a rule for a relation, or NULL.  A partition of a
@@ -45,6 +45,25 @@ extern const AllowlistEntry *tg_allowlist_match(const Allowlist *allowlist,
 												FactsReader *reader,
 												const RelationFacts *facts,
 												const char *rule);
+
+/*
+ * The entry by which adopt() has listed a finding of this rule as a debt, or
+ * NULL.  It quietens what was there before, in audits and at commit; it lets
+ * nothing new pass.
+ */
+extern const AllowlistEntry *tg_allowlist_debt(const Allowlist *allowlist,
+											   FactsReader *reader,
+											   const RelationFacts *facts,
+											   const char *rule);
+
+/*
+ * Notes that an audit has found something for the entry to do.  What is left
+ * unused at the end of an audit of the whole database is stale.
+ */
+extern void tg_allowlist_use(const AllowlistEntry *entry);
+
+/* All entries, also those that have expired, as a List of AllowlistEntry. */
+extern List *tg_allowlist_entries(const Allowlist *allowlist);
 
 /*
  * The entry that makes a finding about a relation void because the rows at
@@ -73,5 +92,16 @@ extern const char *tg_allowlist_gained(const Allowlist *after,
  * then the verdict has to be reached anew.
  */
 extern bool tg_allowlist_hold(const AllowlistEntry *entry);
+
+/*
+ * Runs one statement with the rights of the extension's owner, for functions
+ * that write the allowlist for roles that may do no more than call them.  The
+ * result is SPI's; the caller has connected to SPI.
+ */
+extern void tg_allowlist_execute(const char *sql, int nargs, Oid *types,
+								 Datum *values, const char *nulls);
+
+/* The session user, who answers for what is written. */
+extern Datum tg_allowlist_author(void);
 
 #endif							/* TROVELLA_GUARD_ALLOWLIST_H */

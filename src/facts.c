@@ -37,6 +37,7 @@
 #include "catalog/namespace.h"
 #include "catalog/objectaddress.h"
 #include "catalog/pg_am.h"
+#include "catalog/pg_attrdef.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
@@ -1034,7 +1035,8 @@ stands_on_temporary(FactsReader *reader, Oid classId, Oid objectId)
 
 /*
  * Would the column vanish when a temporary object is dropped: its type, its
- * collation, or what the expression of a generated column calls?
+ * collation, or what the expression of a generated column calls?  (Such an
+ * expression is an internal part of its column, and takes it along.)
  */
 static bool
 column_stands_on_temporary(FactsReader *reader, Oid relid, AttrNumber attnum)
@@ -1055,6 +1057,22 @@ column_stands_on_temporary(FactsReader *reader, Oid relid, AttrNumber attnum)
 		found = is_temporary(form->refclassid, form->refobjid) ||
 			(form->refclassid != RelationRelationId &&
 			 stands_on_temporary(reader, form->refclassid, form->refobjid));
+	}
+	systable_endscan(scan);
+	if (found)
+		return true;
+
+	scan = scan_by_address(reader, DependReferenceIndexId,
+						   Anum_pg_depend_refclassid, RelationRelationId,
+						   Anum_pg_depend_refobjid, relid);
+	while (!found && HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
+
+		found = form->refobjsubid == attnum &&
+			form->deptype == DEPENDENCY_INTERNAL &&
+			form->classid == AttrDefaultRelationId &&
+			stands_on_temporary(reader, form->classid, form->objid);
 	}
 	systable_endscan(scan);
 	return found;
@@ -1228,6 +1246,17 @@ tg_facts_function_volatility(FactsReader *reader, Oid function_oid)
 	return volatility;
 }
 
+static bool
+is_trusted_extension(FactsReader *reader, Oid extension)
+{
+	Oid			owner = oid_column(reader, CAT_EXTENSION,
+								   ExtensionOidIndexId,
+								   Anum_pg_extension_oid, extension,
+								   Anum_pg_extension_extowner);
+
+	return OidIsValid(owner) && superuser_arg(owner);
+}
+
 bool
 tg_facts_is_trusted_member(FactsReader *reader, Oid relid)
 {
@@ -1237,7 +1266,6 @@ tg_facts_is_trusted_member(FactsReader *reader, Oid relid)
 									   Anum_pg_depend_objid, relid);
 	HeapTuple	tuple;
 	Oid			extension = InvalidOid;
-	Oid			owner;
 
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
@@ -1250,8 +1278,41 @@ tg_facts_is_trusted_member(FactsReader *reader, Oid relid)
 	if (!OidIsValid(extension))
 		return false;
 
-	owner = oid_column(reader, CAT_EXTENSION, ExtensionOidIndexId,
-					   Anum_pg_extension_oid, extension,
-					   Anum_pg_extension_extowner);
-	return OidIsValid(owner) && superuser_arg(owner);
+	return is_trusted_extension(reader, extension);
+}
+
+List *
+tg_facts_trusted_members(FactsReader *reader)
+{
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	List	   *result = NIL;
+	Oid			last = InvalidOid;
+	bool		trusted = false;
+
+	/* In the order of the index: the extensions come one after the other */
+	ScanKeyInit(&key, Anum_pg_depend_refclassid, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(ExtensionRelationId));
+	scan = systable_beginscan(catalog(reader, CAT_DEPEND),
+							  DependReferenceIndexId, true,
+							  reader->snapshot, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
+
+		if (form->deptype != DEPENDENCY_EXTENSION ||
+			form->classid != RelationRelationId)
+			continue;
+		if (form->refobjid != last)
+		{
+			last = form->refobjid;
+			trusted = is_trusted_extension(reader, last);
+		}
+		if (trusted)
+			result = lappend_oid(result, form->objid);
+	}
+	systable_endscan(scan);
+	list_sort(result, list_oid_cmp);
+	return result;
 }

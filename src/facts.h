@@ -215,4 +215,7 @@ extern char tg_facts_function_volatility(FactsReader *reader,
 /* Is the relation a member of an extension that a superuser owns? */
 extern bool tg_facts_is_trusted_member(FactsReader *reader, Oid relid);
 
+/* All such members, in the order of their OIDs. */
+extern List *tg_facts_trusted_members(FactsReader *reader);
+
 #endif							/* TROVELLA_GUARD_FACTS_H */

@@ -1167,6 +1167,17 @@ is_correlated(Query *query, const Place *place)
 			(ORIGIN_TENANT | ORIGIN_ROW)) != 0;
 }
 
+/* SELECT ... FROM ... WHERE ..., and nothing else that drops or makes rows. */
+static bool
+is_plain(Query *query)
+{
+	return query->commandType == CMD_SELECT && query->setOperations == NULL &&
+		query->groupClause == NIL && query->groupingSets == NIL &&
+		query->havingQual == NULL && query->limitCount == NULL &&
+		query->limitOffset == NULL && !query->hasAggs &&
+		!query->hasWindowFuncs && !query->hasTargetSRFs;
+}
+
 static Outcomes
 prove_sublink(SubLink *sublink, const Place *place)
 {
@@ -1181,6 +1192,18 @@ prove_sublink(SubLink *sublink, const Place *place)
 		case EXISTS_SUBLINK:
 			result.if_true = prove_yields(node, query, place);
 			result.if_null = never();
+			if (is_plain(query) && query->jointree->fromlist == NIL)
+			{
+				/* without FROM, there is a row unless WHERE is not true */
+				Place		inner = enter_conditions(query, place);
+				Outcomes	where = constant_outcome(node, true, false);
+
+				if (query->jointree->quals != NULL)
+					where = tg_prove(query->jointree->quals, &inner);
+				result.if_true = show_sublink(where.if_true, node);
+				result.if_false = show_sublink(worse(where.if_false,
+													 where.if_null), node);
+			}
 			return result;
 
 		case ANY_SUBLINK:
@@ -1253,9 +1276,8 @@ prove_sublink(SubLink *sublink, const Place *place)
 											  node);
 				result.if_false = show_sublink(better(value.if_false, passed),
 											   node);
-				if (query->jointree->fromlist == NIL && conditions == NIL &&
-					query->limitCount == NULL && query->limitOffset == NULL &&
-					query->havingQual == NULL && !query->hasTargetSRFs)
+				if (is_plain(query) && query->jointree->fromlist == NIL &&
+					conditions == NIL)
 					result.if_null = show_sublink(value.if_null, node);
 				return result;
 			}

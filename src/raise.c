@@ -18,6 +18,7 @@
 #include "catalog/pg_class.h"
 #include "guard.h"
 #include "lib/stringinfo.h"
+#include "miscadmin.h"
 #include "raise.h"
 #include "remedy.h"
 #include "rules.h"
@@ -41,8 +42,8 @@ typedef struct Message
 	const Finding *only;		/* the finding, if there is only one */
 } Message;
 
-static bool
-refuses(const Finding *finding)
+bool
+tg_refuses(const Finding *finding)
 {
 	return finding->level == TG_LEVEL_ERROR && !finding->was_there;
 }
@@ -53,8 +54,8 @@ any(const Finding *finding pg_attribute_unused())
 	return true;
 }
 
-static const char *
-kind_name(char kind)
+const char *
+tg_kind_name(char kind)
 {
 	switch (kind)
 	{
@@ -196,7 +197,7 @@ hint(const Message *message, const Judgement *first, bool refused)
 						 "This would mend it", message->repair.data);
 	if (strstr(message->repair.data, allow) == NULL)
 		appendStringInfo(&text, "%sIf the %s is meant to be global, add this instead:\n%s",
-						 text.len > 0 ? "\n" : "", kind_name(first->kind),
+						 text.len > 0 ? "\n" : "", tg_kind_name(first->kind),
 						 allow);
 	return text.data;
 }
@@ -216,7 +217,7 @@ raise_refusal(List *refused, bool enforce)
 
 	begin_message(&message);
 	foreach(lc, refused)
-		add_to_message(&message, lfirst(lc), refuses, others > 0);
+		add_to_message(&message, lfirst(lc), tg_refuses, others > 0);
 	end_message(&message);
 
 	initStringInfo(&more);
@@ -233,11 +234,11 @@ raise_refusal(List *refused, bool enforce)
 					 ERRCODE_WARNING_TENANT_TABLE),
 			 enforce ?
 			 errmsg("commit refused: %s \"%s.%s\" breaks %s%s",
-					kind_name(first->kind), first->schema, first->name,
-					rule_list(first, refuses), more.data) :
+					tg_kind_name(first->kind), first->schema, first->name,
+					rule_list(first, tg_refuses), more.data) :
 			 errmsg("commit would be refused: %s \"%s.%s\" breaks %s%s",
-					kind_name(first->kind), first->schema, first->name,
-					rule_list(first, refuses), more.data),
+					tg_kind_name(first->kind), first->schema, first->name,
+					rule_list(first, tg_refuses), more.data),
 			 errdetail_internal("%s", message.detail.data),
 			 errdetail_log("%s", message.detail_log.data),
 			 errhint("%s", hint(&message, first, true)),
@@ -262,10 +263,10 @@ raise_warning(const Judgement *judgement)
 			(errcode(ERRCODE_WARNING_TENANT_TABLE),
 			 all_old ?
 			 errmsg("%s \"%s.%s\" still breaks %s",
-					kind_name(judgement->kind), judgement->schema,
+					tg_kind_name(judgement->kind), judgement->schema,
 					judgement->name, rule_list(judgement, any)) :
 			 errmsg("%s \"%s.%s\" breaks %s",
-					kind_name(judgement->kind), judgement->schema,
+					tg_kind_name(judgement->kind), judgement->schema,
 					judgement->name, rule_list(judgement, any)),
 			 errdetail_internal("%s", message.detail.data),
 			 errdetail_log("%s", message.detail_log.data),
@@ -280,10 +281,37 @@ is_refused(const Judgement *judgement)
 
 	foreach(lc, judgement->findings)
 	{
-		if (refuses(lfirst(lc)))
+		if (tg_refuses(lfirst(lc)))
 			return true;
 	}
 	return false;
+}
+
+void
+tg_log_what_went_through(List *judgements)
+{
+	StringInfoData tables;
+	ListCell   *lc;
+
+	initStringInfo(&tables);
+	foreach(lc, judgements)
+	{
+		Judgement  *judgement = lfirst(lc);
+
+		if (is_refused(judgement))
+			appendStringInfo(&tables, "%s%s \"%s.%s\" breaks %s",
+							 tables.len > 0 ? "; " : "",
+							 tg_kind_name(judgement->kind),
+							 judgement->schema, judgement->name,
+							 rule_list(judgement, tg_refuses));
+	}
+	if (tables.len > 0)
+		ereport(LOG_SERVER_ONLY,
+				(errcode(ERRCODE_WARNING_TENANT_TABLE),
+				 errmsg("trovella_guard.mode = %s lets role \"%s\" commit: %s",
+						tg_mode == TG_MODE_WARN ? "warn" : "off",
+						GetUserNameFromId(GetSessionUserId(), false),
+						tables.data)));
 }
 
 void

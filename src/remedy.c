@@ -297,6 +297,8 @@ tg_remedy_required_column(const RelationFacts *facts, const char *column)
 	return NULL;
 }
 
+#define ALLOW "SELECT trovella_guard.allow("
+
 char *
 tg_remedy_allow(const char *schema, const char *table, const char *rule)
 {
@@ -304,16 +306,21 @@ tg_remedy_allow(const char *schema, const char *table, const char *rule)
 																	 table));
 
 	if (rule == NULL)
-		return psprintf("SELECT trovella_guard.allow(%s, 'why this table is global');",
-						name);
-	return psprintf("SELECT trovella_guard.allow(%s, 'why this is right', %s);",
+		return psprintf(ALLOW "%s, 'why this table is global');", name);
+	return psprintf(ALLOW "%s, 'why this is right', %s);",
 					name, quote_literal_cstr(rule));
+}
+
+bool
+tg_remedy_is_to_allow(const char *repair_sql)
+{
+	return strncmp(repair_sql, ALLOW, strlen(ALLOW)) == 0;
 }
 
 char *
 tg_remedy_disallow(const char *schema, const char *table, const char *rule)
 {
-	/* schema.* stands for the whole schema only without quotes */
+	/* "*" stands for itself only without quotes: see parse_relation() */
 	char	   *name = strcmp(table, "*") == 0 ?
 		psprintf("%s.*", quote_identifier(schema)) :
 		quote_qualified_identifier(schema, table);

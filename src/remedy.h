@@ -33,6 +33,12 @@ extern char *tg_remedy_disallow(const char *schema, const char *table,
 								const char *rule);
 
 /*
+ * Is the repair only to say on the allowlist that the relation is right as it
+ * is?  That is for a human to decide.
+ */
+extern bool tg_remedy_is_to_allow(const char *repair_sql);
+
+/*
  * "organization_id = (SELECT current_setting(...)::uuid)": what a policy of
  * the table should say.
  */

@@ -1,11 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * report.c
- *		What SQL can ask: the audit of the database, and what is active here.
+ *		What SQL can ask: the audit, the dry run, and what is active here.
  *
- * The audit takes the same stairs as the verdict (facts, rules, allowlist),
- * under one snapshot and over all relations.  Everybody may ask: the catalogs
- * that the answers come from can be read by everybody, too.
+ * These functions only put into rows what audit.c, verdict.c and the registry
+ * say; views and reports for people are made of the rows, in SQL.  Everybody
+ * may ask: the catalogs that the answers come from can be read by everybody,
+ * too.
  *
  * Copyright (c) 2026, Trovella
  *
@@ -17,7 +18,7 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/transam.h"
-#include "allowlist.h"
+#include "audit.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_event_trigger.h"
@@ -27,7 +28,9 @@
 #include "commands/extension.h"
 #include "funcapi.h"
 #include "guard.h"
+#include "lib/stringinfo.h"
 #include "miscadmin.h"
+#include "raise.h"
 #include "rules.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -50,7 +53,55 @@ enum
 	COL_FINDING_MESSAGE,
 	COL_FINDING_REPAIR_SQL,
 	COL_FINDING_WAIVED_BY,
+	COL_FINDING_IS_DEBT,
 	COL_FINDING_COLUMNS
+};
+
+/* Columns of relations() */
+enum
+{
+	COL_RELATION_OID,
+	COL_RELATION_SCHEMA_NAME,
+	COL_RELATION_TABLE_NAME,
+	COL_RELATION_KIND,
+	COL_RELATION_CLASS,
+	COL_RELATION_TENANT_COLUMN,
+	COL_RELATION_TENANT_INDEX,
+	COL_RELATION_FOREIGN_KEYS,
+	COL_RELATION_ERRORS,
+	COL_RELATION_WARNINGS,
+	COL_RELATION_INFOS,
+	COL_RELATION_WAIVED,
+	COL_RELATION_REASON,
+	COL_RELATION_COLUMNS
+};
+
+/* Columns of registry() */
+enum
+{
+	COL_RULE_POSITION,
+	COL_RULE_RULE,
+	COL_RULE_LEVEL,
+	COL_RULE_DEFAULT_LEVEL,
+	COL_RULE_IS_OVERRIDDEN,
+	COL_RULE_IS_ABOUT_RELATIONS,
+	COL_RULE_PURPOSE,
+	COL_RULE_COLUMNS
+};
+
+/* Columns of pending() */
+enum
+{
+	COL_PENDING_SCHEMA_NAME,
+	COL_PENDING_TABLE_NAME,
+	COL_PENDING_RULE,
+	COL_PENDING_LEVEL,
+	COL_PENDING_OBJECT,
+	COL_PENDING_MESSAGE,
+	COL_PENDING_REPAIR_SQL,
+	COL_PENDING_WAS_THERE,
+	COL_PENDING_REFUSED,
+	COL_PENDING_COLUMNS
 };
 
 /* Columns of status() */
@@ -64,6 +115,9 @@ enum
 };
 
 PG_FUNCTION_INFO_V1(trovella_guard_findings_1_0);
+PG_FUNCTION_INFO_V1(trovella_guard_relations_1_0);
+PG_FUNCTION_INFO_V1(trovella_guard_registry_1_0);
+PG_FUNCTION_INFO_V1(trovella_guard_pending_1_0);
 PG_FUNCTION_INFO_V1(trovella_guard_status_1_0);
 
 static Datum
@@ -97,123 +151,259 @@ put_finding(ReturnSetInfo *result, const Finding *finding)
 											  &nulls[COL_FINDING_REPAIR_SQL]);
 	values[COL_FINDING_WAIVED_BY] = text_or_null(finding->waived_by,
 											 &nulls[COL_FINDING_WAIVED_BY]);
+	values[COL_FINDING_IS_DEBT] = BoolGetDatum(finding->is_debt);
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
-}
-
-static void
-audit_relation(ReturnSetInfo *result, FactsReader *reader,
-			   const Allowlist *allowlist, Oid relid)
-{
-	RelationFacts *facts = tg_facts_read(reader, relid);
-	List	   *findings;
-	ListCell   *lc;
-
-	if (facts == NULL)
-		return;
-	findings = tg_apply_rules(reader, facts, NULL, TG_LEVEL_INFO, true);
-	if (findings == NIL || tg_facts_is_trusted_member(reader, relid))
-		return;
-
-	foreach(lc, findings)
-	{
-		Finding    *finding = lfirst(lc);
-		const AllowlistEntry *entry = tg_allowlist_match(allowlist, reader,
-														 facts,
-														 finding->rule->name);
-
-		if (tg_allowlist_void(allowlist, reader, finding->other_relid) != NULL)
-			continue;
-		if (entry != NULL)
-			finding->waived_by = entry->reason;
-		put_finding(result, finding);
-	}
-}
-
-/* What is to be said about no relation that exists. */
-static void
-audit_database(ReturnSetInfo *result, FactsReader *reader)
-{
-	List	   *findings = tg_apply_database_rules(reader, TG_LEVEL_INFO);
-	ListCell   *lc;
-
-	foreach(lc, findings)
-		put_finding(result, lfirst(lc));
-}
-
-/*
- * The relations that rules are about, as a list of OIDs.  Taken before the
- * first of them is read, so that no scan stays open meanwhile.
- */
-static List *
-relations_to_audit(Snapshot snapshot)
-{
-	Relation	catalog = table_open(RelationRelationId, AccessShareLock);
-	SysScanDesc scan = systable_beginscan(catalog, InvalidOid, false,
-										  snapshot, 0, NULL);
-	List	   *result = NIL;
-	HeapTuple	tuple;
-
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		Form_pg_class form = (Form_pg_class) GETSTRUCT(tuple);
-
-		if (form->oid >= FirstNormalObjectId &&
-			form->relpersistence != RELPERSISTENCE_TEMP &&
-			(form->relkind == RELKIND_RELATION ||
-			 form->relkind == RELKIND_PARTITIONED_TABLE ||
-			 form->relkind == RELKIND_VIEW ||
-			 form->relkind == RELKIND_MATVIEW ||
-			 form->relkind == RELKIND_FOREIGN_TABLE))
-			result = lappend_oid(result, form->oid);
-	}
-	systable_endscan(scan);
-	table_close(catalog, AccessShareLock);
-	return result;
 }
 
 /*
  * findings(relation regclass): every finding, waived ones with the reason,
- * of one relation or (NULL) of the whole database.  Memory is bounded: it is
- * freed relation by relation, and the rows spill to disk beyond work_mem.
+ * of one relation or (NULL) of the whole database.
  */
 Datum
 trovella_guard_findings_1_0(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	Snapshot	snapshot;
-	FactsReader *reader;
-	Allowlist  *allowlist;
-	List	   *relids;
+	bool		whole = PG_ARGISNULL(0);
+	Audit	   *audit;
+	List	   *findings;
 	ListCell   *lc;
-	MemoryContext per_relation;
-	MemoryContext old;
 
 	InitMaterializedSRF(fcinfo, 0);
 	if (result->setDesc->natts != COL_FINDING_COLUMNS)
 		elog(ERROR, "findings() has an unexpected number of columns");
 
-	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	reader = tg_facts_begin(snapshot, false);
-	allowlist = tg_allowlist_read(snapshot, GetCurrentTimestamp());
-	relids = PG_ARGISNULL(0) ? relations_to_audit(snapshot) :
-		list_make1_oid(PG_GETARG_OID(0));
-
-	per_relation = AllocSetContextCreate(CurrentMemoryContext,
-										 "trovella_guard relation",
-										 ALLOCSET_DEFAULT_SIZES);
-	old = MemoryContextSwitchTo(per_relation);
-	foreach(lc, relids)
+	audit = tg_audit_begin(whole ? InvalidOid : PG_GETARG_OID(0));
+	while (tg_audit_next(audit, &findings) != NULL)
 	{
-		CHECK_FOR_INTERRUPTS();
-		audit_relation(result, reader, allowlist, lfirst_oid(lc));
+		foreach(lc, findings)
+			put_finding(result, lfirst(lc));
+	}
+	if (whole)
+	{
+		foreach(lc, tg_audit_database(audit))
+			put_finding(result, lfirst(lc));
+	}
+	tg_audit_end(audit);
+	return (Datum) 0;
+}
+
+/* What a relation is, for the guard. */
+static const char *
+class_name(const RelationFacts *facts, bool is_global)
+{
+	if (is_global)
+		return "global";
+	if (tg_is_tenant_table(facts))
+		return "tenant";
+	if (facts->kind == RELKIND_RELATION ||
+		facts->kind == RELKIND_PARTITIONED_TABLE)
+		return "unclassified";
+	return "unprotectable";
+}
+
+/* The reasons of the waived findings, each once. */
+static char *
+waiver_reasons(List *findings)
+{
+	StringInfoData reasons;
+	ListCell   *lc;
+
+	initStringInfo(&reasons);
+	foreach(lc, findings)
+	{
+		Finding    *finding = lfirst(lc);
+		bool		said = false;
+		ListCell   *other;
+
+		if (finding->waived_by == NULL)
+			continue;
+		foreach(other, findings)
+		{
+			Finding    *earlier = lfirst(other);
+
+			if (earlier == finding)
+				break;
+			said = said || (earlier->waived_by != NULL &&
+							strcmp(earlier->waived_by,
+								   finding->waived_by) == 0);
+		}
+		if (!said)
+			appendStringInfo(&reasons, "%s%s", reasons.len > 0 ? "; " : "",
+							 finding->waived_by);
+	}
+	return reasons.len > 0 ? reasons.data : NULL;
+}
+
+static void
+put_relation(ReturnSetInfo *result, Audit *audit, const RelationFacts *facts,
+			 List *findings)
+{
+	Datum		values[COL_RELATION_COLUMNS];
+	bool		nulls[COL_RELATION_COLUMNS];
+	const AllowlistEntry *global = tg_audit_global_entry(audit, facts);
+	int			at_level[TG_LEVEL_ERROR + 1] = {0};
+	int			waived = 0;
+	Oid			index = InvalidOid;
+	NameData	schema;
+	NameData	table;
+	ListCell   *lc;
+
+	foreach(lc, findings)
+	{
+		Finding    *finding = lfirst(lc);
+
+		if (finding->waived_by != NULL)
+			waived++;
+		else
+			at_level[finding->level]++;
+	}
+	if (tg_is_tenant_table(facts))
+		index = tg_covering_index(facts, 1, &facts->tenant->attnum);
+
+	memset(nulls, 0, sizeof(nulls));
+	namestrcpy(&schema, facts->schema);
+	namestrcpy(&table, facts->name);
+	values[COL_RELATION_OID] = ObjectIdGetDatum(facts->relid);
+	values[COL_RELATION_SCHEMA_NAME] = NameGetDatum(&schema);
+	values[COL_RELATION_TABLE_NAME] = NameGetDatum(&table);
+	values[COL_RELATION_KIND] = CStringGetTextDatum(tg_kind_name(facts->kind));
+	values[COL_RELATION_CLASS] =
+		CStringGetTextDatum(class_name(facts, global != NULL));
+	values[COL_RELATION_TENANT_COLUMN] =
+		text_or_null(facts->tenant != NULL ? facts->tenant->name : NULL,
+					 &nulls[COL_RELATION_TENANT_COLUMN]);
+	values[COL_RELATION_TENANT_INDEX] = ObjectIdGetDatum(index);
+	nulls[COL_RELATION_TENANT_INDEX] = !OidIsValid(index);
+	values[COL_RELATION_FOREIGN_KEYS] =
+		Int32GetDatum(list_length(facts->foreign_keys));
+	values[COL_RELATION_ERRORS] = Int32GetDatum(at_level[TG_LEVEL_ERROR]);
+	values[COL_RELATION_WARNINGS] = Int32GetDatum(at_level[TG_LEVEL_WARNING]);
+	values[COL_RELATION_INFOS] = Int32GetDatum(at_level[TG_LEVEL_INFO]);
+	values[COL_RELATION_WAIVED] = Int32GetDatum(waived);
+	values[COL_RELATION_REASON] =
+		text_or_null(global != NULL ? global->reason :
+					 waiver_reasons(findings),
+					 &nulls[COL_RELATION_REASON]);
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
+/*
+ * relations(relation regclass): every relation that rules are about, with its
+ * class and the number of its findings.
+ */
+Datum
+trovella_guard_relations_1_0(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	Audit	   *audit;
+	const RelationFacts *facts;
+	List	   *findings;
+	MemoryContext per_relation;
+	MemoryContext old;
+
+	InitMaterializedSRF(fcinfo, 0);
+	if (result->setDesc->natts != COL_RELATION_COLUMNS)
+		elog(ERROR, "relations() has an unexpected number of columns");
+
+	audit = tg_audit_begin(PG_ARGISNULL(0) ? InvalidOid : PG_GETARG_OID(0));
+	per_relation = AllocSetContextCreate(CurrentMemoryContext,
+										 "trovella_guard row",
+										 ALLOCSET_SMALL_SIZES);
+	old = MemoryContextSwitchTo(per_relation);
+	while ((facts = tg_audit_next(audit, &findings)) != NULL)
+	{
+		put_relation(result, audit, facts, findings);
 		MemoryContextReset(per_relation);
 	}
-	if (PG_ARGISNULL(0))
-		audit_database(result, reader);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(per_relation);
-	tg_facts_end(reader);
-	UnregisterSnapshot(snapshot);
+	tg_audit_end(audit);
+	return (Datum) 0;
+}
+
+/*
+ * registry(): the rules, and the levels that hold in this session.
+ */
+Datum
+trovella_guard_registry_1_0(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+
+	InitMaterializedSRF(fcinfo, 0);
+	if (result->setDesc->natts != COL_RULE_COLUMNS)
+		elog(ERROR, "registry() has an unexpected number of columns");
+
+	for (int i = 0; i < tg_rules_count; i++)
+	{
+		Datum		values[COL_RULE_COLUMNS];
+		bool		nulls[COL_RULE_COLUMNS];
+
+		memset(nulls, 0, sizeof(nulls));
+		values[COL_RULE_POSITION] = Int32GetDatum(i + 1);
+		values[COL_RULE_RULE] = CStringGetTextDatum(tg_rules[i].name);
+		values[COL_RULE_LEVEL] =
+			CStringGetTextDatum(tg_level_name(tg_rule_level(i)));
+		values[COL_RULE_DEFAULT_LEVEL] =
+			CStringGetTextDatum(tg_level_name(tg_rules[i].default_level));
+		values[COL_RULE_IS_OVERRIDDEN] = BoolGetDatum(tg_rule_is_overridden(i));
+		values[COL_RULE_IS_ABOUT_RELATIONS] =
+			BoolGetDatum((tg_rules[i].about & ~ABOUT_DATABASE) != 0);
+		values[COL_RULE_PURPOSE] = CStringGetTextDatum(tg_rules[i].purpose);
+		tuplestore_putvalues(result->setResult, result->setDesc, values,
+							 nulls);
+	}
+	return (Datum) 0;
+}
+
+static void
+put_pending(ReturnSetInfo *result, const Judgement *judgement,
+			const Finding *finding)
+{
+	Datum		values[COL_PENDING_COLUMNS];
+	bool		nulls[COL_PENDING_COLUMNS];
+	NameData	schema;
+	NameData	table;
+
+	memset(nulls, 0, sizeof(nulls));
+	namestrcpy(&schema, judgement->schema);
+	namestrcpy(&table, judgement->name);
+	values[COL_PENDING_SCHEMA_NAME] = NameGetDatum(&schema);
+	values[COL_PENDING_TABLE_NAME] = NameGetDatum(&table);
+	values[COL_PENDING_RULE] = CStringGetTextDatum(finding->rule->name);
+	values[COL_PENDING_LEVEL] =
+		CStringGetTextDatum(tg_level_name(finding->level));
+	values[COL_PENDING_OBJECT] = text_or_null(finding->object,
+											  &nulls[COL_PENDING_OBJECT]);
+	values[COL_PENDING_MESSAGE] = CStringGetTextDatum(finding->message);
+	values[COL_PENDING_REPAIR_SQL] =
+		text_or_null(finding->repair_sql, &nulls[COL_PENDING_REPAIR_SQL]);
+	values[COL_PENDING_WAS_THERE] = BoolGetDatum(finding->was_there);
+	values[COL_PENDING_REFUSED] = BoolGetDatum(tg_refuses(finding));
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
+/*
+ * pending(): what an enforcing guard would say if the transaction were
+ * committed now.
+ */
+Datum
+trovella_guard_pending_1_0(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	ListCell   *lc;
+
+	InitMaterializedSRF(fcinfo, 0);
+	if (result->setDesc->natts != COL_PENDING_COLUMNS)
+		elog(ERROR, "pending() has an unexpected number of columns");
+
+	foreach(lc, tg_judge_transaction(false))
+	{
+		Judgement  *judgement = lfirst(lc);
+		ListCell   *other;
+
+		foreach(other, judgement->findings)
+			put_pending(result, judgement, lfirst(other));
+	}
 	return (Datum) 0;
 }
 

@@ -119,7 +119,7 @@ const Rule	tg_rules[] = {
 	{
 		"allowlist_stale", TG_LEVEL_INFO, ABOUT_DATABASE,
 		tg_check_allowlist_stale,
-		"An allowlist entry that covers nothing waits for a table that nobody has thought of when it was written."
+		"An entry that waives nothing, or no longer, will one day waive something that nobody meant it for."
 	},
 };
 
@@ -198,7 +198,8 @@ tg_apply_rules(FactsReader *reader, const RelationFacts *facts,
 }
 
 List *
-tg_apply_database_rules(FactsReader *reader, RuleLevel least)
+tg_apply_database_rules(FactsReader *reader,
+						const struct Allowlist *allowlist, RuleLevel least)
 {
 	List	   *findings = NIL;
 
@@ -207,6 +208,7 @@ tg_apply_database_rules(FactsReader *reader, RuleLevel least)
 		RuleLevel	level = tg_rule_level(i);
 		RuleSubject subject = {
 			.reader = reader,
+			.allowlist = allowlist,
 			.describe = true,
 			.rule = &tg_rules[i],
 			.findings = &findings

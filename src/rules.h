@@ -48,6 +48,7 @@ typedef struct Finding
 	bool		was_there;		/* broken before this transaction, too */
 	const char *waived_by;		/* the reason of the allowlist entry that
 								 * waives it, or NULL */
+	bool		is_debt;		/* and that entry was made by adopt() */
 } Finding;
 
 /* What the transaction did to a relation that was there before it. */
@@ -66,6 +67,8 @@ typedef struct RuleSubject
 	FactsReader *reader;		/* to look up parents and the like */
 	const RelationFacts *facts; /* NULL for a rule about the database */
 	const RelationHistory *history; /* NULL in audits */
+	const struct Allowlist *allowlist;	/* for a rule about the database, else
+										 * NULL */
 	bool		describe;		/* is the subject the present state, whose
 								 * expressions can be printed? */
 	const Rule *rule;			/* the rule being checked */
@@ -117,9 +120,13 @@ extern List *tg_apply_rules(FactsReader *reader, const RelationFacts *facts,
 
 /*
  * Applies the rules that are about the database.  Their findings name no
- * relation, or one that need not exist: schema and table may be NULL.
+ * relation, or one that need not exist: schema and table may be NULL.  To be
+ * called at the end of an audit of all relations, which has noted what the
+ * allowlist was used for.
  */
-extern List *tg_apply_database_rules(FactsReader *reader, RuleLevel least);
+extern List *tg_apply_database_rules(FactsReader *reader,
+									 const struct Allowlist *allowlist,
+									 RuleLevel least);
 
 /* Is this a table with a tenant column that rules apply to? */
 extern bool tg_is_tenant_table(const RelationFacts *facts);
@@ -144,6 +151,8 @@ extern void tg_check_policy_unscoped(const RuleSubject *subject);
 extern void tg_check_policy_unproven(const RuleSubject *subject);
 
 /* rules/keys.c */
+extern Oid	tg_covering_index(const RelationFacts *facts, int nkeys,
+							  const AttrNumber *keys);
 extern void tg_check_tenant_index_missing(const RuleSubject *subject);
 extern void tg_check_fk_index_missing(const RuleSubject *subject);
 extern void tg_check_fk_on_delete(const RuleSubject *subject);
@@ -165,7 +174,14 @@ extern void tg_check_view_bypasses_rls(const RuleSubject *subject);
 extern void tg_check_grant_missing(const RuleSubject *subject);
 extern void tg_check_role_bypasses_rls(const RuleSubject *subject);
 
-/* rules/exemptions.c */
+/* rules/entries.c */
+struct AllowlistEntry;
 extern void tg_check_allowlist_stale(const RuleSubject *subject);
+
+/*
+ * Why an allowlist entry is no longer needed, judged after an audit of the
+ * whole database: "has expired", "waives nothing"; NULL: it is needed.
+ */
+extern const char *tg_why_stale(const struct AllowlistEntry *entry);
 
 #endif							/* TROVELLA_GUARD_RULES_H */

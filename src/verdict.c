@@ -44,6 +44,7 @@
 #include "touched.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
+#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 #include "verdict.h"
@@ -72,6 +73,7 @@ typedef struct Trial
 	List	   *judgements;
 } Trial;
 
+static void judge_commit(void);
 static void verdict_xact_callback(XactEvent event, void *arg);
 
 void
@@ -86,6 +88,55 @@ tg_guard_is_installed(void)
 	return OidIsValid(get_extension_oid(TG_EXTENSION, true));
 }
 
+/*
+ * Mode "off" is the way out of every trouble, also of one that the guard
+ * itself may cause: the verdict, which is only for the log, runs in a
+ * subtransaction, and an error in it stays there.  PostgreSQL allows
+ * subtransactions here because deferred triggers may need them.
+ */
+static void
+log_silently(void)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		tg_log_what_went_through(tg_judge_transaction(false));
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		ereport(LOG_SERVER_ONLY,
+				(errmsg("trovella_guard could not tell what mode \"off\" let through")));
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+}
+
+static void
+judge_commit(void)
+{
+	List	   *judgements;
+
+	if (tg_mode == TG_MODE_OFF)
+	{
+		log_silently();
+		return;
+	}
+
+	judgements = tg_judge_transaction(true);
+	if (tg_mode == TG_MODE_WARN)
+		tg_log_what_went_through(judgements);
+	tg_raise(judgements);
+}
+
 static void
 verdict_xact_callback(XactEvent event, void *arg pg_attribute_unused())
 {
@@ -93,9 +144,8 @@ verdict_xact_callback(XactEvent event, void *arg pg_attribute_unused())
 	{
 		case XACT_EVENT_PRE_COMMIT:
 		case XACT_EVENT_PRE_PREPARE:
-			if (tg_touched_any() && tg_mode != TG_MODE_OFF &&
-				tg_guard_is_installed())
-				tg_raise(tg_judge_transaction(true));
+			if (tg_touched_any() && tg_guard_is_installed())
+				judge_commit();
 			break;
 
 		case XACT_EVENT_COMMIT:
@@ -320,6 +370,28 @@ mark_those_that_were_there(Trial *trial, List *after, List *before)
 	}
 }
 
+/*
+ * Takes away what was there before and is listed as a debt.  What is worse
+ * than before is no debt, whatever rule it breaks.
+ */
+static List *
+without_debts(Trial *trial, List *findings, const RelationFacts *facts)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, findings)
+	{
+		Finding    *finding = lfirst(lc);
+
+		if (!finding->was_there ||
+			tg_allowlist_debt(trial->after_allowlist, trial->after, facts,
+							  finding->rule->name) == NULL)
+			result = lappend(result, finding);
+	}
+	return result;
+}
+
 /* Copies what is to be said into the current memory context. */
 static Finding *
 copy_finding(const Finding *finding)
@@ -519,6 +591,9 @@ judge_relation(Trial *trial, Oid relid)
 		mark_those_that_were_there(trial, findings,
 								   without_waived(trial, old_findings, before,
 												  false));
+		findings = without_debts(trial, findings, facts);
+		if (findings == NIL)
+			return;
 	}
 	pronounce(trial, facts, !existed, findings);
 }

@@ -11,9 +11,10 @@
  *	- the event trigger trovella_guard_collect (ddl_command_end) sees what is
  *	  not announced: the row-level security switches of ALTER TABLE before
  *	  PostgreSQL 17, and GRANT and REVOKE;
- *	- the event trigger trovella_guard_open (ddl_command_start) sees nothing,
- *	  but calling it loads this library, and with it the hook, before the
- *	  first DDL statement of a fresh session does anything.
+ *	- the event trigger trovella_guard_open (ddl_command_start) is there to be
+ *	  called: that loads this library, and with it the hook, before the first
+ *	  DDL statement of a fresh session does anything.  It sees but one thing,
+ *	  which must be seen beforehand: DETACH PARTITION CONCURRENTLY.
  *
  * Notes:
  *
@@ -33,6 +34,7 @@
 
 #include "access/parallel.h"
 #include "access/xact.h"
+#include "catalog/namespace.h"
 #include "catalog/objectaccess.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
@@ -141,12 +143,42 @@ require_event_trigger(FunctionCallInfo fcinfo, const char *function)
 }
 
 /*
- * open(): to be called is all that it is for.
+ * DETACH PARTITION CONCURRENTLY commits a first transaction of which nothing
+ * is announced.  Refused in the second one, it would leave a partition that
+ * PostgreSQL neither lets be altered nor attached again; so the partition is
+ * touched before the first one.  (Somebody may rename it meanwhile; then the
+ * second one is refused.)
+ */
+static void
+touch_detached_concurrently(const AlterTableStmt *stmt)
+{
+	ListCell   *lc;
+
+	foreach(lc, stmt->cmds)
+	{
+		AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
+		PartitionCmd *partition = (PartitionCmd *) cmd->def;
+		Oid			relid;
+
+		if (cmd->subtype != AT_DetachPartition || !partition->concurrent)
+			continue;
+		relid = RangeVarGetRelid(partition->name, NoLock, true);
+		if (OidIsValid(relid))
+			tg_touch(RelationRelationId, relid);
+	}
+}
+
+/*
+ * open(): to be called is what it is for.
  */
 Datum
 trovella_guard_open_1_0(PG_FUNCTION_ARGS)
 {
+	EventTriggerData *trigger = (EventTriggerData *) fcinfo->context;
+
 	require_event_trigger(fcinfo, "open");
+	if (!is_not_our_business() && IsA(trigger->parsetree, AlterTableStmt))
+		touch_detached_concurrently((AlterTableStmt *) trigger->parsetree);
 	PG_RETURN_NULL();
 }
 

@@ -101,18 +101,24 @@ index_covers(const RelationFacts *facts, const IndexFacts *index,
 	return predicate_is_implied(facts, index, nkeys, keys);
 }
 
-static bool
-any_index_covers(const RelationFacts *facts, int nkeys,
-				 const AttrNumber *keys)
+/*
+ * An index that can serve a search for equality of these columns, or
+ * InvalidOid.
+ */
+Oid
+tg_covering_index(const RelationFacts *facts, int nkeys,
+				  const AttrNumber *keys)
 {
 	ListCell   *lc;
 
 	foreach(lc, facts->indexes)
 	{
-		if (index_covers(facts, lfirst(lc), nkeys, keys))
-			return true;
+		IndexFacts *index = lfirst(lc);
+
+		if (index_covers(facts, index, nkeys, keys))
+			return index->oid;
 	}
-	return false;
+	return InvalidOid;
 }
 
 void
@@ -122,7 +128,7 @@ tg_check_tenant_index_missing(const RuleSubject *subject)
 	AttrNumber	key = facts->tenant->attnum;
 	Finding    *finding;
 
-	if (any_index_covers(facts, 1, &key))
+	if (OidIsValid(tg_covering_index(facts, 1, &key)))
 		return;
 
 	finding = tg_report_finding(subject,
@@ -163,7 +169,7 @@ tg_check_fk_index_missing(const RuleSubject *subject)
 		if (key->inherited ||
 			(key->nkeys == 1 && key->keys[0] == facts->tenant->attnum))
 			continue;
-		if (any_index_covers(facts, key->nkeys, key->keys))
+		if (OidIsValid(tg_covering_index(facts, key->nkeys, key->keys)))
 			continue;
 
 		finding = tg_report_finding(subject,

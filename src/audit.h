@@ -1,0 +1,46 @@
+/*-------------------------------------------------------------------------
+ *
+ * audit.h
+ *		Walks over relations and says what the rules find in each.
+ *
+ * Copyright (c) 2026, Trovella
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TROVELLA_GUARD_AUDIT_H
+#define TROVELLA_GUARD_AUDIT_H
+
+#include "allowlist.h"
+#include "facts.h"
+#include "rules.h"
+
+typedef struct Audit Audit;
+
+/*
+ * Begins an audit of one relation, or of the whole database (InvalidOid),
+ * under one snapshot.  Memory is taken from the current context.
+ */
+extern Audit *tg_audit_begin(Oid relid);
+extern void tg_audit_end(Audit *audit);
+
+/*
+ * The next relation that rules are about, with its findings (of Finding, in
+ * the order of the rules; waived_by and is_debt are filled in).  NULL when
+ * there are no more.  Facts and findings live until the next call.
+ */
+extern const RelationFacts *tg_audit_next(Audit *audit, List **findings);
+
+/*
+ * What is to be said about no relation that exists: to be asked for after the
+ * last relation of an audit of the whole database.
+ */
+extern List *tg_audit_database(Audit *audit);
+
+/* All entries of the allowlist, as a List of AllowlistEntry. */
+extern List *tg_audit_entries(Audit *audit);
+
+/* The entry that makes an audited relation global, or NULL. */
+extern const AllowlistEntry *tg_audit_global_entry(Audit *audit,
+												   const RelationFacts *facts);
+
+#endif							/* TROVELLA_GUARD_AUDIT_H */
