@@ -11,7 +11,7 @@ CREATE SCHEMA "Regress Allow";
 SET search_path = regress_allow;
 CREATE VIEW entries AS
   SELECT schema_name, table_name, rule, reason, added_by = session_user AS by_me,
-         added_at = now() AS now, expires_at
+         added_at BETWEEN now() AND clock_timestamp() AS now, expires_at
   FROM trovella_guard.allowlist ORDER BY 1, 2, 3;
 
 --
