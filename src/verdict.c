@@ -47,6 +47,7 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 #include "verdict.h"
+#include "version.h"
 
 /* The state of one attempt to reach a verdict. */
 typedef struct Trial
@@ -95,7 +96,10 @@ verdict_xact_callback(XactEvent event, void *arg pg_attribute_unused())
 		case XACT_EVENT_PRE_PREPARE:
 			if (tg_touched_any() && tg_mode != TG_MODE_OFF &&
 				tg_guard_is_installed())
+			{
+				tg_version_warn();
 				tg_raise(tg_judge_transaction(true));
+			}
 			break;
 
 		case XACT_EVENT_COMMIT:
