@@ -48,6 +48,7 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 #include "verdict.h"
+#include "version.h"
 
 /* The state of one attempt to reach a verdict. */
 typedef struct Trial
@@ -131,6 +132,7 @@ judge_commit(void)
 		return;
 	}
 
+	tg_version_warn();
 	judgements = tg_judge_transaction(true);
 	if (tg_mode == TG_MODE_WARN)
 		tg_log_what_went_through(judgements);
