@@ -946,8 +946,9 @@ is_temporary(Oid classId, Oid objectId)
 
 /*
  * May a stored expression mention an object that a user has made?  Not if none
- * of its numbers is as large as the OID of one.  That some of the numbers are
- * no OIDs at all does no harm: then pg_depend is asked in vain.
+ * of its numbers is as large as the OID of one, and none is the OID of a type
+ * whose constants name objects: those are stored byte by byte.  That some of
+ * the numbers are no OIDs at all does no harm: then pg_depend is asked in vain.
  */
 static bool
 names_user_object(const char *tree)
@@ -968,6 +969,24 @@ names_user_object(const char *tree)
 		}
 		if (number >= FirstNormalObjectId)
 			return true;
+
+		/* those that find_expr_references_walker in dependency.c knows */
+		switch (number)
+		{
+			case REGPROCOID:
+			case REGPROCEDUREOID:
+			case REGOPEROID:
+			case REGOPERATOROID:
+			case REGCLASSOID:
+			case REGTYPEOID:
+			case REGCOLLATIONOID:
+			case REGCONFIGOID:
+			case REGDICTIONARYOID:
+			case REGNAMESPACEOID:
+				return true;
+			default:
+				break;
+		}
 	}
 	return false;
 }
