@@ -200,7 +200,7 @@ summon_for_function(Trial *trial, Oid function_oid)
 	{
 		MemoryContext old = MemoryContextSwitchTo(trial->context);
 
-		trial->undermined = list_concat_unique_oid(trial->undermined, relids);
+		trial->undermined = list_concat(trial->undermined, relids);
 		MemoryContextSwitchTo(old);
 	}
 }
