@@ -63,29 +63,36 @@ $$;
 -- Does a policy or an index stand on something temporary, which will take it
 -- along when its session ends?
 CREATE FUNCTION lab.is_fleeting(class regclass, object oid) RETURNS bool
-LANGUAGE sql STABLE AS $$
-  WITH RECURSIVE base(classid, objid) AS (
-    SELECT class::oid, object
-    UNION
-    SELECT d.refclassid, d.refobjid
-    FROM base b JOIN pg_depend d USING (classid, objid)
-    WHERE d.deptype <> 'e' AND NOT (d.classid = 'pg_class'::regclass
-      AND d.objid <> object)
-  )
-  SELECT EXISTS (
-    SELECT FROM base b
-    LEFT JOIN pg_class c ON b.classid = 'pg_class'::regclass AND c.oid = b.objid
-    LEFT JOIN pg_proc p ON b.classid = 'pg_proc'::regclass AND p.oid = b.objid
-    LEFT JOIN pg_type t ON b.classid = 'pg_type'::regclass AND t.oid = b.objid
-    JOIN pg_namespace n ON n.oid = coalesce(c.relnamespace, p.pronamespace,
-                                            t.typnamespace)
-    WHERE n.nspname ~ '^pg_(toast_)?temp_')
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  IF NOT EXISTS (SELECT FROM pg_namespace WHERE nspname ~ '^pg_temp_') THEN
+    RETURN false;
+  END IF;
+  RETURN (
+    WITH RECURSIVE base(classid, objid) AS (
+      SELECT class::oid, object
+      UNION
+      SELECT d.refclassid, d.refobjid
+      FROM base b JOIN pg_depend d USING (classid, objid)
+      WHERE d.deptype <> 'e' AND NOT (d.classid = 'pg_class'::regclass
+        AND d.objid <> object)
+    )
+    SELECT EXISTS (
+      SELECT FROM base b
+      LEFT JOIN pg_class c ON b.classid = 'pg_class'::regclass AND c.oid = b.objid
+      LEFT JOIN pg_proc p ON b.classid = 'pg_proc'::regclass AND p.oid = b.objid
+      LEFT JOIN pg_type t ON b.classid = 'pg_type'::regclass AND t.oid = b.objid
+      JOIN pg_namespace n ON n.oid = coalesce(c.relnamespace, p.pronamespace,
+                                              t.typnamespace)
+      WHERE n.nspname ~ '^pg_(toast_)?temp_'));
+END
 $$;
 
 -- The commands that a table's permissive policies let through at all.
-CREATE FUNCTION lab.covered(rel oid) RETURNS TABLE (command text)
-LANGUAGE sql STABLE AS $$
-  SELECT DISTINCT v.command
+CREATE FUNCTION lab.covered(rel oid) RETURNS text[]
+LANGUAGE plpgsql STABLE AS $$
+BEGIN RETURN (
+  SELECT coalesce(array_agg(DISTINCT v.command), '{}')
   FROM pg_policy p
   CROSS JOIN (VALUES ('SELECT', 'r'), ('INSERT', 'a'), ('UPDATE', 'w'),
                      ('DELETE', 'd')) v(command, letter)
@@ -94,13 +101,14 @@ LANGUAGE sql STABLE AS $$
     -- rows that are there need USING; new ones WITH CHECK, or else USING
     AND (p.polqual IS NOT NULL
          OR (v.command = 'INSERT' AND p.polwithcheck IS NOT NULL))
-    AND NOT lab.is_fleeting('pg_policy', p.oid)
+    AND NOT lab.is_fleeting('pg_policy', p.oid));
+END
 $$;
 
 -- Is there a valid index led by just these columns, in any order?
 CREATE FUNCTION lab.is_indexed(rel oid, keys int2[]) RETURNS bool
-LANGUAGE sql STABLE AS $$
-  SELECT EXISTS (
+LANGUAGE plpgsql STABLE AS $$
+BEGIN RETURN EXISTS (
     SELECT FROM pg_index i
     JOIN pg_class c ON c.oid = i.indexrelid
     JOIN pg_am m ON m.oid = c.relam
@@ -125,7 +133,8 @@ LANGUAGE sql STABLE AS $$
           AND btrim(term, '()') = format('%I IS NOT NULL', a.attname)
         WHERE a.attnum IS NULL
            OR NOT (a.attnum = ANY (keys) OR a.attnotnull)))
-      AND NOT lab.is_fleeting('pg_class', i.indexrelid))
+      AND NOT lab.is_fleeting('pg_class', i.indexrelid));
+END
 $$;
 
 -- Which allowlist entries speak for a table: its own, its schema's, and for a
@@ -159,8 +168,9 @@ END
 $$;
 
 CREATE FUNCTION lab.is_waived(rel oid, about text) RETURNS bool
-LANGUAGE sql STABLE AS $$
-  SELECT EXISTS (SELECT FROM lab.entries(rel) WHERE rule IN ('*', about))
+LANGUAGE plpgsql STABLE AS $$
+BEGIN RETURN EXISTS (SELECT FROM lab.entries(rel) WHERE rule IN ('*', about));
+END
 $$;
 
 -- Everything that is unsafe.  "identity" tells one fault from another by
@@ -188,7 +198,7 @@ BEGIN
         AND NOT EXISTS (SELECT FROM pg_policy WHERE polrelid = t.relid)) THEN
       FOR object IN
         SELECT u.command FROM unnest('{SELECT,INSERT,UPDATE,DELETE}'::text[]) u(command)
-        WHERE u.command NOT IN (SELECT c.command FROM lab.covered(t.relid) c)
+        WHERE u.command <> ALL (lab.covered(t.relid))
       LOOP
         rule := 'policy_missing'; identity := object;
         RETURN NEXT;

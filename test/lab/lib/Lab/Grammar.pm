@@ -100,9 +100,16 @@ sub bare_name
 	return chance(0.03) ? '"Odd ""Name"' : 't' . (1 + int rand $self->{names});
 }
 
+# Mostly one that is not taken yet.
 sub new_name
 {
 	my ($self) = @_;
+	my %taken = map { $_->{name} => 1 } @{ $self->{world}{relations} };
+	foreach (1 .. 5)
+	{
+		my $name = $self->schema . '.' . $self->bare_name;
+		return $name if !$taken{$name} || chance(0.03);
+	}
 	return $self->schema . '.' . $self->bare_name;
 }
 
@@ -220,7 +227,7 @@ sub index
 		[1, '(x)'], [2, '(y, x)'], [2, '(x, y)'], [1, '(x, id, y)'], [1, '(n)']);
 	my $using = $body =~ /^\((organization_id|user_id)\)$/
 	  ? weighted([10, ''], [1, 'USING hash '], [1, 'USING brin ']) : '';
-	my $bare = 'i' . (1 + int rand 12);
+	my $bare = 'i' . (1 + int rand 100);
 	return 'CREATE' . ($body eq '(organization_id, id)' && chance(0.3) ? ' UNIQUE' : '')
 	  . " INDEX $bare ON " . (chance(0.05) ? 'ONLY ' : '') . "$table $using$body";
 }
@@ -254,7 +261,8 @@ sub family
 	push @statements, "ALTER TABLE $name ENABLE ROW LEVEL SECURITY" unless chance(0.1);
 	push @statements, $self->good_policies($name) unless chance(0.1);
 	push @statements, $self->index($name, '(organization_id)') unless chance(0.05);
-	push @statements, $self->index($name, '(user_id)'), $self->index($name, '(x, y)');
+	push @statements, $self->index($name, '(user_id)') if $statements[0] =~ /user_id/;
+	push @statements, $self->index($name, '(x, y)') if $statements[0] =~ /x int/;
 	$self->remember($name, kind => $partitioned ? 'p' : 'r', columns => [qw(id organization_id n)]);
 	foreach (1 .. 1 + int rand 2)
 	{
@@ -320,7 +328,8 @@ sub alter
 	my $constraint = pick(map { $_->[0] } @{ $relation->{constraints} }) // 'nothing';
 	my $other = $self->relation(sub { $_[0]{name} ne $t })->{name};
 	my $only = chance(0.1) ? 'ONLY ' : '';
-	my $i = 1 + int rand 12;
+	my $i = 1 + int rand 100;
+	my %has = map { $_ => 1 } @{ $relation->{columns} };
 	my @parents = @{ $relation->{parents} };
 	my $parent = pick(@parents) // $other;
 

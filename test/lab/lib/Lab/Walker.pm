@@ -287,6 +287,16 @@ sub judge
 
 	# (c) do check() and the oracle agree?
 	my $words = in_words($after);
+	foreach (1 .. 5)
+	{
+		# check() takes a newer snapshot than the query that calls it, so
+		# another session may have come in between
+		last if $self->{style}{sessions} == 1
+		  || join("\n", sort keys %$words) eq join("\n", sort keys %{ $after->{check} });
+		sleep 0.05;
+		$after = $self->{state} = $self->observe;
+		$words = in_words($after);
+	}
 	my @only_oracle = grep { !$after->{check}{$_} } sort keys %$words;
 	my @only_check = grep { !$words->{$_} } sort keys %{ $after->{check} };
 	if (@only_oracle || @only_check)
@@ -391,7 +401,10 @@ sub verify_refusal
 	my $state = $results[-2];
 	my $scopes = $results[-1];
 	my @observed;
-	if (@results && !$state->{error})
+	# what went well then must go well now: a commit within the statement
+	# (CONCURRENTLY) may have left its traces
+	my $failed = grep { $_->{error} } @results[ 2 .. $#results - 3 ];
+	if (@results && !$state->{error} && $failed <= $ended->{failed})
 	{
 		my $after = parse_state(@{ $state->{lines} });
 		my @worse = worse($before, $after, leniency(@texts));
@@ -437,6 +450,7 @@ sub account
 	return if $text =~ /^\\/;
 
 	push @{ $progress->{texts} }, $text;
+	$progress->{failed}++ if $result->{error} && !$refused;
 	my $ends = 1;
 	if ($text =~ /^BEGIN/)
 	{
@@ -452,7 +466,7 @@ sub account
 	return unless $ends;
 
 	my %ended = (texts => $progress->{texts}, refused => $refused,
-		message => $result->{message}, leniency => leniency(@{ $progress->{texts} }));
+		failed => $progress->{failed} // 0, message => $result->{message}, leniency => leniency(@{ $progress->{texts} }));
 	if ($text =~ /^PREPARE TRANSACTION '(\w+)'/)
 	{
 		$self->{prepared}{$1} = $ended{leniency};
@@ -461,6 +475,7 @@ sub account
 	{
 		$ended{leniency} = $self->{prepared}{$1} // {};
 	}
+	$progress->{failed} = 0 unless $text =~ /CHAIN/;
 	$progress->{texts} = $text =~ /CHAIN/ ? [@{ $progress->{texts} }] : [];
 	$self->counted('transactions');
 	return { ended => \%ended };
@@ -475,13 +490,13 @@ sub step
 	$session->send(@texts);
 	push @{ $self->{progress}[$n]{sent} }, @texts;
 	my $deadline = time() + ($self->{style}{sessions} > 1 ? 0.03 : 40);
-	while (1)
+	while ($session->is_busy && !$session->is_dead && time() < $deadline)
 	{
-		my $failure = $self->collect;
-		return $failure if $failure;
-		last if !$session->is_busy || time() > $deadline;
 		$session->poll($self->{style}{sessions} > 1 ? 0.01 : 1);
 	}
+	# not sooner: the oracle must not look on while the session goes on
+	my $failure = $self->collect;
+	return $failure if $failure;
 	return { kind => 'hang', class => 'hang', what => $texts[0] }
 	  if $session->is_busy && $self->{style}{sessions} == 1;
 	return undef;
