@@ -584,6 +584,7 @@ touch_covered(HeapTuple tuple, TupleDesc descriptor)
 	Oid			schema_oid = get_namespace_oid(NameStr(*schema), true);
 	Oid			relid;
 
+	Assert(!isnull);
 	if (!OidIsValid(schema_oid))
 		return;
 	if (strcmp(NameStr(*table), ANY) == 0)

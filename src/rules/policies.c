@@ -79,8 +79,9 @@ arm_text(const RelationFacts *facts, Node *arm)
 	if (arm == NULL ||
 		!ConditionalLockRelationOid(facts->relid, AccessShareLock))
 		return NULL;
+	/* Printing mends sub-selects in place, and the tree is not ours */
 	if (SearchSysCacheExists1(RELOID, ObjectIdGetDatum(facts->relid)))
-		text = deparse_expression(arm,
+		text = deparse_expression(copyObject(arm),
 								  deparse_context_for(facts->name,
 													  facts->relid),
 								  false, false);
