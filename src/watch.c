@@ -226,10 +226,11 @@ touch_collected(const CollectedCommand *command)
 				tg_touch(RelationRelationId, lfirst_oid(lc));
 
 				/*
-				 * GRANT locks no table.  What it says of whole tables is in
-				 * the way of every ALTER TABLE as a change of the same row of
-				 * pg_class; what it says of columns is not, and two verdicts
-				 * at one time would know nothing of each other.
+				 * Before 18 GRANT locks no table.  What it says of whole
+				 * tables is in the way of every ALTER TABLE as a change of
+				 * the same row of pg_class; what it says of columns is not,
+				 * and two verdicts at one time would know nothing of each
+				 * other.
 				 */
 				if (command->d.grant.istmt->col_privs != NIL)
 					LockRelationOid(lfirst_oid(lc), AccessShareLock);
