@@ -131,7 +131,9 @@ COMMIT;
 --
 SELECT trovella_guard.disallow('global');
 SELECT trovella_guard.disallow('"Regress Allow".*');
+\set VERBOSITY sqlstate
 DELETE FROM trovella_guard.allowlist;
+\set VERBOSITY terse
 DELETE FROM trovella_guard.allowlist WHERE table_name = 'global_2';
 UPDATE trovella_guard.allowlist SET table_name = 'elsewhere' WHERE table_name = 'global';
 UPDATE trovella_guard.allowlist SET rule = 'rls_disabled' WHERE table_name = 'global';
