@@ -570,7 +570,7 @@ cut_locations(char *text)
 	static const char label[] = ":location ";
 	const char *from = text;
 	char	   *to = text;
-	char	   *hit;
+	const char *hit;
 
 	/* A name cannot be taken for the label: its spaces have backslashes */
 	while ((hit = strstr(from, label)) != NULL)

@@ -171,6 +171,10 @@ trovella_guard_findings_1_0(PG_FUNCTION_ARGS)
 	if (result->setDesc->natts != COL_FINDING_COLUMNS)
 		elog(ERROR, "findings() has an unexpected number of columns");
 
+	/* An OID that is none would mean the whole database to the audit */
+	if (!whole && !OidIsValid(PG_GETARG_OID(0)))
+		return (Datum) 0;
+
 	audit = tg_audit_begin(whole ? InvalidOid : PG_GETARG_OID(0));
 	while (tg_audit_next(audit, &findings) != NULL)
 	{
