@@ -143,43 +143,66 @@ my @cases = (
 	},
 );
 
+$node->safe_psql('postgres', 'CREATE DATABASE guarded');
+$node->safe_psql('guarded', 'CREATE EXTENSION trovella_guard');
+
+# A database with what is there before.
 my $number = 0;
-sub try
+
+sub prepare
 {
-	my ($case, $more) = @_;
+	my ($case) = @_;
 	my $db = 'hint_' . $number++;
 
-	$node->safe_psql('postgres', "CREATE DATABASE $db");
-	$node->safe_psql($db, 'CREATE EXTENSION trovella_guard');
-	$node->safe_psql('postgres', "ALTER DATABASE $db SET trovella_guard.rules = '$case->{rules}'")
+	$node->safe_psql('postgres', "CREATE DATABASE $db TEMPLATE guarded");
+	$node->safe_psql('postgres',
+		"ALTER DATABASE $db SET trovella_guard.rules = '$case->{rules}'")
 	  if $case->{rules};
-	$node->safe_psql($db, "BEGIN; $case->{before}; COMMIT") if $case->{before};
-	my ($status, $out, $err) = $node->psql($db, "BEGIN; $case->{sql}; $more COMMIT");
-	my $left = $status == 0
-	  ? $node->safe_psql($db,
-		q{SELECT table_name, rule FROM trovella_guard.check() WHERE level IN ('error', 'warning')})
-	  : '';
-	return ($status, $err, $left);
+	$node->safe_psql($db, "BEGIN; $case->{before}; COMMIT")
+	  if $case->{before};
+	return $db;
+}
+
+# The migration, with something added before its COMMIT.
+sub migrate
+{
+	my ($db, $case, $more) = @_;
+	my ($status, $out, $err) =
+	  $node->psql($db, "BEGIN; $case->{sql}; $more COMMIT");
+
+	return ($status, $err);
+}
+
+sub is_mended
+{
+	my ($db, $case, $more, $how) = @_;
+	my ($status, $err) = migrate($db, $case, $more);
+
+	is($status, 0, "$case->{name}: $how") or diag($err);
+	is( $node->safe_psql(
+			$db,
+			q{SELECT table_name, rule FROM trovella_guard.check()
+			  WHERE level IN ('error', 'warning')}),
+		'',
+		"$case->{name}: and leaves nothing");
 }
 
 foreach my $case (@cases)
 {
-	my ($status, $err) = try($case, '');
-	my ($repair) = $err =~ /^HINT:  Add this to the migration, before COMMIT:\n(.*?)(?=^If the |\z)/ms;
-	my ($global) = $err =~ /^If the .* is meant to be global, add this instead:\n(.*)/m;
+	my $db = prepare($case);
+	my ($status, $err) = migrate($db, $case, '');
+	my ($repair) = $err =~
+	  /^HINT:  Add this to the migration, before COMMIT:\n(.*?)(?=^If the |\z)/ms;
+	my ($global) = $err =~
+	  /^If the .* is meant to be global, add this instead:\n(.*)/m;
 
 	like($err, qr/ERROR:  commit refused/, "$case->{name}: refused");
 	ok(defined $repair, "$case->{name}: with a hint") or diag($err), next;
 
-	my $left;
-	($status, $err, $left) = try($case, $repair);
-	is($status, 0, "$case->{name}: the hint mends it") or diag($err);
-	is($left, '', "$case->{name}: and leaves nothing");
-
-	next if $case->{not_global} || !defined $global;
-	($status, $err, $left) = try($case, $global);
-	is($status, 0, "$case->{name}: the other hint allows it") or diag($err);
-	is($left, '', "$case->{name}: and leaves nothing either");
+	# What was refused has left nothing: the same again, and better
+	is_mended($db, $case, $repair, 'the hint mends it');
+	is_mended(prepare($case), $case, $global, 'the other hint allows it')
+	  if defined $global && !$case->{not_global};
 }
 
 done_testing();
