@@ -4,9 +4,10 @@
 #   make installcheck         pg_regress and isolation against a running server
 #   make demo                 install what is missing, and play the main job
 #   make test                 install what is missing, and run every test
+#   make test-versions        the same in a chroot for each PostgreSQL release
 
 # These bring what they need, and must work where there is no pg_config yet.
-HARNESS = demo test
+HARNESS = demo test test-versions
 ifneq (,$(filter $(HARNESS),$(MAKECMDGOALS)))
 
 .PHONY: $(HARNESS)
@@ -16,6 +17,9 @@ demo:
 
 test:
 	@test/run $(SUITES)
+
+test-versions:
+	@SUITES="$(SUITES)" test/versions $(RELEASES)
 
 else
 

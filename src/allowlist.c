@@ -157,12 +157,11 @@ tg_allowlist_read(Snapshot snapshot, TimestampTz now)
 	scan = table_beginscan(relation, snapshot, 0, NULL);
 	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
 	{
-		AllowlistEntry *entry;
+		AllowlistEntry *entry = palloc0(sizeof(AllowlistEntry));
 		HeapTuple	tuple;
 		bool		should_free;
 
 		slot_getallattrs(slot);
-		entry = palloc0(sizeof(AllowlistEntry));
 		/* namestrcpy() pads with zeroes, as a hash of the bytes needs it */
 		namestrcpy(&entry->schema,
 				   NameStr(*DatumGetName(slot->tts_values[Anum_allowlist_schema_name - 1])));
@@ -201,6 +200,7 @@ find_entry(const Allowlist *allowlist, const char *schema, const char *table,
 {
 	AllowlistKey key;
 	AllowlistBucket *bucket;
+	const AllowlistEntry *for_any_rule = NULL;
 	ListCell   *lc;
 
 	namestrcpy(&key.schema, schema);
@@ -212,11 +212,14 @@ find_entry(const Allowlist *allowlist, const char *schema, const char *table,
 	{
 		AllowlistEntry *entry = lfirst(lc);
 
-		if (entry->adopted == adopted &&
-			(strcmp(entry->rule, ANY) == 0 || strcmp(entry->rule, rule) == 0))
+		if (entry->adopted != adopted)
+			continue;
+		if (strcmp(entry->rule, rule) == 0)
 			return entry;
+		if (strcmp(entry->rule, ANY) == 0)
+			for_any_rule = entry;
 	}
-	return NULL;
+	return for_any_rule;
 }
 
 static const AllowlistEntry *
@@ -235,7 +238,7 @@ match(const Allowlist *allowlist, FactsReader *reader,
 	if (entry != NULL || !facts->partition || facts->parents == NIL)
 		return entry;
 
-	parent = tg_facts_read(reader, linitial_oid(facts->parents));
+	parent = tg_facts_outline(reader, linitial_oid(facts->parents));
 	return parent != NULL ?
 		match(allowlist, reader, parent, rule, adopted) : NULL;
 }
@@ -274,7 +277,7 @@ tg_allowlist_void(const Allowlist *allowlist, FactsReader *reader,
 
 	if (allowlist->buckets == NULL || !OidIsValid(other_relid))
 		return NULL;
-	other = tg_facts_read(reader, other_relid);
+	other = tg_facts_outline(reader, other_relid);
 	return other != NULL ?
 		tg_allowlist_match(allowlist, reader, other, ANY) : NULL;
 }
@@ -338,7 +341,9 @@ parse_relation(text *relation, Name schema, Name table)
 	List	   *names;
 
 	if (!SplitIdentifierString(copy, '.', &names) ||
-		list_length(names) < 1 || list_length(names) > 2)
+		list_length(names) < 1 || list_length(names) > 2 ||
+		*(char *) linitial(names) == '\0' || *(char *) llast(names) == '\0' ||
+		(list_length(names) == 2 && strcmp(linitial(names), ANY) == 0))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_NAME),
 				 errmsg("invalid relation name \"%s\"", raw),

@@ -110,7 +110,7 @@ tg_audit_begin(Oid relid)
 	Audit	   *audit = palloc0(sizeof(Audit));
 
 	audit->snapshot = RegisterSnapshot(GetLatestSnapshot());
-	audit->reader = tg_facts_begin(audit->snapshot);
+	audit->reader = tg_facts_begin(audit->snapshot, false);
 	audit->allowlist = tg_allowlist_read(audit->snapshot,
 										 GetCurrentTimestamp());
 	audit->relation_context =
@@ -135,10 +135,24 @@ tg_audit_end(Audit *audit)
 	UnregisterSnapshot(audit->snapshot);
 }
 
-List *
-tg_audit_entries(Audit *audit)
+const char *
+tg_audit_why_stale(Audit *audit, const AllowlistEntry *entry)
 {
-	return tg_allowlist_entries(audit->allowlist);
+	return tg_why_stale(audit->reader, entry);
+}
+
+List *
+tg_audit_stale_entries(Audit *audit)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, tg_allowlist_entries(audit->allowlist))
+	{
+		if (tg_why_stale(audit->reader, lfirst(lc)) != NULL)
+			result = lappend(result, lfirst(lc));
+	}
+	return result;
 }
 
 const AllowlistEntry *

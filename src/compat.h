@@ -80,4 +80,13 @@
 #define F_RANDOM F_RANDOM_
 #endif
 
+/* Since 18 a foreign key may be NOT ENFORCED, or be about a PERIOD. */
+#if PG_VERSION_NUM >= 180000
+#define TG_CONSTRAINT_IS_ENFORCED(form) ((form)->conenforced)
+#define TG_CONSTRAINT_IS_TEMPORAL(form) ((form)->conperiod)
+#else
+#define TG_CONSTRAINT_IS_ENFORCED(form) true
+#define TG_CONSTRAINT_IS_TEMPORAL(form) false
+#endif
+
 #endif							/* TROVELLA_GUARD_COMPAT_H */

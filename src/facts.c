@@ -29,6 +29,7 @@
 
 #include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/reloptions.h"
 #include "access/table.h"
 #include "access/transam.h"
 #include "catalog/catalog.h"
@@ -36,6 +37,7 @@
 #include "catalog/namespace.h"
 #include "catalog/objectaddress.h"
 #include "catalog/pg_am.h"
+#include "catalog/pg_attrdef.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
@@ -48,11 +50,15 @@
 #include "catalog/pg_policy.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_rewrite.h"
+#include "catalog/pg_type.h"
+#include "commands/defrem.h"
 #include "common/hashfn.h"
 #include "compat.h"
 #include "facts.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
 #include "settings.h"
 #include "utils/acl.h"
 #include "utils/array.h"
@@ -75,6 +81,7 @@ typedef enum ReaderCatalog
 	CAT_REWRITE,
 	CAT_NAMESPACE,
 	CAT_EXTENSION,
+	CAT_PROC,
 	CAT_COUNT
 } ReaderCatalog;
 
@@ -89,11 +96,13 @@ static const Oid catalog_oids[CAT_COUNT] = {
 	[CAT_REWRITE] = RewriteRelationId,
 	[CAT_NAMESPACE] = NamespaceRelationId,
 	[CAT_EXTENSION] = ExtensionRelationId,
+	[CAT_PROC] = ProcedureRelationId,
 };
 
 struct FactsReader
 {
 	Snapshot	snapshot;
+	bool		detaching_counts;
 	Relation	catalogs[CAT_COUNT];	/* opened at first use */
 };
 
@@ -103,15 +112,19 @@ static void read_policies(FactsReader *reader, RelationFacts *facts);
 static void read_indexes(FactsReader *reader, RelationFacts *facts);
 static void read_constraints(FactsReader *reader, RelationFacts *facts);
 static bool names_user_object(const char *tree);
+static void read_rewrites(FactsReader *reader, RelationFacts *facts);
+static bool column_stands_on_temporary(FactsReader *reader, Oid relid,
+									   AttrNumber attnum);
 static bool stands_on_temporary(FactsReader *reader, Oid classId,
 								Oid objectId);
 
 FactsReader *
-tg_facts_begin(Snapshot snapshot)
+tg_facts_begin(Snapshot snapshot, bool detaching_counts)
 {
 	FactsReader *reader = palloc0(sizeof(FactsReader));
 
 	reader->snapshot = snapshot;
+	reader->detaching_counts = detaching_counts;
 	return reader;
 }
 
@@ -124,6 +137,12 @@ tg_facts_end(FactsReader *reader)
 			table_close(reader->catalogs[i], AccessShareLock);
 	}
 	pfree(reader);
+}
+
+Snapshot
+tg_facts_snapshot(const FactsReader *reader)
+{
+	return reader->snapshot;
 }
 
 static Relation
@@ -182,6 +201,7 @@ tg_facts_place(FactsReader *reader, Oid relid, RelationPlace *place)
 		place->name = form->relname;
 		place->kind = form->relkind;
 		place->persistence = form->relpersistence;
+		place->partition = form->relispartition;
 	}
 	systable_endscan(scan);
 	return HeapTupleIsValid(tuple);
@@ -279,12 +299,32 @@ acl_opens_to_others(Datum acl_datum, Oid owner)
 	return opens;
 }
 
-RelationFacts *
-tg_facts_read(FactsReader *reader, Oid relid)
+/*
+ * Do the options of a view say security_invoker?
+ */
+static bool
+is_security_invoker(Datum reloptions)
+{
+	ListCell   *lc;
+	bool		result = false;
+
+	foreach(lc, untransformRelOptions(reloptions))
+	{
+		DefElem    *option = lfirst(lc);
+
+		if (strcmp(option->defname, "security_invoker") == 0)
+			(void) parse_bool(defGetString(option), &result);
+	}
+	return result;
+}
+
+static RelationFacts *
+read_relation(FactsReader *reader, Oid relid, bool whole)
 {
 	SysScanDesc scan;
 	HeapTuple	tuple;
 	RelationFacts *facts = NULL;
+	bool		has_rewrites = false;
 
 	/* System catalogs, and those of the information schema */
 	if (relid < FirstNormalObjectId)
@@ -322,6 +362,21 @@ tg_facts_read(FactsReader *reader, Oid relid)
 								   &isnull);
 				facts->granted = !isnull &&
 					acl_opens_to_others(acl, facts->owner);
+				facts->acls = list_make1(isnull ?
+										 acldefault(OBJECT_TABLE,
+													facts->owner) :
+										 DatumGetAclPCopy(acl));
+				has_rewrites = form->relhasrules;
+				if (facts->kind == RELKIND_VIEW)
+				{
+					Datum		reloptions;
+
+					reloptions = heap_getattr(tuple, Anum_pg_class_reloptions,
+											  RelationGetDescr(catalog(reader, CAT_CLASS)),
+											  &isnull);
+					facts->security_invoker = !isnull &&
+						is_security_invoker(reloptions);
+				}
 				break;
 			default:
 				break;
@@ -342,15 +397,35 @@ tg_facts_read(FactsReader *reader, Oid relid)
 		facts->kind == RELKIND_PARTITIONED_TABLE ||
 		facts->kind == RELKIND_FOREIGN_TABLE)
 		read_parents(reader, facts);
-	if (facts->tenant != NULL &&
-		(facts->kind == RELKIND_RELATION ||
-		 facts->kind == RELKIND_PARTITIONED_TABLE))
+	if (!whole)
+		return facts;
+
+	if (facts->kind == RELKIND_RELATION ||
+		facts->kind == RELKIND_PARTITIONED_TABLE)
 	{
-		read_policies(reader, facts);
-		read_indexes(reader, facts);
-		read_constraints(reader, facts);
+		if (facts->tenant != NULL || facts->rls_enabled)
+			read_policies(reader, facts);
+		if (facts->tenant != NULL)
+		{
+			read_indexes(reader, facts);
+			read_constraints(reader, facts);
+		}
 	}
+	if (has_rewrites)
+		read_rewrites(reader, facts);
 	return facts;
+}
+
+RelationFacts *
+tg_facts_read(FactsReader *reader, Oid relid)
+{
+	return read_relation(reader, relid, true);
+}
+
+RelationFacts *
+tg_facts_outline(FactsReader *reader, Oid relid)
+{
+	return read_relation(reader, relid, false);
 }
 
 /*
@@ -383,12 +458,21 @@ read_columns(FactsReader *reader, RelationFacts *facts)
 		column->typmod = form->atttypmod;
 		column->collation = form->attcollation;
 		column->not_null = form->attnotnull;
+		column->temporary =
+			(form->atttypid >= FirstNormalObjectId ||
+			 form->attcollation >= FirstNormalObjectId ||
+			 form->attgenerated != '\0') &&
+			column_stands_on_temporary(reader, facts->relid, form->attnum);
 		facts->columns = lappend(facts->columns, column);
 
 		acl = heap_getattr(tuple, Anum_pg_attribute_attacl, descriptor,
 						   &isnull);
-		if (!isnull && acl_opens_to_others(acl, facts->owner))
-			facts->granted = true;
+		if (!isnull)
+		{
+			if (acl_opens_to_others(acl, facts->owner))
+				facts->granted = true;
+			facts->acls = lappend(facts->acls, DatumGetAclPCopy(acl));
+		}
 	}
 	systable_endscan(scan);
 
@@ -420,9 +504,42 @@ read_parents(FactsReader *reader, RelationFacts *facts)
 	{
 		Form_pg_inherits form = (Form_pg_inherits) GETSTRUCT(tuple);
 
-		facts->parents = lappend_oid(facts->parents, form->inhparent);
+		if (!form->inhdetachpending || reader->detaching_counts)
+			facts->parents = lappend_oid(facts->parents, form->inhparent);
 	}
 	systable_endscan(scan);
+}
+
+/*
+ * Does an expression of the relation mention a column that will vanish?  It
+ * then vanishes, too.  (A column of another relation at the same level in a
+ * sub-select may be taken for it: that errs on the safe side.)
+ */
+static bool
+mentions_temporary_column(Node *node, void *context)
+{
+	RelationFacts *facts = context;
+
+	if (node == NULL)
+		return false;
+	if (IsA(node, Var))
+	{
+		ListCell   *lc;
+
+		foreach(lc, facts->columns)
+		{
+			ColumnFacts *column = lfirst(lc);
+
+			if (column->temporary &&
+				column->attnum == ((Var *) node)->varattno)
+				return true;
+		}
+		return false;
+	}
+	if (IsA(node, Query))
+		return query_tree_walker((Query *) node, mentions_temporary_column,
+								 context, 0);
+	return expression_tree_walker(node, mentions_temporary_column, context);
 }
 
 /*
@@ -511,8 +628,11 @@ read_policies(FactsReader *reader, RelationFacts *facts)
 									  strlen(tree));
 			may_vanish = may_vanish || names_user_object(tree);
 		}
-		policy->temporary = may_vanish &&
-			stands_on_temporary(reader, PolicyRelationId, policy->oid);
+		policy->temporary =
+			(may_vanish && stands_on_temporary(reader, PolicyRelationId,
+											   policy->oid)) ||
+			mentions_temporary_column(policy->qual, facts) ||
+			mentions_temporary_column(policy->with_check, facts);
 		facts->policies = lappend(facts->policies, policy);
 	}
 	systable_endscan(scan);
@@ -549,6 +669,41 @@ any_user_object(const oidvector *oids)
 	return false;
 }
 
+/* Does the tenant column take part in what a unique index compares? */
+static bool
+names_tenant_column(const RelationFacts *facts, const IndexFacts *index,
+					List *expressions)
+{
+	Bitmapset  *attnums = NULL;
+
+	for (int i = 0; i < index->nkeys; i++)
+	{
+		if (index->keys[i] == facts->tenant->attnum)
+			return true;
+	}
+	pull_varattnos((Node *) expressions, 1, &attnums);
+	return bms_is_member(facts->tenant->attnum -
+						 FirstLowInvalidHeapAttributeNumber, attnums);
+}
+
+static bool
+keys_are_temporary(const RelationFacts *facts, const IndexFacts *index)
+{
+	ListCell   *lc;
+
+	foreach(lc, facts->columns)
+	{
+		ColumnFacts *column = lfirst(lc);
+
+		for (int i = 0; column->temporary && i < index->nkeys; i++)
+		{
+			if (index->keys[i] == column->attnum)
+				return true;
+		}
+	}
+	return false;
+}
+
 static void
 read_indexes(FactsReader *reader, RelationFacts *facts)
 {
@@ -561,6 +716,7 @@ read_indexes(FactsReader *reader, RelationFacts *facts)
 	{
 		Form_pg_index form = (Form_pg_index) GETSTRUCT(tuple);
 		IndexFacts *index = palloc0(sizeof(IndexFacts));
+		List	   *expressions = NIL;
 		bool		isnull;
 		Datum		value;
 		oidvector  *vector;
@@ -599,11 +755,22 @@ read_indexes(FactsReader *reader, RelationFacts *facts)
 		value = heap_getattr(tuple, Anum_pg_index_indexprs, descriptor,
 							 &isnull);
 		if (!isnull)
-			may_vanish = may_vanish ||
-				names_user_object(TextDatumGetCString(value));
+		{
+			char	   *tree = TextDatumGetCString(value);
+
+			expressions = stringToNode(tree);
+			may_vanish = may_vanish || names_user_object(tree);
+		}
+
+		index->unique = form->indisunique;
+		index->primary = form->indisprimary;
+		index->names_tenant = names_tenant_column(facts, index, expressions);
 
 		index->usable = form->indisvalid && form->indisready &&
 			form->indislive &&
+			!keys_are_temporary(facts, index) &&
+			!mentions_temporary_column((Node *) expressions, facts) &&
+			!mentions_temporary_column((Node *) index->predicate, facts) &&
 			!(may_vanish &&
 			  stands_on_temporary(reader, RelationRelationId, index->oid));
 		facts->indexes = lappend(facts->indexes, index);
@@ -641,6 +808,7 @@ read_constraints(FactsReader *reader, RelationFacts *facts)
 	{
 		Form_pg_constraint form = (Form_pg_constraint) GETSTRUCT(tuple);
 
+		facts->constraints = lappend_oid(facts->constraints, form->oid);
 		if (form->contype == CONSTRAINT_FOREIGN)
 		{
 			ForeignKeyFacts *key = palloc0(sizeof(ForeignKeyFacts));
@@ -650,7 +818,14 @@ read_constraints(FactsReader *reader, RelationFacts *facts)
 			key->name = pstrdup(NameStr(form->conname));
 			key->inherited = OidIsValid(form->conparentid) && facts->partition;
 			key->referenced = form->confrelid;
+			key->on_update = form->confupdtype;
 			key->on_delete = form->confdeltype;
+			key->match = form->confmatchtype;
+			key->deferrable = form->condeferrable;
+			key->deferred = form->condeferred;
+			key->validated = form->convalidated;
+			key->enforced = TG_CONSTRAINT_IS_ENFORCED(form);
+			key->temporal = TG_CONSTRAINT_IS_TEMPORAL(form);
 			key->keys = attnum_array(tuple, Anum_pg_constraint_conkey,
 									 descriptor, &key->nkeys);
 			key->referenced_keys = attnum_array(tuple,
@@ -682,6 +857,110 @@ read_constraints(FactsReader *reader, RelationFacts *facts)
 			}
 		}
 #endif
+	}
+	systable_endscan(scan);
+}
+
+static bool
+collect_relations(Node *node, List **relids)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Query))
+	{
+		ListCell   *lc;
+
+		foreach(lc, ((Query *) node)->rtable)
+		{
+			RangeTblEntry *rte = lfirst(lc);
+
+			if (rte->rtekind == RTE_RELATION)
+				*relids = list_append_unique_oid(*relids, rte->relid);
+		}
+		return query_tree_walker((Query *) node, collect_relations, relids, 0);
+	}
+	return expression_tree_walker(node, collect_relations, relids);
+}
+
+List *
+tg_facts_relations_in(Node *node)
+{
+	List	   *relids = NIL;
+
+	collect_relations(node, &relids);
+	return relids;
+}
+
+/*
+ * The first two entries of a rule's range table may be OLD and NEW, which are
+ * not read from the relation, but come with the statement.
+ */
+static void
+forget_old_and_new(Query *query, Oid relid)
+{
+	Query	   *source = query;
+	ListCell   *lc;
+
+	/* In INSERT ... SELECT they are those of the SELECT */
+	while (source != NULL)
+	{
+		int			varno = 0;
+		Query	   *next = NULL;
+
+		foreach(lc, source->rtable)
+		{
+			RangeTblEntry *rte = lfirst(lc);
+
+			varno++;
+			if (rte->rtekind == RTE_RELATION && rte->relid == relid &&
+				varno <= PRS2_NEW_VARNO &&
+				(strcmp(rte->eref->aliasname, "old") == 0 ||
+				 strcmp(rte->eref->aliasname, "new") == 0))
+				rte->relid = InvalidOid;
+			else if (rte->rtekind == RTE_SUBQUERY && next == NULL &&
+					 source->commandType == CMD_INSERT)
+				next = rte->subquery;
+		}
+		source = next;
+	}
+}
+
+static void
+read_rewrites(FactsReader *reader, RelationFacts *facts)
+{
+	SysScanDesc scan = scan_by_oid(reader, CAT_REWRITE,
+								   RewriteRelRulenameIndexId,
+								   Anum_pg_rewrite_ev_class, facts->relid);
+	TupleDesc	descriptor = RelationGetDescr(catalog(reader, CAT_REWRITE));
+	HeapTuple	tuple;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_rewrite form = (Form_pg_rewrite) GETSTRUCT(tuple);
+		RewriteFacts *rewrite = palloc0(sizeof(RewriteFacts));
+		bool		isnull;
+		Datum		value;
+		Node	   *node;
+		ListCell   *lc;
+
+		rewrite->oid = form->oid;
+		rewrite->name = pstrdup(NameStr(form->rulename));
+		rewrite->select = form->ev_type == '1';
+
+		value = heap_getattr(tuple, Anum_pg_rewrite_ev_action, descriptor,
+							 &isnull);
+		node = stringToNode(TextDatumGetCString(value));
+		foreach(lc, castNode(List, node))
+			forget_old_and_new(lfirst_node(Query, lc), facts->relid);
+		collect_relations(node, &rewrite->reads);
+
+		value = heap_getattr(tuple, Anum_pg_rewrite_ev_qual, descriptor,
+							 &isnull);
+		node = stringToNode(TextDatumGetCString(value));
+		collect_relations(node, &rewrite->reads);
+
+		rewrite->reads = list_delete_oid(rewrite->reads, InvalidOid);
+		facts->rewrites = lappend(facts->rewrites, rewrite);
 	}
 	systable_endscan(scan);
 }
@@ -809,6 +1088,51 @@ stands_on_temporary(FactsReader *reader, Oid classId, Oid objectId)
 }
 
 /*
+ * Would the column vanish when a temporary object is dropped: its type, its
+ * collation, or what the expression of a generated column calls?  (Such an
+ * expression is an internal part of its column, and takes it along.)
+ */
+static bool
+column_stands_on_temporary(FactsReader *reader, Oid relid, AttrNumber attnum)
+{
+	SysScanDesc scan = scan_by_address(reader, DependDependerIndexId,
+									   Anum_pg_depend_classid,
+									   RelationRelationId,
+									   Anum_pg_depend_objid, relid);
+	HeapTuple	tuple;
+	bool		found = false;
+
+	while (!found && HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
+
+		if (form->objsubid != attnum)
+			continue;
+		found = is_temporary(form->refclassid, form->refobjid) ||
+			(form->refclassid != RelationRelationId &&
+			 stands_on_temporary(reader, form->refclassid, form->refobjid));
+	}
+	systable_endscan(scan);
+	if (found)
+		return true;
+
+	scan = scan_by_address(reader, DependReferenceIndexId,
+						   Anum_pg_depend_refclassid, RelationRelationId,
+						   Anum_pg_depend_refobjid, relid);
+	while (!found && HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
+
+		found = form->refobjsubid == attnum &&
+			form->deptype == DEPENDENCY_INTERNAL &&
+			form->classid == AttrDefaultRelationId &&
+			stands_on_temporary(reader, form->classid, form->objid);
+	}
+	systable_endscan(scan);
+	return found;
+}
+
+/*
  * Reads one OID column of the catalog row that has the given OID.
  */
 static Oid
@@ -899,6 +1223,38 @@ tg_facts_children(FactsReader *reader, Oid relid)
 }
 
 List *
+tg_facts_readers(FactsReader *reader, Oid relid)
+{
+	SysScanDesc scan = scan_by_address(reader, DependReferenceIndexId,
+									   Anum_pg_depend_refclassid,
+									   RelationRelationId,
+									   Anum_pg_depend_refobjid, relid);
+	HeapTuple	tuple;
+	List	   *rewrites = NIL;
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
+
+		if (form->classid == RewriteRelationId)
+			rewrites = list_append_unique_oid(rewrites, form->objid);
+	}
+	systable_endscan(scan);
+
+	foreach(lc, rewrites)
+	{
+		Oid			owner = tg_facts_owning_relation(reader, RewriteRelationId,
+													 lfirst_oid(lc));
+
+		if (OidIsValid(owner) && owner != relid)
+			result = list_append_unique_oid(result, owner);
+	}
+	return result;
+}
+
+List *
 tg_facts_relations_using_function(FactsReader *reader, Oid function_oid)
 {
 	SysScanDesc scan = scan_by_address(reader, DependReferenceIndexId,
@@ -939,6 +1295,20 @@ is_trusted_extension(FactsReader *reader, Oid extension)
 								   Anum_pg_extension_extowner);
 
 	return OidIsValid(owner) && superuser_arg(owner);
+}
+
+char
+tg_facts_function_volatility(FactsReader *reader, Oid function_oid)
+{
+	SysScanDesc scan = scan_by_oid(reader, CAT_PROC, ProcedureOidIndexId,
+								   Anum_pg_proc_oid, function_oid);
+	HeapTuple	tuple = systable_getnext(scan);
+	char		volatility = '\0';
+
+	if (HeapTupleIsValid(tuple))
+		volatility = ((Form_pg_proc) GETSTRUCT(tuple))->provolatile;
+	systable_endscan(scan);
+	return volatility;
 }
 
 bool

@@ -44,6 +44,8 @@ typedef struct ColumnFacts
 	int32		typmod;
 	Oid			collation;
 	bool		not_null;
+	bool		temporary;		/* stands on a temporary object: will be
+								 * dropped with the session without any DDL */
 } ColumnFacts;
 
 /* A row-level security policy. */
@@ -67,6 +69,10 @@ typedef struct PolicyFacts
 typedef struct IndexFacts
 {
 	Oid			oid;
+	bool		unique;
+	bool		primary;
+	bool		names_tenant;	/* the tenant column is one of the keys or
+								 * occurs in one; read for unique indexes */
 	bool		usable;			/* valid, ready, live, and not standing on a
 								 * temporary object: anything less serves
 								 * nobody */
@@ -88,8 +94,24 @@ typedef struct ForeignKeyFacts
 	AttrNumber *keys;
 	AttrNumber *referenced_keys;
 	Oid			referenced;
-	char		on_delete;		/* FKCONSTR_ACTION_xxx */
+	char		on_update;		/* FKCONSTR_ACTION_xxx */
+	char		on_delete;
+	char		match;			/* FKCONSTR_MATCH_xxx */
+	bool		deferrable;
+	bool		deferred;		/* INITIALLY DEFERRED */
+	bool		validated;
+	bool		enforced;
+	bool		temporal;		/* ... PERIOD ... */
 } ForeignKeyFacts;
+
+/* A rewrite rule: the query of a view, or what CREATE RULE says. */
+typedef struct RewriteFacts
+{
+	Oid			oid;
+	char	   *name;
+	bool		select;			/* ON SELECT: the query of a view */
+	List	   *reads;			/* OIDs of the relations that it names */
+} RewriteFacts;
 
 /* One relation. */
 typedef struct RelationFacts
@@ -105,13 +127,18 @@ typedef struct RelationFacts
 	bool		rls_forced;
 	bool		granted;		/* some role other than the owner was granted
 								 * something on it or on a column of it */
+	bool		security_invoker;	/* of a view: reads as the caller */
 	Oid			owner;
+	List	   *acls;			/* of Acl: the relation's (its default, if it
+								 * has none) and those of columns */
 	List	   *columns;		/* of ColumnFacts, live user columns */
 	ColumnFacts *tenant;		/* the tenant column, or NULL */
 	List	   *parents;		/* OIDs of the relations it inherits from */
 	List	   *policies;		/* of PolicyFacts */
 	List	   *indexes;		/* of IndexFacts */
 	List	   *foreign_keys;	/* of ForeignKeyFacts */
+	List	   *constraints;	/* OIDs of all constraints, of whatever kind */
+	List	   *rewrites;		/* of RewriteFacts */
 } RelationFacts;
 
 /* Reads facts under one snapshot; keeps the catalogs open meanwhile. */
@@ -120,9 +147,15 @@ typedef struct FactsReader FactsReader;
 /*
  * Begins reading under a registered snapshot, which must stay registered
  * until tg_facts_end().
+ *
+ * "detaching_counts": is a partition that DETACH PARTITION CONCURRENTLY has
+ * half detached still one of its parent's?  Not for what is, so that the
+ * command's first transaction can be refused; but for what was, or else its
+ * second would find nothing new.
  */
-extern FactsReader *tg_facts_begin(Snapshot snapshot);
+extern FactsReader *tg_facts_begin(Snapshot snapshot, bool detaching_counts);
 extern void tg_facts_end(FactsReader *reader);
+extern Snapshot tg_facts_snapshot(const FactsReader *reader);
 
 /*
  * The facts of one relation, in the current memory context; NULL if the
@@ -131,6 +164,12 @@ extern void tg_facts_end(FactsReader *reader);
  */
 extern RelationFacts *tg_facts_read(FactsReader *reader, Oid relid);
 
+/*
+ * The same without policies, indexes, foreign keys and rewrite rules: enough
+ * to know what the relation is.
+ */
+extern RelationFacts *tg_facts_outline(FactsReader *reader, Oid relid);
+
 /* Only pg_class: where is a relation, and of what kind? */
 typedef struct RelationPlace
 {
@@ -138,6 +177,7 @@ typedef struct RelationPlace
 	NameData	name;
 	char		kind;
 	char		persistence;
+	bool		partition;		/* or the index of one */
 } RelationPlace;
 
 extern bool tg_facts_place(FactsReader *reader, Oid relid,
@@ -170,9 +210,19 @@ extern List *tg_facts_relations_of_schema(FactsReader *reader,
 /* The partitions or inheritance children of a relation, as OIDs. */
 extern List *tg_facts_children(FactsReader *reader, Oid relid);
 
+/* The relations whose rewrite rules name a relation: its views, mostly. */
+extern List *tg_facts_readers(FactsReader *reader, Oid relid);
+
+/* The relations that an expression or a query names, as OIDs. */
+extern List *tg_facts_relations_in(Node *node);
+
 /* The relations whose policies call a function, as a list of OIDs. */
 extern List *tg_facts_relations_using_function(FactsReader *reader,
 											   Oid function_oid);
+
+/* PROVOLATILE_xxx of a function, or '\0' if the snapshot does not see it. */
+extern char tg_facts_function_volatility(FactsReader *reader,
+										 Oid function_oid);
 
 /* Is the relation a member of an extension that a superuser owns? */
 extern bool tg_facts_is_trusted_member(FactsReader *reader, Oid relid);

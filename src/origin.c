@@ -260,6 +260,19 @@ is_constant(Node *node, bool *isnull)
 	}
 }
 
+/* Certainly not NULL: COALESCE(anything, literal), however deep. */
+static bool
+is_never_null(Node *node)
+{
+	bool		isnull;
+
+	if (is_constant(node, &isnull))
+		return !isnull;
+	node = tg_strip(node);
+	return node != NULL && IsA(node, CoalesceExpr) &&
+		is_never_null(llast(((CoalesceExpr *) node)->args));
+}
+
 /* ----------------------------------------------------------------
  *		Functions
  * ----------------------------------------------------------------
@@ -452,6 +465,8 @@ operator_origin(Oid operator, List *args, const Place *place,
 static Origin
 plain_origin(Node *node, const Place *place, OriginFunction recurse)
 {
+	Origin		origin;
+
 	switch (nodeTag(node))
 	{
 		case T_Const:
@@ -476,9 +491,21 @@ plain_origin(Node *node, const Place *place, OriginFunction recurse)
 								   recurse);
 
 		case T_Aggref:
-			return children_origin(node, place, recurse) |
-				(((Aggref *) node)->aggfnoid >= FirstGenbkiObjectId ?
-				 ORIGIN_OPAQUE : 0);
+			origin = children_origin(node, place, recurse);
+			if (((Aggref *) node)->aggfnoid >= FirstGenbkiObjectId)
+				origin |= ORIGIN_OPAQUE;
+			return origin != 0 ? origin : ORIGIN_UNKNOWN;	/* count(*) */
+
+			/* of NULL, or of no elements, there is no value */
+		case T_RelabelType:
+		case T_CoerceViaIO:
+		case T_ArrayCoerceExpr:
+		case T_CollateExpr:
+		case T_CoerceToDomain:
+		case T_NamedArgExpr:
+		case T_ArrayExpr:
+		case T_TargetEntry:
+			return children_origin(node, place, recurse);
 
 		case T_SQLValueFunction:
 			switch (((SQLValueFunction *) node)->op)
@@ -507,7 +534,8 @@ plain_origin(Node *node, const Place *place, OriginFunction recurse)
 			return ORIGIN_RANDOM;
 
 		default:
-			return children_origin(node, place, recurse);
+			origin = children_origin(node, place, recurse);
+			return origin != 0 ? origin : ORIGIN_UNKNOWN;
 	}
 }
 
@@ -618,6 +646,8 @@ tg_value_origin(Node *node, const Place *place)
 						values = lappend(values, lfirst(lc));
 						break;
 					}
+					if (is_never_null(lfirst(lc)))
+						break;
 				}
 				return choice_origin(values, place, 0, true);
 			}

@@ -180,9 +180,8 @@ either(Outcomes one, Outcomes other)
  * on: no outcome of it tells us anything.
  */
 static Verdict
-leaf_verdict(Node *node, const Place *place)
+judge_dependencies(Origin origin, Node *node, const Place *place)
 {
-	Origin		origin = tg_dependencies(node, place);
 	bool		knows_session = (origin & ORIGIN_MAY_KNOW_SESSION) != 0;
 	bool		reads_table =
 		(origin & (ORIGIN_TABLE | ORIGIN_GUARDED)) != 0;
@@ -220,6 +219,12 @@ leaf_verdict(Node *node, const Place *place)
 	verdict.relates = (origin & ORIGIN_TENANT) && (origin & ORIGIN_ROW);
 	verdict.binds = (origin & ORIGIN_ROW) && knows_session;
 	return verdict;
+}
+
+static Verdict
+leaf_verdict(Node *node, const Place *place)
+{
+	return judge_dependencies(tg_dependencies(node, place), node, place);
 }
 
 static Outcomes
@@ -293,6 +298,13 @@ judge_origin(Origin origin, Node *node, const Place *place)
 	verdict.mentions = true;
 	verdict.relates = (origin & ORIGIN_ROW) != 0;
 	return verdict;
+}
+
+static bool
+is_null_constant(Node *node)
+{
+	node = tg_strip(node);
+	return node != NULL && IsA(node, Const) && ((Const *) node)->constisnull;
 }
 
 static Verdict
@@ -685,11 +697,9 @@ prove_comparison(Node *node, Oid operator, Oid collation, Node *left,
 	if (compares_tenant(operator, left, right, place, true, &comparison,
 						&other))
 	{
-		bool		isnull = IsA(tg_strip(other), Const) &&
-			((Const *) tg_strip(other))->constisnull;
 		Verdict		equal;
 
-		if (isnull)
+		if (is_null_constant(other))
 			return make_outcomes(never(), never(),
 								 open_verdict(WHY_ALWAYS, node));
 		switch (comparison)
@@ -720,6 +730,11 @@ prove_comparison(Node *node, Oid operator, Oid collation, Node *left,
 		boolean_comparison(operator, &comparison))
 		return combine_comparison(comparison, false, left, right, place);
 
+	/* PostgreSQL's own comparisons of anything with NULL are NULL. */
+	if ((is_null_constant(left) || is_null_constant(right)) &&
+		operator < FirstGenbkiObjectId && op_strict(operator))
+		return constant_outcome(node, false, true);
+
 	if (IsA(tg_strip(left), Const) && IsA(tg_strip(right), Const))
 	{
 		Const	   *one = (Const *) tg_strip(left);
@@ -729,9 +744,8 @@ prove_comparison(Node *node, Oid operator, Oid collation, Node *left,
 		comparison = tg_comparison(operator, one->consttype);
 		if (comparison != COMPARES_NOT && tg_keeps_apart(collation))
 		{
-			if (one->constisnull || two->constisnull)
-				return constant_outcome(node, false, true);
-			if (compare_constants(one, two, comparison, &order))
+			if (!one->constisnull && !two->constisnull &&
+				compare_constants(one, two, comparison, &order))
 				return constant_outcome(node,
 										comparison_holds(comparison, order),
 										false);
@@ -797,7 +811,7 @@ prove_array_comparison(ScalarArrayOpExpr *expr, const Place *place)
 
 	if (!tg_is_tenant(scalar, place, true, &type))
 		return leaf(node, place);
-	if (IsA(array, Const) && ((Const *) array)->constisnull)
+	if (is_null_constant(array))
 		return constant_outcome(node, false, true);
 	comparison = tg_comparison(expr->opno, type);
 	if (comparison == COMPARES_NOT)
@@ -828,16 +842,13 @@ prove_distinct(DistinctExpr *expr, const Place *place)
 	Comparison	comparison;
 	Node	   *other;
 	Verdict		same;
-	bool		isnull;
 
 	if (compares_tenant(expr->opno, left, right, place, false, &comparison,
 						&other) && comparison == COMPARES_EQUAL)
 	{
-		isnull = IsA(tg_strip(other), Const) &&
-			((Const *) tg_strip(other))->constisnull;
-		same = isnull ? never() :
+		same = is_null_constant(other) ? never() :
 			judge_origin(tg_value_origin(other, place), node, place);
-		if (same.standing <= CONFINED && !isnull &&
+		if (same.standing == CONFINED &&
 			!tg_keeps_apart(expr->inputcollid))
 		{
 			same = make_verdict(UNDECIDED, WHY_COLLATION, node);
@@ -1042,6 +1053,18 @@ enter_conditions(Query *query, const Place *place)
 	return inner;
 }
 
+/*
+ * What to show is the sub-select: a piece of it can't be printed out of its
+ * context.
+ */
+static Verdict
+show_sublink(Verdict verdict, Node *sublink)
+{
+	verdict.arm = sublink;
+	verdict.in_or = false;
+	return verdict;
+}
+
 /* What holds where the sub-select yields a row. */
 static Verdict
 prove_yields(Node *node, Query *query, const Place *place)
@@ -1054,7 +1077,8 @@ prove_yields(Node *node, Query *query, const Place *place)
 	if (query->commandType != CMD_SELECT || query->setOperations != NULL ||
 		((query->hasAggs || query->havingQual != NULL) &&
 		 query->groupClause == NIL) || query->groupingSets != NIL)
-		return leaf_verdict(node, place);
+		return judge_dependencies(tg_query_dependencies(query, place), node,
+								  place);
 
 	verdict = better(verdict,
 					 tg_prove_all(tg_query_conditions(query), &inner));
@@ -1078,12 +1102,7 @@ prove_yields(Node *node, Query *query, const Place *place)
 											  node));
 		}
 	}
-	if (verdict.standing == OPEN || verdict.standing == UNDECIDED)
-	{
-		/* what to show is the sub-select, not a piece of it out of context */
-		verdict.arm = node;
-	}
-	return verdict;
+	return show_sublink(verdict, node);
 }
 
 /* The Param that stands for a column of the sub-select, under casts. */
@@ -1148,6 +1167,17 @@ is_correlated(Query *query, const Place *place)
 			(ORIGIN_TENANT | ORIGIN_ROW)) != 0;
 }
 
+/* SELECT ... FROM ... WHERE ..., and nothing else that drops or makes rows. */
+static bool
+is_plain(Query *query)
+{
+	return query->commandType == CMD_SELECT && query->setOperations == NULL &&
+		query->groupClause == NIL && query->groupingSets == NIL &&
+		query->havingQual == NULL && query->limitCount == NULL &&
+		query->limitOffset == NULL && !query->hasAggs &&
+		!query->hasWindowFuncs && !query->hasTargetSRFs;
+}
+
 static Outcomes
 prove_sublink(SubLink *sublink, const Place *place)
 {
@@ -1162,6 +1192,18 @@ prove_sublink(SubLink *sublink, const Place *place)
 		case EXISTS_SUBLINK:
 			result.if_true = prove_yields(node, query, place);
 			result.if_null = never();
+			if (is_plain(query) && query->jointree->fromlist == NIL)
+			{
+				/* without FROM, there is a row unless WHERE is not true */
+				Place		inner = enter_conditions(query, place);
+				Outcomes	where = constant_outcome(node, true, false);
+
+				if (query->jointree->quals != NULL)
+					where = tg_prove(query->jointree->quals, &inner);
+				result.if_true = show_sublink(where.if_true, node);
+				result.if_false = show_sublink(worse(where.if_false,
+													 where.if_null), node);
+			}
 			return result;
 
 		case ANY_SUBLINK:
@@ -1230,12 +1272,13 @@ prove_sublink(SubLink *sublink, const Place *place)
 				value = tg_prove((Node *) target->expr, &inner);
 				if (conditions != NIL)
 					passed = tg_prove_all(conditions, &inner);
-				result.if_true = better(value.if_true, passed);
-				result.if_false = better(value.if_false, passed);
-				if (query->jointree->fromlist == NIL && conditions == NIL &&
-					query->limitCount == NULL && query->limitOffset == NULL &&
-					query->havingQual == NULL && !query->hasTargetSRFs)
-					result.if_null = value.if_null;
+				result.if_true = show_sublink(better(value.if_true, passed),
+											  node);
+				result.if_false = show_sublink(better(value.if_false, passed),
+											   node);
+				if (is_plain(query) && query->jointree->fromlist == NIL &&
+					conditions == NIL)
+					result.if_null = show_sublink(value.if_null, node);
 				return result;
 			}
 
@@ -1413,6 +1456,16 @@ tg_prove(Node *node, const Place *place)
 			return prove_coalesce((CoalesceExpr *) node, place);
 		case T_SubLink:
 			return prove_sublink((SubLink *) node, place);
+
+		case T_RowCompareExpr:
+			{
+				/* (a, b) = (c, d) would be an AND of comparisons */
+				Verdict		verdict = leaf_verdict(node, place);
+
+				if (verdict.why == WHY_NOT_EQUALITY)
+					verdict = open_verdict(WHY_ORDER, node);
+				return every_outcome(verdict);
+			}
 
 		case T_NullIfExpr:
 			if (is_boolean(linitial(((NullIfExpr *) node)->args)) &&

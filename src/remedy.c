@@ -16,6 +16,7 @@
 #include "commands/defrem.h"
 #include "lib/stringinfo.h"
 #include "nodes/bitmapset.h"
+#include "nodes/parsenodes.h"
 #include "remedy.h"
 #include "settings.h"
 #include "utils/acl.h"
@@ -292,9 +293,28 @@ tg_remedy_index(FactsReader *reader, const RelationFacts *facts, int nkeys,
 					qualified_name(facts), columns.data);
 }
 
+/* " ON UPDATE ..." as the grammar has it; nothing for NO ACTION, the default. */
+static const char *
+on_update_clause(char action)
+{
+	switch (action)
+	{
+		case FKCONSTR_ACTION_RESTRICT:
+			return " ON UPDATE RESTRICT";
+		case FKCONSTR_ACTION_CASCADE:
+			return " ON UPDATE CASCADE";
+		case FKCONSTR_ACTION_SETNULL:
+			return " ON UPDATE SET NULL";
+		case FKCONSTR_ACTION_SETDEFAULT:
+			return " ON UPDATE SET DEFAULT";
+		default:
+			return "";
+	}
+}
+
 /*
  * A foreign key's action cannot be altered: the key is dropped and made
- * again, as it was, in one ALTER TABLE.
+ * again, in one ALTER TABLE, and is otherwise what it was.
  */
 char *
 tg_remedy_on_delete(FactsReader *reader, const RelationFacts *facts,
@@ -302,7 +322,12 @@ tg_remedy_on_delete(FactsReader *reader, const RelationFacts *facts,
 {
 	StringInfoData columns;
 	StringInfoData referenced_columns;
+	StringInfoData action;
 	char	   *referenced = tg_facts_qualified_name(reader, key->referenced);
+
+	/* A temporal key knows no action but NO ACTION */
+	if (referenced == NULL || key->temporal)
+		return NULL;
 
 	initStringInfo(&columns);
 	initStringInfo(&referenced_columns);
@@ -319,14 +344,24 @@ tg_remedy_on_delete(FactsReader *reader, const RelationFacts *facts,
 		appendStringInfo(&referenced_columns, "%s%s", i > 0 ? ", " : "",
 						 quote_identifier(other));
 	}
-	if (referenced == NULL)
-		return NULL;
-	return tg_remedy_table(facts,
-						   psprintf("DROP CONSTRAINT %s, ADD CONSTRAINT %s FOREIGN KEY (%s) REFERENCES %s (%s) ON DELETE CASCADE",
-									quote_identifier(key->name),
-									quote_identifier(key->name),
-									columns.data, referenced,
-									referenced_columns.data));
+
+	initStringInfo(&action);
+	appendStringInfo(&action, "DROP CONSTRAINT %s, ADD CONSTRAINT %s"
+					 " FOREIGN KEY (%s) REFERENCES %s (%s)%s%s"
+					 " ON DELETE CASCADE",
+					 quote_identifier(key->name), quote_identifier(key->name),
+					 columns.data, referenced, referenced_columns.data,
+					 key->match == FKCONSTR_MATCH_FULL ? " MATCH FULL" : "",
+					 on_update_clause(key->on_update));
+	if (key->deferrable)
+		appendStringInfoString(&action, " DEFERRABLE");
+	if (key->deferred)
+		appendStringInfoString(&action, " INITIALLY DEFERRED");
+	if (!key->enforced)
+		appendStringInfoString(&action, " NOT ENFORCED");
+	else if (!key->validated)
+		appendStringInfoString(&action, " NOT VALID");
+	return tg_remedy_table(facts, action.data);
 }
 
 char *

@@ -155,6 +155,18 @@ put_finding(ReturnSetInfo *result, const Finding *finding)
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
+static void
+put_findings(ReturnSetInfo *result, List *findings)
+{
+	ListCell   *lc;
+
+	foreach(lc, findings)
+	{
+		put_finding(result, lfirst(lc));
+		MemoryContextReset(CurrentMemoryContext);
+	}
+}
+
 /*
  * findings(relation regclass): every finding, waived ones with the reason,
  * of one relation or (NULL) of the whole database.
@@ -166,23 +178,24 @@ trovella_guard_findings_1_0(PG_FUNCTION_ARGS)
 	bool		whole = PG_ARGISNULL(0);
 	Audit	   *audit;
 	List	   *findings;
-	ListCell   *lc;
+	MemoryContext per_relation;
+	MemoryContext old;
 
 	InitMaterializedSRF(fcinfo, 0);
 	if (result->setDesc->natts != COL_FINDING_COLUMNS)
 		elog(ERROR, "findings() has an unexpected number of columns");
 
 	audit = tg_audit_begin(whole ? InvalidOid : PG_GETARG_OID(0));
+	per_relation = AllocSetContextCreate(CurrentMemoryContext,
+										 "trovella_guard rows",
+										 ALLOCSET_SMALL_SIZES);
+	old = MemoryContextSwitchTo(per_relation);
 	while (tg_audit_next(audit, &findings) != NULL)
-	{
-		foreach(lc, findings)
-			put_finding(result, lfirst(lc));
-	}
+		put_findings(result, findings);
 	if (whole)
-	{
-		foreach(lc, tg_audit_database(audit))
-			put_finding(result, lfirst(lc));
-	}
+		put_findings(result, tg_audit_database(audit));
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(per_relation);
 	tg_audit_end(audit);
 	return (Datum) 0;
 }

@@ -49,12 +49,14 @@ const Rule	tg_rules[] = {
 		"PostgreSQL does not index foreign keys; without an index joins and cascades scan the whole table."
 	},
 	{
-		"tenant_column_lost", TG_LEVEL_ERROR, ABOUT_OTHER_TABLES,
+		"tenant_column_lost", TG_LEVEL_ERROR,
+		ABOUT_TENANT_TABLES | ABOUT_OTHER_TABLES,
 		tg_check_tenant_column_lost,
 		"A tenant table that loses its tenant column would leave the guard's sight with its rows."
 	},
 	{
-		"exemption_taken_over", TG_LEVEL_ERROR, ABOUT_TENANT_TABLES,
+		"exemption_taken_over", TG_LEVEL_ERROR,
+		ABOUT_TENANT_TABLES | ABOUT_OTHER_TABLES,
 		tg_check_exemption_taken_over,
 		"An allowlist entry was made for another table; renaming a tenant table onto it must not exempt its rows."
 	},
@@ -79,9 +81,15 @@ const Rule	tg_rules[] = {
 		"A table without a tenant column is global by accident unless the allowlist says why it is global."
 	},
 	{
+		"view_bypasses_rls", TG_LEVEL_WARNING,
+		ABOUT_TENANT_TABLES | ABOUT_OTHER_TABLES | ABOUT_OTHER_RELATIONS,
+		tg_check_view_bypasses_rls,
+		"A view reads with the rights of its owner unless it is security_invoker, and so do rules; an owner who bypasses row-level security shows the rows of all tenants."
+	},
+	{
 		"relation_unprotectable", TG_LEVEL_WARNING, ABOUT_OTHER_RELATIONS,
 		tg_check_relation_unprotectable,
-		"Row-level security does not exist for materialized views and foreign tables; their tenant rows are open to all who may read them."
+		"Row-level security does not exist for materialized views and foreign tables; what they hold of tenants is open to all who may read them."
 	},
 	{
 		"rls_not_forced", TG_LEVEL_INFO, ABOUT_TENANT_TABLES,
@@ -89,9 +97,29 @@ const Rule	tg_rules[] = {
 		"The owner of a table bypasses its policies unless row-level security is forced."
 	},
 	{
+		"fk_crosses_tenants", TG_LEVEL_INFO, ABOUT_TENANT_TABLES,
+		tg_check_fk_crosses_tenants,
+		"A foreign key is checked without row-level security; one that leaves out the tenant column lets a row refer to a row of another tenant."
+	},
+	{
+		"unique_crosses_tenants", TG_LEVEL_INFO, ABOUT_TENANT_TABLES,
+		tg_check_unique_crosses_tenants,
+		"A unique index is checked without row-level security; one that leaves out the tenant column tells which values other tenants have."
+	},
+	{
+		"grant_missing", TG_LEVEL_INFO, ABOUT_TENANT_TABLES,
+		tg_check_grant_missing,
+		"Policies admit rows only to a role that was granted the command; the application would fail with permission denied."
+	},
+	{
+		"role_bypasses_rls", TG_LEVEL_INFO, ABOUT_DATABASE,
+		tg_check_role_bypasses_rls,
+		"A login role with BYPASSRLS reads the rows of all tenants, whatever the policies say."
+	},
+	{
 		"allowlist_stale", TG_LEVEL_INFO, ABOUT_DATABASE,
 		tg_check_allowlist_stale,
-		"An entry that waives nothing, or no longer, will one day waive something that nobody meant it for."
+		"An allowlist entry that covers nothing waits for a table that nobody has thought of when it was written."
 	},
 };
 

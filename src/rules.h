@@ -156,6 +156,8 @@ extern Oid	tg_covering_index(const RelationFacts *facts, int nkeys,
 extern void tg_check_tenant_index_missing(const RuleSubject *subject);
 extern void tg_check_fk_index_missing(const RuleSubject *subject);
 extern void tg_check_fk_on_delete(const RuleSubject *subject);
+extern void tg_check_fk_crosses_tenants(const RuleSubject *subject);
+extern void tg_check_unique_crosses_tenants(const RuleSubject *subject);
 
 /* rules/classes.c */
 extern void tg_check_tenant_column_lost(const RuleSubject *subject);
@@ -166,15 +168,21 @@ extern void tg_check_exemption_taken_over(const RuleSubject *subject);
 
 /* rules/windows.c */
 extern void tg_check_relation_unprotectable(const RuleSubject *subject);
+extern void tg_check_view_bypasses_rls(const RuleSubject *subject);
 
-/* rules/entries.c */
+/* rules/roles.c */
+extern void tg_check_grant_missing(const RuleSubject *subject);
+extern void tg_check_role_bypasses_rls(const RuleSubject *subject);
+
+/* rules/exemptions.c */
 struct AllowlistEntry;
 extern void tg_check_allowlist_stale(const RuleSubject *subject);
 
 /*
- * Why an allowlist entry is no longer needed, judged after an audit of the
- * whole database: "has expired", "waives nothing"; NULL: it is needed.
+ * Why nothing is lost without an allowlist entry, judged after an audit of
+ * the whole database has noted which are used; NULL: it is needed.
  */
-extern const char *tg_why_stale(const struct AllowlistEntry *entry);
+extern const char *tg_why_stale(FactsReader *reader,
+								const struct AllowlistEntry *entry);
 
 #endif							/* TROVELLA_GUARD_RULES_H */

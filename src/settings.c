@@ -146,7 +146,15 @@ check_column_list(char **newval, void **extra, GucSource source pg_attribute_unu
 	}
 
 	foreach(lc, names)
+	{
+		/* "" is valid syntax, and would end the flat list before its end */
+		if (*(char *) lfirst(lc) == '\0')
+		{
+			GUC_check_errdetail("A column name in the list is empty.");
+			return false;
+		}
 		size += strlen((char *) lfirst(lc)) + 1;
+	}
 
 	flat = guc_malloc(LOG, size);
 	if (flat == NULL)

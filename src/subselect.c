@@ -46,6 +46,15 @@ typedef struct Condition
 	Bitmapset  *only;
 } Condition;
 
+/* What the binding of tables is about. */
+typedef struct Binding
+{
+	Query	   *query;
+	const Place *place;			/* inside the query */
+	bool		strict;			/* only by conditions on a column as it is,
+								 * which are not true where it is NULL */
+} Binding;
+
 /* For collect_dependencies() and the like. */
 typedef struct QueryWalk
 {
@@ -516,12 +525,15 @@ is_anchored(Node *side, Query *query, const Place *place, Bitmapset *bound,
 
 /* If one side is anchored, the one table of the other side is bound. */
 static Bitmapset *
-bind_sides(Node *one, Node *other, Query *query, const Place *place,
-		   Bitmapset *bound, bool members)
+bind_sides(Node *one, Node *other, const Binding *binding, Bitmapset *bound,
+		   bool members)
 {
+	Query	   *query = binding->query;
+	const Place *place = binding->place;
 	Bitmapset  *tables = tables_of(other, query);
 
 	if (bms_membership(tables) == BMS_SINGLETON &&
+		(!binding->strict || IsA(tg_strip(other), Var)) &&
 		(tg_dependencies(other, place) &
 		 (ORIGIN_SESSION | ORIGIN_TENANT | ORIGIN_ROW)) == 0 &&
 		is_anchored(one, query, place, bound, members))
@@ -551,9 +563,10 @@ is_containment(Oid operator)
 
 /* The tables that are bound where the condition is true. */
 static Bitmapset *
-bind_condition(Node *node, Query *query, const Place *place,
-			   Bitmapset *bound)
+bind_condition(Node *node, const Binding *binding, Bitmapset *bound)
 {
+	Query	   *query = binding->query;
+	const Place *place = binding->place;
 	Oid			operator = InvalidOid;
 	List	   *args = NIL;
 	ListCell   *lc;
@@ -576,7 +589,7 @@ bind_condition(Node *node, Query *query, const Place *place,
 			{
 				before = result;
 				foreach(lc, expr->args)
-					result = bind_condition(lfirst(lc), query, place, result);
+					result = bind_condition(lfirst(lc), binding, result);
 			} while (!bms_equal(before, result));
 			return result;
 		}
@@ -584,8 +597,7 @@ bind_condition(Node *node, Query *query, const Place *place,
 		{
 			foreach(lc, expr->args)
 			{
-				Bitmapset  *arm = bind_condition(lfirst(lc), query, place,
-												 bound);
+				Bitmapset  *arm = bind_condition(lfirst(lc), binding, bound);
 
 				result = lc == list_head(expr->args) ? arm :
 					bms_intersect(result, arm);
@@ -602,9 +614,9 @@ bind_condition(Node *node, Query *query, const Place *place,
 		if (list_length(args) != 2 ||
 			!(tg_is_some_equality(operator) || is_containment(operator)))
 			return bound;
-		bound = bind_sides(linitial(args), lsecond(args), query, place, bound,
+		bound = bind_sides(linitial(args), lsecond(args), binding, bound,
 						   false);
-		return bind_sides(lsecond(args), linitial(args), query, place, bound,
+		return bind_sides(lsecond(args), linitial(args), binding, bound,
 						  false);
 	}
 
@@ -614,10 +626,10 @@ bind_condition(Node *node, Query *query, const Place *place,
 
 		if (!expr->useOr || !tg_is_some_equality(expr->opno))
 			return bound;
-		bound = bind_sides(lsecond(expr->args), linitial(expr->args), query,
-						   place, bound, true);
-		return bind_sides(linitial(expr->args), lsecond(expr->args), query,
-						  place, bound, false);
+		bound = bind_sides(lsecond(expr->args), linitial(expr->args),
+						   binding, bound, true);
+		return bind_sides(linitial(expr->args), lsecond(expr->args),
+						  binding, bound, false);
 	}
 
 	if (IsA(node, SubLink))
@@ -634,6 +646,7 @@ bind_condition(Node *node, Query *query, const Place *place,
 												 1, place);
 
 			if (bms_membership(tables) == BMS_SINGLETON &&
+				(!binding->strict || IsA(tg_strip(left), Var)) &&
 				(origin & ORIGIN_SESSION) && is_session_origin(origin) &&
 				(origin & ORIGIN_OF_TABLES) == 0)
 				return bms_union(bound, tables);
@@ -642,7 +655,7 @@ bind_condition(Node *node, Query *query, const Place *place,
 	}
 
 	/* pg_has_role(oid, 'MEMBER') in a query on the roles */
-	if (IsA(node, FuncExpr) &&
+	if (IsA(node, FuncExpr) && !binding->strict &&
 		((FuncExpr *) node)->funcid < FirstGenbkiObjectId)
 	{
 		Bitmapset  *tables = tables_of(node, query);
@@ -676,12 +689,40 @@ has_loose_arm(Node *node, Query *query)
 	return false;
 }
 
+/* The tables that are bound where all conditions hold that hold for them. */
+static Bitmapset *
+bind_all(List *conditions, const Binding *binding, Bitmapset *bound)
+{
+	Bitmapset  *before;
+	ListCell   *lc;
+
+	do
+	{
+		before = bound;
+		foreach(lc, conditions)
+		{
+			Condition  *condition = (Condition *) lfirst(lc);
+			Bitmapset  *now = bind_condition(condition->node, binding, bound);
+
+			/* what an outer join may leave out, it can't bind strictly */
+			if (condition->only != NULL)
+				now = binding->strict ? bound :
+					bms_union(bound, bms_intersect(now, condition->only));
+			bound = now;
+		}
+	} while (!bms_equal(before, bound));
+	return bound;
+}
+
 /* All tables that are bound by the query's conditions. */
 static Bitmapset *
 bound_tables(Query *query, const Place *inner)
 {
 	List	   *conditions = join_conditions((Node *) query->jointree, NULL);
-	Bitmapset  *bound = NULL;
+	Binding		binding = {query, inner, false};
+	Bitmapset  *initial = NULL;
+	Bitmapset  *bound;
+	Bitmapset  *certain;
 	Bitmapset  *before;
 	ListCell   *lc;
 	int			index = 0;
@@ -699,21 +740,31 @@ bound_tables(Query *query, const Place *inner)
 			origin = column_origin(rte, 1, inner);
 		if ((origin & ORIGIN_SESSION) && is_session_origin(origin) &&
 			(origin & (ORIGIN_OF_TABLES | ORIGIN_OPAQUE)) == 0)
-			bound = bms_add_member(bound, index);
+			initial = bms_add_member(initial, index);
 	}
 
+	bound = bms_copy(initial);
 	do
 	{
 		before = bms_copy(bound);
+		bound = bind_all(conditions, &binding, bound);
+
+		/*
+		 * What is equal to something is not NULL: if WHERE says so of a
+		 * table's column, no row of an outer join was made up for that table,
+		 * and the join's ON is true of all of them.
+		 */
+		binding.strict = true;
+		certain = bms_difference(bind_all(conditions, &binding, initial),
+								 initial);
+		binding.strict = false;
 		foreach(lc, conditions)
 		{
 			Condition  *condition = (Condition *) lfirst(lc);
-			Bitmapset  *now = bind_condition(condition->node, query, inner,
-											 bound);
 
-			if (condition->only != NULL)
-				now = bms_union(bound, bms_intersect(now, condition->only));
-			bound = now;
+			if (condition->only != NULL &&
+				bms_overlap(condition->only, certain))
+				condition->only = NULL;
 		}
 	} while (!bms_equal(before, bound));
 	return bound;
@@ -801,7 +852,12 @@ tg_query_origin(Query *query, int column, const Place *place)
 			bound = bms_is_empty(needed) ? NULL : bound_tables(query, &inner);
 			if (!bms_is_empty(needed) && bms_is_subset(needed, bound) &&
 				is_session_origin(origin))
+			{
+				/* that the row picks from the session's is no harm */
 				origin = ORIGIN_SESSION;
+				if (!query->hasAggs && !query->hasWindowFuncs)
+					outer &= ~ORIGIN_TENANT;
+			}
 			else if (has_loose_arm(query->jointree->quals, query))
 				origin |= ORIGIN_LOOSE_SET;
 			else if (all & (ORIGIN_SESSION | ORIGIN_OPAQUE | ORIGIN_UNKNOWN |
@@ -812,6 +868,11 @@ tg_query_origin(Query *query, int column, const Place *place)
 			else
 				origin |= ORIGIN_SAME_SET;
 			origin &= ~(ORIGIN_TABLE | ORIGIN_GUARDED);
+		}
+		else if (!query->hasAggs && !query->hasWindowFuncs)
+		{
+			/* the values say all; the row can but choose among them */
+			outer &= ~(ORIGIN_TENANT | ORIGIN_ROW);
 		}
 	}
 

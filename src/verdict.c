@@ -61,8 +61,12 @@ typedef struct Trial
 	Allowlist  *before_allowlist;
 	MemoryContext context;		/* of the trial */
 	MemoryContext relation_context; /* reset for each relation */
-	HTAB	   *seen;			/* OIDs that are on the docket */
+	HTAB	   *seen;			/* of TouchedKey: relations that are on the
+								 * docket, and parts of those judged */
 	List	   *docket;			/* OIDs of relations to judge */
+	List	   *undermined;		/* OIDs of relations whose policies call a
+								 * function that is not what it was */
+	int			judged;			/* how many of them have been */
 	bool		schemas_altered;
 	bool		hold;
 	bool		lost_race;		/* an allowlist entry has gone meanwhile */
@@ -177,8 +181,8 @@ begin_trial(Trial *trial)
 	Assert(trial->before_snapshot != trial->after_snapshot);
 	trial->before_snapshot->curcid = FirstCommandId;
 
-	trial->after = tg_facts_begin(trial->after_snapshot);
-	trial->before = tg_facts_begin(trial->before_snapshot);
+	trial->after = tg_facts_begin(trial->after_snapshot, false);
+	trial->before = tg_facts_begin(trial->before_snapshot, true);
 	trial->now = GetCurrentTimestamp();
 }
 
@@ -191,17 +195,24 @@ end_trial(Trial *trial)
 	UnregisterSnapshot(trial->after_snapshot);
 }
 
+/* Notes that an object needs no more attention; did it need any? */
+static bool
+check_off(Trial *trial, Oid classId, Oid objectId)
+{
+	TouchedKey	key = {classId, objectId};
+	bool		found;
+
+	hash_search(trial->seen, &key, HASH_ENTER, &found);
+	return !found;
+}
+
 /* Puts a relation on the docket, once. */
 static void
 summon(Trial *trial, Oid relid)
 {
-	bool		found;
 	MemoryContext old;
 
-	if (!OidIsValid(relid))
-		return;
-	hash_search(trial->seen, &relid, HASH_ENTER, &found);
-	if (found)
+	if (!OidIsValid(relid) || !check_off(trial, RelationRelationId, relid))
 		return;
 	old = MemoryContextSwitchTo(trial->context);
 	trial->docket = lappend_oid(trial->docket, relid);
@@ -218,6 +229,33 @@ summon_all(Trial *trial, List *relids)
 }
 
 /*
+ * Puts the relations whose policies call a function on the docket.  The proof
+ * that a policy is scoped knows only the present function: where its
+ * volatility has changed, "before" cannot be told from "after" by it.
+ */
+static void
+summon_for_function(Trial *trial, Oid function_oid)
+{
+	List	   *relids = tg_facts_relations_using_function(trial->after,
+														   function_oid);
+	char		before;
+
+	if (relids == NIL)
+		return;
+	summon_all(trial, relids);
+
+	before = tg_facts_function_volatility(trial->before, function_oid);
+	if (before != '\0' &&
+		before != tg_facts_function_volatility(trial->after, function_oid))
+	{
+		MemoryContext old = MemoryContextSwitchTo(trial->context);
+
+		trial->undermined = list_concat_unique_oid(trial->undermined, relids);
+		MemoryContextSwitchTo(old);
+	}
+}
+
+/*
  * Puts the relations that a touched object is about on the docket.
  */
 static void
@@ -225,19 +263,19 @@ summon_for_object(Trial *trial, const TouchedKey *object)
 {
 	Oid			relid;
 
+	if (hash_search(trial->seen, object, HASH_FIND, NULL) != NULL)
+		return;
+
 	switch (object->classId)
 	{
 		case NamespaceRelationId:
-			trial->schemas_altered = true;
 			summon_all(trial,
 					   tg_facts_relations_of_schema(trial->after,
 													object->objectId));
 			break;
 
 		case ProcedureRelationId:
-			summon_all(trial,
-					   tg_facts_relations_using_function(trial->after,
-														 object->objectId));
+			summon_for_function(trial, object->objectId);
 			break;
 
 		default:
@@ -312,7 +350,7 @@ same_finding(const Finding *after, const Finding *before)
 }
 
 static void
-mark_those_that_were_there(List *after, List *before)
+mark_those_that_were_there(Trial *trial, List *after, List *before)
 {
 	ListCell   *lc;
 
@@ -321,6 +359,9 @@ mark_those_that_were_there(List *after, List *before)
 		Finding    *finding = lfirst(lc);
 		ListCell   *other;
 
+		if (finding->rule->check == tg_check_policy_unscoped &&
+			list_member_oid(trial->undermined, finding->relid))
+			continue;
 		foreach(other, before)
 		{
 			if (same_finding(finding, lfirst(other)))
@@ -388,6 +429,108 @@ pronounce(Trial *trial, const RelationFacts *facts, bool created,
 	MemoryContextSwitchTo(old);
 }
 
+/*
+ * Notes the policies, indexes and constraints of a relation that is being
+ * judged, so that nobody has to look up whose they are when they are found
+ * among the touched objects, too.  A migration creates a table before it
+ * creates what belongs to it: for most of its objects this saves the search.
+ */
+static void
+check_off_parts(Trial *trial, const RelationFacts *facts)
+{
+	ListCell   *lc;
+
+	foreach(lc, facts->policies)
+		check_off(trial, PolicyRelationId, ((PolicyFacts *) lfirst(lc))->oid);
+	foreach(lc, facts->indexes)
+		check_off(trial, RelationRelationId, ((IndexFacts *) lfirst(lc))->oid);
+	foreach(lc, facts->constraints)
+		check_off(trial, ConstraintRelationId, lfirst_oid(lc));
+}
+
+static bool
+is_at_commit(RuleCheck check)
+{
+	for (int i = 0; i < tg_rules_count; i++)
+	{
+		if (tg_rules[i].check == check)
+			return tg_rule_level(i) >= TG_LEVEL_WARNING;
+	}
+	return false;
+}
+
+/*
+ * Did an allowlist entry cover a partitioned table, and its partitions with
+ * it, that does not cover it under its present name or parent?  (An entry
+ * that goes touches what it has covered.)  Seen backwards, it would gain it.
+ */
+static bool
+has_left_allowlist(Trial *trial, const RelationFacts *facts,
+				   const RelationFacts *before)
+{
+	if (facts->kind != RELKIND_PARTITIONED_TABLE)
+		return false;
+	read_allowlists(trial);
+	return tg_allowlist_gained(trial->before_allowlist, trial->before, before,
+							   trial->after_allowlist, trial->after,
+							   facts) != NULL;
+}
+
+/*
+ * What is said about a child depends on its parents, and what is said about a
+ * view on what it reads: if that has changed to the worse, they are judged,
+ * too, though nobody has touched them.
+ */
+static void
+summon_dependents(Trial *trial, const RelationFacts *facts)
+{
+	List	   *children = NIL;
+	List	   *views = NIL;
+	RelationFacts *before;
+	bool		new_owner;
+
+	if (facts->kind != RELKIND_VIEW && facts->kind != RELKIND_MATVIEW)
+		children = tg_facts_children(trial->after, facts->relid);
+	if (facts->kind != RELKIND_MATVIEW &&
+		is_at_commit(tg_check_view_bypasses_rls))
+		views = tg_facts_readers(trial->after, facts->relid);
+	if (children == NIL && views == NIL)
+		return;
+
+	/* Of a new relation all dependents are new */
+	before = tg_facts_read(trial->before, facts->relid);
+	if (before == NULL)
+		return;
+	new_owner = before->owner != facts->owner;
+
+	if (new_owner || (before->rls_enabled && !facts->rls_enabled) ||
+		(facts->granted && !before->granted) ||
+		(facts->tenant == NULL &&
+		 (before->tenant != NULL || facts->policies != NIL)) ||
+		has_left_allowlist(trial, facts, before))
+	{
+		for (int i = 0; i < list_length(children); i++)
+			children =
+				list_concat_unique_oid(children,
+									   tg_facts_children(trial->after,
+														 list_nth_oid(children, i)));
+		summon_all(trial, children);
+	}
+
+	if (new_owner || before->rls_enabled != facts->rls_enabled ||
+		(before->rls_forced && !facts->rls_forced) ||
+		(before->security_invoker && !facts->security_invoker) ||
+		(before->tenant == NULL && facts->tenant != NULL))
+	{
+		for (int i = 0; i < list_length(views); i++)
+			views =
+				list_concat_unique_oid(views,
+									   tg_facts_readers(trial->after,
+														list_nth_oid(views, i)));
+		summon_all(trial, views);
+	}
+}
+
 static void
 judge_relation(Trial *trial, Oid relid)
 {
@@ -400,12 +543,15 @@ judge_relation(Trial *trial, Oid relid)
 
 	if (facts == NULL || facts->temporary)
 		return;
+	check_off_parts(trial, facts);
 
 	/*
 	 * What the relation was before matters if it may have changed its class
 	 * or its name, and if there is a finding.
 	 */
 	existed = tg_facts_place(trial->before, relid, &place);
+	if (existed)
+		summon_dependents(trial, facts);
 	if (existed &&
 		(facts->tenant == NULL || facts->partition ||
 		 trial->schemas_altered ||
@@ -432,10 +578,6 @@ judge_relation(Trial *trial, Oid relid)
 	if (existed && before == NULL)
 		before = tg_facts_read(trial->before, relid);
 
-	/* What was hidden behind a parent's row-level security is so no more */
-	if (before != NULL && before->rls_enabled && !facts->rls_enabled)
-		summon_all(trial, tg_facts_children(trial->after, relid));
-
 	read_allowlists(trial);
 	findings = without_waived(trial, findings, facts, true);
 	if (findings == NIL)
@@ -446,7 +588,7 @@ judge_relation(Trial *trial, Oid relid)
 		List	   *old_findings = tg_apply_rules(trial->before, before, NULL,
 												  TG_LEVEL_WARNING, false);
 
-		mark_those_that_were_there(findings,
+		mark_those_that_were_there(trial, findings,
 								   without_waived(trial, old_findings, before,
 												  false));
 		findings = without_debts(trial, findings, facts);
@@ -456,6 +598,18 @@ judge_relation(Trial *trial, Oid relid)
 	pronounce(trial, facts, !existed, findings);
 }
 
+/* Judging a relation may put others on the docket: see judge_relation(). */
+static void
+work_off_docket(Trial *trial)
+{
+	while (trial->judged < list_length(trial->docket))
+	{
+		CHECK_FOR_INTERRUPTS();
+		judge_relation(trial, list_nth_oid(trial->docket, trial->judged++));
+		MemoryContextReset(trial->relation_context);
+	}
+}
+
 static void
 hold_trial(Trial *trial)
 {
@@ -463,28 +617,31 @@ hold_trial(Trial *trial)
 	List	   *objects = tg_touched_objects();
 	ListCell   *lc;
 
-	ctl.keysize = sizeof(Oid);
-	ctl.entrysize = sizeof(Oid);
+	ctl.keysize = sizeof(TouchedKey);
+	ctl.entrysize = sizeof(TouchedKey);
 	ctl.hcxt = trial->context;
-	trial->seen = hash_create("trovella_guard docket", 256, &ctl,
+	trial->seen = hash_create("trovella_guard seen", 256, &ctl,
 							  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 
 	begin_trial(trial);
 
+	foreach(lc, objects)
+	{
+		if (((TouchedKey *) lfirst(lc))->classId == NamespaceRelationId)
+			trial->schemas_altered = true;
+	}
+
+	/*
+	 * Each relation is judged as soon as it is on the docket: see
+	 * check_off_parts().
+	 */
 	MemoryContextSwitchTo(trial->relation_context);
 	foreach(lc, objects)
 	{
 		CHECK_FOR_INTERRUPTS();
 		summon_for_object(trial, lfirst(lc));
 		MemoryContextReset(trial->relation_context);
-	}
-
-	/* The docket grows while we work on it: see judge_relation() */
-	for (int i = 0; i < list_length(trial->docket); i++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		judge_relation(trial, list_nth_oid(trial->docket, i));
-		MemoryContextReset(trial->relation_context);
+		work_off_docket(trial);
 	}
 	MemoryContextSwitchTo(trial->context);
 

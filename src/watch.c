@@ -11,9 +11,10 @@
  *	- the event trigger trovella_guard_collect (ddl_command_end) sees what is
  *	  not announced: the row-level security switches of ALTER TABLE before
  *	  PostgreSQL 17, and GRANT and REVOKE;
- *	- the event trigger trovella_guard_open (ddl_command_start) sees nothing,
- *	  but calling it loads this library, and with it the hook, before the
- *	  first DDL statement of a fresh session does anything.
+ *	- the event trigger trovella_guard_open (ddl_command_start) is there to be
+ *	  called: that loads this library, and with it the hook, before the first
+ *	  DDL statement of a fresh session does anything.  It sees but one thing,
+ *	  which must be seen beforehand: DETACH PARTITION CONCURRENTLY.
  *
  * Notes:
  *
@@ -33,6 +34,7 @@
 
 #include "access/parallel.h"
 #include "access/xact.h"
+#include "catalog/namespace.h"
 #include "catalog/objectaccess.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
@@ -67,6 +69,19 @@ is_not_our_business(void)
 	return IsBinaryUpgrade || IsParallelWorker() || !IsTransactionState();
 }
 
+/*
+ * Is it a TOAST table or its index, a copy that VACUUM FULL and the like make
+ * of a table or an index, or an index that ALTER TABLE makes anew?  Nothing
+ * that is new in this way takes protection away, and what it is made for is
+ * touched by itself.
+ */
+static bool
+is_internal_creation(ObjectAccessType access, void *arg)
+{
+	return access == OAT_POST_CREATE && arg != NULL &&
+		((ObjectAccessPostCreate *) arg)->is_internal;
+}
+
 static void
 watch_object_access(ObjectAccessType access, Oid classId, Oid objectId,
 					int subId, void *arg)
@@ -82,6 +97,10 @@ watch_object_access(ObjectAccessType access, Oid classId, Oid objectId,
 	switch (classId)
 	{
 		case RelationRelationId:
+			if (!is_internal_creation(access, arg))
+				tg_touch(classId, objectId);
+			break;
+
 		case PolicyRelationId:
 		case ConstraintRelationId:
 		case RewriteRelationId:
@@ -123,13 +142,68 @@ require_event_trigger(FunctionCallInfo fcinfo, const char *function)
 }
 
 /*
- * open(): to be called is all that it is for.
+ * DETACH PARTITION CONCURRENTLY commits a first transaction of which nothing
+ * is announced.  Refused in the second one, it would leave a partition that
+ * PostgreSQL neither lets be altered nor attached again; so the partition is
+ * touched before the first one.  (Somebody may rename it meanwhile; then the
+ * second one is refused.)
+ */
+static void
+touch_detached_concurrently(const AlterTableStmt *stmt)
+{
+	ListCell   *lc;
+
+	foreach(lc, stmt->cmds)
+	{
+		AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
+		PartitionCmd *partition = (PartitionCmd *) cmd->def;
+		Oid			relid;
+
+		if (cmd->subtype != AT_DetachPartition || !partition->concurrent)
+			continue;
+		relid = RangeVarGetRelid(partition->name, NoLock, true);
+		if (OidIsValid(relid))
+			tg_touch(RelationRelationId, relid);
+	}
+}
+
+/*
+ * open(): to be called is what it is for.
  */
 Datum
 trovella_guard_open_1_0(PG_FUNCTION_ARGS)
 {
+	EventTriggerData *trigger = (EventTriggerData *) fcinfo->context;
+
 	require_event_trigger(fcinfo, "open");
+	if (!is_not_our_business() && IsA(trigger->parsetree, AlterTableStmt))
+		touch_detached_concurrently((AlterTableStmt *) trigger->parsetree);
 	PG_RETURN_NULL();
+}
+
+/*
+ * Commands that neither switch row-level security nor grant anything, and
+ * that migrations consist of: asking PostgreSQL what it has collected would
+ * cost more than all else that the guard does while it watches.  A command
+ * that is not named here is asked about.
+ */
+static bool
+is_announced_whole(CommandTag tag)
+{
+	switch (tag)
+	{
+		case CMDTAG_CREATE_INDEX:
+		case CMDTAG_CREATE_POLICY:
+		case CMDTAG_CREATE_TABLE:
+		case CMDTAG_CREATE_TABLE_AS:
+		case CMDTAG_DROP_INDEX:
+		case CMDTAG_DROP_POLICY:
+		case CMDTAG_DROP_TABLE:
+		case CMDTAG_SELECT_INTO:
+			return true;
+		default:
+			return false;
+	}
 }
 
 static void
@@ -169,7 +243,8 @@ trovella_guard_collect_1_0(PG_FUNCTION_ARGS)
 	TupleTableSlot *slot;
 
 	require_event_trigger(fcinfo, "collect");
-	if (is_not_our_business())
+	if (is_not_our_business() ||
+		is_announced_whole(((EventTriggerData *) fcinfo->context)->tag))
 		PG_RETURN_NULL();
 
 	fmgr_info(F_PG_EVENT_TRIGGER_DDL_COMMANDS, &flinfo);

@@ -44,6 +44,12 @@ pg_config_path()
 	fi
 }
 
+# version_of PG_CONFIG: its major version.
+version_of()
+{
+	"$1" --version | sed 's/[^0-9]*\([0-9]*\).*/\1/'
+}
+
 # need_packages PACKAGE...: installs those that are missing, on Debian.
 need_packages()
 {
@@ -78,33 +84,55 @@ need_postgres()
 		major=$(apt-cache depends postgresql 2>/dev/null |
 			sed -n 's/.*Depends: postgresql-\([0-9]*\)$/\1/p' | head -n 1)
 	else
-		major=$("$(pg_config_path)" --version | sed 's/[^0-9]*\([0-9]*\).*/\1/')
+		major=$(version_of "$(pg_config_path)")
 	fi
 	[ -n "$major" ] || die "apt offers no PostgreSQL"
 	need_packages make gcc libc6-dev "postgresql-$major" \
 		"postgresql-server-dev-$major" "${extra[@]//@PG@/$major}"
 }
 
+# need_test_packages: PostgreSQL, and what the suites of test/run need.
+need_test_packages()
+{
+	local major
+
+	need_postgres git perl libipc-run-perl postgresql-@PG@-pgtap \
+		libtap-parser-sourcehandler-pgtap-perl
+
+	# Debian has no pgvector for PostgreSQL 15: its test skips itself there
+	major=$(version_of "$(pg_config_path)")
+	if apt-cache show "postgresql-$major-pgvector" >/dev/null 2>&1; then
+		need_packages "postgresql-$major-pgvector"
+	fi
+}
+
+# copy_installation PG_CONFIG: copies a PostgreSQL installation to $work/pg.
+copy_installation()
+{
+	local path
+
+	for path in "$("$1" --bindir)" "$("$1" --pkglibdir)" "$("$1" --sharedir)"; do
+		mkdir -p "$work/pg$(dirname "$path")"
+		cp -a "$path" "$work/pg$(dirname "$path")/"
+	done
+	path=$("$1" --includedir)
+	mkdir -p "$work/pg$(dirname "$path")"
+	[ -e "$work/pg$path" ] || ln -s "$path" "$work/pg$path"
+	[ "$(id -u)" != 0 ] || chown -R postgres:postgres "$work/pg"
+}
+
 # Copies the checkout to $work/tree and the PostgreSQL installation to
 # $work/pg; sets pg_config and puts the programs first in PATH.
 make_work()
 {
-	local real path
+	local real
 
 	work=$(mktemp -d "${TMPDIR:-/tmp}/trovella_guard.XXXXXX")
 	chmod 755 "$work"
 	trap 'stop_cluster; rm -rf "$work"' EXIT
 
 	real=$(pg_config_path)
-	for path in "$("$real" --bindir)" "$("$real" --pkglibdir)" \
-		"$("$real" --sharedir)"; do
-		mkdir -p "$work/pg$(dirname "$path")"
-		cp -a "$path" "$work/pg$(dirname "$path")/"
-	done
-	path=$("$real" --includedir)
-	mkdir -p "$work/pg$(dirname "$path")"
-	[ -e "$work/pg$path" ] || ln -s "$path" "$work/pg$path"
-
+	copy_installation "$real"
 	mkdir "$work/tree"
 	tar -C "$top" --exclude=./.git --exclude='*.o' --exclude='*.bc' \
 		--exclude='*.so' --exclude=./.chroots -cf - . | tar -C "$work/tree" -xf -
@@ -123,6 +151,29 @@ build()
 		{ cat "$work/build.log" >&2; die "the build failed"; }
 }
 
+# build_older: the same for each older PostgreSQL on this machine that has its
+# server headers; sets TG_OLD_BINDIRS to their program directories.
+build_older()
+{
+	local path tree
+
+	export TG_OLD_BINDIRS=""
+	for path in /usr/lib/postgresql/*/bin/pg_config; do
+		[ "$(version_of "$path")" -lt "$(version_of "$pg_config")" ] || continue
+		[ -e "$("$path" --includedir-server)/postgres.h" ] || continue
+		copy_installation "$path"
+		tree=$work/tree-$(version_of "$path")
+		mkdir "$tree"
+		tar -C "$work/tree" --exclude='*.o' --exclude='*.so' -cf - . |
+			tar -C "$tree" -xf -
+		[ "$(id -u)" != 0 ] || chown -R postgres:postgres "$tree"
+		as_user make -s -C "$tree" -j"$(nproc)" with_llvm=no \
+			PG_CONFIG="$work/pg$path" install >"$tree/build.log" 2>&1 ||
+			{ cat "$tree/build.log" >&2; die "the build for $path failed"; }
+		TG_OLD_BINDIRS+=" $work/pg$(dirname "$path")"
+	done
+}
+
 # Starts the throwaway cluster and points PGHOST and PGUSER at it.
 start_cluster()
 {
@@ -131,6 +182,7 @@ start_cluster()
 		--locale=C >"$work/initdb.log" 2>&1 ||
 		{ cat "$work/initdb.log" >&2; die "initdb failed"; }
 	as_user tee -a "$work/data/postgresql.conf" >/dev/null <<-EOF
+		port = 5432
 		listen_addresses = ''
 		unix_socket_directories = '$work/socket'
 		fsync = off
@@ -139,8 +191,8 @@ start_cluster()
 	EOF
 	as_user pg_ctl -D "$work/data" -l "$work/server.log" -w start >/dev/null ||
 		{ cat "$work/server.log" >&2; die "the cluster did not start"; }
-	export PGHOST="$work/socket" PGUSER=postgres
-	unset PGDATABASE PGPORT PGOPTIONS PGSERVICE PGPASSWORD
+	export PGHOST="$work/socket" PGUSER=postgres PGPORT=5432
+	unset PGDATABASE PGOPTIONS PGSERVICE PGPASSWORD
 }
 
 stop_cluster()

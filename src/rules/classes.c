@@ -70,7 +70,8 @@ tg_check_required_columns_missing(const RuleSubject *subject)
 
 /*
  * Only the verdict can tell that a column was lost: an audit sees a table
- * without a tenant column, and calls it unclassified.
+ * without a tenant column, and calls it unclassified.  But a column that will
+ * be dropped with a temporary object, by nobody's DDL, is as good as lost.
  */
 void
 tg_check_tenant_column_lost(const RuleSubject *subject)
@@ -80,6 +81,17 @@ tg_check_tenant_column_lost(const RuleSubject *subject)
 		subject->history->before : NULL;
 	Finding    *finding;
 
+	if (facts->tenant != NULL)
+	{
+		if (facts->tenant->temporary)
+		{
+			finding = tg_report_finding(subject,
+										"tenant column \"%s\" will be dropped with the temporary object that it stands on",
+										facts->tenant->name);
+			finding->object = facts->tenant->name;
+		}
+		return;
+	}
 	if (before == NULL || !tg_is_tenant_table(before))
 		return;
 

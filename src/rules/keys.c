@@ -206,3 +206,78 @@ tg_check_fk_on_delete(const RuleSubject *subject)
 												  subject->facts, key);
 	}
 }
+
+/*
+ * Does the foreign key compare the tenant of both rows?
+ */
+static bool
+compares_tenants(const RelationFacts *facts, const ForeignKeyFacts *key,
+				 const RelationFacts *referenced)
+{
+	for (int i = 0; i < key->nkeys; i++)
+	{
+		if (key->keys[i] == facts->tenant->attnum &&
+			key->referenced_keys[i] == referenced->tenant->attnum)
+			return true;
+	}
+	return false;
+}
+
+void
+tg_check_fk_crosses_tenants(const RuleSubject *subject)
+{
+	const RelationFacts *facts = subject->facts;
+	ListCell   *lc;
+
+	foreach(lc, facts->foreign_keys)
+	{
+		ForeignKeyFacts *key = lfirst(lc);
+		RelationFacts *referenced;
+		Finding    *finding;
+
+		if (key->inherited)
+			continue;
+		referenced = tg_facts_outline(subject->reader, key->referenced);
+		if (referenced == NULL || !tg_is_tenant_table(referenced) ||
+			compares_tenants(facts, key, referenced))
+			continue;
+
+		finding = tg_report_finding(subject,
+									"foreign key \"%s\" can refer to rows of other tenants in table \"%s.%s\"",
+									key->name, referenced->schema,
+									referenced->name);
+		finding->object_oid = key->oid;
+		finding->object = key->name;
+		finding->other_relid = referenced->relid;
+	}
+}
+
+/*
+ * Primary keys are left out: they identify a row by something that carries no
+ * meaning, on the whole, and every table has one.
+ */
+void
+tg_check_unique_crosses_tenants(const RuleSubject *subject)
+{
+	ListCell   *lc;
+
+	foreach(lc, subject->facts->indexes)
+	{
+		IndexFacts *index = lfirst(lc);
+		RelationPlace place;
+		Finding    *finding;
+
+		/* The index of a partition is its parent's matter */
+		if (!index->unique || index->primary || index->names_tenant ||
+			!tg_facts_place(subject->reader, index->oid, &place) ||
+			place.partition)
+			continue;
+
+		finding = tg_report_finding(subject,
+									"unique index \"%s\" leaves out the tenant column \"%s\"",
+									NameStr(place.name),
+									subject->facts->tenant->name);
+		finding->object_oid = index->oid;
+		finding->object = pstrdup(NameStr(place.name));
+	}
+}

@@ -9,15 +9,19 @@
  */
 #include "postgres.h"
 
+#include "miscadmin.h"
 #include "remedy.h"
 #include "rules.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
 
 /*
  * A partition or inheritance child needs no row-level security of its own
- * where nobody can name it: all its parents are protected, and no role but
- * its owner has been granted anything on it.  Reading through a parent checks
- * the parent's privileges and policies only (see expand_inherited_rtentry in
- * PostgreSQL's optimizer/util/inherit.c).
+ * where nobody can name it: all its parents are protected, no role but its
+ * owner has been granted anything on it, and that owner is none whom the
+ * parents keep out.  Reading through a parent checks the parent's privileges
+ * and policies only (see expand_inherited_rtentry in PostgreSQL's
+ * optimizer/util/inherit.c).
  */
 bool
 tg_is_unreachable_child(FactsReader *reader, const RelationFacts *facts)
@@ -29,14 +33,86 @@ tg_is_unreachable_child(FactsReader *reader, const RelationFacts *facts)
 
 	foreach(lc, facts->parents)
 	{
-		RelationFacts *parent = tg_facts_read(reader, lfirst_oid(lc));
+		RelationFacts *parent = tg_facts_outline(reader, lfirst_oid(lc));
 
 		if (parent == NULL || !tg_is_tenant_table(parent))
+			return false;
+		if (!has_privs_of_role(facts->owner, parent->owner) &&
+			!has_bypassrls_privilege(facts->owner))
 			return false;
 		if (!parent->rls_enabled && !tg_is_unreachable_child(reader, parent))
 			return false;
 	}
 	return true;
+}
+
+/*
+ * Does a parent show the rows of its children to anybody but the owner of the
+ * child in question?  The policies of a tenant table are judged where it is
+ * judged itself; those of a parent without tenant column cannot tell tenants
+ * apart, so that the parent must not show any rows.
+ */
+static bool
+shows_its_children(const RelationFacts *parent, const RelationFacts *child)
+{
+	ListCell   *lc;
+
+	if (!parent->granted &&
+		(has_privs_of_role(parent->owner, child->owner) ||
+		 has_bypassrls_privilege(parent->owner)))
+		return false;
+	if (!parent->rls_enabled)
+		return true;
+	if (parent->tenant != NULL)
+		return false;
+	foreach(lc, parent->policies)
+	{
+		PolicyFacts *policy = lfirst(lc);
+
+		if (policy->permissive && (policy->commands & TG_SELECT) != 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A child of a table that is not protected: whoever reads the parent reads the
+ * child's rows, and the child's own row-level security is not asked.  A
+ * partition has the columns of its parent, which is judged as a tenant table.
+ */
+static void
+report_open_parents(const RuleSubject *subject, const RelationFacts *facts)
+{
+	ListCell   *lc;
+
+	if (facts->partition)
+		return;
+
+	foreach(lc, facts->parents)
+	{
+		RelationFacts *parent = tg_facts_read(subject->reader,
+											  lfirst_oid(lc));
+		Finding    *finding;
+
+		if (parent == NULL)
+			continue;
+		if (shows_its_children(parent, subject->facts))
+		{
+			finding = tg_report_finding(subject,
+										"whoever reads parent \"%s.%s\" reads the rows of the table without its row-level security",
+										parent->schema, parent->name);
+			finding->object_oid = parent->relid;
+			finding->object = psprintf("%s.%s", parent->schema, parent->name);
+			finding->repair_sql =
+				tg_remedy_table(subject->facts,
+								psprintf("NO INHERIT %s",
+										 quote_qualified_identifier(parent->schema,
+																	parent->name)));
+			if (facts != subject->facts)
+				finding->repair_sql = NULL;
+		}
+		report_open_parents(subject, parent);
+	}
 }
 
 void
@@ -45,6 +121,7 @@ tg_check_rls_disabled(const RuleSubject *subject)
 	const RelationFacts *facts = subject->facts;
 	Finding    *finding;
 
+	report_open_parents(subject, facts);
 	if (facts->rls_enabled || tg_is_unreachable_child(subject->reader, facts))
 		return;
 

@@ -1,0 +1,306 @@
+-- Every way to make a table a tenant table after the fact, and to take its
+-- protection away by ALTER TABLE and its like.
+\set VERBOSITY sqlstate
+\set admin :USER
+CREATE ROLE regress_paths LOGIN;
+CREATE ROLE regress_paths_app;
+SELECT format('GRANT CREATE ON DATABASE %I TO regress_paths',
+              current_database()) \gexec
+\c - regress_paths
+CREATE SCHEMA paths;
+ALTER ROLE regress_paths SET search_path = paths;
+\c -
+-- makes a table as the checklist wants it
+CREATE FUNCTION make(name text, options text DEFAULT '') RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+  EXECUTE format('CREATE TABLE %1$I (id int, organization_id uuid NOT NULL,
+      created_at timestamptz DEFAULT now(), updated_at timestamptz DEFAULT now()) %2$s;
+    ALTER TABLE %1$I ENABLE ROW LEVEL SECURITY;
+    CREATE POLICY p ON %1$I USING (organization_id =
+      (SELECT current_setting(''app.current_organization_id'', true)::uuid));
+    CREATE INDEX %3$I ON %1$I (organization_id);', name, options, name || '_idx');
+END $$;
+SELECT make('guarded');
+SELECT make('parted', 'PARTITION BY LIST (id)');
+CREATE TABLE other (id int, org uuid,
+  created_at timestamptz DEFAULT now(), updated_at timestamptz DEFAULT now());
+
+-- road: ALTER TABLE ADD COLUMN of the tenant column (refused)
+\c -
+ALTER TABLE other ADD COLUMN organization_id uuid;
+-- road: ALTER TABLE RENAME COLUMN to the tenant column (refused)
+\c -
+ALTER TABLE other RENAME COLUMN org TO organization_id;
+-- road: ADD COLUMN that reaches inheritance children (refused)
+CREATE TABLE other_child () INHERITS (other);
+GRANT SELECT ON other_child TO regress_paths_app;
+\c -
+ALTER TABLE other ADD COLUMN organization_id uuid;
+-- road: RENAME COLUMN that reaches inheritance children (refused)
+\c -
+ALTER TABLE other RENAME COLUMN org TO organization_id;
+DROP TABLE other_child;
+-- road: ADD COLUMN that reaches partitions (refused)
+CREATE TABLE other_parted (id int) PARTITION BY LIST (id);
+CREATE TABLE other_partition PARTITION OF other_parted FOR VALUES IN (1);
+\c -
+ALTER TABLE other_parted ADD COLUMN organization_id uuid;
+DROP TABLE other_parted;
+-- road: ALTER TYPE ADD ATTRIBUTE CASCADE, of a typed table (refused)
+CREATE TYPE row_type AS (id int, org uuid);
+CREATE TABLE typed OF row_type;
+\c -
+ALTER TYPE row_type ADD ATTRIBUTE organization_id uuid CASCADE;
+-- road: ALTER TYPE RENAME ATTRIBUTE CASCADE, of a typed table (refused)
+\c -
+ALTER TYPE row_type RENAME ATTRIBUTE org TO organization_id CASCADE;
+DROP TABLE typed;
+-- road: ALTER TABLE OF type, NOT OF (passes)
+ALTER TYPE row_type ADD ATTRIBUTE organization_id uuid;
+\c -
+SELECT make('typed');
+CREATE TYPE row_type2 AS (id int, organization_id uuid, created_at timestamptz, updated_at timestamptz);
+ALTER TABLE typed OF row_type2;
+ALTER TABLE typed NOT OF;
+DROP TABLE typed;
+
+-- road: DROP COLUMN of the tenant column (refused)
+\c -
+ALTER TABLE guarded DROP COLUMN organization_id CASCADE;
+-- road: RENAME COLUMN of the tenant column (refused)
+\c -
+ALTER TABLE guarded RENAME COLUMN organization_id TO org;
+-- road: DROP COLUMN of a partitioned table's tenant column (refused)
+\c -
+ALTER TABLE parted DROP COLUMN organization_id CASCADE;
+-- road: the tenant column dropped and made anew, without policy and index (refused)
+\c -
+ALTER TABLE guarded DROP COLUMN organization_id CASCADE, ADD COLUMN organization_id uuid;
+-- road: ALTER TYPE DROP ATTRIBUTE CASCADE, of a typed table (refused)
+BEGIN;
+CREATE TYPE row_type3 AS (id int, organization_id uuid, created_at timestamptz, updated_at timestamptz);
+CREATE TABLE typed OF row_type3 (organization_id NOT NULL);
+ALTER TABLE typed ENABLE ROW LEVEL SECURITY;
+CREATE POLICY p ON typed USING (organization_id =
+  (SELECT current_setting('app.current_organization_id', true)::uuid));
+CREATE INDEX typed_idx ON typed (organization_id);
+COMMIT;
+\c -
+ALTER TYPE row_type3 DROP ATTRIBUTE organization_id CASCADE;
+-- road: DROP TYPE or DOMAIN CASCADE of the tenant column's type (refused)
+CREATE DOMAIN org_id AS uuid;
+BEGIN;
+CREATE TABLE with_domain (organization_id org_id NOT NULL, created_at timestamptz, updated_at timestamptz);
+ALTER TABLE with_domain ENABLE ROW LEVEL SECURITY;
+CREATE POLICY p ON with_domain USING (organization_id =
+  (SELECT current_setting('app.current_organization_id', true)::uuid));
+CREATE INDEX ON with_domain (organization_id);
+COMMIT;
+\c -
+DROP DOMAIN org_id CASCADE;
+-- road: ALTER COLUMN TYPE of the tenant column (passes: the index is rebuilt)
+BEGIN;
+DROP POLICY p ON guarded;
+ALTER TABLE guarded ALTER organization_id TYPE text;
+CREATE POLICY p ON guarded USING (organization_id =
+  (SELECT current_setting('app.current_organization_id', true)));
+COMMIT;
+-- road: ALTER COLUMN TYPE to another collation than the index's queries use (passes)
+BEGIN;
+DROP POLICY p ON guarded;
+ALTER TABLE guarded ALTER organization_id TYPE text COLLATE "C";
+CREATE POLICY p ON guarded USING (organization_id =
+  (SELECT current_setting('app.current_organization_id', true)));
+COMMIT;
+-- road: ALTER COLUMN TYPE that leaves the policy away (refused)
+BEGIN;
+DROP POLICY p ON guarded;
+ALTER TABLE guarded ALTER organization_id TYPE varchar;
+COMMIT;
+-- road: ALTER COLUMN DROP NOT NULL (warns)
+ALTER TABLE guarded ALTER organization_id DROP NOT NULL;
+ALTER TABLE guarded ALTER organization_id SET NOT NULL;
+
+-- road: ADD FOREIGN KEY without an index (refused)
+CREATE TABLE parent (id int PRIMARY KEY);
+ALTER TABLE guarded ADD COLUMN parent_id int;
+\c -
+ALTER TABLE guarded ADD CONSTRAINT fk FOREIGN KEY (parent_id) REFERENCES parent ON DELETE CASCADE;
+-- road: ADD FOREIGN KEY NOT VALID without an index (refused)
+\c -
+ALTER TABLE guarded ADD CONSTRAINT fk FOREIGN KEY (parent_id) REFERENCES parent ON DELETE CASCADE NOT VALID;
+-- road: ADD COLUMN REFERENCES (refused)
+\c -
+ALTER TABLE guarded ADD COLUMN parent2_id int REFERENCES parent ON DELETE CASCADE;
+-- road: ADD FOREIGN KEY and index in one statement or transaction (passes)
+BEGIN;
+CREATE INDEX guarded_parent_idx ON guarded (parent_id);
+ALTER TABLE guarded ADD CONSTRAINT fk FOREIGN KEY (parent_id) REFERENCES parent ON DELETE CASCADE NOT VALID;
+COMMIT;
+-- road: VALIDATE CONSTRAINT (passes)
+ALTER TABLE guarded VALIDATE CONSTRAINT fk;
+-- road: ALTER CONSTRAINT, RENAME CONSTRAINT (passes)
+ALTER TABLE guarded ALTER CONSTRAINT fk DEFERRABLE;
+ALTER TABLE guarded RENAME CONSTRAINT fk TO fk2;
+-- road: DROP CONSTRAINT of a foreign key (passes)
+ALTER TABLE guarded DROP CONSTRAINT fk2;
+
+-- road: DISABLE ROW LEVEL SECURITY (refused)
+\c -
+ALTER TABLE guarded DISABLE ROW LEVEL SECURITY;
+-- road: DISABLE and ENABLE ROW LEVEL SECURITY in one transaction (passes)
+BEGIN;
+ALTER TABLE guarded DISABLE ROW LEVEL SECURITY;
+ALTER TABLE guarded ENABLE ROW LEVEL SECURITY;
+COMMIT;
+-- road: DISABLE ROW LEVEL SECURITY hidden in an ALTER TABLE of many commands (refused)
+\c -
+ALTER TABLE guarded ADD COLUMN x int, DISABLE ROW LEVEL SECURITY, ADD COLUMN y int;
+-- road: DISABLE ROW LEVEL SECURITY after the search_path was moved (refused)
+\c -
+DO $$ BEGIN
+  ALTER TABLE paths.guarded DISABLE ROW LEVEL SECURITY;
+  SET search_path = pg_catalog;
+  CREATE TEMP TABLE guarded ();
+END $$;
+-- road: FORCE and NO FORCE ROW LEVEL SECURITY (passes)
+ALTER TABLE guarded FORCE ROW LEVEL SECURITY;
+ALTER TABLE guarded NO FORCE ROW LEVEL SECURITY;
+
+-- road: ATTACH PARTITION to a protected table (passes)
+SELECT make('part');
+ALTER TABLE parted ATTACH PARTITION part FOR VALUES IN (1);
+-- road: ATTACH PARTITION to a table without row-level security (refused)
+CREATE TABLE unguarded_parted (id int) PARTITION BY LIST (id);
+\c -
+BEGIN;
+ALTER TABLE unguarded_parted ADD COLUMN organization_id uuid NOT NULL,
+  ADD COLUMN created_at timestamptz, ADD COLUMN updated_at timestamptz;
+ALTER TABLE parted DETACH PARTITION part;
+ALTER TABLE unguarded_parted ATTACH PARTITION part FOR VALUES IN (1);
+COMMIT;
+DROP TABLE unguarded_parted;
+-- road: DISABLE ROW LEVEL SECURITY of a partition out of reach (passes)
+ALTER TABLE part DISABLE ROW LEVEL SECURITY;
+-- road: GRANT on such a partition (refused)
+\c -
+GRANT SELECT ON part TO regress_paths_app;
+-- road: GRANT on a column of it (refused)
+\c -
+GRANT SELECT (id) ON part TO regress_paths_app;
+-- road: GRANT ON ALL TABLES IN SCHEMA (refused)
+\c -
+GRANT SELECT ON ALL TABLES IN SCHEMA paths TO regress_paths_app;
+-- road: GRANT TO PUBLIC (refused)
+\c -
+GRANT SELECT ON part TO PUBLIC;
+-- road: GRANT and REVOKE in one transaction (passes)
+BEGIN;
+GRANT SELECT ON part TO regress_paths_app;
+REVOKE SELECT ON part FROM regress_paths_app;
+COMMIT;
+-- road: OWNER TO a role whom the parent keeps out (refused)
+\c - :admin
+BEGIN;
+ALTER TABLE paths.part OWNER TO regress_paths_app;
+COMMIT;
+-- road: OWNER TO of the parent alone (refused)
+ALTER TABLE paths.parted OWNER TO regress_paths_app;
+-- road: REASSIGN OWNED of parent and partition (passes)
+BEGIN;
+GRANT CREATE ON SCHEMA paths TO regress_paths_app;
+ALTER TABLE paths.part OWNER TO regress_paths_app;
+ALTER TABLE paths.parted OWNER TO regress_paths_app;
+COMMIT;
+BEGIN;
+REASSIGN OWNED BY regress_paths_app TO regress_paths;
+COMMIT;
+\c - regress_paths
+-- road: DETACH PARTITION of a bare partition (refused)
+\c -
+ALTER TABLE parted DETACH PARTITION part;
+-- road: DETACH PARTITION CONCURRENTLY of a bare partition (refused)
+\c -
+ALTER TABLE parted DETACH PARTITION part CONCURRENTLY;
+SELECT count(*) AS pending FROM pg_inherits WHERE inhdetachpending;
+ALTER TABLE part ADD CONSTRAINT spares_a_constraint CHECK (id IS NOT NULL AND id = 1);
+\c -
+ALTER TABLE parted DETACH PARTITION part CONCURRENTLY;
+SELECT count(*) AS pending FROM pg_inherits WHERE inhdetachpending;
+-- road: DETACH PARTITION CONCURRENTLY of a protected partition (passes)
+ALTER TABLE part ENABLE ROW LEVEL SECURITY;
+ALTER TABLE parted DETACH PARTITION part CONCURRENTLY;
+-- road: DISABLE ROW LEVEL SECURITY of a parent whose partitions are bare (refused)
+ALTER TABLE parted ATTACH PARTITION part FOR VALUES IN (1);
+ALTER TABLE part DISABLE ROW LEVEL SECURITY;
+\c -
+ALTER TABLE parted DISABLE ROW LEVEL SECURITY;
+ALTER TABLE part ENABLE ROW LEVEL SECURITY;
+ALTER TABLE parted DETACH PARTITION part;
+
+-- road: INHERIT of a protected parent (passes)
+SELECT make('heir');
+SELECT make('legator');
+ALTER TABLE heir INHERIT legator;
+-- road: DISABLE ROW LEVEL SECURITY of a child out of reach (passes)
+ALTER TABLE heir DISABLE ROW LEVEL SECURITY;
+-- road: NO INHERIT of a bare child (refused)
+\c -
+ALTER TABLE heir NO INHERIT legator;
+-- road: the same a generation further down (refused)
+BEGIN;
+CREATE TABLE grandchild () INHERITS (heir);
+CREATE INDEX ON grandchild (organization_id);
+COMMIT;
+\c -
+ALTER TABLE heir NO INHERIT legator;
+-- road: a grandparent disables row-level security (refused)
+ALTER TABLE legator DISABLE ROW LEVEL SECURITY;
+-- road: INHERIT of a parent without tenant column that others may read (refused)
+ALTER TABLE heir ENABLE ROW LEVEL SECURITY;
+CREATE TABLE base_table (id int);
+GRANT SELECT ON base_table TO regress_paths_app;
+\c -
+ALTER TABLE heir INHERIT base_table;
+-- road: INHERIT of one that nobody may read (passes)
+REVOKE SELECT ON base_table FROM regress_paths_app;
+ALTER TABLE heir INHERIT base_table;
+-- road: GRANT on such a parent (refused)
+\c -
+GRANT SELECT ON base_table TO regress_paths_app;
+-- road: GRANT on a parent that denies every row (passes)
+ALTER TABLE base_table ENABLE ROW LEVEL SECURITY;
+GRANT SELECT ON base_table TO regress_paths_app;
+-- road: a policy on such a parent (refused)
+\c -
+CREATE POLICY all_rows ON base_table USING (true);
+-- road: DISABLE ROW LEVEL SECURITY of such a parent (refused)
+\c -
+ALTER TABLE base_table DISABLE ROW LEVEL SECURITY;
+
+-- road: SET SCHEMA, RENAME, OWNER TO, SET UNLOGGED, SET LOGGED (passes)
+CREATE SCHEMA paths2;
+ALTER TABLE guarded SET SCHEMA paths2;
+ALTER TABLE paths2.guarded RENAME TO guarded2;
+ALTER TABLE paths2.guarded2 SET UNLOGGED;
+ALTER TABLE paths2.guarded2 SET LOGGED;
+ALTER TABLE paths2.guarded2 RENAME TO guarded;
+ALTER TABLE paths2.guarded SET SCHEMA paths;
+ALTER SCHEMA paths2 RENAME TO paths3;
+DROP SCHEMA paths3;
+-- road: SET TABLESPACE, ALL IN TABLESPACE, CLUSTER, SET STATISTICS, SET storage, REPLICA IDENTITY (passes)
+ALTER TABLE guarded SET TABLESPACE pg_default;
+ALTER TABLE ALL IN TABLESPACE pg_default OWNED BY regress_paths SET TABLESPACE pg_default;
+CLUSTER guarded USING guarded_idx;
+ALTER TABLE guarded ALTER organization_id SET STATISTICS 10,
+  SET (fillfactor = 90), REPLICA IDENTITY FULL;
+
+SELECT table_name, rule, message FROM trovella_guard.check() WHERE level = 'error'
+  ORDER BY 1, 2, 3;
+\c - :admin
+\set VERBOSITY terse
+SET client_min_messages = warning;
+DROP SCHEMA paths CASCADE;
+DROP OWNED BY regress_paths, regress_paths_app;
+DROP ROLE regress_paths, regress_paths_app;

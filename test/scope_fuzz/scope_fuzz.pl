@@ -1,0 +1,274 @@
+#!/usr/bin/env perl
+#
+# scope_fuzz.pl: is what the prover calls scoped really isolated?
+#
+#   scope_fuzz.pl [-n SETS] [-s SEED] [-j WORKERS] [-b BATCH] [-v]
+#
+# Makes random sets of policies (ScopeGrammar.pm), asks trovella_guard.check()
+# for its answer, and then lets PostgreSQL itself decide, as a plain role, on
+# the rows of two tenants and of none, in sessions of either tenant, of both
+# tenants in turn under one prepared statement, and of none.  A row of another
+# tenant that was visible, added, changed or deleted by a command for which
+# the prover had no doubt is an unsound answer: the run fails and prints the
+# smallest set that shows it.
+#
+# Also counted: how many of the sets that let nothing through on this small
+# domain were proven, left unproven, or called unscoped.
+#
+# Connects the way psql does, as a superuser; makes databases
+# trovella_scope_fuzz_* and roles scope_fuzz_* and drops them.
+
+use strict;
+use warnings;
+
+use File::Basename;
+use File::Temp;
+use Getopt::Std;
+use lib dirname(__FILE__);
+use ScopeGrammar;
+
+my %opt = (n => 1000, s => 1, j => 2, b => 100);
+getopts('n:s:j:b:v', \%opt) or die "usage: $0 [-n SETS] [-s SEED] [-j WORKERS] [-b BATCH] [-v]\n";
+
+my $here = dirname(__FILE__);
+my $scratch = File::Temp->newdir();
+my $database;
+
+# One backend for each: what a session has never set must stay unset in it.
+my @sessions = (
+	{ name => 'unset', mine => undef, settings => [ undef, undef, undef ] },
+	{ name => 'A', mine => 'A', settings => [ 'A', 'u1', 'user' ], prepared => 1 },
+	{ name => 'B, admin', mine => 'B', settings => [ 'B', 'u2', 'admin' ] },
+	{ name => 'empty', mine => undef, settings => [ '', '', '' ] },
+	{ name => 'A, no user', mine => 'A', settings => [ 'A', undef, 'admin' ] },
+	{ name => 'no org, u2', mine => 'B', settings => [ undef, 'u2', 'user' ] },
+	{ name => 'malformed', mine => undef, settings => [ '%', 'nobody', 'admin' ] },
+);
+
+sub quote { my ($s) = @_; return 'NULL' unless defined $s; $s =~ s/'/''/g; return "'$s'"; }
+
+# Runs SQL in a backend of its own; returns the lines of the result.
+sub psql
+{
+	my ($sql, $db) = @_;
+	my $file = "$scratch/$$.sql";
+	open my $out, '>', $file or die "$file: $!";
+	print $out $sql;
+	close $out;
+	my @lines = split /\n/, `psql -X -q -A -t -v ON_ERROR_STOP=1 -d @{[ $db // $database ]} -f $file 2>&1`;
+	die "psql failed:\n" . join("\n", @lines) . "\n" if $?;
+	return @lines;
+}
+
+# Judges sets by the prover and by PostgreSQL.  Fills in, for each set:
+# invalid (why it could not be made), answer { command => unproven or unscoped },
+# leaks { command => session }.
+sub judge
+{
+	my (@sets) = @_;
+	my $i = 0;
+	my $sql = "SET trovella_guard.mode = off;\nSET client_min_messages = error;\n";
+	my $drop = '';
+	for my $set (@sets)
+	{
+		$set->{name} = 'item_' . ++$i;
+		$set->{commands} = ScopeGrammar::commands($set);
+		delete @$set{qw(invalid answer leaks)};
+		$sql .= sprintf "SELECT '%s', coalesce(fuzz.make('%s', '%s', '%s', %s, ARRAY[%s]::text[]), '')\n"
+			. ", '|' || coalesce(fuzz.answer('%s'), '');\nSELECT fuzz.aim('%s') \\g /dev/null\n",
+			$set->{name}, $set->{name}, $set->{kind}, $set->{type}, $set->{not_null} ? 'true' : 'false',
+			join(', ', map { quote($_) } ScopeGrammar::statements($set)), $set->{name}, $set->{name};
+		$drop .= "DROP TABLE IF EXISTS fuzz.$set->{name};\n";
+	}
+	# a set that can't be made has no table to ask about
+	$sql =~ s/^SELECT '(item_\d+)', coalesce\((fuzz\.make.*), ''\)\n, ('\|'.*);\nSELECT (fuzz.aim.*) \\g.*\n/SELECT '$1|' || coalesce($2, '');\nSELECT '$1' || $3, $4 WHERE to_regclass('fuzz.$1') IS NOT NULL;\n/mg;
+	$sql =~ s/SELECT '(item_\d+)' \|\| '\|' \|\| /SELECT '$1||' || /g;
+
+	my %by_name = map { $_->{name} => $_ } @sets;
+	for my $line (psql($sql))
+	{
+		if ($line =~ /^(item_\d+)\|\|(.*?)\|?$/)
+		{
+			$by_name{$1}{answer} = { map { split /:/ } split / /, $2 };
+		}
+		elsif ($line =~ /^(item_\d+)\|(.+)$/)
+		{
+			$by_name{$1}{invalid} = $2;
+		}
+	}
+
+	my @valid = grep { !$_->{invalid} && $_->{commands} ne '' } @sets;
+	for my $session (@sessions)
+	{
+		$sql = "SET client_min_messages = error;\n"
+			. 'SELECT fuzz.become(' . join(', ', map { quote($_) } @{ $session->{settings} }) . ") \\g /dev/null\n";
+		for my $set (@valid)
+		{
+			# what set_config() has once touched is not unset any more
+			my $statements = join ' ', ScopeGrammar::statements($set);
+			next if $session->{name} =~ /unset|no / && $statements =~ /set_config/;
+			my $roles = $statements =~ / TO scope_fuzz/ ? '{scope_fuzz_app,scope_fuzz_both,scope_fuzz_other}' : '{scope_fuzz_app}';
+			$sql .= sprintf "SELECT '%s|' || coalesce(fuzz.observe('%s', '%s', '%s', %s, '%s', %s, '%s'), '');\n",
+				$set->{name}, $set->{name}, $set->{kind}, $set->{type},
+				$set->{not_null} ? 'true' : 'false', $set->{commands}, quote($session->{mine}), $roles;
+			$sql .= sprintf "SELECT '%s|' || coalesce(fuzz.observe_prepared('%s', '%s', '%s'), '');\n",
+				$set->{name}, $set->{name}, $set->{kind}, $set->{type}
+				if $session->{prepared} && $set->{commands} =~ /SELECT/;
+		}
+		for my $line (psql($sql))
+		{
+			my ($name, $leaks) = $line =~ /^(item_\d+)\|(.*)$/ or die "unexpected: $line\n";
+			$by_name{$name}{leaks}{$_} //= $session->{name} for split / /, $leaks;
+		}
+	}
+	psql("SET trovella_guard.mode = off;\nSET client_min_messages = error;\n$drop");
+	return;
+}
+
+# The commands that leak although the prover had no doubt.
+sub unsound
+{
+	my ($set) = @_;
+	return () if $set->{invalid};
+	return grep { !$set->{answer}{$_} } sort keys %{ $set->{leaks} || {} };
+}
+
+sub show
+{
+	my ($set) = @_;
+	return join("\n", map { "    $_;" } ScopeGrammar::statements($set))
+		. "\n    -- organization_id $set->{type}" . ($set->{not_null} ? ' NOT NULL' : '')
+		. '; answer: ' . (join(' ', map { "$_ $set->{answer}{$_}" } sort keys %{ $set->{answer} }) || 'scoped')
+		. '; leaks: ' . (join(', ', map { "$_ as session $set->{leaks}{$_}" } sort keys %{ $set->{leaks} || {} }) || 'none')
+		. "\n";
+}
+
+# The smallest relative of a set for which "bad" still holds.
+sub shrink
+{
+	my ($set, $bad) = @_;
+	for (1 .. 60)
+	{
+		my @candidates = sort { ScopeGrammar::size($a) <=> ScopeGrammar::size($b) }
+			grep { ScopeGrammar::size($_) < ScopeGrammar::size($set) } ScopeGrammar::smaller($set);
+		my $found;
+		while (@candidates && !$found)
+		{
+			my @some = splice @candidates, 0, 40;
+			judge(@some);
+			($found) = grep { !$_->{invalid} && $bad->($_) } @some;
+		}
+		last unless $found;
+		$set = $found;
+	}
+	judge($set);
+	return $set;
+}
+
+sub worker
+{
+	my ($number) = @_;
+	my %count;
+	my @report;
+	$database = "trovella_scope_fuzz_$number";
+	psql("CREATE DATABASE $database TEMPLATE template0 ENCODING 'UTF8'", 'postgres');
+	psql("SET client_min_messages = warning;\nCREATE EXTENSION trovella_guard;\n\\i $here/setup.sql\n");
+
+	my $batches = 0;
+	for (my $first = 0; $first < $opt{n}; $first += $opt{b})
+	{
+		my $last = $first + $opt{b} > $opt{n} ? $opt{n} : $first + $opt{b};
+		next unless ($first / $opt{b}) % $opt{j} == $number;
+		my @sets = map { ScopeGrammar::seed($opt{s} * 1000003 + $_); ScopeGrammar::set() } $first .. $last - 1;
+		judge(@sets);
+		psql('VACUUM pg_catalog.pg_class; VACUUM pg_catalog.pg_attribute; VACUUM pg_catalog.pg_type; VACUUM pg_catalog.pg_depend; VACUUM pg_catalog.pg_policy; VACUUM pg_catalog.pg_shdepend;')
+			if ++$batches % 10 == 0;
+		for my $set (@sets)
+		{
+			if ($set->{invalid})
+			{
+				$count{invalid}++;
+				push @report, "invalid: $set->{invalid}\n" . show($set) if $opt{v};
+				next;
+			}
+			my ($worst) = (grep({ $_ eq 'unscoped' } values %{ $set->{answer} }),
+				grep({ $_ eq 'unproven' } values %{ $set->{answer} }), 'scoped');
+			my $truth = $set->{leaks} && %{ $set->{leaks} } ? 'leaking' : 'isolating';
+
+			# what only a later execution of a plan, or a session that is
+			# not what it was, would show
+			$truth = 'undecided' if $truth eq 'isolating'
+				&& "@{[ ScopeGrammar::statements($set) ]}" =~ /frozen_|set_config/;
+			$count{"$truth $worst"}++;
+			if (unsound($set))
+			{
+				$count{unsound}++;
+				push @report, "unsound answer:\n" . show($set) . "  smallest:\n" . show(shrink($set, sub { unsound($_[0]) > 0 }))
+					if ($count{unsound} <= 3);
+			}
+			push @report, "isolating, $worst:\n" . show($set)
+				if $opt{v} && $truth eq 'isolating' && $worst ne 'scoped';
+		}
+	}
+	psql("DROP DATABASE $database", 'postgres');
+	open my $out, '>', "$scratch/result.$number" or die $!;
+	print $out "$_\t$count{$_}\n" for keys %count;
+	print $out "-\n", @report;
+	close $out;
+	return;
+}
+
+# ----------------------------------------------------------------
+
+psql(<<'SQL', 'postgres');
+SET client_min_messages = error;
+CREATE ROLE scope_fuzz_app;
+CREATE ROLE scope_fuzz_other;
+CREATE ROLE scope_fuzz_both IN ROLE scope_fuzz_app, scope_fuzz_other;
+CREATE ROLE scope_fuzz_service BYPASSRLS;
+SQL
+
+my $began = time;
+my @children;
+for my $number (0 .. $opt{j} - 1)
+{
+	my $pid = fork // die "fork: $!";
+	if (!$pid)
+	{
+		$scratch->unlink_on_destroy(0);
+		eval { worker($number); 1 } or do { print STDERR $@; exit 1; };
+		exit 0;
+	}
+	push @children, $pid;
+}
+my $died = 0;
+for (@children) { waitpid $_, 0; $died++ if $?; }
+
+my %count = map { $_ => 0 } ('unsound', 'invalid', map { my $t = $_; map { "$t $_" } qw(scoped unproven unscoped) } qw(isolating leaking undecided));
+for my $number (0 .. $opt{j} - 1)
+{
+	open my $in, '<', "$scratch/result.$number" or next;
+	while (<$in>)
+	{
+		last if /^-$/;
+		my ($what, $n) = /^(.*)\t(\d+)$/;
+		$count{$what} += $n;
+	}
+	print while <$in>;
+}
+psql("DROP DATABASE IF EXISTS trovella_scope_fuzz_$_", 'postgres') for 0 .. $opt{j} - 1;
+psql('DROP ROLE scope_fuzz_both, scope_fuzz_app, scope_fuzz_other, scope_fuzz_service', 'postgres');
+
+my $isolating = $count{'isolating scoped'} + $count{'isolating unproven'} + $count{'isolating unscoped'};
+my $undecided = $count{'undecided scoped'} + $count{'undecided unproven'} + $count{'undecided unscoped'};
+my $leaking = $count{'leaking scoped'} + $count{'leaking unproven'} + $count{'leaking unscoped'};
+printf "seed %d: %d sets tried in %d s, %d could not be made\n", $opt{s}, $isolating + $leaking + $undecided, time - $began, $count{invalid};
+printf "  %6d let a row of another tenant through: %d called unscoped, %d unproven, %d scoped\n",
+	$leaking, @count{ 'leaking unscoped', 'leaking unproven', 'leaking scoped' };
+printf "  %6d let none through here: %d proven (%.1f %%), %d unproven, %d called unscoped\n",
+	$isolating, $count{'isolating scoped'}, $isolating ? 100 * $count{'isolating scoped'} / $isolating : 0,
+	@count{ 'isolating unproven', 'isolating unscoped' };
+printf "  %6d can't be decided by observation: %d proven, %d unproven, %d called unscoped\n",
+	$undecided, @count{ 'undecided scoped', 'undecided unproven', 'undecided unscoped' };
+printf "  %6d unsound answers\n", $count{unsound};
+exit($died || $count{unsound} ? 1 : 0);

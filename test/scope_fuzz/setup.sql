@@ -1,0 +1,304 @@
+--
+-- What the scope fuzzer needs in its database: the neighbours that random
+-- policies call, the rows of two tenants and of none, and the function by
+-- which PostgreSQL itself says what a set of policies lets through.
+--
+SET client_min_messages = warning;
+SET trovella_guard.mode = off;
+CREATE SCHEMA fuzz;
+GRANT USAGE ON SCHEMA fuzz TO PUBLIC;
+ALTER DEFAULT PRIVILEGES IN SCHEMA fuzz GRANT ALL ON TABLES TO PUBLIC;
+
+-- The two tenants in each type that a tenant column may have.
+CREATE DOMAIN fuzz.org_domain AS text;
+CREATE TYPE fuzz.org_enum AS ENUM ('A', 'B', 'C');
+
+-- Who is a member of which tenant: u1 of A, u2 of B.
+CREATE TABLE fuzz.member (user_id text, role text, org_text text,
+	org_uuid uuid, org_int int, org_varchar varchar, org_domain fuzz.org_domain,
+	org_enum fuzz.org_enum);
+INSERT INTO fuzz.member VALUES
+	('u1', 'user', 'A', 'aaaaaaaa-0000-4000-8000-000000000000', 1, 'A', 'A', 'A'),
+	('u2', 'admin', 'B', 'bbbbbbbb-0000-4000-8000-000000000000', 2, 'B', 'B', 'B');
+
+-- The same behind row-level security of its own.
+CREATE TABLE fuzz.guarded_member (LIKE fuzz.member);
+INSERT INTO fuzz.guarded_member SELECT * FROM fuzz.member;
+ALTER TABLE fuzz.guarded_member ENABLE ROW LEVEL SECURITY;
+CREATE POLICY p ON fuzz.guarded_member
+	USING (user_id = current_setting('app.user', true));
+
+-- Helpers for each type.
+DO $$
+DECLARE
+	kind text;
+	type text;
+BEGIN
+	FOREACH kind IN ARRAY '{text,uuid,int,varchar,domain,enum}'::text[] LOOP
+		type := CASE kind WHEN 'domain' THEN 'fuzz.org_domain'
+			WHEN 'enum' THEN 'fuzz.org_enum' ELSE kind END;
+		EXECUTE format('CREATE FUNCTION fuzz.org_%1$s() RETURNS %2$s STABLE
+			LANGUAGE sql RETURN nullif(current_setting(''app.org_%1$s'', true), '''')::%2$s',
+			kind, type);
+		EXECUTE format('CREATE FUNCTION fuzz.volatile_%1$s() RETURNS %2$s VOLATILE
+			LANGUAGE sql RETURN nullif(current_setting(''app.org_%1$s'', true), '''')::%2$s',
+			kind, type);
+		EXECUTE format('CREATE FUNCTION fuzz.frozen_%1$s() RETURNS %2$s IMMUTABLE
+			LANGUAGE plpgsql AS $f$ BEGIN
+			RETURN nullif(current_setting(''app.org_%1$s'', true), '''')::%2$s; END $f$',
+			kind, type);
+		EXECUTE format('CREATE FUNCTION fuzz.orgs_%1$s() RETURNS SETOF %2$s STABLE
+			LANGUAGE sql AS $f$ SELECT nullif(current_setting(''app.org_%1$s'', true), '''')::%2$s $f$',
+			kind, type);
+		EXECUTE format('CREATE FUNCTION fuzz.is_mine_%1$s(%2$s) RETURNS boolean STABLE
+			LANGUAGE sql RETURN $1::text = current_setting(''app.org_%1$s'', true)',
+			kind, type);
+	END LOOP;
+END $$;
+CREATE FUNCTION fuzz.is_admin() RETURNS boolean STABLE LANGUAGE sql
+	RETURN current_setting('app.role', true) = 'admin';
+CREATE FUNCTION fuzz.owns(text) RETURNS boolean STABLE LANGUAGE sql
+	RETURN $1 = current_setting('app.user', true);
+
+-- The rows that every table gets: A's, B's, those of C, who never comes, and
+-- nobody's, each with nine combinations of the other columns (an orthogonal
+-- array of strength two).
+CREATE TABLE fuzz.row AS
+SELECT row_number() OVER () AS id, label,
+	(ARRAY['u1', 'u2', NULL])[1 + a] AS user_id,
+	(ARRAY[true, false, NULL])[1 + b] AS is_public,
+	(ARRAY['A', 'B', NULL])[1 + (a + b) % 3] AS other
+FROM (VALUES ('A'), ('B'), ('C'), (NULL)) l(label),
+	generate_series(0, 2) a, generate_series(0, 2) b;
+
+CREATE FUNCTION fuzz.tenant(label text, kind text) RETURNS text IMMUTABLE
+LANGUAGE sql RETURN CASE kind
+	WHEN 'uuid' THEN CASE label
+		WHEN 'A' THEN 'aaaaaaaa-0000-4000-8000-000000000000'
+		WHEN 'B' THEN 'bbbbbbbb-0000-4000-8000-000000000000'
+		WHEN 'C' THEN 'cccccccc-0000-4000-8000-000000000000' END
+	WHEN 'int' THEN CASE label WHEN 'A' THEN '1' WHEN 'B' THEN '2'
+		WHEN 'C' THEN '3' END
+	ELSE label END;
+
+-- One set of policies: makes the table, or says why it could not.
+CREATE FUNCTION fuzz.make(name text, kind text, type text, not_null boolean,
+	policies text[]) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	statement text;
+BEGIN
+	EXECUTE format('CREATE TABLE fuzz.%I (id int, label text,
+		organization_id %s %s, user_id text, is_public boolean,
+		other_org %s, touched boolean)', name, type,
+		CASE WHEN not_null THEN 'NOT NULL' ELSE '' END, type);
+	EXECUTE format('ALTER TABLE fuzz.%I ENABLE ROW LEVEL SECURITY', name);
+	FOREACH statement IN ARRAY policies LOOP
+		EXECUTE replace(statement, 'item', 'fuzz.' || name);
+	END LOOP;
+	EXECUTE format('INSERT INTO fuzz.%I SELECT id, label,
+		fuzz.tenant(label, %L)::%s, user_id, is_public,
+		fuzz.tenant(other, %L)::%s FROM fuzz.row WHERE label IS NOT NULL OR %L',
+		name, kind, type, kind, type, NOT not_null);
+	RETURN NULL;
+EXCEPTION WHEN OTHERS THEN
+	RETURN SQLERRM;
+END $$;
+
+-- The prover's answer: 'command:answer' for each command with a doubt.
+CREATE FUNCTION fuzz.answer(name text) RETURNS text LANGUAGE sql AS $$
+	SELECT string_agg(DISTINCT command || ':' ||
+		CASE rule WHEN 'policy_unscoped' THEN 'unscoped' ELSE 'unproven' END,
+		' ')
+	FROM trovella_guard.check(('fuzz.' || name)::regclass),
+		regexp_matches(message, '\m(SELECT|INSERT|UPDATE|DELETE)\M(?=[A-Z, ]*, (USING|WITH CHECK)\))', 'g') m,
+		LATERAL (SELECT m[1]) c(command)
+	WHERE rule IN ('policy_unscoped', 'policy_unproven')
+$$;
+
+-- After the answer: lets the observer aim UPDATE and DELETE at certain rows
+-- without a WHERE, which would bring the SELECT policies in.
+CREATE FUNCTION fuzz.aim(name text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE format('CREATE POLICY zz_aim_u ON fuzz.%I AS RESTRICTIVE
+		FOR UPDATE USING (id = ANY (current_setting(''fuzz.rows'')::int[]))
+		WITH CHECK (true)', name);
+	EXECUTE format('CREATE POLICY zz_aim_d ON fuzz.%I AS RESTRICTIVE
+		FOR DELETE USING (id = ANY (current_setting(''fuzz.rows'')::int[]))',
+		name);
+END $$;
+
+-- Runs a statement as a plain role and undoes it.  Returns the number of rows
+-- it touched; -1 if it failed.
+CREATE FUNCTION fuzz.attempt(role text, statement text) RETURNS int
+LANGUAGE plpgsql AS $$
+DECLARE
+	touched int;
+BEGIN
+	BEGIN
+		PERFORM set_config('role', role, true);
+		EXECUTE statement;
+		GET DIAGNOSTICS touched = ROW_COUNT;
+		RAISE EXCEPTION USING ERRCODE = 'FZ000', MESSAGE = touched;
+	EXCEPTION
+		WHEN SQLSTATE 'FZ000' THEN
+			RETURN SQLERRM::int;
+		WHEN OTHERS THEN
+			RETURN -1;
+	END;
+END $$;
+
+-- All ways in which this session, whose tenant is "mine" (or none), can see,
+-- add, change or remove a row of another one: 'command'.
+CREATE FUNCTION fuzz.observe(name text, kind text, type text,
+	not_null boolean, commands text, mine text, roles text[])
+RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	role text;
+	leaks text[] := '{}';
+	foreigners int[];
+	own int[];
+	n int;
+	r fuzz.row;
+	new_row text;
+BEGIN
+	SELECT array_agg(id) INTO foreigners FROM fuzz.row
+		WHERE label IS DISTINCT FROM mine AND (label IS NOT NULL OR NOT not_null);
+	SELECT array_agg(id) INTO own FROM fuzz.row
+		WHERE label = mine;
+	FOREACH role IN ARRAY roles LOOP
+		IF commands ~ 'SELECT' AND NOT 'SELECT' = ANY (leaks) THEN
+			n := fuzz.attempt(role, format('SELECT FROM fuzz.%I WHERE id = ANY (%L)',
+				name, foreigners));
+			IF n > 0 THEN
+				leaks := leaks || 'SELECT'::text;
+			ELSIF n < 0 THEN
+				-- a cast of one row's may hide the other rows
+				FOR r IN SELECT * FROM fuzz.row WHERE id = ANY (foreigners) LOOP
+					IF fuzz.attempt(role, format('SELECT FROM fuzz.%I WHERE id = %s',
+							name, r.id)) > 0 THEN
+						leaks := leaks || 'SELECT'::text;
+						EXIT;
+					END IF;
+				END LOOP;
+			END IF;
+		END IF;
+
+		IF commands ~ 'DELETE' AND NOT 'DELETE' = ANY (leaks) THEN
+			PERFORM set_config('fuzz.rows', foreigners::text, false);
+			n := fuzz.attempt(role, format('DELETE FROM fuzz.%I', name));
+			IF n > 0 THEN
+				leaks := leaks || 'DELETE'::text;
+			END IF;
+		END IF;
+
+		IF commands ~ 'UPDATE' AND NOT 'UPDATE' = ANY (leaks) THEN
+			-- an old row of another tenant: as it is, or taken over
+			PERFORM set_config('fuzz.rows', foreigners::text, false);
+			n := fuzz.attempt(role, format('UPDATE fuzz.%I SET touched = true', name));
+			IF n < 0 THEN
+				FOR r IN SELECT * FROM fuzz.row WHERE id = ANY (foreigners) LOOP
+					PERFORM set_config('fuzz.rows', format('{%s}', r.id), false);
+					n := fuzz.attempt(role, format('UPDATE fuzz.%I SET touched = true', name));
+					IF n <= 0 AND mine IS NOT NULL THEN
+						n := fuzz.attempt(role, format('UPDATE fuzz.%I SET organization_id = %L',
+							name, fuzz.tenant(mine, kind)));
+					END IF;
+					EXIT WHEN n > 0;
+				END LOOP;
+			END IF;
+			IF n > 0 THEN
+				leaks := leaks || 'UPDATE'::text;
+			END IF;
+		END IF;
+
+		IF commands ~ 'INSERT|UPDATE' THEN
+			PERFORM set_config('fuzz.rows', own::text, false);
+			-- a sample of the new rows, another one for each table
+			FOR r IN SELECT * FROM fuzz.row WHERE id = ANY (foreigners)
+				AND (id + hashtext(name)) % 9 IN (0, 1, 3) LOOP
+				IF commands ~ 'INSERT' AND NOT 'INSERT' = ANY (leaks) THEN
+					n := fuzz.attempt(role, format('INSERT INTO fuzz.%I
+						(id, organization_id, user_id, is_public, other_org)
+						VALUES (%s, %L, %L, %L, %L)', name, r.id,
+						fuzz.tenant(r.label, kind), r.user_id, r.is_public,
+						fuzz.tenant(r.other, kind)));
+					IF n > 0 THEN
+						leaks := leaks || 'INSERT'::text;
+					END IF;
+				END IF;
+				-- a row of one's own that is given to another tenant
+				IF commands ~ 'UPDATE' AND own IS NOT NULL AND
+					NOT 'UPDATE' = ANY (leaks) THEN
+					n := fuzz.attempt(role, format('UPDATE fuzz.%I
+						SET organization_id = %L, user_id = %L, is_public = %L,
+							other_org = %L', name,
+						fuzz.tenant(r.label, kind), r.user_id, r.is_public,
+						fuzz.tenant(r.other, kind)));
+					IF n > 0 THEN
+						leaks := leaks || 'UPDATE'::text;
+					END IF;
+				END IF;
+			END LOOP;
+		END IF;
+	END LOOP;
+	RETURN (SELECT string_agg(DISTINCT l, ' ') FROM unnest(leaks) l);
+END $$;
+
+-- A statement that was prepared while the session was A's and is executed
+-- while it is B's: SELECT, if that yields a row of A's or nobody's.
+CREATE FUNCTION fuzz.observe_prepared(name text, kind text, type text)
+RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	leaking int;
+BEGIN
+	BEGIN
+		PERFORM set_config('plan_cache_mode', 'force_generic_plan', true);
+		PERFORM set_config('role', 'scope_fuzz_both', true);
+		EXECUTE format('PREPARE fuzz_p AS SELECT FROM fuzz.%I
+			WHERE label IS DISTINCT FROM ''B''', name);
+		EXECUTE 'EXECUTE fuzz_p';
+		PERFORM fuzz.become('B', 'u2', 'user');
+		EXECUTE 'EXECUTE fuzz_p';
+		GET DIAGNOSTICS leaking = ROW_COUNT;
+		RAISE EXCEPTION USING ERRCODE = 'FZ000', MESSAGE = leaking;
+	EXCEPTION
+		WHEN SQLSTATE 'FZ000' THEN
+			leaking := SQLERRM::int;
+		WHEN OTHERS THEN
+			leaking := 0;
+	END;
+	BEGIN
+		EXECUTE 'DEALLOCATE fuzz_p';
+	EXCEPTION WHEN OTHERS THEN
+		NULL;
+	END;
+	RETURN CASE WHEN leaking > 0 THEN 'SELECT' END;
+END $$;
+
+-- Sets the session's settings for all types; a NULL is left unset, which it
+-- stays only where the backend has never set it.
+CREATE FUNCTION fuzz.become(org text, member text, role text) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+	kind text;
+BEGIN
+	FOREACH kind IN ARRAY '{text,uuid,int,varchar,domain,enum}'::text[] LOOP
+		IF org IS NOT NULL THEN
+			PERFORM set_config('app.org_' || kind,
+				coalesce(fuzz.tenant(org, kind), org), false);
+		END IF;
+	END LOOP;
+	IF org IS NOT NULL THEN
+		PERFORM set_config('app.claims', CASE WHEN org IN ('A', 'B') THEN
+			(SELECT jsonb_object_agg(k, fuzz.tenant(org, k))::text
+			 FROM unnest('{text,uuid,int,varchar,domain,enum}'::text[]) k)
+			ELSE org END, false);
+	END IF;
+	IF member IS NOT NULL THEN
+		PERFORM set_config('app.user', member, false);
+	END IF;
+	IF role IS NOT NULL THEN
+		PERFORM set_config('app.role', role, false);
+	END IF;
+END $$;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA fuzz TO PUBLIC;

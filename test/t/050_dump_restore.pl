@@ -1,0 +1,150 @@
+#-------------------------------------------------------------------------
+#
+# 050_dump_restore.pl
+#		A database goes from one guarded cluster to another by each road that
+#		the README names, and arrives whole: tables, entries, guard.
+#
+# A dump puts row-level security, policies and indexes long after CREATE
+# TABLE, so a restore that commits in between must be refused; the README
+# tells how to restore, and its lines are what is run here.
+#
+# Copyright (c) 2026, Trovella
+#
+#-------------------------------------------------------------------------
+use strict;
+use warnings FATAL => 'all';
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use FindBin;
+use lib "$FindBin::RealBin/../perl";
+use Guarded;
+
+my $section = 'Dump and restore';
+my $old = PostgreSQL::Test::Cluster->new('old');
+$old->init;
+$old->start;
+make_guarded_db($old, 'mydb');
+my $state = guard_state($old, 'mydb');
+like($state, qr/legacy\|rls_disabled/, 'the old database has an old sin');
+like($state, qr/not_there_yet/, 'and an allowlist');
+
+my $dir = $old->basedir;
+$old->command_ok([ 'pg_dump', '-f', "$dir/dump.sql", 'mydb' ], 'pg_dump');
+$old->command_ok([ 'pg_dump', '-Fc', '-f', "$dir/dump.custom", 'mydb' ],
+	'pg_dump -Fc');
+$old->command_ok([ 'pg_dumpall', '-f', "$dir/dumpall.sql" ], 'pg_dumpall');
+
+my $new = PostgreSQL::Test::Cluster->new('new');
+$new->init;
+$new->start;
+
+# Roads into a database that is guarded by the dump's own CREATE EXTENSION,
+# which comes before the tables.  The old sin makes the whole restore fail:
+# the guard does not know that it is old.
+sub restore
+{
+	my ($db, $start) = @_;
+	return run_readme($new, readme_command($section, $start),
+		'mydb' => $db,
+		'dump.custom' => "$dir/dump.custom",
+		'dump.sql' => "$dir/dump.sql");
+}
+
+my ($ok, $out, $err);
+foreach my $road (
+	[ 'single_custom', 'pg_restore --single-transaction' ],
+	[ 'single_plain', 'psql --single-transaction' ])
+{
+	my ($db, $start) = @$road;
+
+	$new->safe_psql('postgres', "CREATE DATABASE $db");
+	($ok, $out, $err) = restore($db, $start);
+	like(
+		$err,
+		qr/commit refused: table "public.legacy" breaks/,
+		"$start: an old sin is a new one in a new database");
+	is( $new->safe_psql(
+			$db, q{SELECT count(*) FROM pg_extension WHERE extname = 'trovella_guard'}),
+		'0',
+		"$start: nothing is left");
+}
+
+# Parallel, with the guard off for these connections, and an audit afterwards
+$new->safe_psql('postgres', 'CREATE DATABASE parallel');
+($ok, $out, $err) = restore('parallel', q{PGOPTIONS='-c trovella_guard.mode=off' pg_restore -j 4});
+ok($ok, 'pg_restore -j 4 with the guard off');
+is(guard_state($new, 'parallel'), $state, 'pg_restore -j 4: all of it arrived');
+refuses($new, 'parallel', 'pg_restore -j 4: the new database is guarded');
+($ok, $out, $err) = restore('parallel', 'psql -d mydb -c "SELECT * FROM trovella_guard.check()');
+ok($ok, 'the audit of the README');
+like($out, qr/legacy .*rls_disabled/, 'it tells the old sin');
+unlike($out, qr/invoice/, 'and nothing else');
+
+# pg_dumpall is a script for psql: it restores every database, and connects to
+# each of them anew
+my $all = PostgreSQL::Test::Cluster->new('all');
+$all->init;
+$all->start;
+$old->safe_psql('mydb',
+	q{ALTER DATABASE mydb SET session_preload_libraries = 'trovella_guard'});
+$old->command_ok([ 'pg_dumpall', '-f', "$dir/dumpall.sql" ], 'pg_dumpall');
+($ok, $out, $err) = run_readme(
+	$all,
+	readme_command($section, q{PGOPTIONS='-c trovella_guard.mode=off' psql}),
+	'dumpall.sql' => "$dir/dumpall.sql");
+ok($ok, 'pg_dumpall restores with the guard off');
+is(guard_state($all, 'mydb'), $state, 'pg_dumpall: all of it arrived');
+refuses($all, 'mydb', 'pg_dumpall: the new database is guarded');
+is($all->safe_psql('mydb', 'SHOW session_preload_libraries'),
+	'trovella_guard', 'pg_dumpall: it preloads the library as the old one did');
+
+# What the hint of the refusal says: settle it in the old database
+$old->safe_psql('mydb',
+	q{SELECT trovella_guard.allow('public.legacy', 'goes next month', '*', '2100-01-01')});
+$state = guard_state($old, 'mydb');
+unlike($state, qr/legacy\|rls_disabled/, 'the old sin is allowlisted');
+$old->command_ok([ 'pg_dump', '-f', "$dir/dump.sql", 'mydb' ], 'pg_dump');
+$old->command_ok([ 'pg_dump', '-Fc', '-f', "$dir/dump.custom", 'mydb' ],
+	'pg_dump -Fc');
+
+foreach my $road (
+	[ 'single_custom', 'pg_restore --single-transaction' ],
+	[ 'single_plain', 'psql --single-transaction' ])
+{
+	my ($db, $start) = @$road;
+
+	($ok, $out, $err) = restore($db, $start);
+	ok($ok, "$start: restores");
+	unlike($err, qr/WARNING|ERROR/, "$start: in silence");
+	is(guard_state($new, $db), $state, "$start: all of it arrived");
+	refuses($new, $db, "$start: the new database is guarded");
+}
+
+# Statement by statement, without either of the two
+$new->safe_psql('postgres', 'CREATE DATABASE bare');
+$new->command_fails_like(
+	[ 'pg_restore', '--exit-on-error', '-d', 'bare', "$dir/dump.custom" ],
+	qr/commit refused: table "public.invoice"/,
+	'a restore that commits in between is refused');
+
+# A database owner who is no superuser cannot take that road
+$new->safe_psql('postgres',
+	'CREATE ROLE dba LOGIN CREATEDB; CREATE DATABASE hers OWNER dba');
+$new->safe_psql('hers', 'CREATE EXTENSION trovella_guard');
+{
+	local $ENV{PGOPTIONS} = '-c trovella_guard.mode=off';
+	my ($status, $stdout, $stderr) = $new->psql('hers',
+		'CREATE SCHEMA s; ' . unsafe_table('s.t'),
+		extra_params => [ '-U', 'dba' ]);
+	like(
+		$stderr,
+		qr/commit refused|permission denied to set parameter/,
+		'PGOPTIONS of one who is no superuser does not switch it off');
+	is($new->safe_psql('hers', q{SELECT to_regclass('s.t') IS NULL}),
+		't', 'and the table is not there');
+}
+
+done_testing();

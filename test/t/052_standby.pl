@@ -1,0 +1,56 @@
+#-------------------------------------------------------------------------
+#
+# 052_standby.pl
+#		A standby has the guard because it has the catalogs: it can be asked
+#		while it follows, and guards from the moment it is promoted.
+#
+# Copyright (c) 2026, Trovella
+#
+#-------------------------------------------------------------------------
+use strict;
+use warnings FATAL => 'all';
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use FindBin;
+use lib "$FindBin::RealBin/../perl";
+use Guarded;
+
+my $primary = PostgreSQL::Test::Cluster->new('primary');
+$primary->init(allows_streaming => 1);
+$primary->start;
+make_guarded_db($primary, 'mydb');
+
+$primary->backup('base');
+my $standby = PostgreSQL::Test::Cluster->new('standby');
+$standby->init_from_backup($primary, 'base', has_streaming => 1);
+$standby->start;
+my $state = guard_state($primary, 'mydb');
+$primary->wait_for_catchup($standby);
+
+is(guard_state($standby, 'mydb'),
+	$state, 'the standby answers audits as the primary does');
+is($standby->safe_psql('mydb', 'SELECT count(*) > 0 FROM trovella_guard.status()'),
+	't', 'and tells its status');
+my ($status, $out, $err) = $standby->psql('mydb',
+	q{SELECT trovella_guard.allow('public.x', 'cannot be')});
+like($err, qr/read-only/, 'it cannot be written to, and says so');
+
+# A transaction that was prepared before the promotion was judged at PREPARE
+$standby->promote;
+refuses($standby, 'mydb', 'a promoted standby guards');
+$standby->safe_psql('mydb', 'BEGIN; ' . tenant_table('public.later') . 'COMMIT');
+is( $standby->safe_psql(
+		'mydb',
+		q{SELECT count(*) FROM trovella_guard.check('public.later') WHERE level <> 'info'}
+	),
+	'0',
+	'the checklist is welcome there');
+is( $standby->safe_psql(
+		'mydb', q{SELECT trovella_guard.allow('public.x', 'can be now')}),
+	'',
+	'the allowlist can be written to');
+
+done_testing();
