@@ -34,7 +34,7 @@ CREATE TABLE trovella_guard.allowlist (
               CONSTRAINT allowlist_reason_not_blank
               CHECK (pg_catalog.btrim(reason, E' \t\r\n') OPERATOR(pg_catalog.<>) ''),
   added_by    pg_catalog.name NOT NULL DEFAULT SESSION_USER,
-  added_at    pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+  added_at    pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.now(),
   expires_at  pg_catalog.timestamptz,
   adopted     pg_catalog.bool NOT NULL DEFAULT false,
   CONSTRAINT allowlist_pkey PRIMARY KEY (schema_name, table_name, rule)
@@ -46,7 +46,7 @@ COMMENT ON COLUMN trovella_guard.allowlist.table_name IS 'Name of the relation, 
 COMMENT ON COLUMN trovella_guard.allowlist.rule IS 'The rule that is waived, or * for all: a global table.';
 COMMENT ON COLUMN trovella_guard.allowlist.reason IS 'Why this is right.';
 COMMENT ON COLUMN trovella_guard.allowlist.added_by IS 'The session user who called allow() or adopt().';
-COMMENT ON COLUMN trovella_guard.allowlist.added_at IS 'When.';
+COMMENT ON COLUMN trovella_guard.allowlist.added_at IS 'Start of the transaction that called allow() or adopt().';
 COMMENT ON COLUMN trovella_guard.allowlist.expires_at IS 'From then on the entry does not count; NULL: never.';
 COMMENT ON COLUMN trovella_guard.allowlist.adopted IS 'Written by adopt(): a debt that was there on that day. It quietens the old finding and lets nothing new pass.';
 
@@ -142,6 +142,8 @@ GRANT SELECT ON trovella_guard.allowlist_log TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('trovella_guard.allowlist_log', '');
 
 -- No SECURITY DEFINER: whoever may write the allowlist is the owner of both.
+-- A row that was not added in this transaction is brought by a restore, which
+-- brings its log as well.
 CREATE FUNCTION trovella_guard.allowlist_logged() RETURNS trigger
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -151,9 +153,9 @@ BEGIN
     INSERT INTO trovella_guard.allowlist_log
     VALUES (clock_timestamp(), session_user, 'disallow', OLD.schema_name,
             OLD.table_name, OLD.rule, OLD.reason, OLD.expires_at, OLD.adopted);
-  ELSE
+  ELSIF TG_OP = 'UPDATE' OR NEW.added_at = now() THEN
     INSERT INTO trovella_guard.allowlist_log
-    VALUES (NEW.added_at, NEW.added_by, 'allow', NEW.schema_name,
+    VALUES (clock_timestamp(), session_user, 'allow', NEW.schema_name,
             NEW.table_name, NEW.rule, NEW.reason, NEW.expires_at, NEW.adopted);
   END IF;
   RETURN NULL;
@@ -167,29 +169,20 @@ CREATE TRIGGER allowlist_logged AFTER INSERT OR UPDATE OR DELETE ON trovella_gua
   FOR EACH ROW EXECUTE FUNCTION trovella_guard.allowlist_logged();
 ALTER TABLE trovella_guard.allowlist ENABLE ALWAYS TRIGGER allowlist_logged;
 
--- A restore brings both the allowlist, whose trigger writes the log, and the
--- log: what is there already is not written again.
 CREATE FUNCTION trovella_guard.allowlist_log_kept() RETURNS trigger
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-  IF TG_OP <> 'INSERT' THEN
-    RAISE EXCEPTION 'the history of the allowlist cannot be changed'
-      USING ERRCODE = 'feature_not_supported';
-  END IF;
-  IF EXISTS (SELECT FROM trovella_guard.allowlist_log l
-             WHERE l IS NOT DISTINCT FROM NEW AND l.at = NEW.at) THEN
-    RETURN NULL;
-  END IF;
-  RETURN NEW;
+  RAISE EXCEPTION 'the history of the allowlist cannot be changed'
+    USING ERRCODE = 'feature_not_supported';
 END
 $$;
 COMMENT ON FUNCTION trovella_guard.allowlist_log_kept() IS
-  'Trigger on the log: refuses changes, and skips what a restore brings twice.';
+  'Trigger on the log: rows are only added.';
 REVOKE ALL ON FUNCTION trovella_guard.allowlist_log_kept() FROM PUBLIC;
 
-CREATE TRIGGER allowlist_log_kept BEFORE INSERT OR UPDATE OR DELETE ON trovella_guard.allowlist_log
+CREATE TRIGGER allowlist_log_kept BEFORE UPDATE OR DELETE ON trovella_guard.allowlist_log
   FOR EACH ROW EXECUTE FUNCTION trovella_guard.allowlist_log_kept();
 ALTER TABLE trovella_guard.allowlist_log ENABLE ALWAYS TRIGGER allowlist_log_kept;
 CREATE TRIGGER allowlist_log_no_truncate BEFORE TRUNCATE ON trovella_guard.allowlist_log

@@ -137,7 +137,7 @@ trovella_guard_prune_1_0(PG_FUNCTION_ARGS)
 
 	InitMaterializedSRF(fcinfo, 0);
 
-	audit = tg_audit_begin(InvalidOid);
+	audit = tg_audit_begin(NULL);
 	while (tg_audit_next(audit, &findings) != NULL)
 		;
 	foreach(lc, tg_audit_stale_entries(audit))

@@ -17,10 +17,10 @@
 typedef struct Audit Audit;
 
 /*
- * Begins an audit of one relation, or of the whole database (InvalidOid),
- * under one snapshot.  Memory is taken from the current context.
+ * Begins an audit of one relation, or of the whole database (NULL), under
+ * one snapshot.  Memory is taken from the current context.
  */
-extern Audit *tg_audit_begin(Oid relid);
+extern Audit *tg_audit_begin(const Oid *relid);
 extern void tg_audit_end(Audit *audit);
 
 /*

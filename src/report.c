@@ -127,6 +127,18 @@ text_or_null(const char *string, bool *isnull)
 	return string != NULL ? CStringGetTextDatum(string) : (Datum) 0;
 }
 
+/* Of the relation that is the first argument, or of the whole database. */
+static Audit *
+begin_audit(FunctionCallInfo fcinfo)
+{
+	Oid			relid;
+
+	if (PG_ARGISNULL(0))
+		return tg_audit_begin(NULL);
+	relid = PG_GETARG_OID(0);
+	return tg_audit_begin(&relid);
+}
+
 static void
 put_finding(ReturnSetInfo *result, const Finding *finding)
 {
@@ -185,7 +197,7 @@ trovella_guard_findings_1_0(PG_FUNCTION_ARGS)
 	if (result->setDesc->natts != COL_FINDING_COLUMNS)
 		elog(ERROR, "findings() has an unexpected number of columns");
 
-	audit = tg_audit_begin(whole ? InvalidOid : PG_GETARG_OID(0));
+	audit = begin_audit(fcinfo);
 	per_relation = AllocSetContextCreate(CurrentMemoryContext,
 										 "trovella_guard rows",
 										 ALLOCSET_SMALL_SIZES);
@@ -318,7 +330,7 @@ trovella_guard_relations_1_0(PG_FUNCTION_ARGS)
 	if (result->setDesc->natts != COL_RELATION_COLUMNS)
 		elog(ERROR, "relations() has an unexpected number of columns");
 
-	audit = tg_audit_begin(PG_ARGISNULL(0) ? InvalidOid : PG_GETARG_OID(0));
+	audit = begin_audit(fcinfo);
 	per_relation = AllocSetContextCreate(CurrentMemoryContext,
 										 "trovella_guard row",
 										 ALLOCSET_SMALL_SIZES);
