@@ -201,6 +201,7 @@ find_entry(const Allowlist *allowlist, const char *schema, const char *table,
 {
 	AllowlistKey key;
 	AllowlistBucket *bucket;
+	const AllowlistEntry *for_any_rule = NULL;
 	ListCell   *lc;
 
 	namestrcpy(&key.schema, schema);
@@ -212,11 +213,14 @@ find_entry(const Allowlist *allowlist, const char *schema, const char *table,
 	{
 		AllowlistEntry *entry = lfirst(lc);
 
-		if (entry->adopted == adopted &&
-			(strcmp(entry->rule, ANY) == 0 || strcmp(entry->rule, rule) == 0))
+		if (entry->adopted != adopted)
+			continue;
+		if (strcmp(entry->rule, rule) == 0)
 			return entry;
+		if (strcmp(entry->rule, ANY) == 0)
+			for_any_rule = entry;
 	}
-	return NULL;
+	return for_any_rule;
 }
 
 static const AllowlistEntry *

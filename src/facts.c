@@ -287,6 +287,60 @@ schema_name(FactsReader *reader, Oid schema_oid)
 	return HeapTupleIsValid(tuple) ? pstrdup(NameStr(reader->schema)) : NULL;
 }
 
+char *
+tg_facts_qualified_name(FactsReader *reader, Oid relid)
+{
+	RelationPlace place;
+	char	   *schema;
+
+	if (!tg_facts_place(reader, relid, &place))
+		return NULL;
+	schema = schema_name(reader, place.schema_oid);
+	return schema != NULL ?
+		quote_qualified_identifier(schema, NameStr(place.name)) : NULL;
+}
+
+char *
+tg_facts_column_name(FactsReader *reader, Oid relid, AttrNumber attnum)
+{
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	char	   *name = NULL;
+
+	ScanKeyInit(&keys[0], Anum_pg_attribute_attrelid, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(relid));
+	ScanKeyInit(&keys[1], Anum_pg_attribute_attnum, BTEqualStrategyNumber,
+				F_INT2EQ, Int16GetDatum(attnum));
+	scan = systable_beginscan(catalog(reader, CAT_ATTRIBUTE),
+							  AttributeRelidNumIndexId, true,
+							  reader->snapshot, 2, keys);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple) &&
+		!((Form_pg_attribute) GETSTRUCT(tuple))->attisdropped)
+		name = pstrdup(NameStr(((Form_pg_attribute) GETSTRUCT(tuple))->attname));
+	systable_endscan(scan);
+	return name;
+}
+
+bool
+tg_facts_name_is_taken(FactsReader *reader, Oid schema_oid, const char *name)
+{
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	bool		taken;
+
+	ScanKeyInit(&keys[0], Anum_pg_class_relname, BTEqualStrategyNumber,
+				F_NAMEEQ, CStringGetDatum(name));
+	ScanKeyInit(&keys[1], Anum_pg_class_relnamespace, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(schema_oid));
+	scan = systable_beginscan(catalog(reader, CAT_CLASS),
+							  ClassNameNspIndexId, true, NULL, 2, keys);
+	taken = HeapTupleIsValid(systable_getnext(scan));
+	systable_endscan(scan);
+	return taken;
+}
+
 /*
  * Was anything granted to a role other than the owner?
  */

@@ -185,6 +185,18 @@ extern bool tg_facts_place(FactsReader *reader, Oid relid,
 						   RelationPlace *place);
 
 /*
+ * Names for messages and repair SQL, or NULL: read from the catalogs, because
+ * the system caches would grow with every name that an audit asks for.
+ */
+extern char *tg_facts_qualified_name(FactsReader *reader, Oid relid);
+extern char *tg_facts_column_name(FactsReader *reader, Oid relid,
+								  AttrNumber attnum);
+
+/* Is there a relation of this name, now? */
+extern bool tg_facts_name_is_taken(FactsReader *reader, Oid schema_oid,
+								   const char *name);
+
+/*
  * The relation that an object belongs to (the table of an index, a policy, a
  * constraint or a rewrite rule; a relation itself), or InvalidOid if the
  * snapshot does not see the object or if it belongs to none.

@@ -175,14 +175,15 @@ extern void tg_check_view_bypasses_rls(const RuleSubject *subject);
 extern void tg_check_grant_missing(const RuleSubject *subject);
 extern void tg_check_role_bypasses_rls(const RuleSubject *subject);
 
-/* rules/entries.c */
+/* rules/exemptions.c */
 struct AllowlistEntry;
 extern void tg_check_allowlist_stale(const RuleSubject *subject);
 
 /*
- * Why an allowlist entry is no longer needed, judged after an audit of the
- * whole database: "has expired", "waives nothing"; NULL: it is needed.
+ * Why nothing is lost without an allowlist entry, judged after an audit of
+ * the whole database has noted which are used; NULL: it is needed.
  */
-extern const char *tg_why_stale(const struct AllowlistEntry *entry);
+extern const char *tg_why_stale(FactsReader *reader,
+								const struct AllowlistEntry *entry);
 
 #endif							/* TROVELLA_GUARD_RULES_H */

@@ -21,6 +21,8 @@
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/relcache.h"
 #include "utils/ruleutils.h"
 #include "utils/syscache.h"
 
@@ -77,22 +79,29 @@ tg_check_policy_missing(const RuleSubject *subject)
 /*
  * The text of an expression of the table, or NULL.  Printing needs the table's
  * relation cache entry; an audit neither waits for it nor fails because the
- * table is just being dropped.
+ * table is just being dropped, and it lets the entry go again, because the
+ * cache would grow with every table that it reports.
  */
 static char *
 arm_text(const RelationFacts *facts, Node *arm)
 {
+	Relation	relation;
 	char	   *text = NULL;
 
 	if (arm == NULL ||
 		!ConditionalLockRelationOid(facts->relid, AccessShareLock))
 		return NULL;
-	/* Printing mends sub-selects in place, and the tree is not ours */
-	if (SearchSysCacheExists1(RELOID, ObjectIdGetDatum(facts->relid)))
+	relation = RelationIdGetRelation(facts->relid);
+	if (RelationIsValid(relation))
+	{
+		/* Printing mends sub-selects in place, and the tree is not ours */
 		text = deparse_expression(copyObject(arm),
 								  deparse_context_for(facts->name,
 													  facts->relid),
 								  false, false);
+		RelationClose(relation);
+		RelationCacheInvalidateEntry(facts->relid);
+	}
 	UnlockRelationOid(facts->relid, AccessShareLock);
 	return text;
 }
