@@ -92,6 +92,11 @@ const Rule	tg_rules[] = {
 		"Row-level security does not exist for materialized views and foreign tables; what they hold of tenants is open to all who may read them."
 	},
 	{
+		"policy_per_row_call", TG_LEVEL_INFO, ABOUT_TENANT_TABLES,
+		tg_check_policy_per_row_call,
+		"A session value that a policy asks for anew for each row is computed once for the query if it is wrapped in (SELECT ...)."
+	},
+	{
 		"rls_not_forced", TG_LEVEL_INFO, ABOUT_TENANT_TABLES,
 		tg_check_rls_not_forced,
 		"The owner of a table bypasses its policies unless row-level security is forced."

@@ -143,6 +143,9 @@ extern void tg_check_policy_missing(const RuleSubject *subject);
 extern void tg_check_policy_unscoped(const RuleSubject *subject);
 extern void tg_check_policy_unproven(const RuleSubject *subject);
 
+/* rules/per_row.c */
+extern void tg_check_policy_per_row_call(const RuleSubject *subject);
+
 /* rules/keys.c */
 extern void tg_check_tenant_index_missing(const RuleSubject *subject);
 extern void tg_check_fk_index_missing(const RuleSubject *subject);
