@@ -5,9 +5,16 @@
 #   make demo                 install what is missing, and play the main job
 #   make test                 install what is missing, and run every test
 #   make test-versions        the same in a chroot for each PostgreSQL release
+#   make lint                 compilers and analyzers at their strictest
+#   make format               lay the C code out by pgindent (check-format: is it?)
+#   make memcheck             the regression tests under valgrind
+#   make test-core            PostgreSQL's own tests, with the guard installed
+#   make package              build the .deb and try it on a fresh Debian
+#   make check-version dist   is the version the same everywhere?  The PGXN zip
 
 # These bring what they need, and must work where there is no pg_config yet.
-HARNESS = demo test test-versions
+HARNESS = demo test test-versions lint format check-format check-version \
+	dist package memcheck test-core
 ifneq (,$(filter $(HARNESS),$(MAKECMDGOALS)))
 
 .PHONY: $(HARNESS)
@@ -20,6 +27,30 @@ test:
 
 test-versions:
 	@SUITES="$(SUITES)" test/versions $(RELEASES)
+
+lint:
+	@test/lint $(CHECKS)
+
+format:
+	@test/format
+
+check-format:
+	@test/format --check
+
+check-version:
+	@test/release --check
+
+dist:
+	@test/release --dist
+
+package:
+	@test/package $(RELEASES)
+
+memcheck:
+	@test/memcheck
+
+test-core:
+	@test/core
 
 else
 
