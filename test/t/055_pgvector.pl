@@ -33,7 +33,7 @@ if ($node->safe_psql('postgres',
 }
 make_guarded_db($node, 'mydb');
 
-# quiet SQL NAME: it commits without one word.
+# quiet SQL NAME: it commits, and nobody warns.
 sub quiet
 {
 	my ($sql, $name) = @_;
@@ -41,7 +41,7 @@ sub quiet
 	  $node->psql('mydb', $sql, extra_params => [ '-v', 'ON_ERROR_STOP=1' ]);
 
 	is($status, 0, $name);
-	is($err, '', "$name: in silence");
+	unlike($err, qr/WARNING|ERROR/, "$name: without a word of the guard");
 }
 
 quiet('CREATE EXTENSION vector', 'pgvector beside the guard');
