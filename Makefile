@@ -69,7 +69,9 @@ ISOLATION = $(patsubst specs/%.spec,%,$(sort $(wildcard specs/*.spec)))
 # PostgreSQL's own headers are not ours to keep free of warnings.
 PG_CPPFLAGS = -I$(srcdir)/src -isystem $(shell $(PG_CONFIG) --includedir-server) \
 	-DTG_VERSION='"$(EXTVERSION)"'
-PG_CFLAGS = -Wall -Wextra
+# The walkers of PostgreSQL 15's headers are declared in a way that C23, the
+# default of newer compilers, has done away with.
+PG_CFLAGS = -std=gnu11 -Wall -Wextra
 # A server that was built with gcc hands clang options that it does not know.
 ifneq (,$(findstring clang,$(CC)))
 PG_CFLAGS += -Wno-unknown-warning-option -Wno-ignored-optimization-argument \
