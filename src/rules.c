@@ -178,6 +178,7 @@ tg_apply_rules(FactsReader *reader, const RelationFacts *facts,
 			   const RelationHistory *history, RuleLevel least, bool describe)
 {
 	List	   *findings = NIL;
+	RuleMemo	memo = {0};
 	RuleAbout	about = what_it_is(facts);
 
 	if (facts->temporary)
@@ -191,6 +192,7 @@ tg_apply_rules(FactsReader *reader, const RelationFacts *facts,
 			.facts = facts,
 			.history = history,
 			.describe = describe,
+			.memo = &memo,
 			.rule = &tg_rules[i],
 			.findings = &findings
 		};
