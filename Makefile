@@ -5,9 +5,11 @@
 #   make demo                 install what is missing, and play the main job
 #   make test                 install what is missing, and run every test
 #   make test-versions        the same in a chroot for each PostgreSQL release
+#   make lab                  walk at random for SECONDS=600 from SEED=...
+#   make mutants              does the suite notice a check that is knocked out?
 
 # These bring what they need, and must work where there is no pg_config yet.
-HARNESS = demo test test-versions
+HARNESS = demo test test-versions lab mutants
 ifneq (,$(filter $(HARNESS),$(MAKECMDGOALS)))
 
 .PHONY: $(HARNESS)
@@ -20,6 +22,13 @@ test:
 
 test-versions:
 	@SUITES="$(SUITES)" test/versions $(RELEASES)
+
+lab:
+	@LAB_SECONDS=$(SECONDS) LAB_SEED=$(SEED) LAB_SESSIONS=$(SESSIONS) \
+		test/lab/run
+
+mutants:
+	@test/lab/mutants $(ONLY)
 
 else
 
