@@ -70,6 +70,7 @@ sub world_sql
 		'GRANT ALL ON SCHEMA s1, s2 TO regress_lab_owner, regress_lab_app',
 		'GRANT USAGE ON SCHEMA fn TO PUBLIC',
 		'CREATE TABLE s1.users (id text PRIMARY KEY, x int, y int, UNIQUE (x, y))',
+		"INSERT INTO s1.users VALUES ('u', 1, 1)",
 		'GRANT ALL ON s1.users TO PUBLIC',
 		'CREATE TABLE s1.pref (n int PRIMARY KEY) PARTITION BY RANGE (n)',
 		'CREATE TABLE s1.pref1 PARTITION OF s1.pref FOR VALUES FROM (0) TO (10)',
