@@ -407,6 +407,8 @@ BEGIN
     SET LOCAL session_replication_role = replica;
     EXECUTE format('GRANT USAGE ON SCHEMA %I TO PUBLIC', (SELECT nspname FROM lab.tenant WHERE relid = rel));
     EXECUTE format('GRANT ALL ON %s TO PUBLIC', tab);
+    -- to an owner they do not apply; that is not what is asked
+    EXECUTE format('ALTER TABLE %s OWNER TO CURRENT_USER', tab);
     EXECUTE format('DELETE FROM ONLY %s', tab);
     has_n := EXISTS (SELECT FROM pg_attribute WHERE attrelid = rel AND attname = 'n' AND NOT attisdropped);
     IF (SELECT relkind FROM pg_class WHERE oid = rel) = 'p' THEN
