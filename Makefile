@@ -13,10 +13,12 @@
 #   make test-core            PostgreSQL's own tests, with the guard installed
 #   make package              build the .deb and try it on a fresh Debian
 #   make check-version dist   is the version the same everywhere?  The PGXN zip
+#   make lab                  walk at random for SECONDS=600 from SEED=...
+#   make mutants              does the suite notice a check that is knocked out?
 
 # These bring what they need, and must work where there is no pg_config yet.
 HARNESS = demo test test-versions lint format check-format check-version \
-	dist package memcheck test-core
+	dist package memcheck test-core lab mutants
 ifneq (,$(filter $(HARNESS),$(MAKECMDGOALS)))
 
 .PHONY: $(HARNESS)
@@ -53,6 +55,13 @@ memcheck:
 
 test-core:
 	@test/core
+
+lab:
+	@LAB_SECONDS=$(SECONDS) LAB_SEED=$(SEED) LAB_SESSIONS=$(SESSIONS) \
+		test/lab/run
+
+mutants:
+	@test/lab/mutants $(ONLY)
 
 else
 
