@@ -34,7 +34,7 @@ CREATE TABLE trovella_guard.allowlist (
               CONSTRAINT allowlist_reason_not_blank
               CHECK (pg_catalog.btrim(reason, E' \t\r\n') OPERATOR(pg_catalog.<>) ''),
   added_by    pg_catalog.name NOT NULL DEFAULT SESSION_USER,
-  added_at    pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+  added_at    pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.now(),
   expires_at  pg_catalog.timestamptz,
   adopted     pg_catalog.bool NOT NULL DEFAULT false,
   CONSTRAINT allowlist_pkey PRIMARY KEY (schema_name, table_name, rule)
@@ -46,7 +46,7 @@ COMMENT ON COLUMN trovella_guard.allowlist.table_name IS 'Name of the relation, 
 COMMENT ON COLUMN trovella_guard.allowlist.rule IS 'The rule that is waived, or * for all: a global table.';
 COMMENT ON COLUMN trovella_guard.allowlist.reason IS 'Why this is right.';
 COMMENT ON COLUMN trovella_guard.allowlist.added_by IS 'The session user who called allow() or adopt().';
-COMMENT ON COLUMN trovella_guard.allowlist.added_at IS 'When.';
+COMMENT ON COLUMN trovella_guard.allowlist.added_at IS 'Start of the transaction that called allow() or adopt().';
 COMMENT ON COLUMN trovella_guard.allowlist.expires_at IS 'From then on the entry does not count; NULL: never.';
 COMMENT ON COLUMN trovella_guard.allowlist.adopted IS 'Written by adopt(): a debt that was there on that day. It quietens the old finding and lets nothing new pass.';
 
@@ -146,6 +146,8 @@ GRANT SELECT ON trovella_guard.allowlist_log TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('trovella_guard.allowlist_log', '');
 
 -- No SECURITY DEFINER: whoever may write the allowlist is the owner of both.
+-- A row that was not added in this transaction is brought by a restore, which
+-- brings its log as well.
 CREATE FUNCTION trovella_guard.allowlist_logged() RETURNS trigger
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -155,9 +157,9 @@ BEGIN
     INSERT INTO trovella_guard.allowlist_log
     VALUES (clock_timestamp(), session_user, 'disallow', OLD.schema_name,
             OLD.table_name, OLD.rule, OLD.reason, OLD.expires_at, OLD.adopted);
-  ELSE
+  ELSIF TG_OP = 'UPDATE' OR NEW.added_at = now() THEN
     INSERT INTO trovella_guard.allowlist_log
-    VALUES (NEW.added_at, NEW.added_by, 'allow', NEW.schema_name,
+    VALUES (clock_timestamp(), session_user, 'allow', NEW.schema_name,
             NEW.table_name, NEW.rule, NEW.reason, NEW.expires_at, NEW.adopted);
   END IF;
   RETURN NULL;
@@ -172,29 +174,20 @@ CREATE TRIGGER allowlist_logged AFTER INSERT OR UPDATE OR DELETE ON trovella_gua
 ALTER TABLE trovella_guard.allowlist ENABLE ALWAYS TRIGGER allowlist_logged;
 COMMENT ON TRIGGER allowlist_logged ON trovella_guard.allowlist IS 'Every change of the list is written to the log.';
 
--- A restore brings both the allowlist, whose trigger writes the log, and the
--- log: what is there already is not written again.
 CREATE FUNCTION trovella_guard.allowlist_log_kept() RETURNS trigger
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-  IF TG_OP <> 'INSERT' THEN
-    RAISE EXCEPTION 'the history of the allowlist cannot be changed'
-      USING ERRCODE = 'feature_not_supported';
-  END IF;
-  IF EXISTS (SELECT FROM trovella_guard.allowlist_log l
-             WHERE l IS NOT DISTINCT FROM NEW AND l.at = NEW.at) THEN
-    RETURN NULL;
-  END IF;
-  RETURN NEW;
+  RAISE EXCEPTION 'the history of the allowlist cannot be changed'
+    USING ERRCODE = 'feature_not_supported';
 END
 $$;
 COMMENT ON FUNCTION trovella_guard.allowlist_log_kept() IS
-  'Trigger on the log: refuses changes, and skips what a restore brings twice.';
+  'Trigger on the log: rows are only added.';
 REVOKE ALL ON FUNCTION trovella_guard.allowlist_log_kept() FROM PUBLIC;
 
-CREATE TRIGGER allowlist_log_kept BEFORE INSERT OR UPDATE OR DELETE ON trovella_guard.allowlist_log
+CREATE TRIGGER allowlist_log_kept BEFORE UPDATE OR DELETE ON trovella_guard.allowlist_log
   FOR EACH ROW EXECUTE FUNCTION trovella_guard.allowlist_log_kept();
 ALTER TABLE trovella_guard.allowlist_log ENABLE ALWAYS TRIGGER allowlist_log_kept;
 COMMENT ON TRIGGER allowlist_log_kept ON trovella_guard.allowlist_log IS 'The log is only ever added to.';
@@ -557,6 +550,585 @@ AS $$
 $$;
 COMMENT ON FUNCTION trovella_guard.kind_of(pg_catalog.text, pg_catalog.text) IS
   'What to call a relation in a message.';
+
+--
+-- Reports
+--
+-- report() is made of lines.  A report of many tables is built line by line:
+-- sorts and sets go to disk where they are larger than work_mem.
+--
+
+CREATE FUNCTION trovella_guard.escape_text(string pg_catalog.text)
+RETURNS pg_catalog.text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  -- A terminal must not obey a table's name
+  SELECT regexp_replace($1, '[\u0001-\u001f\u007f-\u009f]', '?', 'g')
+$$;
+COMMENT ON FUNCTION trovella_guard.escape_text(pg_catalog.text) IS
+  'For text reports: control characters become question marks.';
+
+CREATE FUNCTION trovella_guard.escape_markdown(string pg_catalog.text)
+RETURNS pg_catalog.text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT regexp_replace(
+           replace(replace(replace(trovella_guard.escape_text($1), '&', '&amp;'), '<', '&lt;'), '>', '&gt;'),
+           '([\\`*_\[\]|~])', '\\\1', 'g')
+$$;
+COMMENT ON FUNCTION trovella_guard.escape_markdown(pg_catalog.text) IS
+  'For Markdown reports: what would be markup or end a cell of a table is escaped.';
+
+CREATE FUNCTION trovella_guard.escape_xml(string pg_catalog.text)
+RETURNS pg_catalog.text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT regexp_replace(
+           replace(replace(replace(replace(replace($1, '&', '&amp;'), '<', '&lt;'), '>', '&gt;'), '"', '&quot;'), '''', '&#39;'),
+           '[\u0001-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\ufffe\uffff]', '?', 'g')
+$$;
+COMMENT ON FUNCTION trovella_guard.escape_xml(pg_catalog.text) IS
+  'For JUnit and HTML reports: markup is escaped, and what XML does not allow becomes question marks.';
+
+CREATE FUNCTION trovella_guard.escape_uri(string pg_catalog.text)
+RETURNS pg_catalog.text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT CASE WHEN $1 ~ '^[A-Za-z0-9_-]+$' THEN $1
+         ELSE (SELECT string_agg(CASE WHEN chr(get_byte(b, i)) ~ '[A-Za-z0-9_-]'
+                                      THEN chr(get_byte(b, i))
+                                      ELSE '%' || upper(lpad(to_hex(get_byte(b, i)), 2, '0')) END,
+                                 '' ORDER BY i)
+               FROM convert_to($1, 'UTF8') b, generate_series(0, length(b) - 1) i
+               ) END
+$$;
+COMMENT ON FUNCTION trovella_guard.escape_uri(pg_catalog.text) IS
+  'For SARIF reports: one segment of a path.';
+
+CREATE FUNCTION trovella_guard.count_of(n pg_catalog.int8, what pg_catalog.text)
+RETURNS pg_catalog.text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT n || ' ' || what || CASE WHEN n = 1 THEN '' ELSE 's' END
+$$;
+COMMENT ON FUNCTION trovella_guard.count_of(pg_catalog.int8, pg_catalog.text) IS
+  'For reports: "1 error", "2 errors".';
+
+CREATE FUNCTION trovella_guard.summary(
+  OUT relations pg_catalog.int8, OUT tenant pg_catalog.int8, OUT global pg_catalog.int8,
+  OUT unclassified pg_catalog.int8, OUT unprotectable pg_catalog.int8,
+  OUT clean pg_catalog.int8,
+  OUT errors pg_catalog.int8, OUT warnings pg_catalog.int8, OUT infos pg_catalog.int8,
+  OUT waived pg_catalog.int8)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT r.*, f.*
+  FROM (SELECT count(*), count(*) FILTER (WHERE class = 'tenant'),
+               count(*) FILTER (WHERE class = 'global'),
+               count(*) FILTER (WHERE class = 'unclassified'),
+               count(*) FILTER (WHERE class = 'unprotectable'),
+               count(*) FILTER (WHERE errors + warnings = 0)
+        FROM trovella_guard.relations()) r,
+       (SELECT count(*) FILTER (WHERE waived_by IS NULL AND level = 'error'),
+               count(*) FILTER (WHERE waived_by IS NULL AND level = 'warning'),
+               count(*) FILTER (WHERE waived_by IS NULL AND level = 'info'),
+               count(*) FILTER (WHERE waived_by IS NOT NULL)
+        FROM trovella_guard.findings()) f
+$$;
+COMMENT ON FUNCTION trovella_guard.summary() IS
+  'The totals of an audit: relations by class, those without errors and warnings, findings by level, waived findings.';
+
+CREATE FUNCTION trovella_guard.sorted_findings(
+  OUT schema_name pg_catalog.name, OUT table_name pg_catalog.name,
+  OUT rule pg_catalog.text, OUT level pg_catalog.text,
+  OUT object pg_catalog.text, OUT message pg_catalog.text,
+  OUT repair_sql pg_catalog.text, OUT waived_by pg_catalog.text,
+  OUT name pg_catalog.text,
+  OUT errors pg_catalog.int8, OUT warnings pg_catalog.int8, OUT infos pg_catalog.int8,
+  OUT is_first pg_catalog.bool, OUT is_last pg_catalog.bool)
+RETURNS SETOF record
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  WITH counted AS (
+    SELECT f.*, coalesce(f.schema_name || '.' || f.table_name, 'the database') AS name,
+           count(*) FILTER (WHERE f.level = 'error' AND f.waived_by IS NULL) OVER w AS errors,
+           count(*) FILTER (WHERE f.level = 'warning' AND f.waived_by IS NULL) OVER w AS warnings,
+           count(*) FILTER (WHERE f.level = 'info' AND f.waived_by IS NULL) OVER w AS infos,
+           row_number() OVER (w ORDER BY f.waived_by IS NOT NULL,
+                              array_position('{error,warning,info}', f.level), f.rule, f.object) AS number,
+           count(*) OVER w AS total
+    FROM trovella_guard.findings() f
+    WINDOW w AS (PARTITION BY f.schema_name, f.table_name)
+  )
+  SELECT c.schema_name, c.table_name, c.rule, c.level, c.object, c.message,
+         c.repair_sql, c.waived_by, c.name, c.errors, c.warnings, c.infos,
+         c.number = 1, c.number = c.total
+  FROM counted c
+  ORDER BY c.errors DESC, c.warnings DESC, c.infos DESC, c.schema_name, c.table_name, c.number
+$$;
+COMMENT ON FUNCTION trovella_guard.sorted_findings() IS
+  'The findings for reports: grouped by relation, the worst relation first; what is waived comes last in its group.';
+
+CREATE FUNCTION trovella_guard.report_text() RETURNS SETOF pg_catalog.text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT line FROM (
+    SELECT 1 AS part, f.number, l.i, l.line
+    FROM trovella_guard.sorted_findings() WITH ORDINALITY
+           AS f (schema_name, table_name, rule, level, object, message, repair_sql, waived_by,
+                 name, errors, warnings, infos, is_first, is_last, number)
+    CROSS JOIN LATERAL (VALUES
+      (0, CASE WHEN f.is_first THEN
+            concat_ws(': ', trovella_guard.escape_text(f.name),
+              nullif(concat_ws(', ',
+                CASE WHEN f.errors > 0 THEN trovella_guard.count_of(f.errors, 'error') END,
+                CASE WHEN f.warnings > 0 THEN trovella_guard.count_of(f.warnings, 'warning') END,
+                CASE WHEN f.infos > 0 THEN trovella_guard.count_of(f.infos, 'info') END), '')) END),
+      (1, format('  %s %s: %s', rpad(CASE WHEN f.waived_by IS NULL THEN f.level ELSE 'waived' END, 8),
+                 f.rule, trovella_guard.escape_text(f.message))),
+      (2, '           reason: ' || trovella_guard.escape_text(f.waived_by)),
+      (3, CASE WHEN f.waived_by IS NULL THEN
+            (SELECT string_agg('           ' || trovella_guard.escape_text(s), E'\n' ORDER BY n)
+             FROM regexp_split_to_table(f.repair_sql, '\n') WITH ORDINALITY t (s, n)) END),
+      (4, CASE WHEN f.is_last THEN '' END)) AS l (i, line)
+    WHERE l.line IS NOT NULL
+    UNION ALL
+    SELECT 2, 0, 0,
+           format('%s (%s tenant, %s global, %s unclassified, %s unprotectable): %s, %s, %s, %s waived',
+                  trovella_guard.count_of(s.relations, 'relation'), s.tenant, s.global,
+                  s.unclassified, s.unprotectable,
+                  trovella_guard.count_of(s.errors, 'error'),
+                  trovella_guard.count_of(s.warnings, 'warning'),
+                  trovella_guard.count_of(s.infos, 'info'), s.waived)
+    FROM trovella_guard.summary() s) lines
+  ORDER BY part, number, i
+$$;
+COMMENT ON FUNCTION trovella_guard.report_text() IS 'report(''text''), line by line.';
+
+CREATE FUNCTION trovella_guard.report_markdown() RETURNS SETOF pg_catalog.text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT line FROM (
+    SELECT 0 AS part, 0::int8 AS number, 0 AS i,
+           format(E'## Tenant isolation: %s\n\n%s in database %s: %s tenant, %s global, %s unclassified, %s unprotectable. %s, %s, %s, %s waived.',
+                  CASE WHEN s.errors > 0 THEN trovella_guard.count_of(s.errors, 'error')
+                       WHEN s.warnings > 0 THEN trovella_guard.count_of(s.warnings, 'warning')
+                       ELSE 'clean' END,
+                  trovella_guard.count_of(s.relations, 'relation'),
+                  trovella_guard.escape_markdown(current_database()),
+                  s.tenant, s.global, s.unclassified, s.unprotectable,
+                  trovella_guard.count_of(s.errors, 'error'),
+                  trovella_guard.count_of(s.warnings, 'warning'),
+                  trovella_guard.count_of(s.infos, 'info'), s.waived)
+           || CASE WHEN s.errors + s.warnings + s.infos > 0
+                   THEN E'\n\n| level | relation | rule | finding |\n|---|---|---|---|' ELSE '' END AS line
+    FROM trovella_guard.summary() s
+    UNION ALL
+    SELECT 1, f.number, 0,
+           format('| %s | %s | %s | %s |',
+                  CASE f.level WHEN 'error' THEN '**error**' ELSE f.level END,
+                  trovella_guard.escape_markdown(f.name), f.rule,
+                  trovella_guard.escape_markdown(f.message))
+    FROM trovella_guard.sorted_findings() WITH ORDINALITY
+           AS f (schema_name, table_name, rule, level, object, message, repair_sql, waived_by,
+                 name, errors, warnings, infos, is_first, is_last, number)
+    WHERE f.waived_by IS NULL
+    UNION ALL
+    -- A fence is longer than any row of backticks inside
+    SELECT 2, f.number, 0,
+           format(E'\n<details><summary>Repair of %s</summary>\n\n%ssql\n%s\n%s\n</details>',
+                  trovella_guard.escape_xml(trovella_guard.escape_text(f.name)),
+                  f.fence, f.repair, f.fence)
+    FROM (SELECT o.name, min(o.number) AS number,
+                 string_agg(o.repair_sql, E'\n' ORDER BY o.number) AS repair,
+                 repeat('`', greatest(3, 1 + max((SELECT max(length(m[1])) FROM regexp_matches(o.repair_sql, '(`+)', 'g') m)))) AS fence
+          FROM (SELECT f.name, f.repair_sql, min(f.number) AS number
+                FROM trovella_guard.sorted_findings() WITH ORDINALITY
+                       AS f (schema_name, table_name, rule, level, object, message, repair_sql, waived_by,
+                             name, errors, warnings, infos, is_first, is_last, number)
+                WHERE f.waived_by IS NULL AND f.level <> 'info' AND f.repair_sql IS NOT NULL
+                GROUP BY f.name, f.repair_sql) o
+          GROUP BY o.name) f) lines
+  ORDER BY part, number, i
+$$;
+COMMENT ON FUNCTION trovella_guard.report_markdown() IS 'report(''markdown''), line by line.';
+
+CREATE FUNCTION trovella_guard.report_json() RETURNS SETOF pg_catalog.text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT line FROM (
+    SELECT 0 AS part, 0::int8 AS number,
+           format(E'{"schema_version": 1,\n "generator": %s,\n "generated_at": %s,\n "database": %s,\n "mode": %s,\n "summary": %s,\n "rules": %s,\n "relations": [',
+                  jsonb_build_object('name', 'trovella_guard', 'version', e.extversion),
+                  to_jsonb(now()), to_jsonb(current_database()),
+                  to_jsonb(current_setting('trovella_guard.mode')),
+                  to_jsonb(s),
+                  (SELECT jsonb_agg(to_jsonb(r)) FROM trovella_guard.rules r)) AS line
+    FROM trovella_guard.summary() s, pg_extension e
+    WHERE e.extname = 'trovella_guard'
+    UNION ALL
+    SELECT 1, t.number, CASE WHEN t.number = 1 THEN '  ' ELSE '  ,' END || to_jsonb(t) - 'number'
+    FROM (SELECT r.*, row_number() OVER (ORDER BY r.schema_name, r.table_name) AS number
+          FROM trovella_guard.tables r) t
+    UNION ALL
+    SELECT 2, 0, E' ],\n "findings": ['
+    UNION ALL
+    SELECT 3, f.number,
+           CASE WHEN f.number = 1 THEN '  ' ELSE '  ,' END ||
+           jsonb_build_object('schema_name', f.schema_name, 'table_name', f.table_name,
+                              'rule', f.rule, 'level', f.level, 'object', f.object,
+                              'message', f.message, 'repair_sql', f.repair_sql,
+                              'waived_by', f.waived_by)
+    FROM trovella_guard.sorted_findings() WITH ORDINALITY
+           AS f (schema_name, table_name, rule, level, object, message, repair_sql, waived_by,
+                 name, errors, warnings, infos, is_first, is_last, number)
+    UNION ALL
+    SELECT 4, 0, ' ]}') lines
+  ORDER BY part, number
+$$;
+COMMENT ON FUNCTION trovella_guard.report_json() IS 'report(''json''), line by line.';
+
+CREATE FUNCTION trovella_guard.report_sarif() RETURNS SETOF pg_catalog.text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT line FROM (
+    SELECT 0 AS part, 0::int8 AS number,
+           format(E'{"version": "2.1.0",\n "$schema": "https://json.schemastore.org/sarif-2.1.0.json",\n "runs": [{\n  "tool": {"driver": {"name": "trovella_guard", "version": %s, "rules": %s}},\n  "columnKind": "unicodeCodePoints",\n  "results": [',
+                  to_jsonb(e.extversion),
+                  (SELECT jsonb_agg(jsonb_build_object(
+                     'id', g.rule,
+                     'name', replace(initcap(replace(g.rule, '_', ' ')), ' ', ''),
+                     'shortDescription', jsonb_build_object('text', replace(g.rule, '_', ' ')),
+                     'fullDescription', jsonb_build_object('text', g.purpose),
+                     'help', jsonb_build_object(
+                       'text', g.purpose || ' Each result names the SQL that repairs it; what is right as it is belongs on the allowlist with a reason: trovella_guard.allow().',
+                       'markdown', trovella_guard.escape_markdown(g.purpose) || E'\n\nEach result names the SQL that repairs it; what is right as it is belongs on the allowlist with a reason: `trovella_guard.allow()`.'),
+                     'defaultConfiguration', jsonb_build_object(
+                       'enabled', g.level <> 'off',
+                       'level', CASE g.level WHEN 'error' THEN 'error' WHEN 'warning' THEN 'warning' WHEN 'info' THEN 'note' ELSE 'none' END),
+                     'properties', jsonb_build_object('tags', jsonb_build_array('security', 'tenant-isolation')))
+                     ORDER BY g.position)
+                   FROM trovella_guard.registry() g)) AS line
+    FROM pg_extension e
+    WHERE e.extname = 'trovella_guard'
+    UNION ALL
+    -- Code scanning shows only what has a place in a file: the path names the
+    -- relation.
+    SELECT 1, f.number,
+           CASE WHEN f.number = 1 THEN '   ' ELSE '   ,' END ||
+           (jsonb_build_object(
+             'ruleId', f.rule, 'ruleIndex', g.position - 1,
+             'level', CASE f.level WHEN 'error' THEN 'error' WHEN 'warning' THEN 'warning' ELSE 'note' END,
+             'message', jsonb_build_object('text', f.name || ': ' || f.message || coalesce(E'\nRepair: ' || f.repair_sql, '')),
+             'locations', jsonb_build_array(jsonb_build_object(
+               'physicalLocation', jsonb_build_object(
+                 'artifactLocation', jsonb_build_object('uri', coalesce(
+                   'database/' || trovella_guard.escape_uri(f.schema_name) || '/' || trovella_guard.escape_uri(f.table_name), 'database')),
+                 'region', jsonb_build_object('startLine', 1)),
+               'logicalLocations', jsonb_build_array(jsonb_build_object(
+                 'name', coalesce(f.table_name, current_database()), 'fullyQualifiedName', f.name,
+                 'kind', CASE WHEN f.table_name IS NULL THEN 'database' ELSE 'table' END)))),
+             'partialFingerprints', jsonb_build_object('trovellaGuard/v1',
+               encode(sha256(convert_to(concat_ws(chr(1), f.schema_name, f.table_name, f.rule, f.object, f.occurrence), 'UTF8')), 'hex')))
+           || CASE WHEN f.waived_by IS NULL THEN '{}'
+                   ELSE jsonb_build_object('suppressions', jsonb_build_array(jsonb_build_object(
+                          'kind', 'external', 'status', 'accepted', 'justification', f.waived_by))) END
+           || CASE WHEN f.repair_sql IS NULL THEN '{}'
+                   ELSE jsonb_build_object('properties', jsonb_build_object('repairSql', f.repair_sql)) END)
+    FROM (SELECT o.*, row_number() OVER (PARTITION BY o.schema_name, o.table_name, o.rule, o.object ORDER BY o.number) AS occurrence
+          FROM trovella_guard.sorted_findings() WITH ORDINALITY
+           AS o (schema_name, table_name, rule, level, object, message, repair_sql, waived_by,
+                 name, errors, warnings, infos, is_first, is_last, number)) f
+    JOIN trovella_guard.registry() g ON g.rule = f.rule
+    UNION ALL
+    SELECT 2, 0, '  ]}]}') lines
+  ORDER BY part, number
+$$;
+COMMENT ON FUNCTION trovella_guard.report_sarif() IS 'report(''sarif''), line by line.';
+
+CREATE FUNCTION trovella_guard.report_junit() RETURNS SETOF pg_catalog.text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  WITH cases AS MATERIALIZED (
+    SELECT r.schema_name, r.table_name, r.class, r.kind, r.reason, r.errors, r.warnings,
+           f.rules, f.failures, f.remarks
+    FROM (SELECT r.schema_name, r.table_name, r.class, r.kind, r.reason, r.errors, r.warnings
+          FROM trovella_guard.relations() r
+          UNION ALL
+          -- What is about no relation is a test case of its own
+          SELECT s.schema_name, s.table_name, 'database', 'database', NULL,
+                 count(*) FILTER (WHERE s.level = 'error'), count(*) FILTER (WHERE s.level = 'warning')
+          FROM trovella_guard.findings() s
+          JOIN trovella_guard.registry() g ON g.rule = s.rule AND NOT g.is_about_relations
+          GROUP BY 1, 2) r
+    LEFT JOIN (
+      SELECT f.schema_name, f.table_name, g.is_about_relations,
+             string_agg(DISTINCT f.rule, ', ') FILTER (WHERE f.level = 'error') AS rules,
+             string_agg(concat_ws(E'\n', f.rule || ': ' || f.message, f.repair_sql), E'\n' ORDER BY f.rule, f.object)
+               FILTER (WHERE f.level = 'error') AS failures,
+             string_agg(f.level || ' ' || f.rule || ': ' || f.message, E'\n' ORDER BY f.level DESC, f.rule, f.object)
+               FILTER (WHERE f.level <> 'error') AS remarks
+      FROM trovella_guard.findings() f
+      JOIN trovella_guard.registry() g ON g.rule = f.rule
+      WHERE f.waived_by IS NULL
+      GROUP BY f.schema_name, f.table_name, g.is_about_relations) f
+      ON f.schema_name IS NOT DISTINCT FROM r.schema_name
+         AND f.table_name IS NOT DISTINCT FROM r.table_name
+         AND f.is_about_relations = (r.class <> 'database')
+  )
+  SELECT line FROM (
+    SELECT 0 AS part, NULL::name AS schema_name, NULL::name AS table_name,
+           format(E'<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="trovella_guard" tests="%1$s" failures="%2$s" errors="0">\n<testsuite name="%4$s" tests="%1$s" failures="%2$s" errors="0" skipped="%3$s">',
+                  count(*), count(*) FILTER (WHERE errors > 0),
+                  count(*) FILTER (WHERE errors = 0 AND class = 'global'),
+                  trovella_guard.escape_xml(current_database())) AS line
+    FROM cases
+    UNION ALL
+    SELECT 1, c.schema_name, c.table_name,
+           format('<testcase classname="%s" name="%s">', trovella_guard.escape_xml(coalesce(c.schema_name, 'database')),
+                  trovella_guard.escape_xml(coalesce(c.table_name, current_database()) || CASE WHEN c.class = 'database' THEN ' (allowlist and roles)' ELSE '' END))
+           || CASE WHEN c.errors > 0 THEN
+                format('<failure type="%s" message="%s: %s">%s</failure>', 'TG001',
+                       trovella_guard.count_of(c.errors, 'error'), c.rules, trovella_guard.escape_xml(c.failures))
+              WHEN c.class = 'global' THEN
+                format('<skipped message="%s"/>', trovella_guard.escape_xml('global: ' || c.reason))
+              ELSE '' END
+           || coalesce('<system-out>' || trovella_guard.escape_xml(c.remarks) || '</system-out>', '')
+           || '</testcase>'
+    FROM cases c
+    UNION ALL
+    SELECT 2, NULL, NULL, E'</testsuite>\n</testsuites>') lines
+  ORDER BY part, schema_name, table_name
+$$;
+COMMENT ON FUNCTION trovella_guard.report_junit() IS 'report(''junit''), line by line.';
+
+CREATE FUNCTION trovella_guard.report_html_head() RETURNS pg_catalog.text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT $html$<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
+<title>Tenant isolation report</title>
+<style>
+:root { color-scheme: light dark; --bg: #fff; --fg: #1b1f24; --muted: #59636e; --line: #d1d9e0; --soft: #f6f8fa;
+  --error: #b3261e; --warning: #9a6700; --info: #0b5cad; --waived: #6e7781; --ok: #1a7f37; }
+@media (prefers-color-scheme: dark) { :root { --bg: #0d1117; --fg: #e6edf3; --muted: #9198a1; --line: #3d444d; --soft: #151b23;
+  --error: #ff7b72; --warning: #e3b341; --info: #79c0ff; --waived: #9198a1; --ok: #56d364; } }
+* { box-sizing: border-box; }
+body { margin: 0 auto; max-width: 70rem; padding: 1.5rem 1rem 4rem; background: var(--bg); color: var(--fg);
+  font: 15px/1.5 system-ui, sans-serif; }
+h1 { margin: 0; font-size: 1.5rem; }
+.muted { color: var(--muted); }
+svg text { fill: currentColor; font-size: 13px; }
+.filters { position: sticky; top: 0; display: flex; flex-wrap: wrap; gap: .5rem 1rem; align-items: center;
+  padding: .75rem 0; background: var(--bg); border-bottom: 1px solid var(--line); }
+.filters input[type=search] { flex: 1 1 14rem; }
+input, select, button { font: inherit; color: inherit; background: var(--bg); border: 1px solid var(--line);
+  border-radius: 6px; padding: .25rem .5rem; }
+details.rel { border-bottom: 1px solid var(--line); }
+details.rel > summary { display: flex; flex-wrap: wrap; gap: .25rem .75rem; padding: .5rem .25rem; cursor: pointer; }
+summary .name { font-weight: 600; overflow-wrap: anywhere; }
+summary .kind { color: var(--muted); margin-right: auto; }
+.tag { border: 1px solid currentColor; border-radius: 1rem; padding: 0 .5rem; font-size: .8rem; white-space: nowrap; }
+.error { color: var(--error); } .warning { color: var(--warning); } .info { color: var(--info); }
+.waived { color: var(--waived); } .ok { color: var(--ok); }
+.finding { margin: 0 0 .75rem 1rem; }
+.finding p { margin: 0 0 .25rem; overflow-wrap: anywhere; }
+.sql { display: flex; gap: .5rem; align-items: flex-start; }
+pre { flex: 1; margin: 0; padding: .5rem; background: var(--soft); border: 1px solid var(--line); border-radius: 6px;
+  white-space: pre-wrap; overflow-wrap: anywhere; font: 13px/1.45 ui-monospace, monospace; }
+[hidden] { display: none !important; }
+</style>
+</head>
+<body>$html$
+$$;
+COMMENT ON FUNCTION trovella_guard.report_html_head() IS 'The same for every HTML report.';
+
+CREATE FUNCTION trovella_guard.report_html_tail() RETURNS pg_catalog.text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT $html$</main>
+<script>
+(function () {
+  var rows = Array.prototype.slice.call(document.querySelectorAll('details.rel'));
+  var text = document.getElementById('f-text'), level = document.getElementById('f-level'),
+      kind = document.getElementById('f-class'), count = document.getElementById('f-count');
+  function filter() {
+    var needle = text.value.toLowerCase(), shown = 0;
+    rows.forEach(function (row) {
+      var hide = (needle && row.dataset.text.indexOf(needle) < 0) ||
+          (level.value && (' ' + row.dataset.levels + ' ').indexOf(' ' + level.value + ' ') < 0) ||
+          (kind.value && row.dataset.class !== kind.value);
+      row.hidden = hide;
+      if (!hide) shown++;
+    });
+    count.textContent = shown + ' of ' + rows.length + ' shown';
+  }
+  [text, level, kind].forEach(function (field) { field.addEventListener('input', filter); });
+  function copied(button) {
+    button.textContent = 'Copied';
+    setTimeout(function () { button.textContent = 'Copy'; }, 1500);
+  }
+  function copyByHand(button, sql) {
+    var area = document.createElement('textarea');
+    area.value = sql;
+    document.body.appendChild(area);
+    area.select();
+    if (document.execCommand('copy')) copied(button);
+    document.body.removeChild(area);
+  }
+  document.addEventListener('click', function (event) {
+    var button = event.target.closest('button.copy');
+    if (!button) return;
+    var sql = button.parentNode.querySelector('pre').textContent;
+    if (navigator.clipboard && navigator.clipboard.writeText)
+      navigator.clipboard.writeText(sql).then(function () { copied(button); },
+                                              function () { copyByHand(button, sql); });
+    else
+      copyByHand(button, sql);
+  });
+  filter();
+})();
+</script>
+</body>
+</html>$html$
+$$;
+COMMENT ON FUNCTION trovella_guard.report_html_tail() IS 'The same for every HTML report.';
+
+CREATE FUNCTION trovella_guard.report_html() RETURNS SETOF pg_catalog.text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  WITH s AS MATERIALIZED (SELECT * FROM trovella_guard.summary()),
+  found AS (
+    SELECT f.schema_name, f.table_name, g.is_about_relations,
+           string_agg(DISTINCT CASE WHEN f.waived_by IS NULL THEN f.level ELSE 'waived' END, ' ') AS levels,
+           string_agg(DISTINCT f.rule, ' ') AS rules,
+           string_agg(
+             format('<div class="finding"><p><span class="tag %1$s">%1$s</span> <b>%2$s</b>: %3$s%4$s</p>%5$s</div>',
+               CASE WHEN f.waived_by IS NULL THEN f.level ELSE 'waived' END,
+               f.rule, trovella_guard.escape_xml(f.message),
+               coalesce(' <span class="muted">(' || trovella_guard.escape_xml(f.waived_by) || ')</span>', ''),
+               coalesce('<div class="sql"><pre>' || trovella_guard.escape_xml(f.repair_sql) ||
+                        '</pre><button type="button" class="copy">Copy</button></div>', '')),
+             E'\n' ORDER BY f.waived_by IS NOT NULL, array_position('{error,warning,info}', f.level), f.rule, f.object) AS html
+    FROM trovella_guard.findings() f
+    JOIN trovella_guard.registry() g ON g.rule = f.rule
+    GROUP BY f.schema_name, f.table_name, g.is_about_relations
+  ), rows AS (
+    SELECT r.schema_name || '.' || r.table_name AS name, r.kind, r.class, r.errors, r.warnings, r.infos, r.waived, r.reason,
+           f.levels, f.rules, f.html
+    FROM trovella_guard.relations() r
+    LEFT JOIN found f ON f.schema_name = r.schema_name AND f.table_name = r.table_name AND f.is_about_relations
+    UNION ALL
+    SELECT coalesce(f.schema_name || '.' || f.table_name, 'the database'), 'allowlist and roles', 'database',
+           0, 0, 0, 0, NULL, f.levels, f.rules, f.html
+    FROM found f
+    WHERE NOT f.is_about_relations
+  )
+  SELECT line FROM (
+    SELECT 0 AS part, 0::int8 AS number, trovella_guard.report_html_head() AS line
+    UNION ALL
+    SELECT 1, 0,
+      format($html$<h1>Tenant isolation: database %s</h1>
+<p class="muted">trovella_guard %s, mode %s, %s. %s: %s tenant, %s global, %s unclassified, %s unprotectable; %s without errors and warnings.</p>
+<svg width="460" height="%s" role="img" aria-label="%s">$html$,
+        trovella_guard.escape_xml(current_database()),
+        (SELECT trovella_guard.escape_xml(e.extversion) FROM pg_extension e WHERE e.extname = 'trovella_guard'),
+        current_setting('trovella_guard.mode'), to_char(now(), 'YYYY-MM-DD HH24:MI TZ'),
+        trovella_guard.count_of(s.relations, 'relation'), s.tenant, s.global, s.unclassified, s.unprotectable, s.clean,
+        4 * 24,
+        concat_ws(', ', trovella_guard.count_of(s.errors, 'error'), trovella_guard.count_of(s.warnings, 'warning'),
+                  trovella_guard.count_of(s.infos, 'info'), s.waived || ' waived'))
+    FROM s
+    UNION ALL
+    SELECT 2, b.n,
+      format('<g class="%1$s"><text x="0" y="%2$s">%1$s</text><rect x="80" y="%3$s" width="%4$s" height="16" rx="3" fill="currentColor"/><text x="%5$s" y="%2$s">%6$s</text></g>',
+        b.what, b.n * 24 - 8, b.n * 24 - 20, b.width, 88 + b.width, b.amount)
+    FROM s
+    CROSS JOIN LATERAL (
+      SELECT v.*, ceil(300.0 * v.amount / greatest(s.errors, s.warnings, s.infos, s.waived, 1)) AS width
+      FROM (VALUES (1, 'error', s.errors), (2, 'warning', s.warnings), (3, 'info', s.infos), (4, 'waived', s.waived)) v (n, what, amount)) b
+    UNION ALL
+    SELECT 3, 0, $html$</svg>
+<div class="filters">
+<input type="search" id="f-text" placeholder="Relation or rule" aria-label="Relation or rule">
+<label>Level <select id="f-level"><option value="">all</option><option>error</option><option>warning</option><option>info</option><option>waived</option></select></label>
+<label>Class <select id="f-class"><option value="">all</option><option>tenant</option><option>global</option><option>unclassified</option><option>unprotectable</option><option>database</option></select></label>
+<span class="muted" id="f-count" aria-live="polite"></span>
+</div>
+<main>$html$
+    UNION ALL
+    SELECT 4, row_number() OVER (ORDER BY r.errors DESC, r.warnings DESC, r.infos DESC, r.name),
+      format(E'<details class="rel" data-text="%s" data-levels="%s" data-class="%s"%s><summary><span class="name">%s</span><span class="kind">%s%s</span>%s</summary>\n%s%s</details>',
+        trovella_guard.escape_xml(lower(concat_ws(' ', r.name, r.rules))), coalesce(r.levels, ''), r.class,
+        CASE WHEN r.errors > 0 THEN ' open' ELSE '' END,
+        trovella_guard.escape_xml(r.name),
+        CASE WHEN r.class = 'tenant' OR r.class = 'global' OR r.class = 'unclassified' THEN r.class || ' ' ELSE '' END, r.kind,
+        coalesce(nullif(concat(
+          CASE WHEN r.errors > 0 THEN format('<span class="tag error">%s</span>', trovella_guard.count_of(r.errors, 'error')) END,
+          CASE WHEN r.warnings > 0 THEN format('<span class="tag warning">%s</span>', trovella_guard.count_of(r.warnings, 'warning')) END,
+          CASE WHEN r.infos > 0 THEN format('<span class="tag info">%s</span>', trovella_guard.count_of(r.infos, 'info')) END,
+          CASE WHEN r.waived > 0 THEN format('<span class="tag waived">%s waived</span>', r.waived) END), ''),
+          CASE WHEN r.class = 'database' THEN '' ELSE '<span class="tag ok">clean</span>' END),
+        coalesce('<p class="muted">' || trovella_guard.escape_xml(r.reason) || '</p>', ''),
+        coalesce(r.html, ''))
+    FROM rows r
+    UNION ALL
+    SELECT 5, 0, trovella_guard.report_html_tail()) lines
+  ORDER BY part, number
+$$;
+COMMENT ON FUNCTION trovella_guard.report_html() IS 'report(''html''), line by line.';
+
+CREATE FUNCTION trovella_guard.report_lines(format pg_catalog.text DEFAULT 'text')
+RETURNS SETOF pg_catalog.text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  CASE lower(format)
+    WHEN 'text' THEN RETURN QUERY SELECT trovella_guard.report_text();
+    WHEN 'markdown' THEN RETURN QUERY SELECT trovella_guard.report_markdown();
+    WHEN 'json' THEN RETURN QUERY SELECT trovella_guard.report_json();
+    WHEN 'sarif' THEN RETURN QUERY SELECT trovella_guard.report_sarif();
+    WHEN 'junit' THEN RETURN QUERY SELECT trovella_guard.report_junit();
+    WHEN 'html' THEN RETURN QUERY SELECT trovella_guard.report_html();
+    ELSE
+      RAISE EXCEPTION 'there is no report format "%"', coalesce(format, 'NULL')
+        USING ERRCODE = 'invalid_parameter_value',
+              HINT = 'The formats are: text, markdown, json, sarif, junit, html.';
+  END CASE;
+END
+$$;
+COMMENT ON FUNCTION trovella_guard.report_lines(pg_catalog.text) IS
+  'report(), one row a line: for databases whose report would be too large for one value.';
+
+CREATE FUNCTION trovella_guard.report(format pg_catalog.text DEFAULT 'text')
+RETURNS pg_catalog.text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT string_agg(line, E'\n') FROM trovella_guard.report_lines($1) AS line
+$$;
+COMMENT ON FUNCTION trovella_guard.report(pg_catalog.text) IS
+  'The audit as a document: text, markdown, json, sarif (2.1.0), junit or html.';
 
 CREATE FUNCTION trovella_guard.status(
   OUT item pg_catalog.text, OUT value pg_catalog.text,

@@ -137,17 +137,12 @@ trovella_guard_prune_1_0(PG_FUNCTION_ARGS)
 
 	InitMaterializedSRF(fcinfo, 0);
 
-	audit = tg_audit_begin(InvalidOid);
+	audit = tg_audit_begin(NULL);
 	while (tg_audit_next(audit, &findings) != NULL)
 		;
-	foreach(lc, tg_audit_entries(audit))
-	{
-		const AllowlistEntry *entry = lfirst(lc);
-		const char *why = tg_why_stale(entry);
-
-		if (why != NULL)
-			remove_entry(result, entry, why);
-	}
+	foreach(lc, tg_audit_stale_entries(audit))
+		remove_entry(result, lfirst(lc),
+					 tg_audit_why_stale(audit, lfirst(lc)));
 	tg_audit_end(audit);
 	return (Datum) 0;
 }

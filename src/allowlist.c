@@ -201,6 +201,7 @@ find_entry(const Allowlist *allowlist, const char *schema, const char *table,
 {
 	AllowlistKey key;
 	AllowlistBucket *bucket;
+	const AllowlistEntry *for_any_rule = NULL;
 	ListCell   *lc;
 
 	namestrcpy(&key.schema, schema);
@@ -212,11 +213,14 @@ find_entry(const Allowlist *allowlist, const char *schema, const char *table,
 	{
 		AllowlistEntry *entry = lfirst(lc);
 
-		if (entry->adopted == adopted &&
-			(strcmp(entry->rule, ANY) == 0 || strcmp(entry->rule, rule) == 0))
+		if (entry->adopted != adopted)
+			continue;
+		if (strcmp(entry->rule, rule) == 0)
 			return entry;
+		if (strcmp(entry->rule, ANY) == 0)
+			for_any_rule = entry;
 	}
-	return NULL;
+	return for_any_rule;
 }
 
 static const AllowlistEntry *
@@ -224,7 +228,7 @@ match(const Allowlist *allowlist, FactsReader *reader,
 	  const RelationFacts *facts, const char *rule, bool adopted)
 {
 	const AllowlistEntry *entry;
-	RelationFacts *parent;
+	const RelationFacts *parent;
 
 	if (allowlist->buckets == NULL)
 		return NULL;
@@ -270,7 +274,7 @@ const AllowlistEntry *
 tg_allowlist_void(const Allowlist *allowlist, FactsReader *reader,
 				  Oid other_relid)
 {
-	RelationFacts *other;
+	const RelationFacts *other;
 
 	if (allowlist->buckets == NULL || !OidIsValid(other_relid))
 		return NULL;

@@ -105,7 +105,7 @@ list_relations(Audit *audit)
 }
 
 Audit *
-tg_audit_begin(Oid relid)
+tg_audit_begin(const Oid *relid)
 {
 	Audit	   *audit = palloc0(sizeof(Audit));
 
@@ -117,12 +117,12 @@ tg_audit_begin(Oid relid)
 		AllocSetContextCreate(CurrentMemoryContext,
 							  "trovella_guard relation",
 							  ALLOCSET_DEFAULT_SIZES);
-	if (!OidIsValid(relid))
+	if (relid == NULL)
 		list_relations(audit);
-	else if (!tg_facts_is_trusted_member(audit->reader, relid))
+	else if (!tg_facts_is_trusted_member(audit->reader, *relid))
 	{
 		audit->relids = palloc(sizeof(Oid));
-		audit->relids[audit->count++] = relid;
+		audit->relids[audit->count++] = *relid;
 	}
 	return audit;
 }
@@ -135,10 +135,24 @@ tg_audit_end(Audit *audit)
 	UnregisterSnapshot(audit->snapshot);
 }
 
-List *
-tg_audit_entries(Audit *audit)
+const char *
+tg_audit_why_stale(Audit *audit, const AllowlistEntry *entry)
 {
-	return tg_allowlist_entries(audit->allowlist);
+	return tg_why_stale(audit->reader, entry);
+}
+
+List *
+tg_audit_stale_entries(Audit *audit)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, tg_allowlist_entries(audit->allowlist))
+	{
+		if (tg_why_stale(audit->reader, lfirst(lc)) != NULL)
+			result = lappend(result, lfirst(lc));
+	}
+	return result;
 }
 
 const AllowlistEntry *

@@ -17,10 +17,10 @@
 typedef struct Audit Audit;
 
 /*
- * Begins an audit of one relation, or of the whole database (InvalidOid),
- * under one snapshot.  Memory is taken from the current context.
+ * Begins an audit of one relation, or of the whole database (NULL), under
+ * one snapshot.  Memory is taken from the current context.
  */
-extern Audit *tg_audit_begin(Oid relid);
+extern Audit *tg_audit_begin(const Oid *relid);
 extern void tg_audit_end(Audit *audit);
 
 /*
@@ -36,8 +36,13 @@ extern const RelationFacts *tg_audit_next(Audit *audit, List **findings);
  */
 extern List *tg_audit_database(Audit *audit);
 
-/* All entries of the allowlist, as a List of AllowlistEntry. */
-extern List *tg_audit_entries(Audit *audit);
+/*
+ * The entries of the allowlist that are no longer needed, as a List of
+ * AllowlistEntry, and why; after the last relation as well.
+ */
+extern List *tg_audit_stale_entries(Audit *audit);
+extern const char *tg_audit_why_stale(Audit *audit,
+									  const AllowlistEntry *entry);
 
 /* The entry that makes an audited relation global, or NULL. */
 extern const AllowlistEntry *tg_audit_global_entry(Audit *audit,

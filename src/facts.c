@@ -117,6 +117,18 @@ typedef struct Expression
 #define MAX_EXPRESSIONS_KEPT 64
 #define MAX_LENGTH_KEPT 8192
 
+/*
+ * An outline.  Tables refer to the same few others, partitions to the same
+ * parent, so these are kept, too.
+ */
+typedef struct Outline
+{
+	Oid			relid;			/* hash key, must be first */
+	RelationFacts *facts;		/* may be NULL */
+} Outline;
+
+#define MAX_OUTLINES_KEPT 256
+
 struct FactsReader
 {
 	Snapshot	snapshot;
@@ -127,6 +139,7 @@ struct FactsReader
 	Oid			schema_oid;		/* of the schema that was read last */
 	NameData	schema;			/* its name */
 	HTAB	   *expressions;	/* of Expression */
+	HTAB	   *outlines;		/* of Outline */
 };
 
 static void read_columns(FactsReader *reader, RelationFacts *facts);
@@ -287,6 +300,60 @@ schema_name(FactsReader *reader, Oid schema_oid)
 	return HeapTupleIsValid(tuple) ? pstrdup(NameStr(reader->schema)) : NULL;
 }
 
+char *
+tg_facts_qualified_name(FactsReader *reader, Oid relid)
+{
+	RelationPlace place;
+	char	   *schema;
+
+	if (!tg_facts_place(reader, relid, &place))
+		return NULL;
+	schema = schema_name(reader, place.schema_oid);
+	return schema != NULL ?
+		quote_qualified_identifier(schema, NameStr(place.name)) : NULL;
+}
+
+char *
+tg_facts_column_name(FactsReader *reader, Oid relid, AttrNumber attnum)
+{
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	char	   *name = NULL;
+
+	ScanKeyInit(&keys[0], Anum_pg_attribute_attrelid, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(relid));
+	ScanKeyInit(&keys[1], Anum_pg_attribute_attnum, BTEqualStrategyNumber,
+				F_INT2EQ, Int16GetDatum(attnum));
+	scan = systable_beginscan(catalog(reader, CAT_ATTRIBUTE),
+							  AttributeRelidNumIndexId, true,
+							  reader->snapshot, 2, keys);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple) &&
+		!((Form_pg_attribute) GETSTRUCT(tuple))->attisdropped)
+		name = pstrdup(NameStr(((Form_pg_attribute) GETSTRUCT(tuple))->attname));
+	systable_endscan(scan);
+	return name;
+}
+
+bool
+tg_facts_name_is_taken(FactsReader *reader, Oid schema_oid, const char *name)
+{
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	bool		taken;
+
+	ScanKeyInit(&keys[0], Anum_pg_class_relname, BTEqualStrategyNumber,
+				F_NAMEEQ, CStringGetDatum(name));
+	ScanKeyInit(&keys[1], Anum_pg_class_relnamespace, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(schema_oid));
+	scan = systable_beginscan(catalog(reader, CAT_CLASS),
+							  ClassNameNspIndexId, true, NULL, 2, keys);
+	taken = HeapTupleIsValid(systable_getnext(scan));
+	systable_endscan(scan);
+	return taken;
+}
+
 /*
  * Was anything granted to a role other than the owner?
  */
@@ -429,10 +496,37 @@ tg_facts_read(FactsReader *reader, Oid relid)
 	return read_relation(reader, relid, true);
 }
 
-RelationFacts *
+const RelationFacts *
 tg_facts_outline(FactsReader *reader, Oid relid)
 {
-	return read_relation(reader, relid, false);
+	Outline    *kept;
+	bool		found;
+	RelationFacts *facts;
+	MemoryContext old;
+
+	if (reader->outlines == NULL)
+	{
+		HASHCTL		ctl = {0};
+
+		ctl.keysize = sizeof(Oid);
+		ctl.entrysize = sizeof(Outline);
+		ctl.hcxt = reader->context;
+		reader->outlines = hash_create("trovella_guard outlines",
+									   MAX_OUTLINES_KEPT, &ctl,
+									   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	}
+	kept = hash_search(reader->outlines, &relid, HASH_FIND, NULL);
+	if (kept != NULL)
+		return kept->facts;
+	if (hash_get_num_entries(reader->outlines) >= MAX_OUTLINES_KEPT)
+		return read_relation(reader, relid, false);
+
+	old = MemoryContextSwitchTo(reader->context);
+	facts = read_relation(reader, relid, false);
+	MemoryContextSwitchTo(old);
+	kept = hash_search(reader->outlines, &relid, HASH_ENTER, &found);
+	kept->facts = facts;
+	return facts;
 }
 
 /*

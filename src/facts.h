@@ -9,7 +9,7 @@
  * the audit.  It is plain data: no relcache entry, no lock, no pointer into
  * a system cache, all of it in the memory context that was current when it
  * was read, except for the expressions of policies, which the reader may keep
- * for others that have the same: they are as long-lived as the reader.
+ * for others that have the same: they live as long as the reader.
  *
  * Copyright (c) 2026, Trovella
  *
@@ -167,9 +167,9 @@ extern RelationFacts *tg_facts_read(FactsReader *reader, Oid relid);
 
 /*
  * The same without policies, indexes, foreign keys and rewrite rules: enough
- * to know what the relation is.
+ * to know what the relation is.  The reader may keep it.
  */
-extern RelationFacts *tg_facts_outline(FactsReader *reader, Oid relid);
+extern const RelationFacts *tg_facts_outline(FactsReader *reader, Oid relid);
 
 /* Only pg_class: where is a relation, and of what kind? */
 typedef struct RelationPlace
@@ -183,6 +183,18 @@ typedef struct RelationPlace
 
 extern bool tg_facts_place(FactsReader *reader, Oid relid,
 						   RelationPlace *place);
+
+/*
+ * Names for messages and repair SQL, or NULL: read from the catalogs, because
+ * the system caches would grow with every name that an audit asks for.
+ */
+extern char *tg_facts_qualified_name(FactsReader *reader, Oid relid);
+extern char *tg_facts_column_name(FactsReader *reader, Oid relid,
+								  AttrNumber attnum);
+
+/* Is there a relation of this name, now? */
+extern bool tg_facts_name_is_taken(FactsReader *reader, Oid schema_oid,
+								   const char *name);
 
 /*
  * The relation that an object belongs to (the table of an index, a policy, a

@@ -144,7 +144,7 @@ was_tried(const List *tried, const char *sql)
 static char *
 next_repair(Oid relid, RuleLevel least, const List *tried, StringInfo left)
 {
-	Audit	   *audit = tg_audit_begin(relid);
+	Audit	   *audit = tg_audit_begin(&relid);
 	List	   *findings = NIL;
 	const RelationFacts *facts = tg_audit_next(audit, &findings);
 	char	   *sql = NULL;

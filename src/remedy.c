@@ -15,12 +15,12 @@
 #include "catalog/pg_type.h"
 #include "commands/defrem.h"
 #include "lib/stringinfo.h"
+#include "nodes/bitmapset.h"
 #include "nodes/parsenodes.h"
 #include "remedy.h"
 #include "settings.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
 
 static const struct
 {
@@ -185,14 +185,12 @@ camel_case(const char *name)
 	return result;
 }
 
-char *
-tg_remedy_index(const RelationFacts *facts, int nkeys, const AttrNumber *keys)
+/* "userId_otherId", or NULL */
+static char *
+index_label(const RelationFacts *facts, int nkeys, const AttrNumber *keys)
 {
-	StringInfoData columns;
 	StringInfoData label;
-	char	   *name;
 
-	initStringInfo(&columns);
 	initStringInfo(&label);
 	for (int i = 0; i < nkeys; i++)
 	{
@@ -200,13 +198,97 @@ tg_remedy_index(const RelationFacts *facts, int nkeys, const AttrNumber *keys)
 
 		if (column == NULL)
 			return NULL;
-		appendStringInfo(&columns, "%s%s", i > 0 ? ", " : "",
-						 quote_identifier(column));
 		appendStringInfo(&label, "%s%s", i > 0 ? "_" : "",
 						 camel_case(column));
 	}
-	name = ChooseRelationName(facts->name, label.data, "idx",
-							  facts->schema_oid, false);
+	return label.data;
+}
+
+static bool
+same_columns(int nkeys, const AttrNumber *keys, int nothers,
+			 const AttrNumber *others)
+{
+	Bitmapset  *left = NULL;
+	Bitmapset  *right = NULL;
+
+	for (int i = 0; i < nkeys; i++)
+		left = bms_add_member(left, keys[i]);
+	for (int i = 0; i < nothers; i++)
+		right = bms_add_member(right, others[i]);
+	return bms_equal(left, right);
+}
+
+/*
+ * A table may lack several indexes, whose repairs are to be run one after the
+ * other: so the names that PostgreSQL would find free for two of them must
+ * not be the same ("user_id" and "userId" have the same label, and long names
+ * are cut), and foreign keys of the same columns ask for the same index.
+ *
+ * Tells how many other indexes would be named before this one.  If one of
+ * them is for the same columns, "keys" becomes the order in which it has
+ * them.
+ */
+static int
+count_namesakes(const RelationFacts *facts, int nkeys,
+				const AttrNumber **keys, const char *name)
+{
+	int			namesakes = 0;
+	ListCell   *lc;
+
+	if (nkeys == 1 && (*keys)[0] == facts->tenant->attnum)
+		return 0;
+	if (strcmp(makeObjectName(facts->name,
+							  index_label(facts, 1, &facts->tenant->attnum),
+							  "idx"), name) == 0)
+		namesakes++;
+
+	foreach(lc, facts->foreign_keys)
+	{
+		ForeignKeyFacts *other = lfirst(lc);
+		char	   *label = index_label(facts, other->nkeys, other->keys);
+
+		if (same_columns(nkeys, *keys, other->nkeys, other->keys))
+		{
+			*keys = other->keys;
+			break;
+		}
+		if (label != NULL &&
+			strcmp(makeObjectName(facts->name, label, "idx"), name) == 0)
+			namesakes++;
+	}
+	return namesakes;
+}
+
+char *
+tg_remedy_index(FactsReader *reader, const RelationFacts *facts, int nkeys,
+				const AttrNumber *keys)
+{
+	StringInfoData columns;
+	char	   *label = index_label(facts, nkeys, keys);
+	char	   *name;
+	int			namesakes;
+
+	if (label == NULL)
+		return NULL;
+	name = makeObjectName(facts->name, label, "idx");
+	namesakes = count_namesakes(facts, nkeys, &keys, name);
+	label = index_label(facts, nkeys, keys);
+
+	/* The way ChooseRelationName() does it, without the system caches */
+	for (int attempt = 0;; attempt++)
+	{
+		name = makeObjectName(facts->name, label,
+							  attempt == 0 ? "idx" :
+							  psprintf("idx%d", attempt));
+		if (!tg_facts_name_is_taken(reader, facts->schema_oid, name) &&
+			namesakes-- == 0)
+			break;
+	}
+
+	initStringInfo(&columns);
+	for (int i = 0; i < nkeys; i++)
+		appendStringInfo(&columns, "%s%s", i > 0 ? ", " : "",
+						 quote_identifier(column_name(facts, keys[i])));
 	return psprintf("CREATE INDEX %s ON %s (%s);", quote_identifier(name),
 					qualified_name(facts), columns.data);
 }
@@ -235,16 +317,16 @@ on_update_clause(char action)
  * again, in one ALTER TABLE, and is otherwise what it was.
  */
 char *
-tg_remedy_on_delete(const RelationFacts *facts, const ForeignKeyFacts *key)
+tg_remedy_on_delete(FactsReader *reader, const RelationFacts *facts,
+					const ForeignKeyFacts *key)
 {
 	StringInfoData columns;
 	StringInfoData referenced_columns;
 	StringInfoData action;
-	char	   *referenced = get_rel_name(key->referenced);
-	char	   *schema = get_namespace_name(get_rel_namespace(key->referenced));
+	char	   *referenced = tg_facts_qualified_name(reader, key->referenced);
 
 	/* A temporal key knows no action but NO ACTION */
-	if (referenced == NULL || schema == NULL || key->temporal)
+	if (referenced == NULL || key->temporal)
 		return NULL;
 
 	initStringInfo(&columns);
@@ -252,8 +334,8 @@ tg_remedy_on_delete(const RelationFacts *facts, const ForeignKeyFacts *key)
 	for (int i = 0; i < key->nkeys; i++)
 	{
 		const char *column = column_name(facts, key->keys[i]);
-		const char *other = get_attname(key->referenced,
-										key->referenced_keys[i], true);
+		const char *other = tg_facts_column_name(reader, key->referenced,
+												 key->referenced_keys[i]);
 
 		if (column == NULL || other == NULL)
 			return NULL;
@@ -268,9 +350,7 @@ tg_remedy_on_delete(const RelationFacts *facts, const ForeignKeyFacts *key)
 					 " FOREIGN KEY (%s) REFERENCES %s (%s)%s%s"
 					 " ON DELETE CASCADE",
 					 quote_identifier(key->name), quote_identifier(key->name),
-					 columns.data,
-					 quote_qualified_identifier(schema, referenced),
-					 referenced_columns.data,
+					 columns.data, referenced, referenced_columns.data,
 					 key->match == FKCONSTR_MATCH_FULL ? " MATCH FULL" : "",
 					 on_update_clause(key->on_update));
 	if (key->deferrable)

@@ -21,9 +21,10 @@ extern char *tg_remedy_policies(const RelationFacts *facts,
 								CommandSet commands);
 extern char *tg_remedy_scope(const RelationFacts *facts,
 							 const PolicyFacts *policy);
-extern char *tg_remedy_index(const RelationFacts *facts, int nkeys,
-							 const AttrNumber *keys);
-extern char *tg_remedy_on_delete(const RelationFacts *facts,
+extern char *tg_remedy_index(FactsReader *reader, const RelationFacts *facts,
+							 int nkeys, const AttrNumber *keys);
+extern char *tg_remedy_on_delete(FactsReader *reader,
+								 const RelationFacts *facts,
 								 const ForeignKeyFacts *key);
 extern char *tg_remedy_required_column(const RelationFacts *facts,
 									   const char *column);

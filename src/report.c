@@ -126,6 +126,18 @@ text_or_null(const char *string, bool *isnull)
 	return string != NULL ? CStringGetTextDatum(string) : (Datum) 0;
 }
 
+/* Of the relation that is the first argument, or of the whole database. */
+static Audit *
+begin_audit(FunctionCallInfo fcinfo)
+{
+	Oid			relid;
+
+	if (PG_ARGISNULL(0))
+		return tg_audit_begin(NULL);
+	relid = PG_GETARG_OID(0);
+	return tg_audit_begin(&relid);
+}
+
 static void
 put_finding(ReturnSetInfo *result, const Finding *finding)
 {
@@ -154,6 +166,18 @@ put_finding(ReturnSetInfo *result, const Finding *finding)
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
+static void
+put_findings(ReturnSetInfo *result, List *findings)
+{
+	ListCell   *lc;
+
+	foreach(lc, findings)
+	{
+		put_finding(result, lfirst(lc));
+		MemoryContextReset(CurrentMemoryContext);
+	}
+}
+
 /*
  * findings(relation regclass): every finding, waived ones with the reason,
  * of one relation or (NULL) of the whole database.
@@ -165,27 +189,24 @@ trovella_guard_findings_1_0(PG_FUNCTION_ARGS)
 	bool		whole = PG_ARGISNULL(0);
 	Audit	   *audit;
 	List	   *findings;
-	ListCell   *lc;
+	MemoryContext per_relation;
+	MemoryContext old;
 
 	InitMaterializedSRF(fcinfo, 0);
 	if (result->setDesc->natts != COL_FINDING_COLUMNS)
 		elog(ERROR, "findings() has an unexpected number of columns");
 
-	/* An OID that is none would mean the whole database to the audit */
-	if (!whole && !OidIsValid(PG_GETARG_OID(0)))
-		return (Datum) 0;
-
-	audit = tg_audit_begin(whole ? InvalidOid : PG_GETARG_OID(0));
+	audit = begin_audit(fcinfo);
+	per_relation = AllocSetContextCreate(CurrentMemoryContext,
+										 "trovella_guard rows",
+										 ALLOCSET_SMALL_SIZES);
+	old = MemoryContextSwitchTo(per_relation);
 	while (tg_audit_next(audit, &findings) != NULL)
-	{
-		foreach(lc, findings)
-			put_finding(result, lfirst(lc));
-	}
+		put_findings(result, findings);
 	if (whole)
-	{
-		foreach(lc, tg_audit_database(audit))
-			put_finding(result, lfirst(lc));
-	}
+		put_findings(result, tg_audit_database(audit));
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(per_relation);
 	tg_audit_end(audit);
 	return (Datum) 0;
 }
@@ -308,7 +329,7 @@ trovella_guard_relations_1_0(PG_FUNCTION_ARGS)
 	if (result->setDesc->natts != COL_RELATION_COLUMNS)
 		elog(ERROR, "relations() has an unexpected number of columns");
 
-	audit = tg_audit_begin(PG_ARGISNULL(0) ? InvalidOid : PG_GETARG_OID(0));
+	audit = begin_audit(fcinfo);
 	per_relation = AllocSetContextCreate(CurrentMemoryContext,
 										 "trovella_guard row",
 										 ALLOCSET_SMALL_SIZES);

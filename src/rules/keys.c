@@ -134,7 +134,7 @@ tg_check_tenant_index_missing(const RuleSubject *subject)
 	finding = tg_report_finding(subject,
 								"no valid index starts with column \"%s\"",
 								facts->tenant->name);
-	finding->repair_sql = tg_remedy_index(facts, 1, &key);
+	finding->repair_sql = tg_remedy_index(subject->reader, facts, 1, &key);
 }
 
 /* "user_id, other_id" */
@@ -177,7 +177,8 @@ tg_check_fk_index_missing(const RuleSubject *subject)
 									key_column_names(facts, key), key->name);
 		finding->object_oid = key->oid;
 		finding->object = key->name;
-		finding->repair_sql = tg_remedy_index(facts, key->nkeys, key->keys);
+		finding->repair_sql = tg_remedy_index(subject->reader, facts, key->nkeys,
+											  key->keys);
 	}
 }
 
@@ -201,7 +202,8 @@ tg_check_fk_on_delete(const RuleSubject *subject)
 									key->name);
 		finding->object_oid = key->oid;
 		finding->object = key->name;
-		finding->repair_sql = tg_remedy_on_delete(subject->facts, key);
+		finding->repair_sql = tg_remedy_on_delete(subject->reader,
+												  subject->facts, key);
 	}
 }
 
@@ -230,7 +232,7 @@ tg_check_fk_crosses_tenants(const RuleSubject *subject)
 	foreach(lc, facts->foreign_keys)
 	{
 		ForeignKeyFacts *key = lfirst(lc);
-		RelationFacts *referenced;
+		const RelationFacts *referenced;
 		Finding    *finding;
 
 		if (key->inherited)

@@ -1,0 +1,78 @@
+/*-------------------------------------------------------------------------
+ *
+ * exemptions.c
+ *		Rules about the allowlist itself: is an entry still needed?
+ *
+ * Copyright (c) 2026, Trovella
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "allowlist.h"
+#include "catalog/namespace.h"
+#include "remedy.h"
+#include "rules.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+/*
+ * Can only the verdict tell whether the rule is broken, or nobody because it
+ * is off?
+ */
+static bool
+cannot_tell(const char *rule)
+{
+	int			number = tg_rule_by_name(rule);
+
+	return number < 0 || tg_rule_level(number) == TG_LEVEL_OFF ||
+		tg_rules[number].check == tg_check_tenant_column_lost ||
+		tg_rules[number].check == tg_check_exemption_taken_over;
+}
+
+const char *
+tg_why_stale(FactsReader *reader, const AllowlistEntry *entry)
+{
+	Oid			schema_oid = get_namespace_oid(NameStr(entry->schema), true);
+	Oid			relid;
+
+	if (entry->expired)
+		return "has expired";
+	if (!OidIsValid(schema_oid))
+		return "matches nothing: there is no such schema";
+	if (strcmp(NameStr(entry->table), "*") == 0)
+		return tg_facts_relations_of_schema(reader, schema_oid) == NIL ?
+			"matches nothing: the schema is empty" : NULL;
+	relid = get_relname_relid(NameStr(entry->table), schema_oid);
+	if (!OidIsValid(relid))
+		return "matches nothing: there is no such relation";
+	if (strcmp(entry->rule, "*") == 0 || cannot_tell(entry->rule))
+		return NULL;
+	return entry->used ? NULL :
+		"is not needed: the relation does not break the rule";
+}
+
+void
+tg_check_allowlist_stale(const RuleSubject *subject)
+{
+	ListCell   *lc;
+
+	foreach(lc, tg_allowlist_entries(subject->allowlist))
+	{
+		AllowlistEntry *entry = lfirst(lc);
+		const char *why = tg_why_stale(subject->reader, entry);
+		Finding    *finding;
+
+		if (why == NULL)
+			continue;
+		finding = tg_report_finding(subject,
+									"the allowlist entry for rule \"%s\" %s",
+									entry->rule, why);
+		finding->schema = NameStr(entry->schema);
+		finding->table = NameStr(entry->table);
+		finding->object = entry->rule;
+		finding->repair_sql =
+			tg_remedy_disallow(NameStr(entry->schema), NameStr(entry->table),
+							   entry->rule);
+	}
+}
