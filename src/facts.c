@@ -279,8 +279,8 @@ tg_facts_place(FactsReader *reader, Oid relid, RelationPlace *place)
  * The name of a schema.  The caches know only the present name; a schema that
  * was dropped or renamed in this transaction is read under the snapshot.
  */
-static char *
-schema_name(FactsReader *reader, Oid schema_oid)
+char *
+tg_facts_schema_name(FactsReader *reader, Oid schema_oid)
 {
 	SysScanDesc scan;
 	HeapTuple	tuple;
@@ -460,7 +460,7 @@ read_relation(FactsReader *reader, Oid relid, bool whole)
 	if (facts == NULL)
 		return NULL;
 
-	facts->schema = schema_name(reader, facts->schema_oid);
+	facts->schema = tg_facts_schema_name(reader, facts->schema_oid);
 	if (facts->schema == NULL)
 		return NULL;
 	if (facts->temporary)

@@ -204,6 +204,9 @@ extern bool tg_facts_name_is_taken(FactsReader *reader, Oid schema_oid,
 extern Oid	tg_facts_owning_relation(FactsReader *reader, Oid classId,
 									 Oid objectId);
 
+/* The name of a schema, or NULL if the snapshot does not see it. */
+extern char *tg_facts_schema_name(FactsReader *reader, Oid schema_oid);
+
 /* The relations of a schema, as a list of OIDs. */
 extern List *tg_facts_relations_of_schema(FactsReader *reader,
 										  Oid schema_oid);
