@@ -1507,6 +1507,28 @@ is_trusted_extension(FactsReader *reader, Oid extension)
 	return OidIsValid(owner) && superuser_arg(owner);
 }
 
+List *
+tg_facts_members(FactsReader *reader, Oid extension)
+{
+	SysScanDesc scan = scan_by_address(reader, DependReferenceIndexId,
+									   Anum_pg_depend_refclassid,
+									   ExtensionRelationId,
+									   Anum_pg_depend_refobjid, extension);
+	HeapTuple	tuple;
+	List	   *result = NIL;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
+
+		if (form->classid == RelationRelationId &&
+			form->deptype == DEPENDENCY_EXTENSION)
+			result = lappend_oid(result, form->objid);
+	}
+	systable_endscan(scan);
+	return result;
+}
+
 bool
 tg_facts_is_trusted_member(FactsReader *reader, Oid relid)
 {

@@ -228,6 +228,9 @@ extern List *tg_facts_relations_using_function(FactsReader *reader,
 extern char tg_facts_function_volatility(FactsReader *reader,
 										 Oid function_oid);
 
+/* The relations that are members of an extension, as a list of OIDs. */
+extern List *tg_facts_members(FactsReader *reader, Oid extension);
+
 /* Is the relation a member of an extension that a superuser owns? */
 extern bool tg_facts_is_trusted_member(FactsReader *reader, Oid relid);
 

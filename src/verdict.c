@@ -32,6 +32,7 @@
 #include "allowlist.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
+#include "catalog/pg_extension.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_policy.h"
 #include "catalog/pg_proc.h"
@@ -361,6 +362,11 @@ summon_for_object(Trial *trial, const TouchedKey *object)
 			summon_all(trial,
 					   tg_facts_relations_of_schema(trial->after,
 													object->objectId));
+			break;
+
+		case ExtensionRelationId:
+			summon_all(trial, tg_facts_members(trial->before,
+											   object->objectId));
 			break;
 
 		case ProcedureRelationId:
