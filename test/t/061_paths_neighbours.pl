@@ -40,20 +40,20 @@ SKIP:
 		$node->append_conf('postgresql.conf',
 			"shared_preload_libraries = '$order'\npgaudit.log = 'ddl, read'\npgaudit.log_relation = on\n");
 		$node->restart;
-		$node->safe_psql('postgres', 'DROP DATABASE IF EXISTS both');
-		$node->safe_psql('postgres', 'CREATE DATABASE both');
-		$node->safe_psql('both',
+		$node->safe_psql('postgres', 'DROP DATABASE IF EXISTS side');
+		$node->safe_psql('postgres', 'CREATE DATABASE side');
+		$node->safe_psql('side',
 			'CREATE EXTENSION pgaudit; CREATE EXTENSION trovella_guard;'
 			  . q{SELECT trovella_guard.allow('public.organization', 'the tenants themselves');}
 			  . 'CREATE TABLE organization (id text PRIMARY KEY);'
 			  . 'BEGIN;' . tenant_table('public.item') . 'COMMIT');
 
 		my $log = -s $node->logfile;
-		refuses($node, 'both', "\"$order\": the guard refuses");
-		my ($status, $out, $err) = $node->psql('both',
+		refuses($node, 'side', "\"$order\": the guard refuses");
+		my ($status, $out, $err) = $node->psql('side',
 			'DO $$ BEGIN EXECUTE $x$ALTER TABLE item DISABLE ROW LEVEL SECURITY$x$; END $$');
 		like($err, qr/commit refused/, "\"$order\": from within a DO block, too");
-		$node->safe_psql('both', 'SELECT count(*) FROM item');
+		$node->safe_psql('side', 'SELECT count(*) FROM item');
 		my $text = slurp_file($node->logfile, $log);
 		like($text, qr/AUDIT: SESSION,\d+,\d+,DDL,CREATE TABLE,TABLE,public\.u_n_s_a_f_e/,
 			"\"$order\": pgaudit logs DDL");
@@ -107,7 +107,7 @@ COMMIT;});
 
 	# Default privileges would open them
 	$node->safe_psql('parts',
-		q{INSERT INTO event SELECT i, 'x' FROM generate_series(31, 90) i;
+		q{INSERT INTO event SELECT i, 'x' FROM generate_series(31, 50) i;
 		  CREATE ROLE app; ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO app;});
 	($status, $out, $err) = $node->psql('parts', 'SELECT partman.run_maintenance()');
 	like($err, qr/commit refused/, 'partitions that others may read are refused');
