@@ -64,9 +64,13 @@ REVOKE ALL ON FUNCTION trovella_guard.allowlist_changed() FROM PUBLIC;
 CREATE TRIGGER allowlist_changed AFTER UPDATE OR DELETE ON trovella_guard.allowlist
   FOR EACH ROW EXECUTE FUNCTION trovella_guard.allowlist_changed();
 ALTER TABLE trovella_guard.allowlist ENABLE ALWAYS TRIGGER allowlist_changed;
+COMMENT ON TRIGGER allowlist_changed ON trovella_guard.allowlist IS
+  'What an entry has covered is judged anew when the entry changes or goes.';
 CREATE TRIGGER allowlist_no_truncate BEFORE TRUNCATE ON trovella_guard.allowlist
   FOR EACH STATEMENT EXECUTE FUNCTION trovella_guard.allowlist_changed();
 ALTER TABLE trovella_guard.allowlist ENABLE ALWAYS TRIGGER allowlist_no_truncate;
+COMMENT ON TRIGGER allowlist_no_truncate ON trovella_guard.allowlist IS
+  'TRUNCATE is refused: it would not say what the entries have covered.';
 
 CREATE FUNCTION trovella_guard.allow(
   relation pg_catalog.text,
@@ -168,6 +172,7 @@ REVOKE ALL ON FUNCTION trovella_guard.allowlist_logged() FROM PUBLIC;
 CREATE TRIGGER allowlist_logged AFTER INSERT OR UPDATE OR DELETE ON trovella_guard.allowlist
   FOR EACH ROW EXECUTE FUNCTION trovella_guard.allowlist_logged();
 ALTER TABLE trovella_guard.allowlist ENABLE ALWAYS TRIGGER allowlist_logged;
+COMMENT ON TRIGGER allowlist_logged ON trovella_guard.allowlist IS 'Every change of the list is written to the log.';
 
 CREATE FUNCTION trovella_guard.allowlist_log_kept() RETURNS trigger
 LANGUAGE plpgsql
@@ -185,9 +190,11 @@ REVOKE ALL ON FUNCTION trovella_guard.allowlist_log_kept() FROM PUBLIC;
 CREATE TRIGGER allowlist_log_kept BEFORE UPDATE OR DELETE ON trovella_guard.allowlist_log
   FOR EACH ROW EXECUTE FUNCTION trovella_guard.allowlist_log_kept();
 ALTER TABLE trovella_guard.allowlist_log ENABLE ALWAYS TRIGGER allowlist_log_kept;
+COMMENT ON TRIGGER allowlist_log_kept ON trovella_guard.allowlist_log IS 'The log is only ever added to.';
 CREATE TRIGGER allowlist_log_no_truncate BEFORE TRUNCATE ON trovella_guard.allowlist_log
   FOR EACH STATEMENT EXECUTE FUNCTION trovella_guard.allowlist_log_kept();
 ALTER TABLE trovella_guard.allowlist_log ENABLE ALWAYS TRIGGER allowlist_log_no_truncate;
+COMMENT ON TRIGGER allowlist_log_no_truncate ON trovella_guard.allowlist_log IS 'TRUNCATE is refused: the log is only ever added to.';
 
 CREATE FUNCTION trovella_guard.allowlist_markdown() RETURNS pg_catalog.text
 LANGUAGE sql STABLE

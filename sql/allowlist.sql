@@ -11,7 +11,7 @@ CREATE SCHEMA "Regress Allow";
 SET search_path = regress_allow;
 CREATE VIEW entries AS
   SELECT schema_name, table_name, rule, reason, added_by = session_user AS by_me,
-         added_at = now() AS now, expires_at
+         added_at BETWEEN now() AND clock_timestamp() AS now, expires_at
   FROM trovella_guard.allowlist ORDER BY 1, 2, 3;
 
 --
@@ -131,7 +131,9 @@ COMMIT;
 --
 SELECT trovella_guard.disallow('global');
 SELECT trovella_guard.disallow('"Regress Allow".*');
+\set VERBOSITY sqlstate
 DELETE FROM trovella_guard.allowlist;
+\set VERBOSITY terse
 DELETE FROM trovella_guard.allowlist WHERE table_name = 'global_2';
 UPDATE trovella_guard.allowlist SET table_name = 'elsewhere' WHERE table_name = 'global';
 UPDATE trovella_guard.allowlist SET rule = 'rls_disabled' WHERE table_name = 'global';

@@ -61,8 +61,26 @@ COMMIT PREPARED 'regress_relies';
 -- and its removal sees the table that has come
 SELECT trovella_guard.disallow('global');
 
+-- and a column's GRANT, of which the other verdict could not know
+CREATE ROLE regress_prepared_reader;
+BEGIN;
+CREATE TABLE heir () INHERITS (item);
+CREATE INDEX ON heir (organization_id);
+ALTER TABLE heir ENABLE ROW LEVEL SECURITY;
+COMMIT;
+BEGIN;
+GRANT SELECT (id) ON heir TO regress_prepared_reader;
+PREPARE TRANSACTION 'regress_granted';
+SET lock_timeout = '100ms';
+ALTER TABLE heir DISABLE ROW LEVEL SECURITY;
+RESET lock_timeout;
+COMMIT PREPARED 'regress_granted';
+ALTER TABLE heir DISABLE ROW LEVEL SECURITY;
+
 SELECT gid FROM pg_prepared_xacts ORDER BY 1;
+DROP TABLE IF EXISTS heir;
 DROP TABLE IF EXISTS item;
 DROP TABLE IF EXISTS global;
 SELECT trovella_guard.disallow('global');
 DROP SCHEMA regress_prepared;
+DROP ROLE regress_prepared_reader;

@@ -262,6 +262,20 @@ SELECT lay_bare();
 TABLE tables;
 DROP TABLE draft;
 
+-- what PostgreSQL runs on its way to the commit
+CREATE TABLE queue (id int);
+CREATE FUNCTION lay_bare_later() RETURNS trigger LANGUAGE plpgsql
+  AS 'BEGIN ALTER TABLE item DISABLE ROW LEVEL SECURITY; RETURN NULL; END';
+CREATE CONSTRAINT TRIGGER later AFTER INSERT ON queue
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION lay_bare_later();
+INSERT INTO queue VALUES (1);
+SELECT count(*) FROM queue;
+DROP TABLE queue;
+BEGIN;
+DECLARE held CURSOR WITH HOLD FOR SELECT lay_bare();
+COMMIT;
+SELECT relrowsecurity FROM pg_class WHERE oid = 'item'::regclass;
+
 --
 -- procedures that commit
 --

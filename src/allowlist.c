@@ -157,11 +157,12 @@ tg_allowlist_read(Snapshot snapshot, TimestampTz now)
 	scan = table_beginscan(relation, snapshot, 0, NULL);
 	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
 	{
-		AllowlistEntry *entry = palloc0(sizeof(AllowlistEntry));
+		AllowlistEntry *entry;
 		HeapTuple	tuple;
 		bool		should_free;
 
 		slot_getallattrs(slot);
+		entry = palloc0(sizeof(AllowlistEntry));
 		/* namestrcpy() pads with zeroes, as a hash of the bytes needs it */
 		namestrcpy(&entry->schema,
 				   NameStr(*DatumGetName(slot->tts_values[Anum_allowlist_schema_name - 1])));
@@ -587,6 +588,7 @@ touch_covered(HeapTuple tuple, TupleDesc descriptor)
 	Oid			schema_oid = get_namespace_oid(NameStr(*schema), true);
 	Oid			relid;
 
+	Assert(!isnull);
 	if (!OidIsValid(schema_oid))
 		return;
 	if (strcmp(NameStr(*table), ANY) == 0)

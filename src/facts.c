@@ -64,7 +64,9 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/hsearch.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
@@ -99,11 +101,32 @@ static const Oid catalog_oids[CAT_COUNT] = {
 	[CAT_PROC] = ProcedureRelationId,
 };
 
+/*
+ * A policy's expression.  Those of a table, and often those of all tables,
+ * are the same, and to make a tree of the stored text costs more than all else
+ * that there is to a table.  So the trees are kept, up to a limit.
+ */
+typedef struct Expression
+{
+	uint64		hash;			/* of the text; hash key, must be first */
+	char	   *text;			/* as it is stored, without locations */
+	Node	   *tree;
+	bool		names_user_object;
+} Expression;
+
+#define MAX_EXPRESSIONS_KEPT 64
+#define MAX_LENGTH_KEPT 8192
+
 struct FactsReader
 {
 	Snapshot	snapshot;
 	bool		detaching_counts;
+	MemoryContext context;		/* of what is kept as long as the reader */
 	Relation	catalogs[CAT_COUNT];	/* opened at first use */
+	List	   *indexes;		/* Relations: those used so far, kept open */
+	Oid			schema_oid;		/* of the schema that was read last */
+	NameData	schema;			/* its name */
+	HTAB	   *expressions;	/* of Expression */
 };
 
 static void read_columns(FactsReader *reader, RelationFacts *facts);
@@ -121,22 +144,30 @@ static bool stands_on_temporary(FactsReader *reader, Oid classId,
 FactsReader *
 tg_facts_begin(Snapshot snapshot, bool detaching_counts)
 {
-	FactsReader *reader = palloc0(sizeof(FactsReader));
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
+												  "trovella_guard reader",
+												  ALLOCSET_DEFAULT_SIZES);
+	FactsReader *reader = MemoryContextAllocZero(context, sizeof(FactsReader));
 
 	reader->snapshot = snapshot;
 	reader->detaching_counts = detaching_counts;
+	reader->context = context;
 	return reader;
 }
 
 void
 tg_facts_end(FactsReader *reader)
 {
+	ListCell   *lc;
+
+	foreach(lc, reader->indexes)
+		index_close((Relation) lfirst(lc), AccessShareLock);
 	for (int i = 0; i < CAT_COUNT; i++)
 	{
 		if (reader->catalogs[i] != NULL)
 			table_close(reader->catalogs[i], AccessShareLock);
 	}
-	pfree(reader);
+	MemoryContextDelete(reader->context);
 }
 
 Snapshot
@@ -155,6 +186,28 @@ catalog(FactsReader *reader, ReaderCatalog which)
 }
 
 /*
+ * Opens an index of a catalog, unless it is open.  A scan opens it again, but
+ * to lock what we have locked already is cheap: that saves a fifteenth of a
+ * verdict.
+ */
+static void
+keep_open(FactsReader *reader, Oid index)
+{
+	MemoryContext old;
+	ListCell   *lc;
+
+	foreach(lc, reader->indexes)
+	{
+		if (RelationGetRelid((Relation) lfirst(lc)) == index)
+			return;
+	}
+	old = MemoryContextSwitchTo(reader->context);
+	reader->indexes = lappend(reader->indexes,
+							  index_open(index, AccessShareLock));
+	MemoryContextSwitchTo(old);
+}
+
+/*
  * Begins an index scan of a catalog for rows whose column "attnum" is the
  * OID "value".
  */
@@ -166,6 +219,7 @@ scan_by_oid(FactsReader *reader, ReaderCatalog which, Oid index,
 
 	ScanKeyInit(&key, attnum, BTEqualStrategyNumber, F_OIDEQ,
 				ObjectIdGetDatum(value));
+	keep_open(reader, index);
 	return systable_beginscan(catalog(reader, which), index, true,
 							  reader->snapshot, 1, &key);
 }
@@ -182,6 +236,7 @@ scan_by_address(FactsReader *reader, Oid index,
 				ObjectIdGetDatum(classId));
 	ScanKeyInit(&keys[1], object_attnum, BTEqualStrategyNumber, F_OIDEQ,
 				ObjectIdGetDatum(objectId));
+	keep_open(reader, index);
 	return systable_beginscan(catalog(reader, CAT_DEPEND), index, true,
 							  reader->snapshot, 2, keys);
 }
@@ -214,16 +269,22 @@ tg_facts_place(FactsReader *reader, Oid relid, RelationPlace *place)
 static char *
 schema_name(FactsReader *reader, Oid schema_oid)
 {
-	SysScanDesc scan = scan_by_oid(reader, CAT_NAMESPACE,
-								   NamespaceOidIndexId,
-								   Anum_pg_namespace_oid, schema_oid);
-	HeapTuple	tuple = systable_getnext(scan);
-	char	   *name = NULL;
+	SysScanDesc scan;
+	HeapTuple	tuple;
 
+	if (reader->schema_oid == schema_oid)
+		return pstrdup(NameStr(reader->schema));
+
+	scan = scan_by_oid(reader, CAT_NAMESPACE, NamespaceOidIndexId,
+					   Anum_pg_namespace_oid, schema_oid);
+	tuple = systable_getnext(scan);
 	if (HeapTupleIsValid(tuple))
-		name = pstrdup(NameStr(((Form_pg_namespace) GETSTRUCT(tuple))->nspname));
+	{
+		reader->schema_oid = schema_oid;
+		reader->schema = ((Form_pg_namespace) GETSTRUCT(tuple))->nspname;
+	}
 	systable_endscan(scan);
-	return name;
+	return HeapTupleIsValid(tuple) ? pstrdup(NameStr(reader->schema)) : NULL;
 }
 
 char *
@@ -553,6 +614,80 @@ mix(uint64 fingerprint, const char *data, int length)
 											  length, 0));
 }
 
+/*
+ * Cuts out of a stored expression where its parts stood in the statement that
+ * it came from.  PostgreSQL itself keeps this no more since version 17.
+ */
+static void
+cut_locations(char *text)
+{
+	static const char label[] = ":location ";
+	const char *from = text;
+	char	   *to = text;
+	const char *hit;
+
+	/* A name cannot be taken for the label: its spaces have backslashes */
+	while ((hit = strstr(from, label)) != NULL)
+	{
+		size_t		length = hit + strlen(label) - from;
+
+		memmove(to, from, length);
+		to += length;
+		from += length + strspn(from + length, "-0123456789");
+		*to++ = '0';
+	}
+	memmove(to, from, strlen(from) + 1);
+}
+
+/*
+ * Reads a policy's expression.  The tree is for reading only: other policies
+ * may have the same.
+ */
+static Expression
+read_expression(FactsReader *reader, Datum value)
+{
+	Expression	result;
+	Expression *kept;
+	bool		found;
+	MemoryContext old;
+
+	result.text = TextDatumGetCString(value);
+	cut_locations(result.text);
+	result.hash = hash_bytes_extended((unsigned char *) result.text,
+									  strlen(result.text), 0);
+
+	if (reader->expressions == NULL)
+	{
+		HASHCTL		ctl = {0};
+
+		ctl.keysize = sizeof(uint64);
+		ctl.entrysize = sizeof(Expression);
+		ctl.hcxt = reader->context;
+		reader->expressions = hash_create("trovella_guard expressions",
+										  MAX_EXPRESSIONS_KEPT, &ctl,
+										  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	}
+	kept = hash_search(reader->expressions, &result.hash, HASH_FIND, NULL);
+	if (kept != NULL && strcmp(kept->text, result.text) == 0)
+		return *kept;
+
+	result.names_user_object = names_user_object(result.text);
+	if (kept != NULL || strlen(result.text) > MAX_LENGTH_KEPT ||
+		hash_get_num_entries(reader->expressions) >= MAX_EXPRESSIONS_KEPT)
+	{
+		result.tree = stringToNode(result.text);
+		return result;
+	}
+
+	old = MemoryContextSwitchTo(reader->context);
+	result.text = pstrdup(result.text);
+	result.tree = stringToNode(result.text);
+	MemoryContextSwitchTo(old);
+	kept = hash_search(reader->expressions, &result.hash, HASH_ENTER, &found);
+	*kept = result;
+	return result;
+}
+
 static void
 read_policies(FactsReader *reader, RelationFacts *facts)
 {
@@ -568,7 +703,7 @@ read_policies(FactsReader *reader, RelationFacts *facts)
 		PolicyFacts *policy = palloc0(sizeof(PolicyFacts));
 		bool		isnull;
 		Datum		value;
-		char	   *tree;
+		Expression	expression;
 		ArrayType  *roles;
 		int			nroles;
 		Oid		   *role_oids;
@@ -612,21 +747,21 @@ read_policies(FactsReader *reader, RelationFacts *facts)
 							 &isnull);
 		if (!isnull)
 		{
-			tree = TextDatumGetCString(value);
-			policy->qual = stringToNode(tree);
-			policy->fingerprint = mix(policy->fingerprint, tree,
-									  strlen(tree));
-			may_vanish = names_user_object(tree);
+			expression = read_expression(reader, value);
+			policy->qual = expression.tree;
+			policy->fingerprint = hash_combine64(policy->fingerprint,
+												 expression.hash);
+			may_vanish = expression.names_user_object;
 		}
 		value = heap_getattr(tuple, Anum_pg_policy_polwithcheck, descriptor,
 							 &isnull);
 		if (!isnull)
 		{
-			tree = TextDatumGetCString(value);
-			policy->with_check = stringToNode(tree);
-			policy->fingerprint = mix(policy->fingerprint + 1, tree,
-									  strlen(tree));
-			may_vanish = may_vanish || names_user_object(tree);
+			expression = read_expression(reader, value);
+			policy->with_check = expression.tree;
+			policy->fingerprint = hash_combine64(policy->fingerprint + 1,
+												 expression.hash);
+			may_vanish = may_vanish || expression.names_user_object;
 		}
 		policy->temporary =
 			(may_vanish && stands_on_temporary(reader, PolicyRelationId,
@@ -1000,8 +1135,9 @@ is_temporary(Oid classId, Oid objectId)
 
 /*
  * May a stored expression mention an object that a user has made?  Not if none
- * of its numbers is as large as the OID of one.  That some of the numbers are
- * no OIDs at all does no harm: then pg_depend is asked in vain.
+ * of its numbers is as large as the OID of one, and none is the OID of a type
+ * whose constants name objects: those are stored byte by byte.  That some of
+ * the numbers are no OIDs at all does no harm: then pg_depend is asked in vain.
  */
 static bool
 names_user_object(const char *tree)
@@ -1022,6 +1158,24 @@ names_user_object(const char *tree)
 		}
 		if (number >= FirstNormalObjectId)
 			return true;
+
+		/* those that find_expr_references_walker in dependency.c knows */
+		switch (number)
+		{
+			case REGPROCOID:
+			case REGPROCEDUREOID:
+			case REGOPEROID:
+			case REGOPERATOROID:
+			case REGCLASSOID:
+			case REGTYPEOID:
+			case REGCOLLATIONOID:
+			case REGCONFIGOID:
+			case REGDICTIONARYOID:
+			case REGNAMESPACEOID:
+				return true;
+			default:
+				break;
+		}
 	}
 	return false;
 }
@@ -1281,20 +1435,11 @@ tg_facts_relations_using_function(FactsReader *reader, Oid function_oid)
 													 lfirst_oid(lc));
 
 		if (OidIsValid(relid))
-			result = list_append_unique_oid(result, relid);
+			result = lappend_oid(result, relid);
 	}
+	list_sort(result, list_oid_cmp);
+	list_deduplicate_oid(result);
 	return result;
-}
-
-static bool
-is_trusted_extension(FactsReader *reader, Oid extension)
-{
-	Oid			owner = oid_column(reader, CAT_EXTENSION,
-								   ExtensionOidIndexId,
-								   Anum_pg_extension_oid, extension,
-								   Anum_pg_extension_extowner);
-
-	return OidIsValid(owner) && superuser_arg(owner);
 }
 
 char
@@ -1309,6 +1454,17 @@ tg_facts_function_volatility(FactsReader *reader, Oid function_oid)
 		volatility = ((Form_pg_proc) GETSTRUCT(tuple))->provolatile;
 	systable_endscan(scan);
 	return volatility;
+}
+
+static bool
+is_trusted_extension(FactsReader *reader, Oid extension)
+{
+	Oid			owner = oid_column(reader, CAT_EXTENSION,
+								   ExtensionOidIndexId,
+								   Anum_pg_extension_oid, extension,
+								   Anum_pg_extension_extowner);
+
+	return OidIsValid(owner) && superuser_arg(owner);
 }
 
 bool

@@ -8,7 +8,8 @@
  * catalogs as they were before and as they are after the transaction) and
  * the audit.  It is plain data: no relcache entry, no lock, no pointer into
  * a system cache, all of it in the memory context that was current when it
- * was read.
+ * was read, except for the expressions of policies, which the reader may keep
+ * for others that have the same: they are as long-lived as the reader.
  *
  * Copyright (c) 2026, Trovella
  *
@@ -56,8 +57,8 @@ typedef struct PolicyFacts
 	bool		permissive;
 	CommandSet	commands;
 	List	   *roles;			/* OIDs; InvalidOid stands for PUBLIC */
-	Node	   *qual;			/* USING, or NULL */
-	Node	   *with_check;		/* WITH CHECK, or NULL */
+	Node	   *qual;			/* USING, or NULL; do not modify */
+	Node	   *with_check;		/* WITH CHECK, or NULL; do not modify */
 	bool		temporary;		/* stands on a temporary object: will vanish
 								 * with the session without any DDL */
 	uint64		fingerprint;	/* of expressions, roles, command and kind:

@@ -22,7 +22,6 @@
 #include "catalog/indexing.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_event_trigger.h"
-#include "catalog/pg_extension.h"
 #include "commands/event_trigger.h"
 #include "commands/trigger.h"
 #include "commands/extension.h"
@@ -33,13 +32,13 @@
 #include "raise.h"
 #include "rules.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 #include "utils/tuplestore.h"
 #include "verdict.h"
+#include "version.h"
 #include "watch.h"
 
 /* Columns of findings() */
@@ -449,35 +448,6 @@ put_status(ReturnSetInfo *result, const char *item, const char *value,
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
-/* The version that the database has recorded, or NULL. */
-static char *
-sql_version(void)
-{
-	Relation	catalog = table_open(ExtensionRelationId, AccessShareLock);
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple	tuple;
-	char	   *version = NULL;
-
-	ScanKeyInit(&key, Anum_pg_extension_extname, BTEqualStrategyNumber,
-				F_NAMEEQ, CStringGetDatum(TG_EXTENSION));
-	scan = systable_beginscan(catalog, ExtensionNameIndexId, true, NULL, 1,
-							  &key);
-	tuple = systable_getnext(scan);
-	if (HeapTupleIsValid(tuple))
-	{
-		bool		isnull;
-		Datum		value = heap_getattr(tuple, Anum_pg_extension_extversion,
-										 RelationGetDescr(catalog), &isnull);
-
-		if (!isnull)
-			version = TextDatumGetCString(value);
-	}
-	systable_endscan(scan);
-	table_close(catalog, AccessShareLock);
-	return version;
-}
-
 static void
 put_event_trigger_status(ReturnSetInfo *result, const char *name,
 						 const char *missing)
@@ -534,7 +504,7 @@ trovella_guard_status_1_0(PG_FUNCTION_ARGS)
 
 	put_status(result, "library version", TG_VERSION, true, NULL);
 
-	version = sql_version();
+	version = tg_sql_version();
 	if (version == NULL)
 		put_status(result, "extension version", "not installed", false,
 				   "CREATE EXTENSION trovella_guard;");

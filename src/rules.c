@@ -97,6 +97,11 @@ const Rule	tg_rules[] = {
 		"The owner of a table bypasses its policies unless row-level security is forced."
 	},
 	{
+		"policy_per_row_call", TG_LEVEL_INFO, ABOUT_TENANT_TABLES,
+		tg_check_policy_per_row_call,
+		"A stable function outside a sub-select is called for each row; inside (SELECT ...) PostgreSQL calls it once for the statement."
+	},
+	{
 		"fk_crosses_tenants", TG_LEVEL_INFO, ABOUT_TENANT_TABLES,
 		tg_check_fk_crosses_tenants,
 		"A foreign key is checked without row-level security; one that leaves out the tenant column lets a row refer to a row of another tenant."
@@ -119,7 +124,7 @@ const Rule	tg_rules[] = {
 	{
 		"allowlist_stale", TG_LEVEL_INFO, ABOUT_DATABASE,
 		tg_check_allowlist_stale,
-		"An allowlist entry that covers nothing waits for a table that nobody has thought of when it was written."
+		"An entry that waives nothing, or no longer, will one day waive something that nobody meant it for."
 	},
 };
 

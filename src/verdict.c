@@ -48,6 +48,7 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 #include "verdict.h"
+#include "version.h"
 
 /* The state of one attempt to reach a verdict. */
 typedef struct Trial
@@ -131,6 +132,7 @@ judge_commit(void)
 		return;
 	}
 
+	tg_version_warn();
 	judgements = tg_judge_transaction(true);
 	if (tg_mode == TG_MODE_WARN)
 		tg_log_what_went_through(judgements);
@@ -250,7 +252,7 @@ summon_for_function(Trial *trial, Oid function_oid)
 	{
 		MemoryContext old = MemoryContextSwitchTo(trial->context);
 
-		trial->undermined = list_concat_unique_oid(trial->undermined, relids);
+		trial->undermined = list_concat(trial->undermined, relids);
 		MemoryContextSwitchTo(old);
 	}
 }
@@ -269,6 +271,7 @@ summon_for_object(Trial *trial, const TouchedKey *object)
 	switch (object->classId)
 	{
 		case NamespaceRelationId:
+			trial->schemas_altered = true;
 			summon_all(trial,
 					   tg_facts_relations_of_schema(trial->after,
 													object->objectId));
@@ -598,6 +601,13 @@ judge_relation(Trial *trial, Oid relid)
 	pronounce(trial, facts, !existed, findings);
 }
 
+static bool
+concerns_many(const TouchedKey *object)
+{
+	return object->classId == NamespaceRelationId ||
+		object->classId == ProcedureRelationId;
+}
+
 /* Judging a relation may put others on the docket: see judge_relation(). */
 static void
 work_off_docket(Trial *trial)
@@ -625,21 +635,25 @@ hold_trial(Trial *trial)
 
 	begin_trial(trial);
 
-	foreach(lc, objects)
-	{
-		if (((TouchedKey *) lfirst(lc))->classId == NamespaceRelationId)
-			trial->schemas_altered = true;
-	}
-
 	/*
-	 * Each relation is judged as soon as it is on the docket: see
-	 * check_off_parts().
+	 * Schemas and functions come first, because what became of them matters
+	 * to the judgement of every relation.  After them each relation is judged
+	 * as soon as it is on the docket: see check_off_parts().
 	 */
 	MemoryContextSwitchTo(trial->relation_context);
 	foreach(lc, objects)
 	{
 		CHECK_FOR_INTERRUPTS();
-		summon_for_object(trial, lfirst(lc));
+		if (concerns_many(lfirst(lc)))
+			summon_for_object(trial, lfirst(lc));
+		MemoryContextReset(trial->relation_context);
+	}
+	work_off_docket(trial);
+	foreach(lc, objects)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (!concerns_many(lfirst(lc)))
+			summon_for_object(trial, lfirst(lc));
 		MemoryContextReset(trial->relation_context);
 		work_off_docket(trial);
 	}

@@ -50,6 +50,7 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "tcop/deparse_utility.h"
 #include "touched.h"
 #include "utils/fmgroids.h"
@@ -218,10 +219,21 @@ touch_collected(const CollectedCommand *command)
 			break;
 
 		case SCT_Grant:
-			if (command->d.grant.istmt->objtype == OBJECT_TABLE)
+			if (command->d.grant.istmt->objtype != OBJECT_TABLE)
+				break;
+			foreach(lc, command->d.grant.istmt->objects)
 			{
-				foreach(lc, command->d.grant.istmt->objects)
-					tg_touch(RelationRelationId, lfirst_oid(lc));
+				tg_touch(RelationRelationId, lfirst_oid(lc));
+
+				/*
+				 * Before 18 GRANT locks no table.  What it says of whole
+				 * tables is in the way of every ALTER TABLE as a change of
+				 * the same row of pg_class; what it says of columns is not,
+				 * and two verdicts at one time would know nothing of each
+				 * other.
+				 */
+				if (command->d.grant.istmt->col_privs != NIL)
+					LockRelationOid(lfirst_oid(lc), AccessShareLock);
 			}
 			break;
 

@@ -1,0 +1,88 @@
+--
+-- What stands on a temporary object goes when its session ends, without any
+-- DDL, and protects nothing.
+--
+\set SHOW_CONTEXT never
+\set VERBOSITY terse
+\set columns 'id text PRIMARY KEY, organization_id text NOT NULL, created_at timestamptz NOT NULL DEFAULT now(), updated_at timestamptz NOT NULL DEFAULT now()'
+\set tenant 'organization_id = (SELECT current_setting(''app.current_organization_id'', true))'
+SET client_min_messages = warning;
+CREATE SCHEMA regress_temporary;
+SET search_path = regress_temporary;
+SET trovella_guard.mode = off;
+CREATE TABLE item (:columns);
+ALTER TABLE item ENABLE ROW LEVEL SECURITY;
+CREATE INDEX item_tenant_idx ON item (organization_id);
+CREATE POLICY open ON item USING (true);
+CREATE POLICY floor ON item AS RESTRICTIVE USING (:tenant);
+SET trovella_guard.mode = enforce;
+CREATE FUNCTION pg_temp.yes() RETURNS bool IMMUTABLE LANGUAGE sql AS 'SELECT true';
+CREATE FUNCTION pg_temp.same(text) RETURNS text IMMUTABLE LANGUAGE sql AS 'SELECT $1';
+CREATE SEQUENCE pg_temp.numbers;
+CREATE TABLE pg_temp.names (name text);
+CREATE VIEW broken AS SELECT rule, object FROM trovella_guard.check('item')
+  WHERE level = 'error' ORDER BY rule, object;
+TABLE broken;
+
+--
+-- policies
+--
+-- a function
+BEGIN;
+ALTER POLICY floor ON item USING (:tenant AND pg_temp.yes());
+TABLE broken;
+ROLLBACK;
+-- a table
+BEGIN;
+ALTER POLICY floor ON item USING (:tenant AND EXISTS (SELECT FROM pg_temp.names));
+TABLE broken;
+ROLLBACK;
+-- constants that name objects are stored as bytes, not as numbers
+BEGIN;
+ALTER POLICY floor ON item USING (:tenant AND 'pg_temp.numbers'::regclass IS NOT NULL);
+TABLE broken;
+ROLLBACK;
+BEGIN;
+ALTER POLICY floor ON item USING (:tenant AND 'pg_temp.yes'::regproc IS NOT NULL);
+TABLE broken;
+ROLLBACK;
+BEGIN;
+ALTER POLICY floor ON item USING (:tenant AND 'pg_temp.same(text)'::regprocedure IS NOT NULL);
+TABLE broken;
+ROLLBACK;
+BEGIN;
+ALTER POLICY floor ON item USING (:tenant AND 'pg_temp.names'::regtype IS NOT NULL);
+TABLE broken;
+ROLLBACK;
+-- a permanent object does no harm
+BEGIN;
+CREATE SEQUENCE numbers;
+ALTER POLICY floor ON item USING (:tenant AND 'regress_temporary.numbers'::regclass IS NOT NULL);
+TABLE broken;
+ROLLBACK;
+-- it is refused at commit
+ALTER POLICY floor ON item USING (:tenant AND 'pg_temp.numbers'::regclass IS NOT NULL);
+
+--
+-- indexes
+--
+BEGIN;
+DROP INDEX item_tenant_idx;
+CREATE INDEX ON item (organization_id, pg_temp.same(id));
+TABLE broken;
+ROLLBACK;
+BEGIN;
+DROP INDEX item_tenant_idx;
+CREATE INDEX ON item (organization_id, ('pg_temp.numbers'::regclass));
+TABLE broken;
+ROLLBACK;
+BEGIN;
+DROP INDEX item_tenant_idx;
+CREATE INDEX ON item (organization_id, (id || 'x'));
+TABLE broken;
+ROLLBACK;
+
+SET client_min_messages = error;
+SET trovella_guard.mode = off;
+DROP SCHEMA regress_temporary CASCADE;
+DISCARD TEMP;

@@ -1,0 +1,84 @@
+/*-------------------------------------------------------------------------
+ *
+ * version.c
+ *		Does the library match the SQL objects of this database?
+ *
+ * A new package replaces the library of the whole server at once, while each
+ * database keeps the SQL objects it has until somebody runs ALTER EXTENSION
+ * UPDATE there.  In between the guard must go on guarding: C functions carry
+ * the version of their interface in their names, and are never taken away.
+ * But somebody should be told, and the one who migrates the schema is the one
+ * to tell: before the first verdict of a session.
+ *
+ * Not when the library is loaded, where there may be no transaction to look
+ * anything up in, nor in the event trigger at the start of a statement, which
+ * also fires for the very ALTER EXTENSION UPDATE that is asked for.
+ *
+ * Copyright (c) 2026, Trovella
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_extension.h"
+#include "guard.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/rel.h"
+#include "version.h"
+
+char *
+tg_sql_version(void)
+{
+	Relation	catalog = table_open(ExtensionRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	char	   *version = NULL;
+
+	ScanKeyInit(&key, Anum_pg_extension_extname, BTEqualStrategyNumber,
+				F_NAMEEQ, CStringGetDatum(TG_EXTENSION));
+	scan = systable_beginscan(catalog, ExtensionNameIndexId, true, NULL, 1,
+							  &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+	{
+		bool		isnull;
+		Datum		value = heap_getattr(tuple, Anum_pg_extension_extversion,
+										 RelationGetDescr(catalog), &isnull);
+
+		if (!isnull)
+			version = TextDatumGetCString(value);
+	}
+	systable_endscan(scan);
+	table_close(catalog, AccessShareLock);
+	return version;
+}
+
+void
+tg_version_warn(void)
+{
+	static bool warned = false;
+	char	   *version;
+
+	if (warned)
+		return;
+	version = tg_sql_version();
+	if (version != NULL && strcmp(version, TG_VERSION) != 0)
+	{
+		warned = true;
+		ereport(WARNING,
+				(errcode(ERRCODE_WARNING),
+				 errmsg("extension \"%s\" is version %s in this database, but its library is version %s",
+						TG_EXTENSION, version, TG_VERSION),
+				 errdetail("Commits are judged all the same, by the rules of the library."),
+				 errhint("Run ALTER EXTENSION %s UPDATE.  If the extension is the newer one, reconnect.",
+						 TG_EXTENSION)));
+	}
+	if (version != NULL)
+		pfree(version);
+}

@@ -1,0 +1,737 @@
+# Walker.pm: walks at random, and holds the guard against the oracle.
+#
+# An episode starts with a fresh database and goes on until it is long enough
+# or until something is wrong.  Its steps are [session, statement, unit], a
+# unit being one transaction; the same loop runs those that the grammar makes
+# up, and those of a failed episode that is being shrunk.
+
+package Lab::Walker;
+
+use strict;
+use warnings;
+
+use Lab::Grammar;
+use Lab::Session;
+use Time::HiRes qw(time sleep);
+
+my @roles = qw(regress_lab_app regress_lab_other regress_lab_owner);
+
+# new(dir => where oracle.sql is, seed, sessions, fancy, scope, verbose)
+sub new
+{
+	my ($class, %arg) = @_;
+	my $self = bless {
+		sessions => 1, length => 150, template => "lab_template_$$",
+		database => "lab_episode_$$", scope => 1, fancy => 1,
+		count => {}, %arg }, $class;
+	return $self;
+}
+
+sub counted { my ($self, $what, $n) = @_; $self->{count}{$what} += $n // 1; return }
+
+# The world that every episode starts from.
+sub prepare
+{
+	my ($self) = @_;
+	my $session = Lab::Session->new(name => 'setup', dbname => 'postgres');
+	foreach my $role (@roles)
+	{
+		$session->run("DO \$\$ BEGIN CREATE ROLE $role; EXCEPTION WHEN duplicate_object THEN NULL; END \$\$");
+	}
+	$session->run("DROP DATABASE IF EXISTS $self->{template}");
+	$session->query("CREATE DATABASE $self->{template} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'");
+	$session->query("ALTER DATABASE $self->{template} SET client_min_messages = error");
+	$session->close;
+
+	$session = Lab::Session->new(name => 'setup', dbname => $self->{template});
+	my ($result) = $session->run("\\i $self->{dir}/oracle.sql");
+	die "oracle.sql: $result->{message}\n" if !$result || $result->{error};
+	$session->query($_) foreach $self->world_sql;
+	$session->query('CREATE EXTENSION trovella_guard');
+	$session->query($_) foreach (
+		"SELECT trovella_guard.allow('s1.users', 'shared by all tenants')",
+		"SELECT trovella_guard.allow('s1.pref', 'shared by all tenants')");
+	if ($self->{scope})
+	{
+		# without a prover there is nothing to hold against the observation
+		my @lines = $session->query(q{SELECT count(*) FROM trovella_guard.check('s1.probe'::regclass) WHERE rule = 'policy_unscoped'});
+		$self->{scope} = $lines[0] > 0;
+	}
+	$session->query('SET trovella_guard.mode = off');
+	$session->query('DROP TABLE s1.probe');
+	$session->close;
+	return;
+}
+
+sub world_sql
+{
+	return (
+		'CREATE SCHEMA s1', 'CREATE SCHEMA s2', 'CREATE SCHEMA fn',
+		'GRANT ALL ON SCHEMA s1, s2 TO regress_lab_owner, regress_lab_app',
+		'GRANT USAGE ON SCHEMA fn TO PUBLIC',
+		'CREATE TABLE s1.users (id text PRIMARY KEY, x int, y int, UNIQUE (x, y))',
+		'GRANT ALL ON s1.users TO PUBLIC',
+		'CREATE TABLE s1.pref (n int PRIMARY KEY) PARTITION BY RANGE (n)',
+		'CREATE TABLE s1.pref1 PARTITION OF s1.pref FOR VALUES FROM (0) TO (10)',
+		'CREATE TABLE s1.pref2 PARTITION OF s1.pref FOR VALUES FROM (10) TO (20)',
+		'CREATE TYPE fn.row_type AS (id text, organization_id text)',
+		"CREATE FUNCTION fn.mine(text) RETURNS bool LANGUAGE sql STABLE AS 'SELECT \$1 = current_setting(''app.current_organization_id'', true)'",
+		'CREATE TABLE s1.probe (id text, organization_id text)',
+		'ALTER TABLE s1.probe ENABLE ROW LEVEL SECURITY',
+		'CREATE POLICY p ON s1.probe USING (true)');
+}
+
+sub finish
+{
+	my ($self) = @_;
+	my $session = Lab::Session->new(name => 'cleanup', dbname => 'postgres');
+	$session->run("DROP DATABASE IF EXISTS $self->{database} WITH (FORCE)",
+		"DROP DATABASE IF EXISTS $self->{template} WITH (FORCE)",
+		map { "DROP ROLE IF EXISTS $_" } @roles);
+	$session->close;
+	return;
+}
+
+# Opens a fresh database with its sessions.
+sub open_world
+{
+	my ($self, $style) = @_;
+	my $setup = $self->{setup} //=
+	  Lab::Session->new(name => 'setup', dbname => 'postgres');
+
+	# a prepared transaction would keep the old database
+	my @prepared = $setup->query("SELECT gid FROM pg_prepared_xacts WHERE database = '$self->{database}'");
+	if (@prepared)
+	{
+		my $old = Lab::Session->new(name => 'old', dbname => $self->{database});
+		$old->run("ROLLBACK PREPARED '$_'") foreach @prepared;
+		$old->close;
+	}
+	$setup->query("DROP DATABASE IF EXISTS $self->{database} WITH (FORCE)");
+	$setup->query("CREATE DATABASE $self->{database} TEMPLATE $self->{template}");
+	$setup->query("ALTER DATABASE $self->{database} SET client_min_messages = error");
+	$setup->query("ALTER DATABASE $self->{database} SET session_preload_libraries = trovella_guard")
+	  if $style->{preload};
+
+	$self->{style} = $style;
+	$self->{observer} = Lab::Session->new(name => 'observer',
+		dbname => $self->{database},
+		options => '-c lock_timeout=300ms -c deadlock_timeout=10s -c statement_timeout=30s');
+	$self->{session} = [ map { Lab::Session->new(name => "session$_",
+				dbname => $self->{database},
+				on_error_rollback => $style->{on_error_rollback},
+				options => '-c deadlock_timeout=100ms -c statement_timeout=20s') }
+		  1 .. $style->{sessions} ];
+	$self->{observer}->run('\set ON_ERROR_ROLLBACK ' . ($style->{on_error_rollback} ? 'on' : 'off'));
+	$self->{progress} = [ map { { texts => [], in_block => 0 } } 1 .. $style->{sessions} ];
+	$self->{prepared} = {};
+	$self->{seen_scopes} = {};
+	$self->{state} = $self->observe;
+	return;
+}
+
+sub close_world
+{
+	my ($self) = @_;
+	$_->close foreach grep { defined } @{ $self->{session} // [] }, $self->{observer};
+	$self->{session} = [];
+	$self->{observer} = undef;
+	return;
+}
+
+# Asks the oracle, and the guard's audit.
+sub observe
+{
+	my ($self) = @_;
+	my @lines = $self->{observer}->query('SELECT lab.state()');
+	return parse_state(@lines);
+}
+
+sub parse_state
+{
+	my %state = (unsafe => {}, tenant => {}, other => {}, entries => {},
+		check => {}, doubts => {}, waived => {});
+	foreach (@_)
+	{
+		my ($what, @field) = split /\t/, $_, -1;
+		if ($what eq 'U')
+		{
+			my ($relid, $table, $rule, $object, $identity, $waived) = @field;
+			next if $waived;
+			$state{unsafe}{"$relid $rule $identity"} =
+			  { relid => $relid, table => $table, rule => $rule, object => $object };
+		}
+		elsif ($what eq 'T')
+		{
+			$state{tenant}{ $field[0] } = { table => $field[1],
+				entries => [ map { /^(\d+) (.*)$/ ? [$1, $2] : () } split /\|/, $field[2] ] };
+		}
+		elsif ($what eq 'N')
+		{
+			$state{other}{ $field[0] } = { table => $field[1], waived => $field[2] };
+		}
+		elsif ($what eq 'E') { $state{entries}{ $field[0] } = 1 }
+		elsif ($what eq 'C')
+		{
+			my ($relid, $table, $rule, $object) = @field;
+			if ($rule =~ /^policy_un/)
+			{
+				$state{doubts}{$relid}{$rule}++;
+			}
+			else
+			{
+				$state{check}{"$table $rule $object"} = 1;
+			}
+		}
+	}
+	$state{guarded} = %{ $state{entries} } ? 1 : 0;
+	return \%state;
+}
+
+# The oracle's findings in the words of check().
+sub in_words
+{
+	my ($state) = @_;
+	my (%words, %missing);
+	foreach my $item (values %{ $state->{unsafe} })
+	{
+		if ($item->{rule} eq 'policy_missing')
+		{
+			$missing{ $item->{table} }{ $item->{object} } = 1;
+			next;
+		}
+		$words{"$item->{table} $item->{rule} $item->{object}"} = 1;
+	}
+	foreach my $table (keys %missing)
+	{
+		my $commands = join ', ', grep { $missing{$table}{$_} } qw(SELECT INSERT UPDATE DELETE);
+		$words{"$table policy_missing $commands"} = 1;
+	}
+	return \%words;
+}
+
+# What became worse between two states, as a list of texts.
+sub worse
+{
+	my ($before, $after, $ignored) = @_;
+	my @worse;
+
+	foreach my $key (sort keys %{ $after->{unsafe} })
+	{
+		my $item = $after->{unsafe}{$key};
+		next if $before->{unsafe}{$key} || $ignored->{ $item->{rule} };
+		push @worse, "$item->{rule}: $item->{table} $item->{object}";
+	}
+	foreach my $relid (sort keys %{ $after->{other} })
+	{
+		my $old = $before->{tenant}{$relid} or next;
+		push @worse, "tenant_column_lost: $after->{other}{$relid}{table}"
+		  unless $after->{other}{$relid}{waived};
+	}
+	foreach my $relid (sort keys %{ $after->{tenant} })
+	{
+		my $old = $before->{tenant}{$relid} or next;
+		my $entry = taken_over($before, $old, $after->{tenant}{$relid});
+		push @worse, "exemption_taken_over: $after->{tenant}{$relid}{table} by $entry"
+		  if $entry;
+	}
+	return @worse;
+}
+
+# An entry that was there before, and that covers the table only now.
+sub taken_over
+{
+	my ($before_state, $before, $after) = @_;
+	my (%had, %has_fresh);
+	my $rule_of = sub { $_[0] =~ m{/([^/@]*)@\d+$} ? $1 : '' };
+
+	$had{ $rule_of->($_->[1]) } = 1 foreach @{ $before->{entries} };
+	foreach (@{ $after->{entries} })
+	{
+		$has_fresh{ $rule_of->($_->[1]) } = 1 unless $before_state->{entries}{ $_->[1] };
+	}
+	foreach (@{ $after->{entries} })
+	{
+		my $rule = $rule_of->($_->[1]);
+		next if !$before_state->{entries}{ $_->[1] };
+		next if $had{$rule} || $had{'*'} || $has_fresh{$rule} || $has_fresh{'*'};
+		return $_->[1];
+	}
+	return undef;
+}
+
+# What a transaction asked the guard to overlook.
+sub leniency
+{
+	my (@texts) = @_;
+	my %ignored;
+	foreach (@texts)
+	{
+		return { everything => 1 }
+		  if /trovella_guard\.mode|EXTENSION trovella_guard/;
+		$ignored{$1} = 1 if /trovella_guard\.rules = '(\w+)=/;
+	}
+	return \%ignored;
+}
+
+# Compares the world before and after the transactions that have just ended.
+# Returns a failure, or undef.
+sub judge
+{
+	my ($self, @ended) = @_;
+	my $before = $self->{state};
+	my $after = $self->{state} = $self->observe;
+	my %ignored = map { %{ $_->{leniency} } } @ended;
+
+	return undef if !$after->{guarded};
+
+	# (c) do check() and the oracle agree?
+	my $words = in_words($after);
+	foreach (1 .. 5)
+	{
+		# check() takes a newer snapshot than the query that calls it, so
+		# another session may have come in between
+		last if $self->{style}{sessions} == 1
+		  || join("\n", sort keys %$words) eq join("\n", sort keys %{ $after->{check} });
+		sleep 0.05;
+		$after = $self->{state} = $self->observe;
+		$words = in_words($after);
+	}
+	my @only_oracle = grep { !$after->{check}{$_} } sort keys %$words;
+	my @only_check = grep { !$words->{$_} } sort keys %{ $after->{check} };
+	if (@only_oracle || @only_check)
+	{
+		return { kind => 'disagreement',
+			what => join('; ', (map { "only the oracle says: $_" } @only_oracle),
+				(map { "only check() says: $_" } @only_check)),
+			class => join ' ', map { (split / /)[1] } @only_oracle, @only_check };
+	}
+
+	# (a) no false accept
+	if ($before->{guarded} && !$ignored{everything})
+	{
+		my @worse = worse($before, $after, \%ignored);
+		if (@worse)
+		{
+			return { kind => 'false accept', what => join('; ', @worse),
+				class => join ' ', map { /^(\w+)/ } @worse };
+		}
+		foreach my $relid (sort keys %{ $self->{scope} ? $after->{doubts} : {} })
+		{
+			next if !$after->{doubts}{$relid}{policy_unscoped}
+			  || $before->{doubts}{$relid}{policy_unscoped};
+			next unless $after->{tenant}{$relid};
+			# it may have been waived until now
+			return { kind => 'false accept', class => 'policy_unscoped',
+				what => "policy_unscoped: $after->{tenant}{$relid}{table}" };
+		}
+	}
+
+	# what row-level security really lets through
+	my $failure = $self->{scope} ? $self->observe_scopes($after) : undef;
+	return $failure if $failure;
+
+	# (b) no false refusal
+	foreach my $ended (@ended)
+	{
+		next unless $ended->{refused};
+		$self->counted('refusals');
+		$failure = $self->verify_refusal($before, $ended);
+		return $failure if $failure;
+	}
+	return undef;
+}
+
+# Looks at those tables whose policies, or what they rest on, have changed.
+sub observe_scopes
+{
+	my ($self, $after) = @_;
+	return undef if grep { $_->{in_block} } @{ $self->{progress} };
+	foreach ($self->{observer}->query('SELECT lab.scopes()'))
+	{
+		my (undef, $relid, $table, $fingerprint) = split /\t/;
+		next if ($self->{seen_scopes}{$relid} // '') eq $fingerprint;
+		$self->{seen_scopes}{$relid} = $fingerprint;
+		my ($leaks) = $self->leaks($relid);
+		next unless defined $leaks;
+		$self->counted('scopes observed') if $leaks ne '{?}';
+		next if $after->{doubts}{$relid} || $leaks eq '{}' || $leaks eq '{?}';
+		my ($waived) = $self->{observer}->query("SELECT lab.is_waived($relid, 'policy_unscoped')");
+		next if $waived eq 't';
+		return { kind => 'scope', what => "$table lets a tenant $leaks rows of another, and check() calls it scoped",
+			class => 'scope' };
+	}
+	return undef;
+}
+
+sub leaks
+{
+	my ($self, $relid) = @_;
+	my @results = $self->{observer}->run('BEGIN', "SELECT lab.leaks($relid)", 'ROLLBACK');
+	return undef if !@results || $results[1]{error};
+	return $results[1]{lines}[0];
+}
+
+# Replays a refused transaction with the guard off, and asks the oracle
+# whether it would have done harm.
+sub verify_refusal
+{
+	my ($self, $before, $ended) = @_;
+	my @texts = @{ $ended->{texts} };
+	my $observer = $self->{observer};
+
+	return $self->counted('refusals of commits in procedures')
+	  if grep { /^(DO|CALL)/ && /COMMIT|ROLLBACK|CALL/ } @texts;
+
+	# only the part since the last commit
+	if (grep { /^BEGIN/ } @texts)
+	{
+		pop @texts;				# COMMIT or PREPARE
+		foreach my $i (reverse 0 .. $#texts)
+		{
+			next unless $texts[$i] =~ /^COMMIT AND CHAIN/;
+			splice @texts, 0, $i + 1;
+			last;
+		}
+	}
+	s/ CONCURRENTLY// foreach @texts;
+	my $first = $texts[0] =~ /^BEGIN/ ? shift @texts : 'BEGIN';
+	my @results = $observer->run($first, 'SET LOCAL trovella_guard.mode = off',
+		@texts, 'RESET ROLE', 'SELECT lab.state(false)', 'SELECT lab.scopes()');
+	my $state = $results[-2];
+	my $scopes = $results[-1];
+	my @observed;
+	# what went well then must go well now: a commit within the statement
+	# (CONCURRENTLY) may have left its traces
+	my $failed = grep { $_->{error} } @results[ 2 .. $#results - 3 ];
+	if (@results && !$state->{error} && $failed <= $ended->{failed})
+	{
+		my $after = parse_state(@{ $state->{lines} });
+		my @worse = worse($before, $after, leniency(@texts));
+		if (!@worse && $self->{scope})
+		{
+			foreach (@{ $scopes->{lines} })
+			{
+				my (undef, $relid) = split /\t/;
+				my ($leak) = $observer->run("SELECT lab.leaks($relid)");
+				push @observed, $leak->{error} ? '{?}' : $leak->{lines}[0];
+			}
+			@worse = grep { $_ ne '{}' } @observed;
+		}
+		$observer->run('ROLLBACK');
+		if (@worse)
+		{
+			$self->counted('refusals confirmed');
+			return undef;
+		}
+		return { kind => 'false refusal', what => $ended->{message},
+			class => ($ended->{message} =~ /breaks (\w+)/)[0] // '?' };
+	}
+	$observer->run('ROLLBACK');
+	$self->counted('refusals that could not be replayed');
+	return undef;
+}
+
+# Takes in the result of a step; returns the transaction that it ended, if any.
+sub account
+{
+	my ($self, $n, $text, $result) = @_;
+	my $progress = $self->{progress}[$n];
+	my $refused = $result->{error} && $result->{sqlstate} eq 'TG001';
+
+	$self->counted('statements');
+	$self->counted('statements failed') if $result->{error} && !$refused;
+	if ($result->{error} && $result->{sqlstate} =~ /^(XX|58)/
+		&& $result->{message} !~ /^(tuple concurrently|cache lookup failed|could not open relation with OID)/)
+	{
+		return { failure => { kind => 'internal error', class => $result->{sqlstate},
+				what => "$result->{message} ($result->{sqlstate})" } };
+	}
+	return if $text =~ /^\\/;
+
+	push @{ $progress->{texts} }, $text;
+	$progress->{failed}++ if $result->{error} && !$refused;
+	my $ends = 1;
+	if ($text =~ /^BEGIN/)
+	{
+		$progress->{in_block} = 1 unless $result->{error};
+		$ends = 0;
+	}
+	elsif ($progress->{in_block})
+	{
+		$ends = $text =~ /^(COMMIT|ROLLBACK$|PREPARE TRANSACTION)/;
+		$progress->{in_block} = 0
+		  if $ends && ($text !~ /CHAIN/ || $refused);
+	}
+	return unless $ends;
+
+	my %ended = (texts => $progress->{texts}, refused => $refused,
+		failed => $progress->{failed} // 0, message => $result->{message}, leniency => leniency(@{ $progress->{texts} }));
+	if ($text =~ /^PREPARE TRANSACTION '(\w+)'/)
+	{
+		$self->{prepared}{$1} = $ended{leniency};
+	}
+	elsif ($text =~ /^COMMIT PREPARED '(\w+)'/)
+	{
+		$ended{leniency} = $self->{prepared}{$1} // {};
+	}
+	$progress->{failed} = 0 unless $text =~ /CHAIN/;
+	$progress->{texts} = $text =~ /CHAIN/ ? [@{ $progress->{texts} }] : [];
+	$self->counted('transactions');
+	return { ended => \%ended };
+}
+
+# Runs one step, or several of one session; returns a failure or undef.
+sub step
+{
+	my ($self, $n, @texts) = @_;
+	my $session = $self->{session}[$n];
+
+	$session->send(@texts);
+	push @{ $self->{progress}[$n]{sent} }, @texts;
+	my $deadline = time() + ($self->{style}{sessions} > 1 ? 0.03 : 40);
+	while ($session->is_busy && !$session->is_dead && time() < $deadline)
+	{
+		$session->poll($self->{style}{sessions} > 1 ? 0.01 : 1);
+	}
+	# not sooner: the oracle must not look on while the session goes on
+	my $failure = $self->collect;
+	return $failure if $failure;
+	return { kind => 'hang', class => 'hang', what => $texts[0] }
+	  if $session->is_busy && $self->{style}{sessions} == 1;
+	return undef;
+}
+
+# Takes in what has come back from all sessions.
+sub collect
+{
+	my ($self) = @_;
+	my @ended;
+
+	foreach my $n (0 .. $#{ $self->{session} })
+	{
+		my $session = $self->{session}[$n];
+		$session->poll(0) if $session->is_busy;
+		if ($session->is_dead)
+		{
+			return { kind => 'crash', class => 'crash',
+				what => 'the server closed the connection' };
+		}
+		while (my $result = $session->result)
+		{
+			my $text = shift @{ $self->{progress}[$n]{sent} };
+			my $event = $self->account($n, $text, $result) or next;
+			return $event->{failure} if $event->{failure};
+			push @ended, $event->{ended};
+		}
+	}
+	return @ended ? $self->judge(@ended) : undef;
+}
+
+# Lets blocked sessions come to an end.
+sub settle
+{
+	my ($self) = @_;
+	my $deadline = time() + 30;
+	while (grep { $_->is_busy } @{ $self->{session} })
+	{
+		my $failure = $self->collect;
+		return $failure if $failure;
+		return { kind => 'hang', class => 'hang', what => 'sessions wait for each other' }
+		  if time() > $deadline;
+		sleep 0.02;
+	}
+	return $self->collect;
+}
+
+# An episode of random transactions.  Returns (failure, steps).
+sub walk_episode
+{
+	my ($self, $style, $deadline) = @_;
+	my @steps;
+	my $unit = 0;
+	my $failure;
+
+	$self->open_world($style);
+	my $grammar = Lab::Grammar->new(preload => $style->{preload},
+		fancy => $self->{fancy}, names => $style->{names});
+	my @queue = map { [] } 1 .. $style->{sessions};
+
+	while (!$failure && $unit < $self->{length} && time() < $deadline)
+	{
+		my $n = int rand $style->{sessions};
+		if ($style->{sessions} > 1 && $self->{session}[$n]->is_busy)
+		{
+			my @idle = grep { !$self->{session}[$_]->is_busy } 0 .. $#queue;
+			if (!@idle)
+			{
+				$failure = $self->settle;
+				next;
+			}
+			$n = $idle[int rand @idle];
+		}
+		if (!@{ $queue[$n] })
+		{
+			$unit++;
+			$grammar->learn($self->{observer}->query('SELECT lab.world()'));
+			$queue[$n] = [ map { [$n, $_, $unit] } $grammar->transaction ];
+		}
+		# one session alone gets a whole transaction at once
+		my @now = $style->{sessions} == 1 ? splice @{ $queue[$n] } : shift @{ $queue[$n] };
+		push @steps, @now;
+		$failure = $self->step($n, map { $_->[1] } @now);
+	}
+	$failure //= $self->settle;
+	$self->close_world;
+	$self->counted('episodes');
+	return ($failure, \@steps);
+}
+
+# Runs given steps in a fresh database; returns a failure or undef.
+sub replay
+{
+	my ($self, $style, $steps) = @_;
+	my $failure;
+	my %count = %{ $self->{count} };
+
+	$self->open_world($style);
+	my @steps = @$steps;
+	while (!$failure && @steps)
+	{
+		my @now = shift @steps;
+		my $n = $now[0][0];
+		while ($style->{sessions} == 1 && @steps && $steps[0][2] == $now[0][2])
+		{
+			push @now, shift @steps;
+		}
+		my $deadline = time() + 3;
+		while ($self->{session}[$n]->is_busy && time() < $deadline && !$failure)
+		{
+			$failure = $self->collect;
+			sleep 0.02;
+		}
+		$failure //= $self->step($n, map { $_->[1] } @now);
+	}
+	$failure //= $self->settle;
+	$self->close_world;
+	$self->{count} = \%count;
+	return $failure;
+}
+
+# Finds a short list of steps with the same failure: whole transactions go
+# first, then statements (delta debugging: ever smaller pieces are left out).
+sub shrink
+{
+	my ($self, $style, $steps, $failure, $deadline) = @_;
+	my $same = sub {
+		my ($candidate) = @_;
+		my $got = eval { $self->replay($style, $candidate) };
+		return $got && $got->{kind} eq $failure->{kind}
+		  && $got->{class} eq $failure->{class};
+	};
+
+	return ($steps, 0) unless $same->($steps);
+	foreach my $by_unit (1, 0)
+	{
+		my $number = 0;
+		my @groups;
+		my %group_of;
+		foreach my $step (@$steps)
+		{
+			my $key = $by_unit ? $step->[2] : $number++;
+			push @groups, $group_of{$key} = [] unless $group_of{$key};
+			push @{ $group_of{$key} }, $step;
+		}
+		my %order;
+		@order{ map { "$_" } @$steps } = 0 .. $#$steps;
+
+		my $size = int(@groups / 2) || 1;
+		while (1)
+		{
+			my $removed = 0;
+			for (my $at = 0; $at < @groups && time() < $deadline;)
+			{
+				my @rest = @groups;
+				splice @rest, $at, $size;
+				my @candidate = sort { $order{"$a"} <=> $order{"$b"} } map { @$_ } @rest;
+				if (@candidate && $same->(\@candidate))
+				{
+					@groups = @rest;
+					$removed = 1;
+				}
+				else
+				{
+					$at += $size;
+				}
+			}
+			last if time() >= $deadline || ($size == 1 && !$removed);
+			$size = int($size / 2) if $size > 1;
+		}
+		$steps = [ sort { $order{"$a"} <=> $order{"$b"} } map { @$_ } @groups ];
+	}
+	return ($steps, 1);
+}
+
+# The steps as a script for psql.
+sub script
+{
+	my ($self, $style, $steps, $failure) = @_;
+	my $text = "-- $failure->{kind}: $failure->{what}\n";
+	my $current = -1;
+	my %in_block;
+
+	$text .= "-- sessions: $style->{sessions}; each line says whose it is\n"
+	  if $style->{sessions} > 1;
+	foreach (@roles) { $text .= "CREATE ROLE $_;\n" }
+	$text .= /^\\/ ? "$_\n" : "$_;\n" foreach $self->world_sql, 'CREATE EXTENSION trovella_guard',
+	  "SELECT trovella_guard.allow('s1.users', 'shared by all tenants')",
+	  "SELECT trovella_guard.allow('s1.pref', 'shared by all tenants')",
+	  'DROP TABLE s1.probe', '\c';
+	$text .= "LOAD 'trovella_guard';\n" if $style->{preload};
+	$text .= "\\set ON_ERROR_ROLLBACK on\n" if $style->{on_error_rollback};
+	foreach my $step (@$steps)
+	{
+		$text .= ($style->{sessions} > 1 ? "/* session $step->[0] */ " : '')
+		  . $step->[1] . ($step->[1] =~ /^\\/ ? '' : ';') . "\n";
+	}
+	$text .= "SELECT table_name, rule, object FROM trovella_guard.check() WHERE level = 'error';\n";
+	return $text;
+}
+
+# Walks until the time is up or something is wrong.  Returns undef or
+# { kind, what, script, seed, shrunk }.
+sub walk
+{
+	my ($self, $seconds) = @_;
+	my $end = time() + $seconds;
+
+	while (time() < $end)
+	{
+		my $seed = $self->{episode_seed} // $self->{seed} + ($self->{count}{episodes} // 0);
+		srand $seed;
+		my $style = {
+			preload => rand() < 0.5,
+			on_error_rollback => rand() < 0.5,
+			sessions => $self->{sessions},
+			names => 3 + int rand 8,
+		};
+		my ($failure, $steps) = eval { $self->walk_episode($style, $end) };
+		if ($@)
+		{
+			$failure = { kind => 'walker', class => 'walker', what => $@ };
+			$steps = [];
+		}
+		if ($failure)
+		{
+			my $shrunk = 0;
+			($steps, $shrunk) = $self->shrink($style, $steps, $failure, time() + 120)
+			  if @$steps;
+			return { %$failure, seed => $seed, shrunk => $shrunk,
+				script => $self->script($style, $steps, $failure) };
+		}
+		last if defined $self->{episode_seed};
+	}
+	return undef;
+}
+
+1;

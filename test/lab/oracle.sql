@@ -1,0 +1,414 @@
+-- oracle.sql: which tenant tables of this database are unsafe?
+--
+-- Written from the checklist alone, in SQL, and sharing no code with the
+-- extension, so that the two can be held against each other.  Everything is
+-- in schema "lab", which the walker leaves alone.  The catalogs say whether
+-- row-level security is on, which commands have a permissive policy, and
+-- which columns are indexed.  Whether policies isolate tenants they cannot
+-- say: that is observed, by being a plain role of tenant "a" while the table
+-- holds a row of tenant "a" and one of tenant "b".
+--
+-- Run it as a superuser.
+
+\set ON_ERROR_STOP on
+SET client_min_messages = warning;
+
+CREATE SCHEMA lab;
+
+-- The tables with a tenant column.  A table that belongs to an extension of a
+-- superuser is that extension's business.
+CREATE VIEW lab.tenant AS
+SELECT c.oid AS relid, c.relnamespace, n.nspname, c.relname, c.relrowsecurity,
+       c.relispartition, c.relowner, c.relacl, a.attnum, a.attcollation
+FROM pg_class c
+JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'organization_id'
+  AND NOT a.attisdropped
+WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND c.oid >= 16384
+  AND n.nspname NOT IN ('lab', 'trovella_guard')
+  AND NOT EXISTS (
+    SELECT FROM pg_depend d
+    JOIN pg_extension e ON e.oid = d.refobjid
+      AND d.refclassid = 'pg_extension'::regclass
+    JOIN pg_roles r ON r.oid = e.extowner AND r.rolsuper
+    WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
+      AND d.deptype = 'e');
+
+-- Can anybody but the owner name this partition or inheritance child?
+CREATE FUNCTION lab.is_hidden(rel oid) RETURNS bool
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  parent oid;
+  parents int := 0;
+  protected bool;
+BEGIN
+  PERFORM FROM pg_class c, aclexplode(c.relacl) a
+  WHERE c.oid = rel AND a.grantee <> c.relowner;
+  IF FOUND THEN RETURN false; END IF;
+  PERFORM FROM pg_class c JOIN pg_attribute t ON t.attrelid = c.oid
+      AND t.attnum > 0 AND NOT t.attisdropped, aclexplode(t.attacl) a
+  WHERE c.oid = rel AND a.grantee <> c.relowner;
+  IF FOUND THEN RETURN false; END IF;
+
+  FOR parent IN SELECT inhparent FROM pg_inherits WHERE inhrelid = rel LOOP
+    parents := parents + 1;
+    SELECT relrowsecurity INTO protected FROM lab.tenant WHERE relid = parent;
+    IF NOT FOUND THEN RETURN false; END IF;
+    IF NOT protected AND NOT lab.is_hidden(parent) THEN RETURN false; END IF;
+  END LOOP;
+  RETURN parents > 0;
+END
+$$;
+
+-- Does a policy or an index stand on something temporary, which will take it
+-- along when its session ends?
+CREATE FUNCTION lab.is_fleeting(class regclass, object oid) RETURNS bool
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  IF NOT EXISTS (SELECT FROM pg_namespace WHERE nspname ~ '^pg_temp_') THEN
+    RETURN false;
+  END IF;
+  RETURN (
+    WITH RECURSIVE base(classid, objid) AS (
+      SELECT class::oid, object
+      UNION
+      SELECT d.refclassid, d.refobjid
+      FROM base b JOIN pg_depend d USING (classid, objid)
+      WHERE d.deptype <> 'e' AND NOT (d.classid = 'pg_class'::regclass
+        AND d.objid <> object)
+    )
+    SELECT EXISTS (
+      SELECT FROM base b
+      LEFT JOIN pg_class c ON b.classid = 'pg_class'::regclass AND c.oid = b.objid
+      LEFT JOIN pg_proc p ON b.classid = 'pg_proc'::regclass AND p.oid = b.objid
+      LEFT JOIN pg_type t ON b.classid = 'pg_type'::regclass AND t.oid = b.objid
+      JOIN pg_namespace n ON n.oid = coalesce(c.relnamespace, p.pronamespace,
+                                              t.typnamespace)
+      WHERE n.nspname ~ '^pg_(toast_)?temp_'));
+END
+$$;
+
+-- The commands that a table's permissive policies let through at all.
+CREATE FUNCTION lab.covered(rel oid) RETURNS text[]
+LANGUAGE plpgsql STABLE AS $$
+BEGIN RETURN (
+  SELECT coalesce(array_agg(DISTINCT v.command), '{}')
+  FROM pg_policy p
+  CROSS JOIN (VALUES ('SELECT', 'r'), ('INSERT', 'a'), ('UPDATE', 'w'),
+                     ('DELETE', 'd')) v(command, letter)
+  WHERE p.polrelid = rel AND p.polpermissive
+    AND p.polcmd IN ('*', v.letter)
+    -- rows that are there need USING; new ones WITH CHECK, or else USING
+    AND (p.polqual IS NOT NULL
+         OR (v.command = 'INSERT' AND p.polwithcheck IS NOT NULL))
+    AND NOT lab.is_fleeting('pg_policy', p.oid));
+END
+$$;
+
+-- Is there a valid index led by just these columns, in any order?
+CREATE FUNCTION lab.is_indexed(rel oid, keys int2[]) RETURNS bool
+LANGUAGE plpgsql STABLE AS $$
+BEGIN RETURN EXISTS (
+    SELECT FROM pg_index i
+    JOIN pg_class c ON c.oid = i.indexrelid
+    JOIN pg_am m ON m.oid = c.relam
+    WHERE i.indrelid = rel AND i.indisvalid AND i.indisready AND i.indislive
+      AND m.amname IN ('btree', 'hash')
+      AND i.indnkeyatts >= cardinality(keys)
+      AND (SELECT array_agg(k ORDER BY k)
+           FROM unnest(i.indkey::int2[]) WITH ORDINALITY u(k, n)
+           WHERE n <= cardinality(keys)) =
+          (SELECT array_agg(k ORDER BY k) FROM unnest(keys) k)
+      -- of the collations that the columns have
+      AND NOT EXISTS (
+        SELECT FROM unnest(i.indkey::int2[], i.indcollation::oid[])
+                    WITH ORDINALITY u(k, coll, n)
+        JOIN pg_attribute a ON a.attrelid = rel AND a.attnum = u.k
+        WHERE n <= cardinality(keys) AND a.attcollation <> u.coll)
+      -- of all rows that have a value
+      AND (i.indpred IS NULL OR NOT EXISTS (
+        SELECT FROM unnest(regexp_split_to_array(
+                 pg_get_expr(i.indpred, rel), '\s+AND\s+')) term
+        LEFT JOIN pg_attribute a ON a.attrelid = rel AND NOT a.attisdropped
+          AND btrim(term, '()') = format('%I IS NOT NULL', a.attname)
+        WHERE a.attnum IS NULL
+           OR NOT (a.attnum = ANY (keys) OR a.attnotnull)))
+      AND NOT lab.is_fleeting('pg_class', i.indexrelid));
+END
+$$;
+
+-- Which allowlist entries speak for a table: its own, its schema's, and for a
+-- partition those of its parent.  The entry's xmin tells a fresh one.
+CREATE FUNCTION lab.entries(rel oid)
+RETURNS TABLE (distance int, rule text, entry text)
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  up oid := rel;
+  schema name;
+  tab name;
+  part bool;
+BEGIN
+  IF to_regclass('trovella_guard.allowlist') IS NULL THEN RETURN; END IF;
+  distance := 0;
+  WHILE up IS NOT NULL LOOP
+    SELECT n.nspname, c.relname, c.relispartition INTO schema, tab, part
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.oid = up;
+    RETURN QUERY EXECUTE
+      'SELECT $3, a.rule, format(''%s.%s/%s@%s'', schema_name, table_name, rule, xmin)
+       FROM trovella_guard.allowlist a
+       WHERE schema_name = $1 AND table_name IN ($2, ''*'')
+         AND (expires_at IS NULL OR expires_at > clock_timestamp())'
+      USING schema, tab, distance;
+    distance := distance + 1;
+    SELECT inhparent INTO up FROM pg_inherits WHERE inhrelid = up AND part;
+    IF NOT FOUND THEN up := NULL; END IF;
+  END LOOP;
+END
+$$;
+
+CREATE FUNCTION lab.is_waived(rel oid, about text) RETURNS bool
+LANGUAGE plpgsql STABLE AS $$
+BEGIN RETURN EXISTS (SELECT FROM lab.entries(rel) WHERE rule IN ('*', about));
+END
+$$;
+
+-- Everything that is unsafe.  "identity" tells one fault from another by
+-- what a rename does not change.
+CREATE FUNCTION lab.unsafe()
+RETURNS TABLE (relid oid, rule text, object text, identity text)
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  t record;
+  k record;
+  judged bool;
+BEGIN
+  FOR t IN SELECT * FROM lab.tenant LOOP
+    relid := t.relid;
+    judged := t.relrowsecurity OR NOT lab.is_hidden(t.relid);
+
+    IF NOT judged THEN NULL;
+    ELSIF NOT t.relrowsecurity THEN
+      rule := 'rls_disabled'; object := NULL; identity := '';
+      RETURN NEXT;
+    END IF;
+
+    IF judged AND NOT (t.relrowsecurity
+        AND EXISTS (SELECT FROM pg_inherits WHERE inhrelid = t.relid)
+        AND NOT EXISTS (SELECT FROM pg_policy WHERE polrelid = t.relid)) THEN
+      FOR object IN
+        SELECT u.command FROM unnest('{SELECT,INSERT,UPDATE,DELETE}'::text[]) u(command)
+        WHERE u.command <> ALL (lab.covered(t.relid))
+      LOOP
+        rule := 'policy_missing'; identity := object;
+        RETURN NEXT;
+      END LOOP;
+    END IF;
+
+    IF NOT lab.is_indexed(t.relid, ARRAY[t.attnum]) THEN
+      rule := 'tenant_index_missing'; object := NULL; identity := '';
+      RETURN NEXT;
+    END IF;
+
+    FOR k IN
+      SELECT c.oid, c.conname, c.conkey FROM pg_constraint c
+      WHERE c.conrelid = t.relid AND c.contype = 'f' AND c.conparentid = 0
+        AND c.conkey <> ARRAY[t.attnum]
+    LOOP
+      IF NOT lab.is_indexed(t.relid, k.conkey) THEN
+        rule := 'fk_index_missing'; object := k.conname; identity := k.oid;
+        RETURN NEXT;
+      END IF;
+    END LOOP;
+  END LOOP;
+END
+$$;
+
+-- What the walker asks after each transaction: one line for each fact,
+-- fields separated by tabs.
+--   U relid table rule object identity waived    something unsafe
+--   T relid table entries                        a tenant table
+--   N relid table lost-is-waived                 another table
+--   E entry                                      an allowlist entry
+--   C relid table rule object                    what check() says
+CREATE FUNCTION lab.state(guarded bool DEFAULT true) RETURNS SETOF text
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN QUERY
+    SELECT format(E'U\t%s\t%s.%s\t%s\t%s\t%s\t%s', u.relid, n.nspname, c.relname,
+                  u.rule, u.object, u.identity, lab.is_waived(u.relid, u.rule)::int)
+    FROM lab.unsafe() u JOIN pg_class c ON c.oid = u.relid
+    JOIN pg_namespace n ON n.oid = c.relnamespace;
+  RETURN QUERY
+    SELECT format(E'T\t%s\t%s.%s\t%s', t.relid, t.nspname, t.relname,
+                  (SELECT string_agg(e.distance || ' ' || e.entry, '|')
+                   FROM lab.entries(t.relid) e))
+    FROM lab.tenant t;
+  RETURN QUERY
+    SELECT format(E'N\t%s\t%s.%s\t%s', c.oid, n.nspname, c.relname,
+                  lab.is_waived(c.oid, 'tenant_column_lost')::int)
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
+      AND c.oid >= 16384 AND n.nspname NOT IN ('lab', 'trovella_guard')
+      AND c.oid NOT IN (SELECT t.relid FROM lab.tenant t);
+  IF to_regclass('trovella_guard.allowlist') IS NOT NULL AND guarded THEN
+    RETURN QUERY EXECUTE $q$
+      SELECT format(E'E\t%s.%s/%s@%s', schema_name, table_name, rule, xmin)
+      FROM trovella_guard.allowlist
+      UNION ALL
+      SELECT format(E'C\t%s\t%s.%s\t%s\t%s', c.oid, f.schema_name, f.table_name, f.rule, f.object)
+      FROM trovella_guard.check() f
+      LEFT JOIN pg_namespace n ON n.nspname = f.schema_name
+      LEFT JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = f.table_name
+      WHERE f.rule IN ('rls_disabled', 'policy_missing', 'tenant_index_missing',
+                       'fk_index_missing', 'policy_unscoped', 'policy_unproven')
+    $q$;
+  END IF;
+END
+$$;
+
+-- What the walker's grammar knows of the world.
+CREATE FUNCTION lab.world() RETURNS SETOF text
+LANGUAGE sql STABLE AS $$
+  SELECT format(E'R\t%s\t%I.%I\t%s\t%s\t%s\t%s', c.oid, n.nspname, c.relname, c.relkind,
+                c.relrowsecurity::int, c.reloftype::regtype, c.relispartition::int)
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE c.relkind IN ('r', 'p') AND c.oid >= 16384
+    AND n.nspname NOT IN ('lab', 'trovella_guard', 'pg_toast')
+    AND n.nspname !~ '^pg_'
+  UNION ALL
+  SELECT format(E'A\t%s\t%s', a.attrelid, a.attname)
+  FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+  JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE c.relkind IN ('r', 'p') AND c.oid >= 16384 AND a.attnum > 0
+    AND NOT a.attisdropped AND n.nspname NOT IN ('lab', 'trovella_guard')
+    AND n.nspname !~ '^pg_'
+  UNION ALL
+  SELECT format(E'P\t%s\t%I', polrelid, polname) FROM pg_policy
+  UNION ALL
+  SELECT format(E'I\t%s\t%I.%I', i.indrelid, n.nspname, c.relname)
+  FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+  JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE c.oid >= 16384 AND n.nspname NOT IN ('lab', 'trovella_guard', 'pg_toast')
+    AND n.nspname !~ '^pg_'
+  UNION ALL
+  SELECT format(E'K\t%s\t%I\t%s', conrelid, conname, contype)
+  FROM pg_constraint WHERE conrelid <> 0 AND conrelid >= 16384 AND contype IN ('f', 'p', 'u')
+    AND conrelid::regclass::text !~ '^(lab|trovella_guard)\.'
+  UNION ALL
+  SELECT format(E'H\t%s\t%s', inhrelid, inhparent) FROM pg_inherits
+  UNION ALL
+  SELECT format(E'S\t%I', nspname) FROM pg_namespace
+  WHERE nspname ~ '^(s\d|n\d)$'
+$$;
+
+--
+-- Policy scope, observed
+--
+
+-- Changes when what the observation depends on changes.
+CREATE FUNCTION lab.scope_fingerprint(rel oid) RETURNS text
+LANGUAGE sql STABLE AS $$
+  SELECT md5(coalesce((SELECT string_agg(p::text, '|' ORDER BY p.oid) FROM pg_policy p WHERE p.polrelid = rel), '')
+    || (SELECT c.relrowsecurity::text || coalesce(c.relacl::text, '') FROM pg_class c WHERE c.oid = rel)
+    || (SELECT string_agg(a.attname || a.atttypid, ',' ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = rel AND a.attnum > 0)
+    || coalesce((SELECT string_agg(f.oid::text || f.prosrc, ',' ORDER BY f.oid) FROM pg_proc f WHERE f.pronamespace = to_regnamespace('fn')), ''))
+$$;
+
+-- Runs a statement as the application's role and tells how many rows it
+-- reached, or -1 if it failed.
+CREATE FUNCTION lab.attempt(role name, tenant text, statement text)
+RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+  n bigint;
+BEGIN
+  PERFORM set_config('app.current_organization_id', tenant, true);
+  PERFORM set_config('role', role, true);
+  EXECUTE statement;
+  GET DIAGNOSTICS n = ROW_COUNT;
+  RAISE EXCEPTION USING ERRCODE = 'LB001', MESSAGE = n::text;
+EXCEPTION
+  WHEN SQLSTATE 'LB001' THEN RETURN SQLERRM::bigint;
+  WHEN OTHERS THEN RETURN -1;
+END
+$$;
+
+-- What a tenant "a" can do to the row of tenant "b": the commands, or '?' if
+-- the two rows cannot be put into the table.
+CREATE FUNCTION lab.leaks(rel oid) RETURNS text[]
+LANGUAGE plpgsql AS $$
+DECLARE
+  tab text;
+  roles name[] := '{regress_lab_app,regress_lab_other}';
+  role name;
+  result text[] := '{}';
+  n int;
+  has_n bool;
+  stored bool := false;
+BEGIN
+  SELECT format('%I.%I', nspname, relname) INTO tab FROM lab.tenant WHERE relid = rel;
+  IF NOT FOUND THEN RETURN '{?}'; END IF;
+  SET LOCAL trovella_guard.mode = off;
+  BEGIN
+    -- neither foreign keys nor triggers are the subject here
+    SET LOCAL session_replication_role = replica;
+    EXECUTE format('GRANT USAGE ON SCHEMA %I TO PUBLIC', (SELECT nspname FROM lab.tenant WHERE relid = rel));
+    EXECUTE format('GRANT ALL ON %s TO PUBLIC', tab);
+    EXECUTE format('DELETE FROM ONLY %s', tab);
+    has_n := EXISTS (SELECT FROM pg_attribute WHERE attrelid = rel AND attname = 'n' AND NOT attisdropped);
+    IF (SELECT relkind FROM pg_class WHERE oid = rel) = 'p' THEN
+      EXECUTE format('DELETE FROM %s', tab);
+      BEGIN
+        EXECUTE format('CREATE TABLE lab.everything_else PARTITION OF %s DEFAULT', tab);
+      EXCEPTION WHEN OTHERS THEN NULL;
+      END;
+    END IF;
+    FOREACH n IN ARRAY '{0,10,20,30,40,50,100}'::int[] LOOP
+      BEGIN
+        IF has_n THEN
+          EXECUTE format('INSERT INTO %s (organization_id, n) VALUES (''a'', %s), (''b'', %s)', tab, n, n);
+        ELSE
+          EXECUTE format('INSERT INTO %s (organization_id) VALUES (''a''), (''b'')', tab);
+        END IF;
+        stored := true;
+        EXIT;
+      EXCEPTION WHEN OTHERS THEN NULL;
+      END;
+    END LOOP;
+    IF NOT stored THEN
+      RAISE EXCEPTION USING ERRCODE = 'LB002', MESSAGE = '{?}';
+    END IF;
+    FOREACH role IN ARRAY roles LOOP
+      IF lab.attempt(role, 'a', format('SELECT FROM %s WHERE organization_id = ''b''', tab)) > 0 THEN
+        result := result || 'SELECT'::text;
+      END IF;
+      IF lab.attempt(role, 'a', format('INSERT INTO %s (organization_id%s) VALUES (''b''%s)', tab,
+           CASE WHEN has_n THEN ', n' ELSE '' END, CASE WHEN has_n THEN ', ' || n ELSE '' END)) > 0 THEN
+        result := result || 'INSERT'::text;
+      END IF;
+      -- steal the other tenant's row, or give one's own away
+      IF lab.attempt(role, 'a', format('UPDATE %s SET organization_id = ''a''', tab)) > 1
+         OR lab.attempt(role, 'a', format('UPDATE %s SET organization_id = ''b''', tab)) > 0 THEN
+        result := result || 'UPDATE'::text;
+      END IF;
+      IF lab.attempt(role, 'a', format('DELETE FROM %s', tab)) > 1 THEN
+        result := result || 'DELETE'::text;
+      END IF;
+    END LOOP;
+    RAISE EXCEPTION USING ERRCODE = 'LB002', MESSAGE = result::text;
+  EXCEPTION
+    WHEN SQLSTATE 'LB002' THEN
+      RETURN (SELECT coalesce(array_agg(DISTINCT l), '{}') FROM unnest(SQLERRM::text[]) l);
+    WHEN OTHERS THEN
+      RETURN '{?}';
+  END;
+END
+$$;
+
+-- W relid table fingerprint: the tables whose policies can be observed.
+CREATE FUNCTION lab.scopes() RETURNS SETOF text
+LANGUAGE sql STABLE AS $$
+  SELECT format(E'W\t%s\t%s.%s\t%s', t.relid, t.nspname, t.relname, lab.scope_fingerprint(t.relid))
+  FROM lab.tenant t
+  WHERE t.relrowsecurity AND EXISTS (SELECT FROM pg_policy WHERE polrelid = t.relid)
+$$;

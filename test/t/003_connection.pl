@@ -1,0 +1,102 @@
+#-------------------------------------------------------------------------
+#
+# 003_connection.pl
+#		What a client may say at connection, and what it gets to read.
+#
+# psql alone cannot show it: PGOPTIONS is read once, and the verbose form of
+# an error has the line of the C source in it.
+#
+# Copyright (c) 2026, Trovella
+#
+#-------------------------------------------------------------------------
+use strict;
+use warnings FATAL => 'all';
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use FindBin;
+use lib "$FindBin::RealBin/../perl";
+use Guarded;
+
+my $node = PostgreSQL::Test::Cluster->new('main');
+$node->init;
+$node->start;
+make_guarded_db($node, 'mydb');
+$node->safe_psql('mydb', 'CREATE ROLE plain LOGIN; CREATE ROLE operator LOGIN;'
+	  . 'GRANT CREATE ON SCHEMA public TO plain, operator;'
+	  . 'GRANT SET ON PARAMETER trovella_guard.mode TO operator');
+
+sub psql_as
+{
+	my ($role, $options, $sql) = @_;
+	local $ENV{PGOPTIONS} = $options;
+	return $node->psql('mydb', $sql,
+		$role eq '' ? () : (extra_params => [ '-U', $role ]));
+}
+
+# 1. PGOPTIONS
+my ($status, $out, $err);
+foreach my $setting (
+	'trovella_guard.mode=off',
+	'trovella_guard.mode=warn',
+	'trovella_guard.tenant_columns=nothing',
+	'trovella_guard.rules=rls_disabled=off,policy_missing=off,tenant_index_missing=off')
+{
+	($status, $out, $err) = psql_as('plain', "-c $setting", unsafe_table('mine'));
+	like($err, qr/commit refused: table "public.mine"/, "a plain role gets nothing from $setting");
+	like($err, qr/permission denied to set parameter "trovella_guard/, 'and is told so');
+}
+($status, $out, $err) = psql_as('operator', '-c trovella_guard.mode=off', unsafe_table('mine'));
+is($status, 0, 'a role that was granted SET may turn it off');
+is($err, '', 'in silence');
+$node->safe_psql('mydb', 'DROP TABLE mine');
+($status, $out, $err) = psql_as('', '-c trovella_guard.mode=off', unsafe_table('mine'));
+is($status, 0, 'so may a superuser');
+is($err, '', 'in silence, too');
+$node->safe_psql('mydb', 'DROP TABLE mine');
+refuses($node, 'mydb', 'for that connection alone');
+
+# 2. The structured fields: one finding, or several
+($status, $out, $err) = $node->psql('mydb',
+	"\\set VERBOSITY verbose\nDROP POLICY sel ON invoice");
+like($err, qr/^psql:<stdin>:\d+: ERROR:  TG001: commit refused: table "public.invoice" breaks policy_missing$/m,
+	'the SQLSTATE is TG001');
+like($err, qr/^SCHEMA NAME:  public$/m, 'one finding: the schema');
+like($err, qr/^TABLE NAME:  invoice$/m, 'one finding: the table');
+like($err, qr/^CONSTRAINT NAME:  policy_missing$/m, 'one finding: the rule');
+($status, $out, $err) = $node->psql('mydb',
+	"\\set VERBOSITY verbose\nDROP POLICY sel ON invoice\\; ALTER TABLE invoice DISABLE ROW LEVEL SECURITY;");
+like($err, qr/TG001/, 'several findings are one error');
+unlike($err, qr/^(SCHEMA|TABLE|CONSTRAINT) NAME/m, 'and of no one table and rule');
+($status, $out, $err) = $node->psql('mydb',
+	"\\set VERBOSITY verbose\nCREATE TABLE loose (id int)");
+like($err, qr/WARNING:  01TG1: table "public.loose" breaks table_unclassified/,
+	'the SQLSTATE of a warning is 01TG1');
+like($err, qr/^CONSTRAINT NAME:  table_unclassified$/m, 'with the same fields');
+$node->safe_psql('mydb', 'DROP TABLE loose');
+
+# 3. The client gets 20 findings, the server log all
+my $log = -s $node->logfile;
+my $many = join '; ', map { sprintf 'CREATE TABLE many_%02d (organization_id text NOT NULL)', $_ } 1 .. 12;
+($status, $out, $err) = $node->psql('mydb', "BEGIN; $many; COMMIT");
+is(scalar(() = $err =~ /^(?:.*DETAIL:  )?public\.many_\d+: \w+: /mg), 20,
+	'the client is told of 20 findings');
+like($err, qr/and 16 more findings \(see the server log\)/, 'and how many more there are');
+is(scalar(() = slurp_file($node->logfile, $log) =~ /public\.many_\d+: \w+: /g), 36,
+	'the server log has them all');
+
+# 4. The extended protocol, where COMMIT is prepared like anything else
+my $script = $node->basedir . '/extended.sql';
+append_to_file($script,
+	"BEGIN;\nALTER TABLE invoice DISABLE ROW LEVEL SECURITY;\nCOMMIT;\n");
+$node->command_checks_all(
+	[ 'pgbench', '-n', '-t', '1', '-M', 'extended', '-f', $script, 'mydb' ],
+	2, [],
+	[qr/commit refused: table "public.invoice" breaks rls_disabled/],
+	'the extended protocol makes no difference');
+is($node->safe_psql('mydb', q{SELECT relrowsecurity FROM pg_class WHERE relname = 'invoice'}),
+	't', 'and nothing has happened');
+
+done_testing();
