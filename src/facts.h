@@ -9,7 +9,7 @@
  * the audit.  It is plain data: no relcache entry, no lock, no pointer into
  * a system cache, all of it in the memory context that was current when it
  * was read, except for the expressions of policies, which the reader may keep
- * for others that have the same: they are as long-lived as the reader.
+ * for others that have the same: they live as long as the reader.
  *
  * Copyright (c) 2026, Trovella
  *
@@ -167,9 +167,9 @@ extern RelationFacts *tg_facts_read(FactsReader *reader, Oid relid);
 
 /*
  * The same without policies, indexes, foreign keys and rewrite rules: enough
- * to know what the relation is.
+ * to know what the relation is.  The reader may keep it.
  */
-extern RelationFacts *tg_facts_outline(FactsReader *reader, Oid relid);
+extern const RelationFacts *tg_facts_outline(FactsReader *reader, Oid relid);
 
 /* Only pg_class: where is a relation, and of what kind? */
 typedef struct RelationPlace

@@ -491,50 +491,49 @@ has_left_allowlist(Trial *trial, const RelationFacts *facts,
 static void
 summon_dependents(Trial *trial, const RelationFacts *facts)
 {
-	List	   *children = NIL;
-	List	   *views = NIL;
-	RelationFacts *before;
+	const RelationFacts *before = tg_facts_outline(trial->before, facts->relid);
 	bool		new_owner;
+	List	   *relids;
 
-	if (facts->kind != RELKIND_VIEW && facts->kind != RELKIND_MATVIEW)
-		children = tg_facts_children(trial->after, facts->relid);
-	if (facts->kind != RELKIND_MATVIEW &&
-		is_at_commit(tg_check_view_bypasses_rls))
-		views = tg_facts_readers(trial->after, facts->relid);
-	if (children == NIL && views == NIL)
-		return;
-
-	/* Of a new relation all dependents are new */
-	before = tg_facts_read(trial->before, facts->relid);
+	/*
+	 * Who depends on it is looked up last: of a table that all others refer
+	 * to, pg_depend has as many rows.  Of a new relation all dependents are
+	 * new.
+	 */
 	if (before == NULL)
 		return;
 	new_owner = before->owner != facts->owner;
 
-	if (new_owner || (before->rls_enabled && !facts->rls_enabled) ||
-		(facts->granted && !before->granted) ||
-		(facts->tenant == NULL &&
-		 (before->tenant != NULL || facts->policies != NIL)) ||
-		has_left_allowlist(trial, facts, before))
+	if ((facts->kind != RELKIND_VIEW && facts->kind != RELKIND_MATVIEW) &&
+		(new_owner || (before->rls_enabled && !facts->rls_enabled) ||
+		 (facts->granted && !before->granted) ||
+		 (facts->tenant == NULL &&
+		  (before->tenant != NULL || facts->policies != NIL)) ||
+		 has_left_allowlist(trial, facts, before)))
 	{
-		for (int i = 0; i < list_length(children); i++)
-			children =
-				list_concat_unique_oid(children,
+		relids = tg_facts_children(trial->after, facts->relid);
+		for (int i = 0; i < list_length(relids); i++)
+			relids =
+				list_concat_unique_oid(relids,
 									   tg_facts_children(trial->after,
-														 list_nth_oid(children, i)));
-		summon_all(trial, children);
+														 list_nth_oid(relids, i)));
+		summon_all(trial, relids);
 	}
 
-	if (new_owner || before->rls_enabled != facts->rls_enabled ||
-		(before->rls_forced && !facts->rls_forced) ||
-		(before->security_invoker && !facts->security_invoker) ||
-		(before->tenant == NULL && facts->tenant != NULL))
+	if (facts->kind != RELKIND_MATVIEW &&
+		(new_owner || before->rls_enabled != facts->rls_enabled ||
+		 (before->rls_forced && !facts->rls_forced) ||
+		 (before->security_invoker && !facts->security_invoker) ||
+		 (before->tenant == NULL && facts->tenant != NULL)) &&
+		is_at_commit(tg_check_view_bypasses_rls))
 	{
-		for (int i = 0; i < list_length(views); i++)
-			views =
-				list_concat_unique_oid(views,
+		relids = tg_facts_readers(trial->after, facts->relid);
+		for (int i = 0; i < list_length(relids); i++)
+			relids =
+				list_concat_unique_oid(relids,
 									   tg_facts_readers(trial->after,
-														list_nth_oid(views, i)));
-		summon_all(trial, views);
+														list_nth_oid(relids, i)));
+		summon_all(trial, relids);
 	}
 }
 
