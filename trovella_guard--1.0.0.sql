@@ -361,10 +361,11 @@ BEGIN
     (7, 'foreign keys ON DELETE CASCADE or SET NULL', ARRAY['fk_on_delete'], 'foreign key'),
     (8, 'an index for every foreign key', ARRAY['fk_index_missing'], 'foreign key'),
     (9, 'grants for the application''s role', ARRAY['grant_missing'], 'tenant column'),
-    (10, 'further advice', NULL, '')
+    (10, 'views and rules apply its policies', ARRAY['view_bypasses_rls'], ''),
+    (11, 'further advice', NULL, '')
   ), registry AS (
     SELECT g.position AS rule_position, g.rule, g.level,
-           coalesce((SELECT s.position FROM steps s WHERE g.rule = ANY (s.rules)), 10) AS step_position
+           coalesce((SELECT s.position FROM steps s WHERE g.rule = ANY (s.rules)), 11) AS step_position
     FROM trovella_guard.registry() g
     WHERE g.is_about_relations
   ), by_step AS (
@@ -386,21 +387,21 @@ BEGIN
   SELECT s.position, s.step,
          CASE WHEN b.broken > 0 THEN 'broken'
               WHEN b.waived > 0 THEN 'waived'
-              WHEN s.needs <> '' AND r.tenant_column IS NULL THEN 'not applicable'
-              WHEN s.needs = 'foreign key' AND r.foreign_keys = 0 THEN 'not applicable'
-              WHEN s.position = 1 AND r.class = 'unprotectable' THEN 'not applicable'
-              WHEN coalesce(b.active, 0) = 0 AND s.position < 10 THEN 'not applicable'
+              WHEN n.why_not IS NOT NULL THEN 'not applicable'
               ELSE 'ok' END,
-         coalesce(b.detail,
-           CASE WHEN s.position = 1 AND r.class = 'unprotectable' THEN r.kind || ': no row-level security of its own'
-                WHEN s.position = 1 THEN r.tenant_column
-                WHEN s.needs <> '' AND r.tenant_column IS NULL THEN 'no tenant column'
-                WHEN s.needs = 'foreign key' AND r.foreign_keys = 0 THEN 'no foreign keys'
-                WHEN s.position = 6 THEN (SELECT c.relname::text FROM pg_class c WHERE c.oid = r.tenant_index)
-                WHEN coalesce(b.active, 0) = 0 AND s.position < 10 THEN 'the rule is off' END),
+         coalesce(b.detail, n.why_not,
+           CASE s.position
+             WHEN 1 THEN r.tenant_column
+             WHEN 6 THEN (SELECT c.relname::text FROM pg_class c WHERE c.oid = r.tenant_index) END),
          b.repair_sql
   FROM steps s
   LEFT JOIN by_step b ON b.step_position = s.position
+  CROSS JOIN LATERAL (SELECT
+    CASE WHEN s.position = 1 OR s.needs <> '' THEN
+           CASE WHEN r.kind <> 'table' THEN 'a ' || r.kind || ' has no row-level security of its own'
+                WHEN r.tenant_column IS NULL THEN 'no tenant column'
+                WHEN s.needs = 'foreign key' AND r.foreign_keys = 0 THEN 'no foreign keys'
+                WHEN b.active = 0 THEN 'the rule is off' END END) n (why_not)
   ORDER BY s.position;
 END
 $$;

@@ -128,11 +128,15 @@ log_silently(void)
 	}
 	PG_CATCH();
 	{
+		ErrorData  *error;
+
 		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
 		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();
 		ereport(LOG_SERVER_ONLY,
-				(errmsg("trovella_guard could not tell what mode \"off\" let through")));
+				(errmsg("trovella_guard could not tell what mode \"off\" let through"),
+				 errdetail_internal("%s", error->message)));
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(context);
