@@ -261,8 +261,8 @@ is_constant(Node *node, bool *isnull)
 }
 
 /* Certainly not NULL: COALESCE(anything, literal), however deep. */
-static bool
-is_never_null(Node *node)
+bool
+tg_is_never_null(Node *node)
 {
 	bool		isnull;
 
@@ -270,7 +270,7 @@ is_never_null(Node *node)
 		return !isnull;
 	node = tg_strip(node);
 	return node != NULL && IsA(node, CoalesceExpr) &&
-		is_never_null(llast(((CoalesceExpr *) node)->args));
+		tg_is_never_null(llast(((CoalesceExpr *) node)->args));
 }
 
 /* ----------------------------------------------------------------
@@ -646,7 +646,7 @@ tg_value_origin(Node *node, const Place *place)
 						values = lappend(values, lfirst(lc));
 						break;
 					}
-					if (is_never_null(lfirst(lc)))
+					if (tg_is_never_null(lfirst(lc)))
 						break;
 				}
 				return choice_origin(values, place, 0, true);

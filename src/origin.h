@@ -86,6 +86,9 @@ extern Origin tg_member_origin(Node *node, const Place *place);
 extern bool tg_is_row_var(const Var *var, const Place *place);
 extern bool tg_is_tenant_var(const Var *var, const Place *place);
 
+/* Is the value certainly not NULL? */
+extern bool tg_is_never_null(Node *node);
+
 /* Takes off what does not change the value: relabels and the like. */
 extern Node *tg_strip(Node *node);
 

@@ -697,7 +697,7 @@ prove_comparison(Node *node, Oid operator, Oid collation, Node *left,
 	if (compares_tenant(operator, left, right, place, true, &comparison,
 						&other))
 	{
-		Verdict		equal;
+		Verdict		same;
 
 		if (is_null_constant(other))
 			return make_outcomes(never(), never(),
@@ -709,14 +709,14 @@ prove_comparison(Node *node, Oid operator, Oid collation, Node *left,
 				if (IsA(node, OpExpr) && has_row_arm(other, place) &&
 					(distributed = distribute((OpExpr *) node, place)) != NULL)
 					return tg_prove(distributed, place);
-				equal = judge_origin(tg_value_origin(other, place), node,
+				same = judge_origin(tg_value_origin(other, place), node,
 									 place);
-				if (equal.standing <= CONFINED && !tg_keeps_apart(collation))
+				if (same.standing <= CONFINED && !tg_keeps_apart(collation))
 				{
-					equal = make_verdict(UNDECIDED, WHY_COLLATION, node);
-					equal.mentions = true;
+					same = make_verdict(UNDECIDED, WHY_COLLATION, node);
+					same.mentions = true;
 				}
-				result = equality_outcomes(equal, node);
+				result = equality_outcomes(same, node);
 				return comparison == COMPARES_EQUAL ? result : negate(result);
 			default:
 				if ((tg_dependencies(other, place) &
@@ -854,9 +854,11 @@ prove_distinct(DistinctExpr *expr, const Place *place)
 			same = make_verdict(UNDECIDED, WHY_COLLATION, node);
 			same.mentions = true;
 		}
-		if (same.standing < OPEN && !place->facts->tenant->not_null)
+		if (same.standing < OPEN && !place->facts->tenant->not_null &&
+			!tg_is_never_null(other))
 			same = open_verdict(WHY_NULL_ROWS, node);
-		return make_outcomes(open_verdict(WHY_UNEQUAL, node), same, never());
+		return make_outcomes(equal(left, right) ? never() :
+							 open_verdict(WHY_UNEQUAL, node), same, never());
 	}
 	if (is_boolean(left) && is_boolean(right) &&
 		boolean_comparison(expr->opno, &comparison))

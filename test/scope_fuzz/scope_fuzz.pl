@@ -98,8 +98,10 @@ sub judge
 	}
 
 	my @valid = grep { !$_->{invalid} && $_->{commands} ne '' } @sets;
+	my $number = 0;
 	for my $session (@sessions)
 	{
+		$number++;
 		$sql = "SET client_min_messages = error;\n"
 			. 'SELECT fuzz.become(' . join(', ', map { quote($_) } @{ $session->{settings} }) . ") \\g /dev/null\n";
 		for my $set (@valid)
@@ -107,7 +109,12 @@ sub judge
 			# what set_config() has once touched is not unset any more
 			my $statements = join ' ', ScopeGrammar::statements($set);
 			next if $session->{name} =~ /unset|no / && $statements =~ /set_config/;
-			my $roles = $statements =~ / TO scope_fuzz/ ? '{scope_fuzz_app,scope_fuzz_both,scope_fuzz_other}' : '{scope_fuzz_app}';
+
+			# where policies name roles, each session plays two of four in turn
+			my @roles = qw(scope_fuzz_app scope_fuzz_other scope_fuzz_both scope_fuzz_stranger);
+			my $turn = $number + length $statements;
+			my $roles = $statements =~ / TO scope_fuzz/
+				? "{$roles[$turn % 4],$roles[($turn + 1 + $turn / 4 % 2) % 4]}" : '{scope_fuzz_app}';
 			$sql .= sprintf "SELECT '%s|' || coalesce(fuzz.observe('%s', '%s', '%s', %s, '%s', %s, '%s'), '');\n",
 				$set->{name}, $set->{name}, $set->{kind}, $set->{type},
 				$set->{not_null} ? 'true' : 'false', $set->{commands}, quote($session->{mine}), $roles;
@@ -224,6 +231,7 @@ psql(<<'SQL', 'postgres');
 SET client_min_messages = error;
 CREATE ROLE scope_fuzz_app;
 CREATE ROLE scope_fuzz_other;
+CREATE ROLE scope_fuzz_stranger;
 CREATE ROLE scope_fuzz_both IN ROLE scope_fuzz_app, scope_fuzz_other;
 CREATE ROLE scope_fuzz_service BYPASSRLS;
 SQL
@@ -257,7 +265,7 @@ for my $number (0 .. $opt{j} - 1)
 	print while <$in>;
 }
 psql("DROP DATABASE IF EXISTS trovella_scope_fuzz_$_", 'postgres') for 0 .. $opt{j} - 1;
-psql('DROP ROLE scope_fuzz_both, scope_fuzz_app, scope_fuzz_other, scope_fuzz_service', 'postgres');
+psql('DROP ROLE scope_fuzz_both, scope_fuzz_app, scope_fuzz_other, scope_fuzz_stranger, scope_fuzz_service', 'postgres');
 
 my $isolating = $count{'isolating scoped'} + $count{'isolating unproven'} + $count{'isolating unscoped'};
 my $undecided = $count{'undecided scoped'} + $count{'undecided unproven'} + $count{'undecided unscoped'};
