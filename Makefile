@@ -5,6 +5,8 @@
 #   make demo                 install what is missing, and play the main job
 #   make test                 install what is missing, and run every test
 #   make test-versions        the same in a chroot for each PostgreSQL release
+#   make fuzz-scope N=20000   random policies against the proof, by way of the
+#                             server that psql would connect to; SEED=1 J=2
 
 # These bring what they need, and must work where there is no pg_config yet.
 HARNESS = demo test test-versions
@@ -48,6 +50,13 @@ endif
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
+
+.PHONY: fuzz-scope
+N ?= 20000
+SEED ?= 1
+J ?= 2
+fuzz-scope:
+	$(srcdir)/test/scope_fuzz/scope_fuzz.pl -n $(N) -s $(SEED) -j $(J)
 
 # Every object depends on every header: the build takes seconds.
 $(OBJS): $(wildcard src/*.h)

@@ -119,15 +119,20 @@ report_doubts(const RuleSubject *subject, ScopeAnswer answer)
 	{
 		ScopeDoubt *doubt = lfirst(lc);
 		Finding    *finding;
+		char	   *with = "";
 		char	   *arm;
 
 		if (doubt->answer != answer)
 			continue;
 
+		/* The arm is the restrictive policy's, if one tried to help */
+		if (doubt->restrictive != NULL)
+			with = psprintf(" with restrictive policy \"%s\"",
+							doubt->restrictive->name);
 		arm = subject->describe ? arm_text(facts, doubt->arm) : NULL;
 		finding = tg_report_finding(subject,
-									"policy \"%s\" for %s: %s%s%s%s: %s",
-									doubt->policy->name,
+									"policy \"%s\"%s for %s: %s%s%s%s: %s",
+									doubt->policy->name, with,
 									tg_command_names(doubt->commands),
 									doubt->in_check ? "WITH CHECK" : "USING",
 									arm == NULL ? "" : *arm != '(' ? " (" : " ",

@@ -110,8 +110,9 @@ CREATE FUNCTION fuzz.answer(name text) RETURNS text LANGUAGE sql AS $$
 		CASE rule WHEN 'policy_unscoped' THEN 'unscoped' ELSE 'unproven' END,
 		' ')
 	FROM trovella_guard.check(('fuzz.' || name)::regclass),
-		regexp_matches(message, '\m(SELECT|INSERT|UPDATE|DELETE)\M(?=[A-Z, ]*, (USING|WITH CHECK)\))', 'g') m,
-		LATERAL (SELECT m[1]) c(command)
+		regexp_split_to_table(substring(message FROM
+			'^policy "\w+"(?: with restrictive policy "\w+")? for ([A-Z, ]+):'),
+			', ') command
 	WHERE rule IN ('policy_unscoped', 'policy_unproven')
 $$;
 
