@@ -28,7 +28,7 @@ INSERT INTO predicate (expected, why, column_type, predicate) VALUES
 ('scoped', 'claim', 'uuid NOT NULL', $$organization_id = (((current_setting('request.jwt.claims', true))::jsonb ->> 'org_id'))::uuid$$),
 ('scoped', 'claim', 'uuid NOT NULL', $$organization_id = (SELECT ((current_setting('request.jwt.claims', true)::jsonb -> 'app_metadata') ->> 'organization_id')::uuid)$$),
 ('scoped', 'claim', 'text NOT NULL', $$(current_setting('request.jwt.claims', true)::jsonb -> 'app_metadata' -> 'orgs') ? current_setting('app.org', true) AND organization_id = current_setting('app.org', true)$$),
-('unproven', 'claim', 'text NOT NULL', $$(current_setting('request.jwt.claims', true)::jsonb -> 'app_metadata' -> 'orgs') ? organization_id$$),
+('scoped', 'claim', 'text NOT NULL', $$(current_setting('request.jwt.claims', true)::jsonb -> 'app_metadata' -> 'orgs') ? organization_id$$),
 ('unscoped', 'role', 'text NOT NULL', $$current_setting('request.jwt.claims', true)::jsonb ->> 'role' = 'service_role'$$),
 ('unscoped', 'signedin', 'text NOT NULL', $$uid() IS NOT NULL$$),
 ('unscoped', 'user', 'text NOT NULL', $$(SELECT uid()) = user_id$$),

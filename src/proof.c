@@ -44,6 +44,7 @@
 #include "utils/datum.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/typcache.h"
 
 static Outcomes prove_comparison(Node *node, Oid operator, Oid collation,
 								 Node *left, Node *right,
@@ -833,6 +834,79 @@ prove_array_comparison(ScalarArrayOpExpr *expr, const Place *place)
 									  WHY_EMPTY_SET : WHY_UNEQUAL, node));
 }
 
+/* ARRAY[organization_id] whose elements compare as the tenant column does? */
+static bool
+is_tenant_array(Node *node, const Place *place)
+{
+	ArrayExpr  *array = (ArrayExpr *) tg_strip(node);
+	TypeCacheEntry *entry;
+	Oid			type;
+
+	if (!IsA(array, ArrayExpr) || array->multidims ||
+		list_length(array->elements) != 1 ||
+		!tg_is_tenant(linitial(array->elements), place, true, &type))
+		return false;
+	if (tg_base_type(array->element_typeid) != array->element_typeid)
+		return false;
+	entry = lookup_type_cache(array->element_typeid, TYPECACHE_EQ_OPR);
+	return tg_comparison(entry->eq_opr, type) == COMPARES_EQUAL;
+}
+
+/*
+ * "setting ? organization_id", "setting @> ARRAY[organization_id]" and their
+ * kin: true where the tenant column is equal to an element of the other side.
+ */
+static bool
+prove_containment(OpExpr *expr, const Place *place, Outcomes *result)
+{
+	Node	   *node = (Node *) expr;
+	Node	   *set = linitial(expr->args);
+	Node	   *element = lsecond(expr->args);
+	Verdict		same;
+	Oid			type;
+
+	if (expr->opno >= FirstGenbkiObjectId)
+		return false;
+	switch (get_opcode(expr->opno))
+	{
+		case F_JSONB_EXISTS:
+			/* compares as text, whatever the collation */
+			if (!tg_is_tenant(element, place, true, &type) ||
+				tg_comparison(TextEqualOperator, type) != COMPARES_EQUAL)
+				return false;
+			same = judge_origin(tg_value_origin(set, place), node, place);
+			break;
+
+		case F_ARRAYCONTAINED:
+			set = lsecond(expr->args);
+			element = linitial(expr->args);
+			/* FALLTHROUGH */
+		case F_ARRAYCONTAINS:
+		case F_ARRAYOVERLAP:
+			if (!is_tenant_array(element, place) &&
+				get_opcode(expr->opno) == F_ARRAYOVERLAP)
+			{
+				set = lsecond(expr->args);
+				element = linitial(expr->args);
+			}
+			if (!is_tenant_array(element, place))
+				return false;
+			same = judge_origin(tg_member_origin(set, place), node, place);
+			if (same.standing <= CONFINED &&
+				!tg_keeps_apart(expr->inputcollid))
+			{
+				same = make_verdict(UNDECIDED, WHY_COLLATION, node);
+				same.mentions = true;
+			}
+			break;
+
+		default:
+			return false;
+	}
+	*result = equality_outcomes(same, node);
+	return true;
+}
+
 static Outcomes
 prove_distinct(DistinctExpr *expr, const Place *place)
 {
@@ -1436,9 +1510,12 @@ tg_prove(Node *node, const Place *place)
 		case T_OpExpr:
 			{
 				OpExpr	   *expr = (OpExpr *) node;
+				Outcomes	outcomes;
 
 				if (list_length(expr->args) != 2)
 					return leaf(node, place);
+				if (prove_containment(expr, place, &outcomes))
+					return outcomes;
 				return prove_comparison(node, expr->opno, expr->inputcollid,
 										linitial(expr->args),
 										lsecond(expr->args), place);
