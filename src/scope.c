@@ -32,7 +32,7 @@
  * policies that compare with different values of the session's are no leak:
  * either tenant is the session's own.
  *
- * 5. A policy that stands on a temporary object vanishes with that together
+ * 5. A policy that stands on a temporary object vanishes with that without
  * any DDL on the table.  As a restrictive policy it protects nothing, as a
  * permissive one it is judged like others.
  *
