@@ -42,6 +42,18 @@ ALTER POLICY item_tenant ON item USING (:tenant AND updated_at > date_trunc('day
   AND upper('x') = 'X') WITH CHECK (:tenant);
 SELECT count(*) FROM trovella_guard.check('item') WHERE rule = 'policy_per_row_call';
 
+-- only values are wrapped: no arm of a CASE, and nothing that holds a
+-- sub-select which is correlated with the row
+ALTER POLICY item_tenant ON item USING (:tenant)
+  WITH CHECK (CASE WHEN org() = 'none' THEN false ELSE organization_id = org() END);
+SELECT repair_sql FROM trovella_guard.check('item')
+  WHERE rule = 'policy_per_row_call' \gexec
+ALTER POLICY item_tenant ON item USING (:tenant)
+  WITH CHECK (:tenant AND coalesce((SELECT i FROM unnest(ARRAY[item.id]) i), org()) <> '');
+SELECT repair_sql FROM trovella_guard.check('item')
+  WHERE rule = 'policy_per_row_call' \gexec
+SELECT pg_get_expr(polwithcheck, polrelid) FROM pg_policy WHERE polrelid = 'item'::regclass;
+
 -- at another level, and waived
 ALTER POLICY item_tenant ON item USING (:tenant) WITH CHECK (:tenant);
 SET trovella_guard.rules = 'policy_per_row_call=error';

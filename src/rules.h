@@ -149,6 +149,8 @@ extern bool tg_is_unreachable_child(FactsReader *reader,
 extern void tg_check_policy_missing(const RuleSubject *subject);
 extern void tg_check_policy_unscoped(const RuleSubject *subject);
 extern void tg_check_policy_unproven(const RuleSubject *subject);
+
+/* rules/per_row.c */
 extern void tg_check_policy_per_row_call(const RuleSubject *subject);
 
 /* rules/keys.c */

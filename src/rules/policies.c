@@ -9,18 +9,10 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
-#include "catalog/pg_proc.h"
-#include "lib/stringinfo.h"
-#include "nodes/makefuncs.h"
-#include "nodes/nodeFuncs.h"
-#include "optimizer/optimizer.h"
 #include "remedy.h"
 #include "rules.h"
 #include "scope.h"
 #include "storage/lmgr.h"
-#include "utils/builtins.h"
-#include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/relcache.h"
 #include "utils/ruleutils.h"
@@ -158,121 +150,4 @@ void
 tg_check_policy_unproven(const RuleSubject *subject)
 {
 	report_doubts(subject, SCOPE_UNPROVEN);
-}
-
-/*
- * The first function in an expression that gives one value for the whole
- * statement and yet is called for each row: it is stable, is not inside a
- * sub-select, and neither are its arguments of the row.
- */
-static bool
-find_per_row_call(Node *node, void *context)
-{
-	Oid		   *function = context;
-
-	if (node == NULL)
-		return false;
-	if (IsA(node, SubLink))
-		return find_per_row_call(((SubLink *) node)->testexpr, context);
-	if (IsA(node, FuncExpr) && !contain_var_clause(node))
-	{
-		HeapTuple	tuple = SearchSysCache1(PROCOID,
-											ObjectIdGetDatum(((FuncExpr *) node)->funcid));
-		bool		stable = false;
-
-		if (HeapTupleIsValid(tuple))
-		{
-			stable = ((Form_pg_proc) GETSTRUCT(tuple))->provolatile ==
-				PROVOLATILE_STABLE;
-			ReleaseSysCache(tuple);
-		}
-		if (stable)
-		{
-			*function = ((FuncExpr *) node)->funcid;
-			return true;
-		}
-	}
-	return expression_tree_walker(node, find_per_row_call, context);
-}
-
-/*
- * Puts what find_per_row_call() finds, and what is made of it without looking
- * at the row, into a sub-select, which PostgreSQL runs once.
- */
-static Node *
-wrap_calls(Node *node, void *context)
-{
-	Oid			function;
-
-	if (node == NULL || IsA(node, SubLink))
-		return node;
-	if (!IsA(node, List) && !contain_var_clause(node) &&
-		find_per_row_call(node, &function))
-	{
-		Query	   *query = makeNode(Query);
-		SubLink    *sublink = makeNode(SubLink);
-
-		query->commandType = CMD_SELECT;
-		query->canSetTag = true;
-		query->jointree = makeFromExpr(NIL, NULL);
-		query->targetList = list_make1(makeTargetEntry((Expr *) node, 1,
-													   pstrdup("value"),
-													   false));
-		sublink->subLinkType = EXPR_SUBLINK;
-		sublink->subselect = (Node *) query;
-		return (Node *) sublink;
-	}
-	return expression_tree_mutator(node, wrap_calls, context);
-}
-
-static char *
-remedy_per_row_call(const RelationFacts *facts, const PolicyFacts *policy)
-{
-	char	   *qual = arm_text(facts, wrap_calls(policy->qual, NULL));
-	char	   *check = arm_text(facts, wrap_calls(policy->with_check, NULL));
-	StringInfoData sql;
-
-	if ((qual == NULL) != (policy->qual == NULL) ||
-		(check == NULL) != (policy->with_check == NULL))
-		return NULL;
-
-	initStringInfo(&sql);
-	appendStringInfo(&sql, "ALTER POLICY %s ON %s",
-					 quote_identifier(policy->name),
-					 quote_qualified_identifier(facts->schema, facts->name));
-	if (qual != NULL)
-		appendStringInfo(&sql, " USING (%s)", qual);
-	if (check != NULL)
-		appendStringInfo(&sql, " WITH CHECK (%s)", check);
-	appendStringInfoChar(&sql, ';');
-	return sql.data;
-}
-
-void
-tg_check_policy_per_row_call(const RuleSubject *subject)
-{
-	const RelationFacts *facts = subject->facts;
-	ListCell   *lc;
-
-	foreach(lc, facts->policies)
-	{
-		PolicyFacts *policy = lfirst(lc);
-		Oid			function;
-		char	   *name;
-		Finding    *finding;
-
-		if (!find_per_row_call(policy->qual, &function) &&
-			!find_per_row_call(policy->with_check, &function))
-			continue;
-
-		name = get_func_name(function);
-		finding = tg_report_finding(subject,
-									"policy \"%s\" calls %s() for each row",
-									policy->name, name ? name : "?");
-		finding->object_oid = policy->oid;
-		finding->object = policy->name;
-		finding->fingerprint = policy->fingerprint;
-		if (subject->describe)
-			finding->repair_sql = remedy_per_row_call(facts, policy);
-	}
 }
