@@ -5,9 +5,10 @@
 #   make demo                 install what is missing, and play the main job
 #   make test                 install what is missing, and run every test
 #   make test-versions        the same in a chroot for each PostgreSQL release
+#   make bench                measure what the guard costs (a quarter of an hour)
 
 # These bring what they need, and must work where there is no pg_config yet.
-HARNESS = demo test test-versions
+HARNESS = demo test test-versions bench
 ifneq (,$(filter $(HARNESS),$(MAKECMDGOALS)))
 
 .PHONY: $(HARNESS)
@@ -20,6 +21,9 @@ test:
 
 test-versions:
 	@SUITES="$(SUITES)" test/versions $(RELEASES)
+
+bench:
+	@bench/run $(PARTS)
 
 else
 
