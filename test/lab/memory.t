@@ -68,6 +68,9 @@ foreach my $part (1 .. 4)
 	$left{ ($session->query($ours))[0] } = 1;
 	push @sizes, ($session->query($total))[0];
 }
+my @biggest = $session->query(q{SELECT format('%s %s %s', name, ident, sum(total_bytes))
+	FROM pg_backend_memory_contexts GROUP BY name, ident ORDER BY sum(total_bytes) DESC LIMIT 6});
+note("the biggest contexts: $_") foreach @biggest;
 note("$done transactions, $refused refused, bytes after each quarter: @sizes");
 cmp_ok($refused, '>', $transactions / 10, 'refusals were among them');
 is(join(', ', sort keys %left), 'none', 'no memory context of ours outlives its transaction');
