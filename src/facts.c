@@ -308,7 +308,7 @@ tg_facts_qualified_name(FactsReader *reader, Oid relid)
 
 	if (!tg_facts_place(reader, relid, &place))
 		return NULL;
-	schema = schema_name(reader, place.schema_oid);
+	schema = tg_facts_schema_name(reader, place.schema_oid);
 	return schema != NULL ?
 		quote_qualified_identifier(schema, NameStr(place.name)) : NULL;
 }

@@ -326,7 +326,7 @@ hold_schema_name(const RelationFacts *facts)
 static void
 hold_granted(Trial *trial, const RelationFacts *facts)
 {
-	RelationFacts *before;
+	const RelationFacts *before;
 	MemoryContext old;
 
 	if (!trial->hold || !facts->granted ||
