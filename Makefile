@@ -7,9 +7,18 @@
 #   make test-versions        the same in a chroot for each PostgreSQL release
 #   make fuzz-scope N=20000   random policies against the proof, by way of the
 #                             server that psql would connect to; SEED=1 J=2
+#   make lint                 compilers and analyzers at their strictest
+#   make format               lay the C code out by pgindent (check-format: is it?)
+#   make memcheck             the regression tests under valgrind
+#   make test-core            PostgreSQL's own tests, with the guard installed
+#   make package              build the .deb and try it on a fresh Debian
+#   make check-version dist   is the version the same everywhere?  The PGXN zip
+#   make lab                  walk at random for SECONDS=600 from SEED=...
+#   make mutants              does the suite notice a check that is knocked out?
 
 # These bring what they need, and must work where there is no pg_config yet.
-HARNESS = demo test test-versions
+HARNESS = demo test test-versions lint format check-format check-version \
+	dist package memcheck test-core lab mutants
 ifneq (,$(filter $(HARNESS),$(MAKECMDGOALS)))
 
 .PHONY: $(HARNESS)
@@ -22,6 +31,37 @@ test:
 
 test-versions:
 	@SUITES="$(SUITES)" test/versions $(RELEASES)
+
+lint:
+	@test/lint $(CHECKS)
+
+format:
+	@test/format
+
+check-format:
+	@test/format --check
+
+check-version:
+	@test/release --check
+
+dist:
+	@test/release --dist
+
+package:
+	@test/package $(RELEASES)
+
+memcheck:
+	@test/memcheck
+
+test-core:
+	@test/core
+
+lab:
+	@LAB_SECONDS=$(SECONDS) LAB_SEED=$(SEED) LAB_SESSIONS=$(SESSIONS) \
+		test/lab/run
+
+mutants:
+	@test/lab/mutants $(ONLY)
 
 else
 
@@ -40,7 +80,9 @@ ISOLATION = $(patsubst specs/%.spec,%,$(sort $(wildcard specs/*.spec)))
 # PostgreSQL's own headers are not ours to keep free of warnings.
 PG_CPPFLAGS = -I$(srcdir)/src -isystem $(shell $(PG_CONFIG) --includedir-server) \
 	-DTG_VERSION='"$(EXTVERSION)"'
-PG_CFLAGS = -Wall -Wextra
+# The walkers of PostgreSQL 15's headers are declared in a way that C23, the
+# default of newer compilers, has done away with.
+PG_CFLAGS = -std=gnu11 -Wall -Wextra
 # A server that was built with gcc hands clang options that it does not know.
 ifneq (,$(findstring clang,$(CC)))
 PG_CFLAGS += -Wno-unknown-warning-option -Wno-ignored-optimization-argument \

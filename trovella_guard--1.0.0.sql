@@ -361,10 +361,11 @@ BEGIN
     (7, 'foreign keys ON DELETE CASCADE or SET NULL', ARRAY['fk_on_delete'], 'foreign key'),
     (8, 'an index for every foreign key', ARRAY['fk_index_missing'], 'foreign key'),
     (9, 'grants for the application''s role', ARRAY['grant_missing'], 'tenant column'),
-    (10, 'further advice', NULL, '')
+    (10, 'views and rules apply its policies', ARRAY['view_bypasses_rls'], ''),
+    (11, 'further advice', NULL, '')
   ), registry AS (
     SELECT g.position AS rule_position, g.rule, g.level,
-           coalesce((SELECT s.position FROM steps s WHERE g.rule = ANY (s.rules)), 10) AS step_position
+           coalesce((SELECT s.position FROM steps s WHERE g.rule = ANY (s.rules)), 11) AS step_position
     FROM trovella_guard.registry() g
     WHERE g.is_about_relations
   ), by_step AS (
@@ -386,21 +387,21 @@ BEGIN
   SELECT s.position, s.step,
          CASE WHEN b.broken > 0 THEN 'broken'
               WHEN b.waived > 0 THEN 'waived'
-              WHEN s.needs <> '' AND r.tenant_column IS NULL THEN 'not applicable'
-              WHEN s.needs = 'foreign key' AND r.foreign_keys = 0 THEN 'not applicable'
-              WHEN s.position = 1 AND r.class = 'unprotectable' THEN 'not applicable'
-              WHEN coalesce(b.active, 0) = 0 AND s.position < 10 THEN 'not applicable'
+              WHEN n.why_not IS NOT NULL THEN 'not applicable'
               ELSE 'ok' END,
-         coalesce(b.detail,
-           CASE WHEN s.position = 1 AND r.class = 'unprotectable' THEN r.kind || ': no row-level security of its own'
-                WHEN s.position = 1 THEN r.tenant_column
-                WHEN s.needs <> '' AND r.tenant_column IS NULL THEN 'no tenant column'
-                WHEN s.needs = 'foreign key' AND r.foreign_keys = 0 THEN 'no foreign keys'
-                WHEN s.position = 6 THEN (SELECT c.relname::text FROM pg_class c WHERE c.oid = r.tenant_index)
-                WHEN coalesce(b.active, 0) = 0 AND s.position < 10 THEN 'the rule is off' END),
+         coalesce(b.detail, n.why_not,
+           CASE s.position
+             WHEN 1 THEN r.tenant_column
+             WHEN 6 THEN (SELECT c.relname::text FROM pg_class c WHERE c.oid = r.tenant_index) END),
          b.repair_sql
   FROM steps s
   LEFT JOIN by_step b ON b.step_position = s.position
+  CROSS JOIN LATERAL (SELECT
+    CASE WHEN s.position = 1 OR s.needs <> '' THEN
+           CASE WHEN r.kind <> 'table' THEN 'a ' || r.kind || ' has no row-level security of its own'
+                WHEN r.tenant_column IS NULL THEN 'no tenant column'
+                WHEN s.needs = 'foreign key' AND r.foreign_keys = 0 THEN 'no foreign keys'
+                WHEN b.active = 0 THEN 'the rule is off' END END) n (why_not)
   ORDER BY s.position;
 END
 $$;
@@ -1163,3 +1164,56 @@ CREATE EVENT TRIGGER trovella_guard_collect ON ddl_command_end
   EXECUTE FUNCTION trovella_guard.collect();
 ALTER EVENT TRIGGER trovella_guard_collect ENABLE ALWAYS;
 COMMENT ON EVENT TRIGGER trovella_guard_collect IS 'Notes row-level security switches, GRANT and REVOKE for trovella_guard.';
+
+--
+-- Preloading
+--
+
+CREATE FUNCTION trovella_guard.preload() RETURNS pg_catalog.text
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  this_database constant oid := (SELECT oid FROM pg_database WHERE datname = current_database());
+  -- what is there already: for this database, else in the configuration files
+  present text := coalesce(
+    (SELECT split_part(c, '=', 2)
+       FROM pg_db_role_setting s, unnest(s.setconfig) c
+       WHERE s.setdatabase = this_database AND s.setrole = 0
+         AND starts_with(c, 'session_preload_libraries=')),
+    (SELECT setting FROM pg_file_settings
+       WHERE name = 'session_preload_libraries' AND error IS NULL
+       ORDER BY seqno DESC LIMIT 1),
+    '');
+  -- names may be quoted, and then may contain commas
+  libraries text[] := (
+    SELECT coalesce(array_agg(CASE WHEN starts_with(l, '"')
+                                   THEN replace(substr(l, 2, length(l) - 2), '""', '"')
+                                   ELSE l END ORDER BY n), '{}')
+    FROM regexp_matches(present, '"(?:[^"]|"")*"|[^",\s]+', 'g') WITH ORDINALITY m (l_array, n),
+         LATERAL (SELECT l_array[1]) x (l));
+  role_name text;
+BEGIN
+  IF NOT 'trovella_guard' = ANY (libraries) THEN
+    libraries := libraries || 'trovella_guard'::text;
+    EXECUTE format('ALTER DATABASE %I SET session_preload_libraries = %s', current_database(),
+                   (SELECT string_agg(quote_literal(l), ', ' ORDER BY n)
+                    FROM unnest(libraries) WITH ORDINALITY u (l, n)));
+  END IF;
+
+  -- a role's own setting takes the place of the database's
+  FOR role_name IN
+    SELECT r.rolname FROM pg_db_role_setting s, unnest(s.setconfig) c, pg_roles r
+    WHERE r.oid = s.setrole AND s.setdatabase IN (0, this_database)
+      AND starts_with(c, 'session_preload_libraries=') AND strpos(c, 'trovella_guard') = 0
+    ORDER BY 1
+  LOOP
+    RAISE WARNING 'role "%" has a session_preload_libraries of its own, without trovella_guard', role_name
+      USING HINT = format('ALTER ROLE %I RESET session_preload_libraries, or add trovella_guard there.', role_name);
+  END LOOP;
+  RETURN array_to_string(libraries, ', ');
+END
+$$;
+COMMENT ON FUNCTION trovella_guard.preload() IS
+  'Adds trovella_guard to what sessions of this database preload, and returns the list. Sessions that begin from then on see even what fires no event trigger. For superusers.';
+REVOKE ALL ON FUNCTION trovella_guard.preload() FROM PUBLIC;

@@ -228,7 +228,7 @@ match(const Allowlist *allowlist, FactsReader *reader,
 	  const RelationFacts *facts, const char *rule, bool adopted)
 {
 	const AllowlistEntry *entry;
-	RelationFacts *parent;
+	const RelationFacts *parent;
 
 	if (allowlist->buckets == NULL)
 		return NULL;
@@ -274,7 +274,7 @@ const AllowlistEntry *
 tg_allowlist_void(const Allowlist *allowlist, FactsReader *reader,
 				  Oid other_relid)
 {
-	RelationFacts *other;
+	const RelationFacts *other;
 
 	if (allowlist->buckets == NULL || !OidIsValid(other_relid))
 		return NULL;

@@ -117,6 +117,18 @@ typedef struct Expression
 #define MAX_EXPRESSIONS_KEPT 64
 #define MAX_LENGTH_KEPT 8192
 
+/*
+ * An outline.  Tables refer to the same few others, partitions to the same
+ * parent, so these are kept, too.
+ */
+typedef struct Outline
+{
+	Oid			relid;			/* hash key, must be first */
+	RelationFacts *facts;		/* may be NULL */
+} Outline;
+
+#define MAX_OUTLINES_KEPT 256
+
 struct FactsReader
 {
 	Snapshot	snapshot;
@@ -127,6 +139,7 @@ struct FactsReader
 	Oid			schema_oid;		/* of the schema that was read last */
 	NameData	schema;			/* its name */
 	HTAB	   *expressions;	/* of Expression */
+	HTAB	   *outlines;		/* of Outline */
 };
 
 static void read_columns(FactsReader *reader, RelationFacts *facts);
@@ -266,8 +279,8 @@ tg_facts_place(FactsReader *reader, Oid relid, RelationPlace *place)
  * The name of a schema.  The caches know only the present name; a schema that
  * was dropped or renamed in this transaction is read under the snapshot.
  */
-static char *
-schema_name(FactsReader *reader, Oid schema_oid)
+char *
+tg_facts_schema_name(FactsReader *reader, Oid schema_oid)
 {
 	SysScanDesc scan;
 	HeapTuple	tuple;
@@ -447,7 +460,7 @@ read_relation(FactsReader *reader, Oid relid, bool whole)
 	if (facts == NULL)
 		return NULL;
 
-	facts->schema = schema_name(reader, facts->schema_oid);
+	facts->schema = tg_facts_schema_name(reader, facts->schema_oid);
 	if (facts->schema == NULL)
 		return NULL;
 	if (facts->temporary)
@@ -483,10 +496,37 @@ tg_facts_read(FactsReader *reader, Oid relid)
 	return read_relation(reader, relid, true);
 }
 
-RelationFacts *
+const RelationFacts *
 tg_facts_outline(FactsReader *reader, Oid relid)
 {
-	return read_relation(reader, relid, false);
+	Outline    *kept;
+	bool		found;
+	RelationFacts *facts;
+	MemoryContext old;
+
+	if (reader->outlines == NULL)
+	{
+		HASHCTL		ctl = {0};
+
+		ctl.keysize = sizeof(Oid);
+		ctl.entrysize = sizeof(Outline);
+		ctl.hcxt = reader->context;
+		reader->outlines = hash_create("trovella_guard outlines",
+									   MAX_OUTLINES_KEPT, &ctl,
+									   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	}
+	kept = hash_search(reader->outlines, &relid, HASH_FIND, NULL);
+	if (kept != NULL)
+		return kept->facts;
+	if (hash_get_num_entries(reader->outlines) >= MAX_OUTLINES_KEPT)
+		return read_relation(reader, relid, false);
+
+	old = MemoryContextSwitchTo(reader->context);
+	facts = read_relation(reader, relid, false);
+	MemoryContextSwitchTo(old);
+	kept = hash_search(reader->outlines, &relid, HASH_ENTER, &found);
+	kept->facts = facts;
+	return facts;
 }
 
 /*
@@ -1465,6 +1505,28 @@ is_trusted_extension(FactsReader *reader, Oid extension)
 								   Anum_pg_extension_extowner);
 
 	return OidIsValid(owner) && superuser_arg(owner);
+}
+
+List *
+tg_facts_members(FactsReader *reader, Oid extension)
+{
+	SysScanDesc scan = scan_by_address(reader, DependReferenceIndexId,
+									   Anum_pg_depend_refclassid,
+									   ExtensionRelationId,
+									   Anum_pg_depend_refobjid, extension);
+	HeapTuple	tuple;
+	List	   *result = NIL;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
+
+		if (form->classid == RelationRelationId &&
+			form->deptype == DEPENDENCY_EXTENSION)
+			result = lappend_oid(result, form->objid);
+	}
+	systable_endscan(scan);
+	return result;
 }
 
 bool

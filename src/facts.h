@@ -9,7 +9,7 @@
  * the audit.  It is plain data: no relcache entry, no lock, no pointer into
  * a system cache, all of it in the memory context that was current when it
  * was read, except for the expressions of policies, which the reader may keep
- * for others that have the same: they are as long-lived as the reader.
+ * for others that have the same: they live as long as the reader.
  *
  * Copyright (c) 2026, Trovella
  *
@@ -167,9 +167,9 @@ extern RelationFacts *tg_facts_read(FactsReader *reader, Oid relid);
 
 /*
  * The same without policies, indexes, foreign keys and rewrite rules: enough
- * to know what the relation is.
+ * to know what the relation is.  The reader may keep it.
  */
-extern RelationFacts *tg_facts_outline(FactsReader *reader, Oid relid);
+extern const RelationFacts *tg_facts_outline(FactsReader *reader, Oid relid);
 
 /* Only pg_class: where is a relation, and of what kind? */
 typedef struct RelationPlace
@@ -204,6 +204,9 @@ extern bool tg_facts_name_is_taken(FactsReader *reader, Oid schema_oid,
 extern Oid	tg_facts_owning_relation(FactsReader *reader, Oid classId,
 									 Oid objectId);
 
+/* The name of a schema, or NULL if the snapshot does not see it. */
+extern char *tg_facts_schema_name(FactsReader *reader, Oid schema_oid);
+
 /* The relations of a schema, as a list of OIDs. */
 extern List *tg_facts_relations_of_schema(FactsReader *reader,
 										  Oid schema_oid);
@@ -224,6 +227,9 @@ extern List *tg_facts_relations_using_function(FactsReader *reader,
 /* PROVOLATILE_xxx of a function, or '\0' if the snapshot does not see it. */
 extern char tg_facts_function_volatility(FactsReader *reader,
 										 Oid function_oid);
+
+/* The relations that are members of an extension, as a list of OIDs. */
+extern List *tg_facts_members(FactsReader *reader, Oid extension);
 
 /* Is the relation a member of an extension that a superuser owns? */
 extern bool tg_facts_is_trusted_member(FactsReader *reader, Oid relid);

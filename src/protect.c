@@ -70,12 +70,12 @@ require_protectable(Audit *audit, const RelationFacts *facts, Oid relid)
 						get_rel_name(relid) ? get_rel_name(relid) : "?"),
 				 errdetail("It is not a table of the database's users.")));
 
-	name = psprintf("%s.%s", facts->schema, facts->name);
 	if (facts->temporary)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("cannot protect temporary table \"%s\"", name),
+				 errmsg("cannot protect temporary table \"%s\"", facts->name),
 				 errdetail("Nobody but this session can read it.")));
+	name = psprintf("%s.%s", facts->schema, facts->name);
 
 	global = tg_audit_global_entry(audit, facts);
 	if (global != NULL)

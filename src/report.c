@@ -336,6 +336,8 @@ trovella_guard_relations_1_0(PG_FUNCTION_ARGS)
 	old = MemoryContextSwitchTo(per_relation);
 	while ((facts = tg_audit_next(audit, &findings)) != NULL)
 	{
+		if (facts->temporary)
+			continue;
 		put_relation(result, audit, facts, findings);
 		MemoryContextReset(per_relation);
 	}

@@ -92,14 +92,14 @@ const Rule	tg_rules[] = {
 		"Row-level security does not exist for materialized views and foreign tables; what they hold of tenants is open to all who may read them."
 	},
 	{
+		"policy_per_row_call", TG_LEVEL_INFO, ABOUT_TENANT_TABLES,
+		tg_check_policy_per_row_call,
+		"A session value that a policy asks for anew for each row is computed once for the query if it is wrapped in (SELECT ...)."
+	},
+	{
 		"rls_not_forced", TG_LEVEL_INFO, ABOUT_TENANT_TABLES,
 		tg_check_rls_not_forced,
 		"The owner of a table bypasses its policies unless row-level security is forced."
-	},
-	{
-		"policy_per_row_call", TG_LEVEL_INFO, ABOUT_TENANT_TABLES,
-		tg_check_policy_per_row_call,
-		"A stable function outside a sub-select is called for each row; inside (SELECT ...) PostgreSQL calls it once for the statement."
 	},
 	{
 		"fk_crosses_tenants", TG_LEVEL_INFO, ABOUT_TENANT_TABLES,
@@ -178,6 +178,7 @@ tg_apply_rules(FactsReader *reader, const RelationFacts *facts,
 			   const RelationHistory *history, RuleLevel least, bool describe)
 {
 	List	   *findings = NIL;
+	RuleMemo	memo = {0};
 	RuleAbout	about = what_it_is(facts);
 
 	if (facts->temporary)
@@ -191,6 +192,7 @@ tg_apply_rules(FactsReader *reader, const RelationFacts *facts,
 			.facts = facts,
 			.history = history,
 			.describe = describe,
+			.memo = &memo,
 			.rule = &tg_rules[i],
 			.findings = &findings
 		};

@@ -61,6 +61,13 @@ typedef struct RelationHistory
 									 * PARTITION, or NULL */
 } RelationHistory;
 
+/* What rules about the same relation need not find out twice. */
+typedef struct RuleMemo
+{
+	bool		doubts_known;
+	List	   *doubts;			/* of ScopeDoubt */
+} RuleMemo;
+
 /* What a rule looks at. */
 typedef struct RuleSubject
 {
@@ -71,6 +78,7 @@ typedef struct RuleSubject
 										 * NULL */
 	bool		describe;		/* is the subject the present state, whose
 								 * expressions can be printed? */
+	RuleMemo   *memo;			/* NULL for a rule about the database */
 	const Rule *rule;			/* the rule being checked */
 	List	  **findings;		/* where tg_report_finding() appends */
 } RuleSubject;

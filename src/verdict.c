@@ -32,6 +32,7 @@
 #include "allowlist.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
+#include "catalog/pg_extension.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_policy.h"
 #include "catalog/pg_proc.h"
@@ -41,14 +42,30 @@
 #include "raise.h"
 #include "rules.h"
 #include "settings.h"
+#include "storage/lmgr.h"
 #include "touched.h"
 #include "utils/hsearch.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 #include "verdict.h"
 #include "version.h"
+
+/*
+ * Locks that the verdict takes to rely on what others might change meanwhile
+ * without touching what we have touched.  They outlive the attempt that found
+ * them missing; the next one sees what was committed before them.
+ */
+typedef struct Holds
+{
+	MemoryContext context;
+	List	   *schemas;		/* OIDs: renamed by us; nobody makes a relation
+								 * in them under the old name */
+	List	   *relations;		/* OIDs: granted by us; nobody takes away what
+								 * protects them */
+} Holds;
 
 /* The state of one attempt to reach a verdict. */
 typedef struct Trial
@@ -70,7 +87,8 @@ typedef struct Trial
 	int			judged;			/* how many of them have been */
 	bool		schemas_altered;
 	bool		hold;
-	bool		lost_race;		/* an allowlist entry has gone meanwhile */
+	Holds	   *holds;
+	bool		lost_race;		/* what it rests on may have changed meanwhile */
 	List	   *judgements;
 } Trial;
 
@@ -110,11 +128,15 @@ log_silently(void)
 	}
 	PG_CATCH();
 	{
+		ErrorData  *error;
+
 		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
 		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();
 		ereport(LOG_SERVER_ONLY,
-				(errmsg("trovella_guard could not tell what mode \"off\" let through")));
+				(errmsg("trovella_guard could not tell what mode \"off\" let through"),
+				 errdetail_internal("%s", error->message)));
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(context);
@@ -258,6 +280,74 @@ summon_for_function(Trial *trial, Oid function_oid)
 }
 
 /*
+ * CREATE TABLE locks its schema against others who drop it, but a rename takes
+ * no lock: a table made under an exemption of the old name would come to be
+ * where no exemption is.
+ */
+static void
+hold_renamed_schema(Trial *trial, Oid schema_oid)
+{
+	char	   *after = tg_facts_schema_name(trial->after, schema_oid);
+	char	   *before = tg_facts_schema_name(trial->before, schema_oid);
+	MemoryContext old;
+
+	if (!trial->hold || after == NULL || before == NULL ||
+		strcmp(after, before) == 0 ||
+		list_member_oid(trial->holds->schemas, schema_oid))
+		return;
+	LockDatabaseObject(NamespaceRelationId, schema_oid, 0,
+					   AccessExclusiveLock);
+	old = MemoryContextSwitchTo(trial->holds->context);
+	trial->holds->schemas = lappend_oid(trial->holds->schemas, schema_oid);
+	MemoryContextSwitchTo(old);
+	trial->lost_race = true;
+}
+
+/*
+ * The other side: we rely on the name that the schema has now.
+ */
+static bool
+hold_schema_name(const RelationFacts *facts)
+{
+	char	   *name;
+
+	LockDatabaseObject(NamespaceRelationId, facts->schema_oid, 0,
+					   AccessShareLock);
+	name = get_namespace_name(facts->schema_oid);
+	return name != NULL && strcmp(name, facts->schema) == 0;
+}
+
+/*
+ * GRANT takes no lock on its table.  What it opens may just be losing its
+ * row-level security, or may just be made the parent of a tenant table.
+ */
+#define MAX_GRANTED_HELD 1000
+
+static void
+hold_granted(Trial *trial, const RelationFacts *facts)
+{
+	RelationFacts *before;
+	MemoryContext old;
+
+	if (!trial->hold || !facts->granted ||
+		(facts->kind != RELKIND_RELATION &&
+		 facts->kind != RELKIND_PARTITIONED_TABLE) ||
+		(facts->tenant != NULL ? facts->parents == NIL : facts->partition) ||
+		list_length(trial->holds->relations) >= MAX_GRANTED_HELD ||
+		list_member_oid(trial->holds->relations, facts->relid))
+		return;
+	before = tg_facts_outline(trial->before, facts->relid);
+	if (before == NULL || before->granted)
+		return;
+	LockRelationOid(facts->relid, ShareUpdateExclusiveLock);
+	old = MemoryContextSwitchTo(trial->holds->context);
+	trial->holds->relations = lappend_oid(trial->holds->relations,
+										  facts->relid);
+	MemoryContextSwitchTo(old);
+	trial->lost_race = true;
+}
+
+/*
  * Puts the relations that a touched object is about on the docket.
  */
 static void
@@ -272,9 +362,15 @@ summon_for_object(Trial *trial, const TouchedKey *object)
 	{
 		case NamespaceRelationId:
 			trial->schemas_altered = true;
+			hold_renamed_schema(trial, object->objectId);
 			summon_all(trial,
 					   tg_facts_relations_of_schema(trial->after,
 													object->objectId));
+			break;
+
+		case ExtensionRelationId:
+			summon_all(trial, tg_facts_members(trial->before,
+											   object->objectId));
 			break;
 
 		case ProcedureRelationId:
@@ -335,7 +431,8 @@ without_waived(Trial *trial, List *findings, const RelationFacts *facts,
 									  finding->other_relid);
 		if (entry == NULL)
 			result = lappend(result, finding);
-		else if (is_after && trial->hold && !tg_allowlist_hold(entry))
+		else if (is_after && trial->hold &&
+				 (!tg_allowlist_hold(entry) || !hold_schema_name(facts)))
 			trial->lost_race = true;
 	}
 	return result;
@@ -487,50 +584,49 @@ has_left_allowlist(Trial *trial, const RelationFacts *facts,
 static void
 summon_dependents(Trial *trial, const RelationFacts *facts)
 {
-	List	   *children = NIL;
-	List	   *views = NIL;
-	RelationFacts *before;
+	const RelationFacts *before = tg_facts_outline(trial->before, facts->relid);
 	bool		new_owner;
+	List	   *relids;
 
-	if (facts->kind != RELKIND_VIEW && facts->kind != RELKIND_MATVIEW)
-		children = tg_facts_children(trial->after, facts->relid);
-	if (facts->kind != RELKIND_MATVIEW &&
-		is_at_commit(tg_check_view_bypasses_rls))
-		views = tg_facts_readers(trial->after, facts->relid);
-	if (children == NIL && views == NIL)
-		return;
-
-	/* Of a new relation all dependents are new */
-	before = tg_facts_read(trial->before, facts->relid);
+	/*
+	 * Who depends on it is looked up last: of a table that all others refer
+	 * to, pg_depend has as many rows.  Of a new relation all dependents are
+	 * new.
+	 */
 	if (before == NULL)
 		return;
 	new_owner = before->owner != facts->owner;
 
-	if (new_owner || (before->rls_enabled && !facts->rls_enabled) ||
-		(facts->granted && !before->granted) ||
-		(facts->tenant == NULL &&
-		 (before->tenant != NULL || facts->policies != NIL)) ||
-		has_left_allowlist(trial, facts, before))
+	if ((facts->kind != RELKIND_VIEW && facts->kind != RELKIND_MATVIEW) &&
+		(new_owner || (before->rls_enabled && !facts->rls_enabled) ||
+		 (facts->granted && !before->granted) ||
+		 (facts->tenant == NULL &&
+		  (before->tenant != NULL || facts->policies != NIL)) ||
+		 has_left_allowlist(trial, facts, before)))
 	{
-		for (int i = 0; i < list_length(children); i++)
-			children =
-				list_concat_unique_oid(children,
+		relids = tg_facts_children(trial->after, facts->relid);
+		for (int i = 0; i < list_length(relids); i++)
+			relids =
+				list_concat_unique_oid(relids,
 									   tg_facts_children(trial->after,
-														 list_nth_oid(children, i)));
-		summon_all(trial, children);
+														 list_nth_oid(relids, i)));
+		summon_all(trial, relids);
 	}
 
-	if (new_owner || before->rls_enabled != facts->rls_enabled ||
-		(before->rls_forced && !facts->rls_forced) ||
-		(before->security_invoker && !facts->security_invoker) ||
-		(before->tenant == NULL && facts->tenant != NULL))
+	if (facts->kind != RELKIND_MATVIEW &&
+		(new_owner || before->rls_enabled != facts->rls_enabled ||
+		 (before->rls_forced && !facts->rls_forced) ||
+		 (before->security_invoker && !facts->security_invoker) ||
+		 (before->tenant == NULL && facts->tenant != NULL)) &&
+		is_at_commit(tg_check_view_bypasses_rls))
 	{
-		for (int i = 0; i < list_length(views); i++)
-			views =
-				list_concat_unique_oid(views,
+		relids = tg_facts_readers(trial->after, facts->relid);
+		for (int i = 0; i < list_length(relids); i++)
+			relids =
+				list_concat_unique_oid(relids,
 									   tg_facts_readers(trial->after,
-														list_nth_oid(views, i)));
-		summon_all(trial, views);
+														list_nth_oid(relids, i)));
+		summon_all(trial, relids);
 	}
 }
 
@@ -554,7 +650,10 @@ judge_relation(Trial *trial, Oid relid)
 	 */
 	existed = tg_facts_place(trial->before, relid, &place);
 	if (existed)
+	{
+		hold_granted(trial, facts);
 		summon_dependents(trial, facts);
+	}
 	if (existed &&
 		(facts->tenant == NULL || facts->partition ||
 		 trial->schemas_altered ||
@@ -666,6 +765,7 @@ List *
 tg_judge_transaction(bool hold)
 {
 	MemoryContext old = CurrentMemoryContext;
+	Holds		holds = {.context = CurrentMemoryContext};
 	Trial		trial;
 
 	if (!tg_touched_any())
@@ -678,6 +778,7 @@ tg_judge_transaction(bool hold)
 		CHECK_FOR_INTERRUPTS();
 		memset(&trial, 0, sizeof(Trial));
 		trial.hold = hold;
+		trial.holds = &holds;
 		trial.context = AllocSetContextCreate(old, "trovella_guard verdict",
 											  ALLOCSET_DEFAULT_SIZES);
 		trial.relation_context =

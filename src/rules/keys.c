@@ -232,7 +232,7 @@ tg_check_fk_crosses_tenants(const RuleSubject *subject)
 	foreach(lc, facts->foreign_keys)
 	{
 		ForeignKeyFacts *key = lfirst(lc);
-		RelationFacts *referenced;
+		const RelationFacts *referenced;
 		Finding    *finding;
 
 		if (key->inherited)

@@ -169,10 +169,12 @@ tg_check_policy_per_row_call(const RuleSubject *subject)
 
 		name = get_func_name(context.function);
 		finding = tg_report_finding(subject,
-									"policy \"%s\" calls %s() for each row",
-									policy->name, name ? name : "?");
+									"policy \"%s\" calls %s() for every row; (SELECT %s(...)) would be computed once",
+									policy->name, name ? name : "?",
+									name ? name : "?");
 		finding->object_oid = policy->oid;
 		finding->object = policy->name;
+		finding->commands = policy->commands;
 		finding->fingerprint = policy->fingerprint;
 		if (subject->describe)
 		{

@@ -16,7 +16,6 @@
 #include "utils/rel.h"
 #include "utils/relcache.h"
 #include "utils/ruleutils.h"
-#include "utils/syscache.h"
 
 /*
  * The commands for which a permissive policy admits rows at all.  PostgreSQL
@@ -107,7 +106,12 @@ report_doubts(const RuleSubject *subject, ScopeAnswer answer)
 	if (facts->policies == NIL || !policies_matter(subject))
 		return;
 
-	foreach(lc, tg_scope_doubts(facts))
+	if (!subject->memo->doubts_known)
+	{
+		subject->memo->doubts = tg_scope_doubts(facts);
+		subject->memo->doubts_known = true;
+	}
+	foreach(lc, subject->memo->doubts)
 	{
 		ScopeDoubt *doubt = lfirst(lc);
 		Finding    *finding;

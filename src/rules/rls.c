@@ -33,7 +33,7 @@ tg_is_unreachable_child(FactsReader *reader, const RelationFacts *facts)
 
 	foreach(lc, facts->parents)
 	{
-		RelationFacts *parent = tg_facts_outline(reader, lfirst_oid(lc));
+		const RelationFacts *parent = tg_facts_outline(reader, lfirst_oid(lc));
 
 		if (parent == NULL || !tg_is_tenant_table(parent))
 			return false;

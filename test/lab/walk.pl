@@ -48,6 +48,5 @@ while ((my $left = $end - time()) > 0)
 	$walker->counted('episodes');
 }
 print "$walker->{count}{$_} $_\n" foreach sort keys %{ $walker->{count} };
-eval { $walker->{setup}->close if $walker->{setup} };
 $walker->finish;
 exit($failed ? 1 : 0);

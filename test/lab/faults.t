@@ -1,0 +1,208 @@
+#!/usr/bin/perl
+#
+# faults.t: things go wrong in the middle of migrations and of verdicts.
+#
+# Whatever happens, a commit has either happened, and left a safe state, or it
+# has not happened.  The oracle says what is safe.  LAB_ROUNDS (2) says how
+# often processes are killed.  Runs in a cluster of its own.
+
+use strict;
+use warnings FATAL => 'all';
+
+use FindBin;
+use IPC::Run;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(usleep);
+
+my $rounds = $ENV{LAB_ROUNDS} || 2;
+my $seed = $ENV{LAB_SEED} || 1;
+srand $seed;
+
+my $node = PostgreSQL::Test::Cluster->new('faults');
+$node->init;
+$node->append_conf('postgresql.conf', q{
+restart_after_crash = on
+client_min_messages = error
+log_min_messages = log
+max_prepared_transactions = 5
+max_locks_per_transaction = 64
+});
+$node->start;
+$node->safe_psql('postgres', 'CREATE DATABASE lab');
+$node->command_ok([ 'psql', '-XAtq', '-d', $node->connstr('lab'),
+		'-f', "$FindBin::RealBin/oracle.sql" ], 'the oracle is installed');
+$node->safe_psql('lab', 'CREATE EXTENSION trovella_guard');
+
+# The statements that make $n tables from number $first on, each right or,
+# where $bad, each without row-level security.
+sub tables
+{
+	my ($prefix, $first, $n, $bad) = @_;
+	return join '', map {
+		my $t = "$prefix$_";
+		"CREATE TABLE $t (id text, organization_id text NOT NULL);\n"
+		  . "CREATE INDEX ON $t (organization_id);\n"
+		  . "CREATE POLICY p ON $t USING (organization_id = (SELECT current_setting('app.current_organization_id', true)));\n"
+		  . ($bad ? '' : "ALTER TABLE $t ENABLE ROW LEVEL SECURITY;\n")
+	} $first .. $first + $n - 1;
+}
+
+sub is_safe
+{
+	my ($name) = @_;
+	is($node->safe_psql('lab', "SELECT rule, object FROM lab.unsafe()"), '',
+		"$name: the oracle finds nothing");
+	is($node->safe_psql('lab', "SELECT rule, table_name FROM trovella_guard.check() WHERE level = 'error'"),
+		'', "$name: neither does check()");
+	return;
+}
+
+# A session that works at migrations, right ones and wrong ones, without end.
+sub start_worker
+{
+	my ($prefix) = @_;
+	my $script = '';
+	foreach my $round (0 .. 199)
+	{
+		my $bad = $round % 3 == 2;
+		$script .= "BEGIN;\n" . tables($prefix, $round * 10, 10, $bad)
+		  . ($round % 5 == 4 ? "PREPARE TRANSACTION '$prefix$round';\nCOMMIT PREPARED '$prefix$round';\n" : "COMMIT;\n");
+		# and takes protection away again
+		$script .= "ALTER TABLE $prefix" . ($round * 10) . " DISABLE ROW LEVEL SECURITY;\n";
+	}
+	my $worker = { out => '', err => '' };
+	my $file = $node->basedir . "/$prefix.sql";
+	append_to_file($file, $script);
+	$worker->{run} = IPC::Run::start(
+		[ 'psql', '-XAtq', '-d', $node->connstr('lab'), '-f', $file ],
+		'>', \$worker->{out}, '2>', \$worker->{err});
+	return $worker;
+}
+
+sub stop_worker
+{
+	my ($worker) = @_;
+	eval { $worker->{run}->finish; };
+	return;
+}
+
+sub wait_until_up
+{
+	foreach (1 .. 600)
+	{
+		my ($rc, $out) = $node->psql('lab', 'SELECT 1');
+		return if defined $rc && $rc == 0;
+		usleep(100_000);
+	}
+	BAIL_OUT('the server does not come back');
+}
+
+# A worker that has come so far that there is something to lose.
+sub start_working
+{
+	my ($prefix) = @_;
+	my $worker = start_worker($prefix);
+	$node->poll_query_until('lab', "SELECT count(*) > 3 FROM pg_class WHERE relname ~ '^${prefix}[0-9]+\$'")
+	  or BAIL_OUT('the worker makes no tables');
+	# anywhere: in a statement, in a verdict, between them
+	usleep(rand 400_000);
+	return $worker;
+}
+
+sub resolve_prepared
+{
+	foreach (split /\n/, $node->safe_psql('lab', 'SELECT gid FROM pg_prepared_xacts'))
+	{
+		$node->safe_psql('lab', "COMMIT PREPARED '$_'");
+	}
+	return;
+}
+
+foreach my $round (1 .. $rounds)
+{
+	my $worker = start_working("a$round" . '_');
+	my $pid = $node->safe_psql('lab', q{
+		SELECT pid FROM pg_stat_activity WHERE application_name = 'psql'
+		AND backend_type = 'client backend' AND pid <> pg_backend_pid()
+		ORDER BY backend_start LIMIT 1});
+	kill 'KILL', $pid;
+	stop_worker($worker);
+	wait_until_up();
+	resolve_prepared();
+	is_safe("backend killed, round $round");
+}
+
+foreach my $round (1 .. $rounds)
+{
+	my $worker = start_working("b$round" . '_');
+	$node->stop('immediate');
+	stop_worker($worker);
+	$node->start;
+	resolve_prepared();
+	is_safe("server killed, round $round");
+}
+
+# Verdicts over many tables, stopped by a timeout and by a cancel.
+foreach my $bad (0, 1)
+{
+	my $what = $bad ? 'wrong' : 'right';
+	my $n = 600;
+	my $stopped = 0;
+
+	foreach my $ms (5, 20, 60, 150)
+	{
+		my ($rc, $out, $err) = $node->psql('lab',
+			"BEGIN;\n" . tables('c_', 1, $n, $bad)
+			  . "SET statement_timeout = $ms;\nCOMMIT;\nRESET statement_timeout;\n");
+		my $there = $node->safe_psql('lab', "SELECT count(*) FROM pg_class WHERE relname ~ '^c_[0-9]+\$' AND relkind = 'r'");
+		$stopped++ if $err =~ /statement timeout/;
+		ok($there == 0 || (!$bad && $there == $n && $err !~ /ERROR/),
+			"a $what migration that had $ms ms for its verdict happened whole or not at all");
+		$node->safe_psql('lab', 'BEGIN; ' . join(' ', map { "DROP TABLE c_$_;" } 1 .. $n) . ' COMMIT;')
+		  if $there;
+	}
+	cmp_ok($stopped, '>', 0, "some verdicts on a $what migration were stopped");
+	is_safe("verdict stopped, $what migration");
+}
+
+{
+	my $session = { in => "BEGIN;\n" . tables('d_', 1, 600, 0)
+		  . "SELECT 'ready';\nCOMMIT;\nSELECT 'alive';\n", out => '', err => '' };
+	my $run = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('lab') ],
+		'<', \$session->{in}, '>', \$session->{out}, '2>', \$session->{err},
+		IPC::Run::timer(120));
+	$run->pump while $session->{out} !~ /ready/ && $run->pumpable;
+	foreach (1 .. 200)
+	{
+		last if $node->safe_psql('lab', q{
+			SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity
+			WHERE query = 'COMMIT;' AND state = 'active'}) > 0;
+	}
+	$run->finish;
+	like($session->{out}, qr/alive/, 'the session goes on after a cancel');
+	my $there = $node->safe_psql('lab', "SELECT count(*) FROM pg_class WHERE relname ~ '^d_[0-9]+\$' AND relkind = 'r'");
+	ok($there == 0 || $there == 600, 'a cancelled commit happened whole or not at all');
+	is_safe('verdict cancelled');
+}
+
+# A lock table that is all but full: the verdict takes no locks on relations,
+# so that it can refuse what the migration could still do.
+{
+	my $n = $node->safe_psql('lab', q{SELECT current_setting('max_locks_per_transaction')::int * (current_setting('max_connections')::int + current_setting('max_prepared_transactions')::int)});
+	my ($rc, $out, $err) = $node->psql('lab', "BEGIN;\n" . tables('e_', 1, $n, 1) . 'COMMIT;');
+	like($err, qr/out of shared memory/, 'the lock table is full');
+	is_safe('lock table full');
+
+	# pgbench-like: as many as fit, less a few
+	foreach my $share (0.2, 0.3)
+	{
+		($rc, $out, $err) = $node->psql('lab', "BEGIN;\n" . tables('e_', 1, int($n * $share), 1) . 'COMMIT;');
+		like($err, qr/commit refused|out of shared memory/, "a wrong migration that takes many locks ($share) is refused");
+		is_safe("many locks ($share)");
+	}
+}
+
+$node->stop;
+done_testing();

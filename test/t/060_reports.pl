@@ -1,0 +1,248 @@
+#-------------------------------------------------------------------------
+#
+# 060_reports.pl
+#		Every format of report() is what it claims to be, whatever tables are
+#		called: JSON and XML that parse, SARIF that is valid against the official
+#		schema (where npm can fetch it), Markdown whose tables hold, and a page
+#		that works in a real browser (where there is a chromium).
+#
+# Copyright (c) 2026, Trovella
+#
+#-------------------------------------------------------------------------
+use strict;
+use warnings FATAL => 'all';
+
+use File::Copy qw(copy);
+use JSON::PP;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = PostgreSQL::Test::Cluster->new('reports');
+$node->init(extra => [ '--encoding=UTF8', '--locale=C' ]);
+$node->start;
+my $dir = $node->basedir;
+
+my @formats = qw(text markdown json sarif junit html);
+
+sub report
+{
+	my ($format) = @_;
+	return $node->safe_psql('postgres', "SELECT trovella_guard.report('$format')");
+}
+
+# In an empty database, as the first statement of a session
+$node->safe_psql('postgres', 'CREATE EXTENSION trovella_guard');
+foreach my $format (@formats)
+{
+	cmp_ok(length report($format), '>', 0, "$format of an empty database");
+}
+is(decode_json(report('json'))->{summary}{relations}, 0, 'json: nothing is there');
+is_deeply(decode_json(report('sarif'))->{runs}[0]{results}, [], 'sarif: no results');
+
+# Names that mean something in one format or another
+my @names = (
+	'<script>document.title = "owned"</script>', 'a|b', '`tick`` ``` tock`',
+	q{it's "quoted" & <b>bold</b>}, "line\nbreak", "bell\a tab\t escape\e[31m",
+	']]>', '<!--', '**bold** _it_ [link](http://x)', '%s %1$s \\n',
+	"\xc3\xa9\xe2\x82\xac \xf0\x9f\x90\x98", "\xef\xbf\xbe nonchar", 'plain');
+foreach my $name (@names)
+{
+	my $quoted = $name =~ s/"/""/gr;
+	$node->safe_psql('postgres', qq{SET trovella_guard.mode = off;
+		CREATE TABLE "$quoted" (id int PRIMARY KEY, organization_id text);
+		CREATE POLICY "p $quoted" ON "$quoted" USING (organization_id = 'a|b<i>' OR true);});
+}
+$node->safe_psql('postgres', q{SET trovella_guard.mode = off;
+	CREATE TABLE right_item (id int PRIMARY KEY, organization_id text NOT NULL,
+		created_at timestamptz, updated_at timestamptz);
+	SELECT trovella_guard.protect('right_item');
+	CREATE TABLE reference (id int);
+	SELECT trovella_guard.allow('reference', E'why | not? <b>"yes"</b> &\n`so`');
+	SELECT trovella_guard.allow('nothing.here', 'stale');
+	CREATE VIEW a_view WITH (security_invoker = true) AS SELECT * FROM right_item;});
+my $relations = @names + 3;
+my $findings = $node->safe_psql('postgres', 'SELECT count(*) FROM trovella_guard.findings()');
+my $errors = $node->safe_psql('postgres', q{SELECT count(*) FROM trovella_guard.check() WHERE level = 'error'});
+
+# text
+my $text = report('text');
+unlike($text, qr/[\x00-\x09\x0b-\x1f\x7f]/, 'text: no control characters');
+like($text, qr/^$relations relations \(14 tenant, 1 global, 0 unclassified, 1 unprotectable\): $errors errors/m,
+	'text: totals');
+like($text, qr/^public\.plain: \d+ errors.*?^  error    rls_disabled: /ms, 'text: findings under their relation');
+my ($first) = $text =~ /^public\.[^:]*: (\d+) errors/;
+my @counts = $text =~ /^public\..*: (\d+) errors/mg;
+is_deeply(\@counts, [ sort { $b <=> $a } @counts ], 'text: the worst first');
+
+# markdown: every row of the table has four cells
+my $markdown = report('markdown');
+my @rows = $markdown =~ /^\|(.*)\|$/mg;
+is(scalar(grep { scalar(() = /(?<!\\)\|/g) != 3 } @rows), 0, 'markdown: no name breaks the table');
+cmp_ok(scalar @rows, '==', 2 + $node->safe_psql('postgres', 'SELECT count(*) FROM trovella_guard.check()'),
+	'markdown: a row for each finding');
+my $outside = $markdown =~ s/^(`{3,})sql\n.*?^\1$//msgr;
+my $inline = $outside =~ s/<summary>.*?<\/summary>//sgr;	# HTML, not Markdown
+unlike($outside, qr/<(?!\/?(?:details|summary)>)/, 'markdown: no markup but ours');
+unlike($inline, qr/(?<!\\)`/, 'markdown: no code span is opened');
+
+# json
+my $json = decode_json(report('json'));
+is($json->{schema_version}, 1, 'json: version of the schema');
+is(join(' ', sort keys %$json),
+	'database findings generated_at generator mode relations rules schema_version summary',
+	'json: fields as documented');
+is(join(' ', sort keys %{ $json->{summary} }),
+	'clean errors global infos relations tenant unclassified unprotectable waived warnings',
+	'json: totals as documented');
+is(scalar @{ $json->{relations} }, $relations, 'json: every relation');
+is(scalar @{ $json->{findings} }, $findings, 'json: every finding');
+is($json->{summary}{errors}, $errors, 'json: errors are counted');
+my %seen = map { $_->{table_name} => 1 } @{ $json->{relations} };
+my $decode = JSON::PP->new->allow_nonref;
+ok($seen{'<script>document.title = "owned"</script>'} && $seen{"line\nbreak"}, 'json: names are what they are');
+
+# report_lines() is the same document, in lines
+is_deeply([ sort keys %{ decode_json($node->safe_psql('postgres',
+				q{SELECT trovella_guard.report_lines('json')})) } ],
+	[ sort keys %$json ], 'json: report_lines() makes the same document');
+
+# sarif: the structure that code scanning asks for, and the official schema
+my $sarif = report('sarif');
+my $run = decode_json($sarif)->{runs}[0];
+is(decode_json($sarif)->{version}, '2.1.0', 'sarif: version');
+my @rules = @{ $run->{tool}{driver}{rules} };
+is(scalar(grep { $_->{help}{text} && $_->{help}{markdown} && $_->{shortDescription}{text} && $_->{fullDescription}{text} } @rules),
+	scalar @rules, 'sarif: every rule has help');
+is(scalar @rules, $node->safe_psql('postgres', 'SELECT count(*) FROM trovella_guard.rules'),
+	'sarif: one descriptor for each rule');
+my @results = @{ $run->{results} };
+is(scalar @results, $findings, 'sarif: one result for each finding');
+is(scalar(grep { $rules[ $_->{ruleIndex} ]{id} eq $_->{ruleId} } @results), $findings, 'sarif: the index is that of the rule');
+is(scalar(grep { $_->{locations}[0]{physicalLocation}{artifactLocation}{uri} =~ m{^database(/[A-Za-z0-9%_-]+){0,2}$} } @results),
+	$findings, 'sarif: places are valid relative URIs');
+my %fingerprints = map { $_->{partialFingerprints}{'trovellaGuard/v1'} => 1 } @results;
+is(scalar keys %fingerprints, $findings, 'sarif: fingerprints are unique');
+is(scalar(grep { $_->{suppressions} } @results),
+	$node->safe_psql('postgres', 'SELECT count(*) FROM trovella_guard.findings() WHERE waived_by IS NOT NULL'),
+	'sarif: what is waived is suppressed');
+SKIP: {
+	my $npm = `command -v npm 2>/dev/null`;
+	skip 'no npm to fetch the official schema of SARIF with', 2 if !$npm;
+	mkdir "$dir/sarif";
+	copy("$ENV{TESTDIR}/test/sarif/$_", "$dir/sarif/$_") or die "copy $_: $!"
+	  foreach qw(package.json package-lock.json validate.mjs);
+	my ($out, $err) = ('', '');
+	my $installed = IPC::Run::run([ 'sh', '-c', "cd '$dir/sarif' && npm ci --ignore-scripts --no-audit --no-fund" ],
+		'<', \undef, '>', \$out, '2>', \$err, IPC::Run::timeout(180));
+	skip "npm could not fetch the official schema of SARIF: $err", 2 if !$installed;
+	append_to_file("$dir/report.sarif", $sarif);
+	ok(IPC::Run::run([ 'node', "$dir/sarif/validate.mjs", "$dir/report.sarif" ], '<', \undef, '>', \$out, '2>', \$err),
+		'sarif: valid against the official schema') or diag($err);
+	append_to_file("$dir/bad.sarif", $sarif =~ s/"level": *"note"/"level": "nothing"/r);
+	ok(!IPC::Run::run([ 'node', "$dir/sarif/validate.mjs", "$dir/bad.sarif" ], '<', \undef, '>', \$out, '2>', \$err),
+		'sarif: and the schema would have told');
+}
+
+# junit: PostgreSQL's own XML parser reads it
+SKIP: {
+	skip 'PostgreSQL is built without libxml', 5
+	  if $node->safe_psql('postgres', q{SELECT count(*) FROM pg_config WHERE name = 'CONFIGURE' AND setting LIKE '%--with-libxml%'}) == 0;
+	$node->safe_psql('postgres',
+		q{CREATE TEMPORARY TABLE x AS SELECT xmlparse(DOCUMENT trovella_guard.report('junit')) AS d});
+	my $xml = q{WITH x AS (SELECT xmlparse(DOCUMENT trovella_guard.report('junit')) AS d) };
+	is($node->safe_psql('postgres', $xml . q{SELECT cardinality(xpath('/testsuites/testsuite/testcase[@classname="public"]', d)) FROM x}),
+		$relations, 'junit: one test case for each relation');
+	is($node->safe_psql('postgres', $xml . q{SELECT (xpath('string(/testsuites/@failures)', d))[1] FROM x}),
+		scalar @names, 'junit: relations with errors are counted');
+	is($node->safe_psql('postgres', $xml . q{SELECT cardinality(xpath('//testcase[failure]', d)) FROM x}),
+		scalar @names, 'junit: and fail');
+	is($node->safe_psql('postgres', $xml . q{SELECT (xpath('string(//testcase[@name="reference"]/skipped/@message)', d))[1] FROM x}),
+		'global: why | not? &lt;b&gt;"yes"&lt;/b&gt; &amp; `so`', 'junit: a global table is skipped with its reason');
+	is($node->safe_psql('postgres', $xml . q{SELECT cardinality(xpath('//testcase[@name="right_item"][not(failure)]', d)) FROM x}),
+		1, 'junit: a protected table passes');
+}
+
+# html
+my $html = report('html');
+is(() = $html =~ /<script/g, 1, 'html: the only script is ours');
+unlike($html, qr{(?:src|href)\s*=|https?://(?!x\))|url\(}i, 'html: nothing is fetched from elsewhere');
+like($html, qr/<svg /, 'html: a chart');
+SKIP: {
+	my ($chromium) = grep { -x $_ } map { ("/usr/bin/$_", "/usr/local/bin/$_") } qw(chromium chromium-browser google-chrome);
+	skip 'no chromium to look at the page with', 6 if !$chromium;
+
+	# The page is driven by a script of the test's at its end, which leaves
+	# what it saw in an element of its own
+	my $driver = q{<script>
+(function () {
+  function visible() {
+    return Array.prototype.filter.call(document.querySelectorAll('details.rel'),
+      function (row) { return row.offsetParent !== null; });
+  }
+  function set(id, value) {
+    var field = document.getElementById(id);
+    field.value = value;
+    field.dispatchEvent(new Event('input'));
+    return visible().length;
+  }
+  var seen = { title: document.title, scripts: document.scripts.length, bold: document.querySelectorAll('main b b').length,
+    all: visible().length, errors: set('f-level', 'error'), waived: set('f-level', 'waived'), any: set('f-level', ''),
+    global: set('f-class', 'global'), classes: set('f-class', ''), plain: set('f-text', 'PLAIN'),
+    rule: set('f-text', 'rls_disabled'), none: set('f-text', 'no such table'), again: set('f-text', ''),
+    count: document.getElementById('f-count').textContent,
+    bars: document.querySelectorAll('svg rect').length,
+    wide: document.documentElement.scrollWidth > window.innerWidth };
+  var button = document.querySelector('button.copy'), copied = null;
+  Object.defineProperty(navigator, 'clipboard', { value: { writeText: function (sql) { copied = sql; return Promise.resolve(); } } });
+  button.click();
+  seen.copied = copied === button.parentNode.querySelector('pre').textContent;
+  var out = document.createElement('pre');
+  out.id = 'seen';
+  out.textContent = JSON.stringify(seen);
+  document.body.appendChild(out);
+})();
+</script></body>};
+	append_to_file("$dir/page.html", $html);
+	append_to_file("$dir/driven.html", $html =~ s{</body>}{$driver}r);
+	my @command = ($chromium, qw(--headless --no-sandbox --disable-gpu --disable-quic --no-first-run
+		  --disable-background-networking --disable-component-update --disable-sync), "--user-data-dir=$dir/chromium");
+	my ($out, $err) = ('', '');
+	local $ENV{HOME} = $dir;
+	IPC::Run::run([ @command, '--dump-dom', "file://$dir/driven.html" ], '<', \undef, '>', \$out, '2>', \$err, IPC::Run::timeout(120));
+	my ($seen) = $out =~ m{<pre id="seen">(.*?)</pre>}s;
+	ok(defined $seen, 'html: chromium shows the page') or diag($err);
+	$seen = decode_json($seen // '{}');
+	is($seen->{title}, 'Tenant isolation report', 'html: no name runs as a script');
+	is($seen->{scripts} . '/' . $seen->{bold}, '2/0', 'html: no name becomes markup');
+	my $rows = $relations + 1;		# and the stale entry
+	is(join(' ', map { $seen->{$_} // '?' } qw(all errors waived any global classes plain rule none again count)),
+		join(' ', $rows, scalar @names, 1, $rows, 1, $rows, 1, scalar @names, 0, $rows, "$rows of $rows shown"),
+		'html: the filters work');
+	ok($seen->{copied}, 'html: the button copies the repair');
+	IPC::Run::run([ @command, '--window-size=1100,1400', "--screenshot=$dir/page.png", "file://$dir/page.html" ],
+		'<', \undef, '>', \$out, '2>', \$err, IPC::Run::timeout(120));
+	cmp_ok(-s "$dir/page.png" // 0, '>', 20000, 'html: it can be photographed');
+}
+
+# An unknown format names those that there are
+my ($status, $out, $err) = $node->psql('postgres', q{SELECT trovella_guard.report('pdf')});
+like($err, qr/there is no report format "pdf".*text, markdown, json, sarif, junit, html/s, 'an unknown format is refused');
+($status, $out, $err) = $node->psql('postgres', q{SELECT trovella_guard.report(NULL)});
+like($err, qr/there is no report format "NULL"/, 'and so is none');
+
+# A plain role sees the same
+$node->safe_psql('postgres', 'CREATE ROLE reader LOGIN');
+is($node->safe_psql('postgres', q{SET ROLE reader; SELECT length(trovella_guard.report())}),
+	$node->safe_psql('postgres', q{SELECT length(trovella_guard.report())}), 'everybody may ask');
+
+# In an encoding that does not know every character
+$node->safe_psql('postgres', q{CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0});
+$node->safe_psql('latin', q{CREATE EXTENSION trovella_guard; SET trovella_guard.mode = off; CREATE TABLE "<>" (organization_id text)});
+foreach my $format (@formats)
+{
+	cmp_ok(length $node->safe_psql('latin', "SELECT trovella_guard.report('$format')"), '>', 0, "$format in LATIN1");
+}
+
+$node->stop;
+done_testing();
