@@ -15,10 +15,11 @@
 #   make check-version dist   is the version the same everywhere?  The PGXN zip
 #   make lab                  walk at random for SECONDS=600 from SEED=...
 #   make mutants              does the suite notice a check that is knocked out?
+#   make bench                measure what the guard costs (a quarter of an hour)
 
 # These bring what they need, and must work where there is no pg_config yet.
 HARNESS = demo test test-versions lint format check-format check-version \
-	dist package memcheck test-core lab mutants
+	dist package memcheck test-core lab mutants bench
 ifneq (,$(filter $(HARNESS),$(MAKECMDGOALS)))
 
 .PHONY: $(HARNESS)
@@ -62,6 +63,9 @@ lab:
 
 mutants:
 	@test/lab/mutants $(ONLY)
+
+bench:
+	@bench/run $(PARTS)
 
 else
 

@@ -1164,3 +1164,56 @@ CREATE EVENT TRIGGER trovella_guard_collect ON ddl_command_end
   EXECUTE FUNCTION trovella_guard.collect();
 ALTER EVENT TRIGGER trovella_guard_collect ENABLE ALWAYS;
 COMMENT ON EVENT TRIGGER trovella_guard_collect IS 'Notes row-level security switches, GRANT and REVOKE for trovella_guard.';
+
+--
+-- Preloading
+--
+
+CREATE FUNCTION trovella_guard.preload() RETURNS pg_catalog.text
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  this_database constant oid := (SELECT oid FROM pg_database WHERE datname = current_database());
+  -- what is there already: for this database, else in the configuration files
+  present text := coalesce(
+    (SELECT split_part(c, '=', 2)
+       FROM pg_db_role_setting s, unnest(s.setconfig) c
+       WHERE s.setdatabase = this_database AND s.setrole = 0
+         AND starts_with(c, 'session_preload_libraries=')),
+    (SELECT setting FROM pg_file_settings
+       WHERE name = 'session_preload_libraries' AND error IS NULL
+       ORDER BY seqno DESC LIMIT 1),
+    '');
+  -- names may be quoted, and then may contain commas
+  libraries text[] := (
+    SELECT coalesce(array_agg(CASE WHEN starts_with(l, '"')
+                                   THEN replace(substr(l, 2, length(l) - 2), '""', '"')
+                                   ELSE l END ORDER BY n), '{}')
+    FROM regexp_matches(present, '"(?:[^"]|"")*"|[^",\s]+', 'g') WITH ORDINALITY m (l_array, n),
+         LATERAL (SELECT l_array[1]) x (l));
+  role_name text;
+BEGIN
+  IF NOT 'trovella_guard' = ANY (libraries) THEN
+    libraries := libraries || 'trovella_guard'::text;
+    EXECUTE format('ALTER DATABASE %I SET session_preload_libraries = %s', current_database(),
+                   (SELECT string_agg(quote_literal(l), ', ' ORDER BY n)
+                    FROM unnest(libraries) WITH ORDINALITY u (l, n)));
+  END IF;
+
+  -- a role's own setting takes the place of the database's
+  FOR role_name IN
+    SELECT r.rolname FROM pg_db_role_setting s, unnest(s.setconfig) c, pg_roles r
+    WHERE r.oid = s.setrole AND s.setdatabase IN (0, this_database)
+      AND starts_with(c, 'session_preload_libraries=') AND strpos(c, 'trovella_guard') = 0
+    ORDER BY 1
+  LOOP
+    RAISE WARNING 'role "%" has a session_preload_libraries of its own, without trovella_guard', role_name
+      USING HINT = format('ALTER ROLE %I RESET session_preload_libraries, or add trovella_guard there.', role_name);
+  END LOOP;
+  RETURN array_to_string(libraries, ', ');
+END
+$$;
+COMMENT ON FUNCTION trovella_guard.preload() IS
+  'Adds trovella_guard to what sessions of this database preload, and returns the list. Sessions that begin from then on see even what fires no event trigger. For superusers.';
+REVOKE ALL ON FUNCTION trovella_guard.preload() FROM PUBLIC;

@@ -96,5 +96,5 @@ COMMIT;
 SELECT count(*) FROM trovella_guard.check() WHERE level = 'error';
 
 DROP VIEW indexes;
-DROP TABLE item, event, event_1, hashed;
+DROP TABLE item, event, event_1, hashed, hashed_0;
 DROP SCHEMA regress_concurrently;

@@ -258,6 +258,16 @@ CREATE TABLE t (organization_id uuid);
 ALTER EXTENSION citext ADD TABLE t;
 COMMIT;
 DROP EXTENSION citext;
+-- road: ALTER EXTENSION DROP of a table that a superuser's extension vouched for (refused)
+\c - :admin
+CREATE EXTENSION citext SCHEMA paths;
+BEGIN;
+CREATE TABLE paths.vouched (organization_id uuid);
+ALTER EXTENSION citext ADD TABLE paths.vouched;
+COMMIT;
+\c -
+ALTER EXTENSION citext DROP TABLE paths.vouched;
+DROP EXTENSION citext;
 -- road: SET ROLE, SET SESSION AUTHORIZATION, SECURITY DEFINER (refused)
 \c - :admin
 GRANT regress_paths_app TO regress_paths;

@@ -1,45 +1,69 @@
 --
--- policy_per_row_call: a session value is asked for anew for each row.
+-- policy_per_row_call: a stable function is called for each row.
 --
-\set columns 'id text PRIMARY KEY, organization_id text NOT NULL, user_id text, created_at timestamptz NOT NULL DEFAULT now(), updated_at timestamptz NOT NULL DEFAULT now()'
+\set SHOW_CONTEXT never
+\set columns 'id text PRIMARY KEY, organization_id text NOT NULL, created_at timestamptz NOT NULL DEFAULT now(), updated_at timestamptz NOT NULL DEFAULT now()'
+\set tenant 'organization_id = (SELECT current_setting(''app.current_organization_id'', true))'
 SET client_min_messages = warning;
 CREATE SCHEMA regress_per_row;
 SET search_path = regress_per_row;
-CREATE FUNCTION uid() RETURNS text STABLE LANGUAGE sql
-  RETURN current_setting('app.user_id', true);
-CREATE FUNCTION is_member(text) RETURNS boolean STABLE LANGUAGE sql
-  RETURN $1 = current_setting('app.org', true);
 
--- of level info: no noise at commit, a row in the audit
 BEGIN;
 CREATE TABLE item (:columns);
 ALTER TABLE item ENABLE ROW LEVEL SECURITY;
+CREATE POLICY item_tenant ON item USING (:tenant);
 CREATE INDEX ON item (organization_id);
-CREATE POLICY setting ON item USING (organization_id = current_setting('app.org', true));
-CREATE POLICY helper ON item FOR SELECT
-  USING (organization_id = (SELECT current_setting('app.org', true)) AND user_id = uid());
-CREATE POLICY array_of ON item FOR SELECT
-  USING (organization_id = ANY (string_to_array(current_setting('app.orgs', true), ',')));
-CREATE POLICY in_check ON item FOR INSERT
-  WITH CHECK (organization_id = coalesce(nullif(current_setting('app.org', true), ''), 'none'));
-CREATE POLICY in_case ON item FOR SELECT
-  USING (organization_id = CASE WHEN user_id = uid() THEN current_setting('app.org', true) END);
--- and these are fine
-CREATE POLICY wrapped ON item USING (organization_id = (SELECT current_setting('app.org', true)));
-CREATE POLICY membership ON item FOR SELECT
-  USING (organization_id IN (SELECT current_setting('app.org', true) WHERE uid() <> ''));
-CREATE POLICY per_row ON item FOR SELECT USING (is_member(organization_id));
-CREATE POLICY role_name ON item FOR SELECT USING (organization_id = current_user);
 COMMIT;
-\pset format unaligned
-SELECT object, message, repair_sql FROM trovella_guard.check('item')
-  WHERE rule = 'policy_per_row_call' ORDER BY object;
 
--- what check() prints mends it, and proves the same
+-- wrapped in a sub-select, as the checklist has it: once for the statement
+SELECT count(*) FROM trovella_guard.check('item') WHERE rule = 'policy_per_row_call';
+
+-- not wrapped; a function of our own; inside a cast; in WITH CHECK only
+ALTER POLICY item_tenant ON item USING (organization_id = current_setting('app.current_organization_id', true));
+SELECT level, object, message, repair_sql FROM trovella_guard.check('item')
+  WHERE rule = 'policy_per_row_call';
 SELECT repair_sql FROM trovella_guard.check('item')
   WHERE rule = 'policy_per_row_call' \gexec
 SELECT count(*) FROM trovella_guard.check('item') WHERE rule = 'policy_per_row_call';
-SELECT object FROM trovella_guard.check('item') WHERE rule = 'policy_unscoped';
-SELECT object FROM trovella_guard.check('item') WHERE rule = 'policy_unproven';
 
-DROP SCHEMA regress_per_row CASCADE;
+CREATE FUNCTION org() RETURNS text STABLE LANGUAGE sql
+  AS $$ SELECT current_setting('app.current_organization_id', true) $$;
+ALTER POLICY item_tenant ON item USING (organization_id = org()::varchar::text) WITH CHECK (:tenant);
+SELECT message, repair_sql FROM trovella_guard.check('item')
+  WHERE rule = 'policy_per_row_call';
+ALTER POLICY item_tenant ON item USING (:tenant)
+  WITH CHECK (organization_id = coalesce(current_setting('app.current_organization_id', true), 'none'));
+SELECT repair_sql FROM trovella_guard.check('item')
+  WHERE rule = 'policy_per_row_call' \gexec
+SELECT pg_get_expr(polwithcheck, polrelid) FROM pg_policy WHERE polrelid = 'item'::regclass;
+
+-- a function of the row must be called for the row; an immutable one is folded
+ALTER POLICY item_tenant ON item USING (:tenant AND updated_at > date_trunc('day', created_at)
+  AND upper('x') = 'X') WITH CHECK (:tenant);
+SELECT count(*) FROM trovella_guard.check('item') WHERE rule = 'policy_per_row_call';
+
+-- only values are wrapped: no arm of a CASE, and nothing that holds a
+-- sub-select which is correlated with the row
+ALTER POLICY item_tenant ON item USING (:tenant)
+  WITH CHECK (CASE WHEN org() = 'none' THEN false ELSE organization_id = org() END);
+SELECT repair_sql FROM trovella_guard.check('item')
+  WHERE rule = 'policy_per_row_call' \gexec
+ALTER POLICY item_tenant ON item USING (:tenant)
+  WITH CHECK (:tenant AND coalesce((SELECT i FROM unnest(ARRAY[item.id]) i), org()) <> '');
+SELECT repair_sql FROM trovella_guard.check('item')
+  WHERE rule = 'policy_per_row_call' \gexec
+SELECT pg_get_expr(polwithcheck, polrelid) FROM pg_policy WHERE polrelid = 'item'::regclass;
+
+-- at another level, and waived
+ALTER POLICY item_tenant ON item USING (:tenant) WITH CHECK (:tenant);
+SET trovella_guard.rules = 'policy_per_row_call=error';
+\set VERBOSITY terse
+ALTER POLICY item_tenant ON item USING (organization_id = current_setting('app.current_organization_id', true));
+SELECT trovella_guard.allow('item', 'ten rows', 'policy_per_row_call');
+ALTER POLICY item_tenant ON item USING (organization_id = current_setting('app.current_organization_id', true));
+RESET trovella_guard.rules;
+
+DROP TABLE item;
+SELECT trovella_guard.disallow('item', 'policy_per_row_call');
+DROP FUNCTION org();
+DROP SCHEMA regress_per_row;

@@ -21,7 +21,9 @@ RESET trovella_guard.mode;
 --
 -- rules
 --
+\set VERBOSITY terse
 SET trovella_guard.rules = 'nonsense=error';
+\set VERBOSITY default
 SET trovella_guard.rules = 'rls_disabled=nonsense';
 SET trovella_guard.rules = 'rls_disabled';
 SET trovella_guard.rules = 'rls_disabled=';

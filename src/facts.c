@@ -279,8 +279,8 @@ tg_facts_place(FactsReader *reader, Oid relid, RelationPlace *place)
  * The name of a schema.  The caches know only the present name; a schema that
  * was dropped or renamed in this transaction is read under the snapshot.
  */
-static char *
-schema_name(FactsReader *reader, Oid schema_oid)
+char *
+tg_facts_schema_name(FactsReader *reader, Oid schema_oid)
 {
 	SysScanDesc scan;
 	HeapTuple	tuple;
@@ -308,7 +308,7 @@ tg_facts_qualified_name(FactsReader *reader, Oid relid)
 
 	if (!tg_facts_place(reader, relid, &place))
 		return NULL;
-	schema = schema_name(reader, place.schema_oid);
+	schema = tg_facts_schema_name(reader, place.schema_oid);
 	return schema != NULL ?
 		quote_qualified_identifier(schema, NameStr(place.name)) : NULL;
 }
@@ -460,7 +460,7 @@ read_relation(FactsReader *reader, Oid relid, bool whole)
 	if (facts == NULL)
 		return NULL;
 
-	facts->schema = schema_name(reader, facts->schema_oid);
+	facts->schema = tg_facts_schema_name(reader, facts->schema_oid);
 	if (facts->schema == NULL)
 		return NULL;
 	if (facts->temporary)
@@ -1505,6 +1505,28 @@ is_trusted_extension(FactsReader *reader, Oid extension)
 								   Anum_pg_extension_extowner);
 
 	return OidIsValid(owner) && superuser_arg(owner);
+}
+
+List *
+tg_facts_members(FactsReader *reader, Oid extension)
+{
+	SysScanDesc scan = scan_by_address(reader, DependReferenceIndexId,
+									   Anum_pg_depend_refclassid,
+									   ExtensionRelationId,
+									   Anum_pg_depend_refobjid, extension);
+	HeapTuple	tuple;
+	List	   *result = NIL;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
+
+		if (form->classid == RelationRelationId &&
+			form->deptype == DEPENDENCY_EXTENSION)
+			result = lappend_oid(result, form->objid);
+	}
+	systable_endscan(scan);
+	return result;
 }
 
 bool

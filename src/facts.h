@@ -204,6 +204,9 @@ extern bool tg_facts_name_is_taken(FactsReader *reader, Oid schema_oid,
 extern Oid	tg_facts_owning_relation(FactsReader *reader, Oid classId,
 									 Oid objectId);
 
+/* The name of a schema, or NULL if the snapshot does not see it. */
+extern char *tg_facts_schema_name(FactsReader *reader, Oid schema_oid);
+
 /* The relations of a schema, as a list of OIDs. */
 extern List *tg_facts_relations_of_schema(FactsReader *reader,
 										  Oid schema_oid);
@@ -224,6 +227,9 @@ extern List *tg_facts_relations_using_function(FactsReader *reader,
 /* PROVOLATILE_xxx of a function, or '\0' if the snapshot does not see it. */
 extern char tg_facts_function_volatility(FactsReader *reader,
 										 Oid function_oid);
+
+/* The relations that are members of an extension, as a list of OIDs. */
+extern List *tg_facts_members(FactsReader *reader, Oid extension);
 
 /* Is the relation a member of an extension that a superuser owns? */
 extern bool tg_facts_is_trusted_member(FactsReader *reader, Oid relid);

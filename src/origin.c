@@ -539,12 +539,11 @@ plain_origin(Node *node, const Place *place, OriginFunction recurse)
 	}
 }
 
-Origin
-tg_dependencies(Node *node, const Place *place)
+static Origin
+dependencies(Node *node, const Place *place)
 {
 	if (node == NULL)
 		return 0;
-	check_stack_depth();
 
 	if (IsA(node, List))
 		return list_origin((List *) node, place, tg_dependencies);
@@ -616,12 +615,11 @@ choice_origin(List *values, const Place *place, Origin chosen_by,
 	return origin | (chosen_by & ORIGIN_SIDE_EFFECTS);
 }
 
-Origin
-tg_value_origin(Node *node, const Place *place)
+static Origin
+value_origin(Node *node, const Place *place)
 {
 	if (node == NULL)
 		return 0;
-	check_stack_depth();
 
 	switch (nodeTag(node))
 	{
@@ -726,8 +724,8 @@ is_array(Node *node)
 	return OidIsValid(get_element_type(tg_base_type(tg_expression_type(node))));
 }
 
-Origin
-tg_member_origin(Node *node, const Place *place)
+static Origin
+member_origin(Node *node, const Place *place)
 {
 	Oid			function = InvalidOid;
 	List	   *args = NIL;
@@ -736,7 +734,6 @@ tg_member_origin(Node *node, const Place *place)
 	node = tg_strip(node);
 	if (node == NULL)
 		return 0;
-	check_stack_depth();
 
 	if (IsA(node, FuncExpr))
 	{
@@ -819,6 +816,42 @@ tg_member_origin(Node *node, const Place *place)
 }
 
 /* ----------------------------------------------------------------
+ *		Not too deep
+ * ----------------------------------------------------------------
+ */
+
+static Origin
+go_deeper(OriginFunction function, Node *node, const Place *place)
+{
+	Origin		origin;
+
+	if (place->budget->depth >= BUDGET_DEPTH)
+		return ORIGIN_TOO_DEEP;
+	place->budget->depth++;
+	origin = function(node, place);
+	place->budget->depth--;
+	return origin;
+}
+
+Origin
+tg_dependencies(Node *node, const Place *place)
+{
+	return go_deeper(dependencies, node, place);
+}
+
+Origin
+tg_value_origin(Node *node, const Place *place)
+{
+	return go_deeper(value_origin, node, place);
+}
+
+Origin
+tg_member_origin(Node *node, const Place *place)
+{
+	return go_deeper(member_origin, node, place);
+}
+
+/* ----------------------------------------------------------------
  *		For messages
  * ----------------------------------------------------------------
  */
@@ -838,7 +871,8 @@ find_culprit(Node *node, CulpritWalk *walk)
 		function = get_opcode(((OpExpr *) node)->opno);
 	if (OidIsValid(function))
 	{
-		Place		nowhere = {NULL, NIL, 0, NULL};
+		Budget		budget = BUDGET_INIT;
+		Place		nowhere = {NULL, NIL, 0, &budget};
 		Origin		origin = function_origin(function, NIL, &nowhere,
 											 tg_dependencies);
 

@@ -14,6 +14,23 @@
 #include "nodes/parsenodes.h"
 
 /*
+ * How much one proof may cost.  Whoever writes a policy decides how large it
+ * is; what exceeds the budget is unproven, and neither takes forever nor
+ * fails for want of stack.
+ */
+typedef struct Budget
+{
+	int			fuel;			/* how often a sub-select may still be looked
+								 * into, deep ones counting more, or a
+								 * comparison be moved: nested ones would take
+								 * exponential time */
+	int			depth;			/* how deep we are in the expression */
+} Budget;
+
+#define BUDGET_INIT		{10000, 0}
+#define BUDGET_DEPTH	250
+
+/*
  * Where we are: in a policy of this table, below so many sub-selects.
  */
 typedef struct Place
@@ -24,8 +41,7 @@ typedef struct Place
 								 * equal to their number */
 	uint32		ambient;		/* what the sub-selects around us have of
 								 * ORIGIN_MAY_KNOW_SESSION */
-	int		   *fuel;			/* how many more sub-selects may be looked
-								 * into: nested ones take exponential time */
+	Budget	   *budget;
 } Place;
 
 /*
@@ -65,11 +81,12 @@ typedef uint32 Origin;
 #define ORIGIN_LOOSE_SET	(1 << 19)	/* a sub-select with an arm that lets
 										 * everything through */
 #define ORIGIN_MAPPED		(1 << 20)	/* literals, chosen by the session */
+#define ORIGIN_TOO_DEEP		(1 << 21)	/* not looked at */
 
 #define ORIGIN_MAY_KNOW_SESSION \
 	(ORIGIN_SESSION | ORIGIN_GUARDED | ORIGIN_OPAQUE | ORIGIN_UNKNOWN | \
 	 ORIGIN_VOLATILE | ORIGIN_GUARDED_SET | ORIGIN_UNBOUND_SET | \
-	 ORIGIN_MAPPED)
+	 ORIGIN_MAPPED | ORIGIN_TOO_DEEP)
 
 /* origin.c */
 

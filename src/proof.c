@@ -192,7 +192,9 @@ judge_dependencies(Origin origin, Node *node, const Place *place)
 	if (reads_table && place->ambient != 0)
 		knows_session = true;
 
-	if (origin & ORIGIN_TENANT)
+	if (origin & ORIGIN_TOO_DEEP)
+		verdict = make_verdict(UNDECIDED, WHY_TOO_DEEP, node);
+	else if (origin & ORIGIN_TENANT)
 	{
 		if (!knows_session)
 			verdict = make_verdict(OPEN, WHY_NO_SESSION, node);
@@ -247,7 +249,9 @@ judge_origin(Origin origin, Node *node, const Place *place)
 
 	if (origin == 0)
 		return never();			/* nothing but NULLs */
-	if (origin & ORIGIN_SETS)
+	if (origin & ORIGIN_TOO_DEEP)
+		verdict = make_verdict(UNDECIDED, WHY_TOO_DEEP, node);
+	else if (origin & ORIGIN_SETS)
 		verdict = make_verdict(OPEN, WHY_SETS, node);
 	else if ((origin & (ORIGIN_TENANT | ORIGIN_ROW)) &&
 			 (origin & (ORIGIN_OPAQUE | ORIGIN_UNKNOWN | ORIGIN_TABLE |
@@ -638,7 +642,7 @@ compare_arm(OpExpr *expr, Node *arm, bool left)
 static Node *
 distribute(OpExpr *expr, const Place *place)
 {
-	if (--*place->fuel < 0)
+	if (--place->budget->fuel < 0)
 		return NULL;
 	for (int side = 0; side < 2; side++)
 	{
@@ -1477,11 +1481,9 @@ prove_bool_expr(BoolExpr *expr, const Place *place)
 	return result;
 }
 
-Outcomes
-tg_prove(Node *node, const Place *place)
+static Outcomes
+prove_node(Node *node, const Place *place)
 {
-	check_stack_depth();
-
 	if (node == NULL)
 		return constant_outcome(node, false, true);
 	switch (nodeTag(node))
@@ -1579,6 +1581,19 @@ tg_prove(Node *node, const Place *place)
 		default:
 			return leaf(node, place);
 	}
+}
+
+Outcomes
+tg_prove(Node *node, const Place *place)
+{
+	Outcomes	result;
+
+	if (place->budget->depth >= BUDGET_DEPTH)
+		return every_outcome(make_verdict(UNDECIDED, WHY_TOO_DEEP, node));
+	place->budget->depth++;
+	result = prove_node(node, place);
+	place->budget->depth--;
+	return result;
 }
 
 Verdict
@@ -1703,6 +1718,9 @@ tg_explain(const Verdict *verdict, const Place *place)
 		case WHY_UNKNOWN:
 			return psprintf(_("%s compares %s with something that is not known to come from the session"),
 							what, column);
+		case WHY_TOO_DEEP:
+			return psprintf(_("%s is nested too deeply to be followed"),
+							what);
 		case WHY_FALLBACK:
 			return psprintf(_("%s falls back on a literal tenant when the session has none"),
 							what);

@@ -75,9 +75,6 @@ static const Side sides[] = {
 	{TG_DELETE, false},
 };
 
-/* How many sub-selects and moved comparisons one expression is worth. */
-#define FUEL 2000
-
 /* Is a role subject to policies? */
 typedef enum Subjection
 {
@@ -94,6 +91,20 @@ typedef enum Coverage
 	COVERED_BY_MEMBERSHIP,
 	COVERED
 } Coverage;
+
+/* What follows from one policy's expression alone. */
+typedef struct Known
+{
+	Node	   *expression;
+	Verdict		verdict;
+} Known;
+
+/* A table that is being judged. */
+typedef struct Trial
+{
+	const RelationFacts *facts;
+	List	   *known;			/* of Known: USING serves several commands */
+} Trial;
 
 /* What is the answer for one policy, one side and one role? */
 typedef struct Judgement
@@ -204,28 +215,54 @@ expression_of(const PolicyFacts *policy, Side side)
 	return policy->with_check != NULL ? policy->with_check : policy->qual;
 }
 
+/* What holds where all these expressions are true. */
+static Verdict
+prove_together(Trial *trial, List *expressions)
+{
+	Budget		budget = BUDGET_INIT;
+	Place		place = {trial->facts, NIL, 0, &budget};
+
+	return tg_prove_all(expressions, &place);
+}
+
+static Verdict
+prove_alone(Trial *trial, Node *expression)
+{
+	Known	   *known;
+	ListCell   *lc;
+
+	foreach(lc, trial->known)
+	{
+		known = (Known *) lfirst(lc);
+		if (known->expression == expression)
+			return known->verdict;
+	}
+	known = palloc(sizeof(Known));
+	known->expression = expression;
+	known->verdict = prove_together(trial, list_make1(expression));
+	trial->known = lappend(trial->known, known);
+	return known->verdict;
+}
+
 /* Judges one permissive policy for one role. */
 static Judgement
-judge_for_role(const PolicyFacts *policy, Side side, Oid role,
-			   const RelationFacts *facts)
+judge_for_role(const PolicyFacts *policy, Side side, Oid role, Trial *trial)
 {
-	int			fuel = FUEL;
-	Place		place = {facts, NIL, 0, &fuel};
 	Judgement	judgement = {0};
 	List	   *sure;
 	List	   *all;
 	List	   *floors = NIL;
-	Verdict		without;
+	Verdict		together;
 	ListCell   *lc;
 
-	sure = list_make1(expression_of(policy, side));
-	judgement.verdict = tg_prove_all(sure, &place);
+	judgement.verdict = prove_alone(trial, expression_of(policy, side));
 	judgement.culprit = policy;
 	if (judgement.verdict.standing <= CONFINED)
 		return judgement;
 
+	sure = list_make1(expression_of(policy, side));
 	all = list_copy(sure);
-	foreach(lc, facts->policies)
+	foreach(lc, trial->facts->policies)
 	{
 		PolicyFacts *other = (PolicyFacts *) lfirst(lc);
 		Coverage	covers;
@@ -247,25 +284,20 @@ judge_for_role(const PolicyFacts *policy, Side side, Oid role,
 	if (list_length(all) == 1)
 		return judgement;
 
-	/* together */
-	fuel = FUEL;
-	without = tg_prove_all(sure, &place);
+	together = prove_together(trial, sure);
 	foreach(lc, floors)
 	{
 		PolicyFacts *floor = (PolicyFacts *) lfirst(lc);
-		Verdict		verdict = tg_prove(expression_of(floor, side),
-									   &place).if_true;
+		Verdict		verdict = prove_alone(trial, expression_of(floor, side));
 
 		/* whose is the arm that was chosen? */
-		if (equal(verdict.arm, without.arm) && verdict.why == without.why)
+		if (equal(verdict.arm, together.arm) && verdict.why == together.why)
 			judgement.culprit = floor;
 	}
-	judgement.verdict = without;
-	if (without.standing == OPEN && list_length(all) > list_length(sure))
+	judgement.verdict = together;
+	if (together.standing == OPEN && list_length(all) > list_length(sure))
 	{
-		fuel = FUEL;
-		without = tg_prove_all(all, &place);
-		if (without.standing < OPEN)
+		if (prove_together(trial, all).standing < OPEN)
 		{
 			judgement.verdict.standing = UNDECIDED;
 			judgement.relies_on_membership = true;
@@ -276,19 +308,19 @@ judge_for_role(const PolicyFacts *policy, Side side, Oid role,
 
 /* Judges one permissive policy; the worst of its roles counts. */
 static Judgement
-judge_policy(const PolicyFacts *policy, Side side, const RelationFacts *facts)
+judge_policy(const PolicyFacts *policy, Side side, Trial *trial)
 {
 	Judgement	worst = {0};
 	ListCell   *lc;
 
 	foreach(lc, policy->roles)
 	{
-		Subjection	subject = subjection(lfirst_oid(lc), facts);
+		Subjection	subject = subjection(lfirst_oid(lc), trial->facts);
 		Judgement	one;
 
 		if (subject == ROLE_EXEMPT)
 			continue;
-		one = judge_for_role(policy, side, lfirst_oid(lc), facts);
+		one = judge_for_role(policy, side, lfirst_oid(lc), trial);
 		if (subject == ROLE_EXEMPT_WITH_HEIRS && one.verdict.standing == OPEN)
 		{
 			one.verdict.standing = UNDECIDED;
@@ -309,16 +341,16 @@ applies(const PolicyFacts *policy, Side side)
 
 /* Can any row be reached by this command at all? */
 static bool
-reaches_rows(Side side, const RelationFacts *facts)
+reaches_rows(Side side, Trial *trial)
 {
 	ListCell   *lc;
 
-	foreach(lc, facts->policies)
+	foreach(lc, trial->facts->policies)
 	{
 		PolicyFacts *policy = (PolicyFacts *) lfirst(lc);
 
 		if (applies(policy, side) &&
-			judge_policy(policy, side, facts).verdict.standing > NEVER_HAPPENS)
+			judge_policy(policy, side, trial).verdict.standing > NEVER_HAPPENS)
 			return true;
 	}
 	return false;
@@ -366,8 +398,8 @@ add_doubt(List **doubts, const PolicyFacts *policy,
 static const char *
 reason_of(const Judgement *judgement, const RelationFacts *facts)
 {
-	int			fuel = FUEL;
-	Place		place = {facts, NIL, 0, &fuel};
+	Budget		budget = BUDGET_INIT;
+	Place		place = {facts, NIL, 0, &budget};
 
 	if (judgement->relies_on_membership)
 		return psprintf(_("%s, and only the membership of one role in another stands between it and other tenants"),
@@ -401,8 +433,8 @@ add_side_effects(List **doubts, const RelationFacts *facts)
 
 		for (int i = 0; i < (int) lengthof(sides); i++)
 		{
-			int			fuel = FUEL;
-			Place		place = {facts, NIL, 0, &fuel};
+			Budget		budget = BUDGET_INIT;
+			Place		place = {facts, NIL, 0, &budget};
 			Node	   *node;
 			Origin		origin;
 			bool		doubted = false;
@@ -413,10 +445,12 @@ add_side_effects(List **doubts, const RelationFacts *facts)
 			if (node == NULL)
 				continue;
 			origin = tg_dependencies(node, &place);
-			if ((origin & (ORIGIN_SETS | ORIGIN_VOLATILE)) == 0)
+			if ((origin & (ORIGIN_SETS | ORIGIN_VOLATILE |
+						   ORIGIN_TOO_DEEP)) == 0)
 				continue;
 			judgement.verdict.standing = UNDECIDED;
-			judgement.verdict.why = WHY_VOLATILE;
+			judgement.verdict.why = (origin & ORIGIN_VOLATILE) ?
+				WHY_VOLATILE : WHY_TOO_DEEP;
 			judgement.verdict.arm = node;
 			if (origin & ORIGIN_SETS)
 			{
@@ -456,6 +490,7 @@ compare_doubts(const ListCell *a, const ListCell *b)
 List *
 tg_scope_doubts(const RelationFacts *facts)
 {
+	Trial		trial = {facts, NIL};
 	List	   *doubts = NIL;
 	ListCell   *lc;
 
@@ -466,7 +501,7 @@ tg_scope_doubts(const RelationFacts *facts)
 		Side		old_row = {side.command, false};
 
 		if (side.command == TG_UPDATE && side.new_row &&
-			!reaches_rows(old_row, facts))
+			!reaches_rows(old_row, &trial))
 			continue;
 		foreach(lc, facts->policies)
 		{
@@ -475,7 +510,7 @@ tg_scope_doubts(const RelationFacts *facts)
 
 			if (!applies(policy, side))
 				continue;
-			judgement = judge_policy(policy, side, facts);
+			judgement = judge_policy(policy, side, &trial);
 			if (judgement.verdict.standing <= CONFINED)
 				continue;
 			add_doubt(&doubts, policy, judgement.culprit, side,

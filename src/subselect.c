@@ -78,6 +78,7 @@ tg_enter_query(const Place *place, Query *query)
 {
 	Place		inner = *place;
 
+	place->budget->fuel -= 1 + list_length(place->queries);
 	inner.queries = lcons(query, list_copy(place->queries));
 	return inner;
 }
@@ -239,6 +240,11 @@ collect_dependencies(Node *node, QueryWalk *walk)
 		ListCell   *lc;
 
 		check_stack_depth();
+		if (outer.budget->fuel < 0)
+		{
+			walk->origin |= ORIGIN_TOO_DEEP;
+			return true;
+		}
 		walk->place = tg_enter_query(&outer, query);
 		foreach(lc, query->rtable)
 		{
@@ -294,6 +300,11 @@ collect_outer(Node *node, QueryWalk *walk)
 		bool		result;
 
 		check_stack_depth();
+		if (outer.budget->fuel < 0)
+		{
+			walk->origin |= ORIGIN_TOO_DEEP;
+			return true;
+		}
 		walk->place = tg_enter_query(&outer, (Query *) node);
 		walk->below++;
 		result = query_tree_walker((Query *) node, collect_outer,
@@ -535,7 +546,8 @@ bind_sides(Node *one, Node *other, const Binding *binding, Bitmapset *bound,
 	if (bms_membership(tables) == BMS_SINGLETON &&
 		(!binding->strict || IsA(tg_strip(other), Var)) &&
 		(tg_dependencies(other, place) &
-		 (ORIGIN_SESSION | ORIGIN_TENANT | ORIGIN_ROW)) == 0 &&
+		 (ORIGIN_SESSION | ORIGIN_TENANT | ORIGIN_ROW |
+		  ORIGIN_TOO_DEEP)) == 0 &&
 		is_anchored(one, query, place, bound, members))
 		return bms_union(bound, tables);
 	return bound;
@@ -812,15 +824,18 @@ set_operation_origin(Node *node, Query *query, int column,
 Origin
 tg_query_origin(Query *query, int column, const Place *place)
 {
-	Place		inner = tg_enter_query(place, query);
+	Place		inner;
 	Origin		outer;
 	Origin		all;
 	Origin		origin;
 
 	check_stack_depth();
-	if (--*place->fuel < 0 || query->commandType != CMD_SELECT ||
+	if (place->budget->fuel < 0)
+		return ORIGIN_TOO_DEEP;
+	if (query->commandType != CMD_SELECT ||
 		column > list_length(query->targetList))
 		return ORIGIN_UNKNOWN;
+	inner = tg_enter_query(place, query);
 	outer = outer_origin(query, place);
 	all = tg_query_dependencies(query, place);
 
@@ -880,5 +895,6 @@ tg_query_origin(Query *query, int column, const Place *place)
 	if ((outer & (ORIGIN_TENANT | ORIGIN_ROW)) &&
 		(all & ORIGIN_MAY_KNOW_SESSION))
 		origin |= ORIGIN_OPAQUE;
-	return origin | outer | (all & (ORIGIN_VOLATILE | ORIGIN_SETS));
+	return origin | outer |
+		(all & (ORIGIN_VOLATILE | ORIGIN_SETS | ORIGIN_TOO_DEEP));
 }

@@ -32,6 +32,7 @@
 #include "allowlist.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
+#include "catalog/pg_extension.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_policy.h"
 #include "catalog/pg_proc.h"
@@ -41,14 +42,30 @@
 #include "raise.h"
 #include "rules.h"
 #include "settings.h"
+#include "storage/lmgr.h"
 #include "touched.h"
 #include "utils/hsearch.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 #include "verdict.h"
 #include "version.h"
+
+/*
+ * Locks that the verdict takes to rely on what others might change meanwhile
+ * without touching what we have touched.  They outlive the attempt that found
+ * them missing; the next one sees what was committed before them.
+ */
+typedef struct Holds
+{
+	MemoryContext context;
+	List	   *schemas;		/* OIDs: renamed by us; nobody makes a relation
+								 * in them under the old name */
+	List	   *relations;		/* OIDs: granted by us; nobody takes away what
+								 * protects them */
+} Holds;
 
 /* The state of one attempt to reach a verdict. */
 typedef struct Trial
@@ -70,7 +87,8 @@ typedef struct Trial
 	int			judged;			/* how many of them have been */
 	bool		schemas_altered;
 	bool		hold;
-	bool		lost_race;		/* an allowlist entry has gone meanwhile */
+	Holds	   *holds;
+	bool		lost_race;		/* what it rests on may have changed meanwhile */
 	List	   *judgements;
 } Trial;
 
@@ -262,6 +280,74 @@ summon_for_function(Trial *trial, Oid function_oid)
 }
 
 /*
+ * CREATE TABLE locks its schema against others who drop it, but a rename takes
+ * no lock: a table made under an exemption of the old name would come to be
+ * where no exemption is.
+ */
+static void
+hold_renamed_schema(Trial *trial, Oid schema_oid)
+{
+	char	   *after = tg_facts_schema_name(trial->after, schema_oid);
+	char	   *before = tg_facts_schema_name(trial->before, schema_oid);
+	MemoryContext old;
+
+	if (!trial->hold || after == NULL || before == NULL ||
+		strcmp(after, before) == 0 ||
+		list_member_oid(trial->holds->schemas, schema_oid))
+		return;
+	LockDatabaseObject(NamespaceRelationId, schema_oid, 0,
+					   AccessExclusiveLock);
+	old = MemoryContextSwitchTo(trial->holds->context);
+	trial->holds->schemas = lappend_oid(trial->holds->schemas, schema_oid);
+	MemoryContextSwitchTo(old);
+	trial->lost_race = true;
+}
+
+/*
+ * The other side: we rely on the name that the schema has now.
+ */
+static bool
+hold_schema_name(const RelationFacts *facts)
+{
+	char	   *name;
+
+	LockDatabaseObject(NamespaceRelationId, facts->schema_oid, 0,
+					   AccessShareLock);
+	name = get_namespace_name(facts->schema_oid);
+	return name != NULL && strcmp(name, facts->schema) == 0;
+}
+
+/*
+ * GRANT takes no lock on its table.  What it opens may just be losing its
+ * row-level security, or may just be made the parent of a tenant table.
+ */
+#define MAX_GRANTED_HELD 1000
+
+static void
+hold_granted(Trial *trial, const RelationFacts *facts)
+{
+	const RelationFacts *before;
+	MemoryContext old;
+
+	if (!trial->hold || !facts->granted ||
+		(facts->kind != RELKIND_RELATION &&
+		 facts->kind != RELKIND_PARTITIONED_TABLE) ||
+		(facts->tenant != NULL ? facts->parents == NIL : facts->partition) ||
+		list_length(trial->holds->relations) >= MAX_GRANTED_HELD ||
+		list_member_oid(trial->holds->relations, facts->relid))
+		return;
+	before = tg_facts_outline(trial->before, facts->relid);
+	if (before == NULL || before->granted)
+		return;
+	LockRelationOid(facts->relid, ShareUpdateExclusiveLock);
+	old = MemoryContextSwitchTo(trial->holds->context);
+	trial->holds->relations = lappend_oid(trial->holds->relations,
+										  facts->relid);
+	MemoryContextSwitchTo(old);
+	trial->lost_race = true;
+}
+
+/*
  * Puts the relations that a touched object is about on the docket.
  */
 static void
@@ -276,9 +362,15 @@ summon_for_object(Trial *trial, const TouchedKey *object)
 	{
 		case NamespaceRelationId:
 			trial->schemas_altered = true;
+			hold_renamed_schema(trial, object->objectId);
 			summon_all(trial,
 					   tg_facts_relations_of_schema(trial->after,
 													object->objectId));
+			break;
+
+		case ExtensionRelationId:
+			summon_all(trial, tg_facts_members(trial->before,
+											   object->objectId));
 			break;
 
 		case ProcedureRelationId:
@@ -339,7 +431,8 @@ without_waived(Trial *trial, List *findings, const RelationFacts *facts,
 									  finding->other_relid);
 		if (entry == NULL)
 			result = lappend(result, finding);
-		else if (is_after && trial->hold && !tg_allowlist_hold(entry))
+		else if (is_after && trial->hold &&
+				 (!tg_allowlist_hold(entry) || !hold_schema_name(facts)))
 			trial->lost_race = true;
 	}
 	return result;
@@ -557,7 +650,10 @@ judge_relation(Trial *trial, Oid relid)
 	 */
 	existed = tg_facts_place(trial->before, relid, &place);
 	if (existed)
+	{
+		hold_granted(trial, facts);
 		summon_dependents(trial, facts);
+	}
 	if (existed &&
 		(facts->tenant == NULL || facts->partition ||
 		 trial->schemas_altered ||
@@ -669,6 +765,7 @@ List *
 tg_judge_transaction(bool hold)
 {
 	MemoryContext old = CurrentMemoryContext;
+	Holds		holds = {.context = CurrentMemoryContext};
 	Trial		trial;
 
 	if (!tg_touched_any())
@@ -681,6 +778,7 @@ tg_judge_transaction(bool hold)
 		CHECK_FOR_INTERRUPTS();
 		memset(&trial, 0, sizeof(Trial));
 		trial.hold = hold;
+		trial.holds = &holds;
 		trial.context = AllocSetContextCreate(old, "trovella_guard verdict",
 											  ALLOCSET_DEFAULT_SIZES);
 		trial.relation_context =

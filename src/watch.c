@@ -38,6 +38,7 @@
 #include "catalog/objectaccess.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
+#include "catalog/pg_extension.h"
 #include "catalog/pg_foreign_table.h"
 #include "catalog/pg_index.h"
 #include "catalog/pg_inherits.h"
@@ -117,6 +118,12 @@ watch_object_access(ObjectAccessType access, Oid classId, Oid objectId,
 
 			/* A new name of the schema is a new name of all that is in it */
 		case NamespaceRelationId:
+			if (access == OAT_POST_ALTER)
+				tg_touch(classId, objectId);
+			break;
+
+			/* Members may join, leave or come to belong to somebody else */
+		case ExtensionRelationId:
 			if (access == OAT_POST_ALTER)
 				tg_touch(classId, objectId);
 			break;

@@ -26,9 +26,6 @@
 #include "utils/ruleutils.h"
 #include "utils/syscache.h"
 
-/* How many sub-selects one expression is worth; see origin.h. */
-#define FUEL 200
-
 typedef struct WrapContext
 {
 	Place		place;
@@ -158,8 +155,8 @@ tg_check_policy_per_row_call(const RuleSubject *subject)
 	foreach(lc, facts->policies)
 	{
 		PolicyFacts *policy = (PolicyFacts *) lfirst(lc);
-		int			fuel = FUEL;
-		WrapContext context = {{facts, NIL, 0, &fuel}, InvalidOid};
+		Budget		budget = BUDGET_INIT;
+		WrapContext context = {{facts, NIL, 0, &budget}, InvalidOid};
 		Node	   *qual;
 		Node	   *with_check;
 		Finding    *finding;
@@ -172,12 +169,10 @@ tg_check_policy_per_row_call(const RuleSubject *subject)
 
 		name = get_func_name(context.function);
 		finding = tg_report_finding(subject,
-									"policy \"%s\" calls %s() for every row; (SELECT %s(...)) would be computed once",
-									policy->name, name ? name : "?",
-									name ? name : "?");
+									"policy \"%s\" calls %s() for each row",
+									policy->name, name ? name : "?");
 		finding->object_oid = policy->oid;
 		finding->object = policy->name;
-		finding->commands = policy->commands;
 		finding->fingerprint = policy->fingerprint;
 		if (subject->describe)
 		{

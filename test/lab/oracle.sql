@@ -146,6 +146,20 @@ BEGIN RETURN (
 END
 $$;
 
+-- The columns of which a predicate says that they are not null; null where it
+-- says anything else.  Read off the stored tree, because pg_get_expr() would
+-- wait for whoever is altering the table.
+CREATE FUNCTION lab.not_null_columns(tree text) RETURNS int[]
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  tree := regexp_replace(tree, '\{VAR [^{}]*:varattno (\d+) [^{}]*\}', 'V\1', 'g');
+  tree := regexp_replace(tree, '\{NULLTEST :arg V(\d+) :nulltesttype 1 [^{}]*\}', 'N\1', 'g');
+  tree := regexp_replace(tree, '\{BOOLEXPR :boolop and :args \(([N0-9 ]+)\) [^{}]*\}', '\1', 'g');
+  IF tree !~ '^[N0-9 ]+$' THEN RETURN '{null}'; END IF;
+  RETURN (SELECT array_agg(m[1]::int) FROM regexp_matches(tree, 'N(\d+)', 'g') m);
+END
+$$;
+
 -- Is there a valid index led by just these columns, in any order?
 CREATE FUNCTION lab.is_indexed(rel oid, keys int2[], fleeting text[]) RETURNS bool
 LANGUAGE plpgsql STABLE AS $$
@@ -167,13 +181,10 @@ BEGIN RETURN EXISTS (
         JOIN pg_attribute a ON a.attrelid = rel AND a.attnum = u.k
         WHERE n <= cardinality(keys) AND a.attcollation <> u.coll)
       -- of all rows that have a value
-      AND (i.indpred IS NULL OR NOT EXISTS (
-        SELECT FROM unnest(regexp_split_to_array(
-                 pg_get_expr(i.indpred, rel), '\s+AND\s+')) term
-        LEFT JOIN pg_attribute a ON a.attrelid = rel AND NOT a.attisdropped
-          AND btrim(term, '()') = format('%I IS NOT NULL', a.attname)
-        WHERE a.attnum IS NULL
-           OR NOT (a.attnum = ANY (keys) OR a.attnotnull)))
+      AND (i.indpred IS NULL OR
+        (SELECT bool_and(a.attnum = ANY (keys) OR a.attnotnull)
+         FROM unnest(lab.not_null_columns(i.indpred::text)) n
+         LEFT JOIN pg_attribute a ON a.attrelid = rel AND a.attnum = n))
       AND 'pg_class'::regclass::oid || ' ' || i.indexrelid <> ALL (fleeting));
 END
 $$;

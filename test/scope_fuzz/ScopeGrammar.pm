@@ -39,7 +39,13 @@ my %nobody = (
 # A small generator of our own: the same seed gives the same sets everywhere.
 my $state = 1;
 
-sub seed { $state = ($_[0] * 2654435761 + 12345) % 4294967296; rnd(2) for 1 .. 8; return; }
+sub seed
+{
+	# within 64 bits, or Perl would go on in floating point
+	$state = (($_[0] % 4294967296) * 2654435761 + 12345) % 4294967296;
+	rnd(2) for 1 .. 8;
+	return;
+}
 
 sub rnd
 {

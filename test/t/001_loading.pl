@@ -10,6 +10,8 @@
 use strict;
 use warnings FATAL => 'all';
 
+# road: session_preload_libraries, shared_preload_libraries, or the first DDL (refused)
+
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;

@@ -10,6 +10,8 @@
 use strict;
 use warnings FATAL => 'all';
 
+# road: PREPARE TRANSACTION, a restart, COMMIT PREPARED (passes)
+
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;

@@ -87,6 +87,19 @@ like($err, qr/and 16 more findings \(see the server log\)/, 'and how many more t
 is(scalar(() = slurp_file($node->logfile, $log) =~ /public\.many_\d+: \w+: /g), 36,
 	'the server log has them all');
 
+# ... and a name that is no rule's gets those that are
+my $rules = $node->safe_psql('mydb',
+	q{SELECT string_agg(rule, ', ' ORDER BY position) FROM trovella_guard.registry()});
+like($rules, qr/^rls_disabled, policy_missing, /, 'the registry lists the rules');
+foreach my $sql (
+	q{SET trovella_guard.rules = 'nonsense=off'},
+	q{SELECT trovella_guard.allow('public.x', 'a reason', 'nonsense')})
+{
+	($status, $out, $err) = $node->psql('mydb', "LOAD 'trovella_guard'; $sql");
+	like($err, qr/[Tt]here is no rule "nonsense"/, "no such rule: $sql");
+	like($err, qr/HINT:  .*: \Q$rules\E\.$/m, 'the hint lists them as well');
+}
+
 # 4. The extended protocol, where COMMIT is prepared like anything else
 my $script = $node->basedir . '/extended.sql';
 append_to_file($script,

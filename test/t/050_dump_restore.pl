@@ -14,6 +14,9 @@
 use strict;
 use warnings FATAL => 'all';
 
+# road: pg_dump and pg_restore by every way of the README (passes)
+# road: a restore that commits in between (refused)
+
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;

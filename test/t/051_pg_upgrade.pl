@@ -16,6 +16,8 @@ use warnings FATAL => 'all';
 
 use Cwd qw(getcwd);
 use File::Basename qw(dirname);
+# road: pg_upgrade, in binary upgrade mode (passes)
+
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;

@@ -10,6 +10,8 @@
 use strict;
 use warnings FATAL => 'all';
 
+# road: a hot standby, which can be asked, and its promotion (refused)
+
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;

@@ -10,6 +10,8 @@
 use strict;
 use warnings FATAL => 'all';
 
+# road: CREATE DATABASE ... TEMPLATE (refused)
+
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;

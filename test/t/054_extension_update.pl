@@ -17,6 +17,8 @@
 use strict;
 use warnings FATAL => 'all';
 
+# road: ALTER EXTENSION UPDATE (refused)
+
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;

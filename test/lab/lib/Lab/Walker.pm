@@ -539,20 +539,42 @@ sub collect
 	return @ended ? $self->judge(@ended) : undef;
 }
 
-# Lets blocked sessions come to an end.
+# Waits until some session is at rest.
+sub await_any
+{
+	my ($self) = @_;
+	my $deadline = time() + 30;
+	while (time() < $deadline)
+	{
+		my $failure = $self->collect;
+		return $failure if $failure;
+		return undef if grep { !$_->is_busy } @{ $self->{session} };
+		sleep 0.02;
+	}
+	return { kind => 'hang', class => 'hang', what => 'all sessions wait for each other' };
+}
+
+# Lets blocked sessions come to an end, at the cost of those that block them.
 sub settle
 {
 	my ($self) = @_;
 	my $deadline = time() + 30;
-	while (grep { $_->is_busy } @{ $self->{session} })
+	while (1)
 	{
 		my $failure = $self->collect;
 		return $failure if $failure;
-		return { kind => 'hang', class => 'hang', what => 'sessions wait for each other' }
+		my @busy = grep { $self->{session}[$_]->is_busy } 0 .. $#{ $self->{session} };
+		return undef if !@busy;
+		return { kind => 'hang', class => 'hang', what => 'a session does not come to an end' }
 		  if time() > $deadline;
+		foreach my $n (0 .. $#{ $self->{session} })
+		{
+			next if $self->{session}[$n]->is_busy || !$self->{progress}[$n]{in_block};
+			$failure = $self->step($n, 'ROLLBACK');
+			return $failure if $failure;
+		}
 		sleep 0.02;
 	}
-	return $self->collect;
 }
 
 # Is this a statement after which the oracle should look on?
@@ -579,7 +601,7 @@ sub walk_episode
 			my @idle = grep { !$self->{session}[$_]->is_busy } 0 .. $#queue;
 			if (!@idle)
 			{
-				$failure = $self->settle;
+				$failure = $self->await_any;
 				next;
 			}
 			$n = $idle[int rand @idle];
@@ -627,6 +649,8 @@ sub replay
 			$failure = $self->collect;
 			sleep 0.02;
 		}
+		# what it waited for then has been left out since
+		next if $self->{session}[$n]->is_busy;
 		$failure //= $self->step($n, map { $_->[1] } @now);
 	}
 	$failure //= $self->settle;
