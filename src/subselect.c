@@ -35,6 +35,7 @@
 #include "nodes/nodeFuncs.h"
 #include "origin.h"
 #include "parser/parsetree.h"
+#include "rewrite/rewriteManip.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
@@ -72,6 +73,8 @@ typedef struct TableWalk
 } TableWalk;
 
 static Bitmapset *tables_of(Node *node, Query *query);
+static Bitmapset *close_over(Query *query, const Place *inner,
+							 Bitmapset *initial);
 
 Place
 tg_enter_query(const Place *place, Query *query)
@@ -528,10 +531,82 @@ is_anchored(Node *side, Query *query, const Place *place, Bitmapset *bound,
 
 	if (!is_session_origin(origin))
 		return false;
-	if (!bms_is_empty(tables))
-		return bms_is_subset(tables, bound);
-	return (origin & ORIGIN_SESSION) != 0 &&
-		(origin & ORIGIN_OF_TABLES) == 0;
+	if ((origin & ORIGIN_OF_TABLES) == 0)
+		return (origin & ORIGIN_SESSION) != 0;
+	return !bms_is_empty(tables) && bms_is_subset(tables, bound);
+}
+
+/*
+ * The one table that is bound where the expression is, or NULL if it takes
+ * columns of several tables or of none.
+ *
+ * The rows of a sub-select in FROM are bound by one of its columns only if
+ * that ties all of its own tables together.
+ */
+static Bitmapset *
+table_bound_by(Node *node, const Binding *binding)
+{
+	Bitmapset  *tables = tables_of(node, binding->query);
+	Var		   *var = (Var *) tg_strip(node);
+	RangeTblEntry *rte;
+	Query	   *inner = NULL;
+	Place		standing = *binding->place;
+	Place		place;
+	Binding		below;
+	TargetEntry *target;
+	Bitmapset  *tied;
+	ListCell   *lc;
+	int			index = 0;
+
+	if (bms_membership(tables) != BMS_SINGLETON ||
+		(binding->strict && !IsA(var, Var)))
+		return NULL;
+	rte = rt_fetch(bms_singleton_member(tables), binding->query->rtable);
+	if (rte->rtekind == RTE_SUBQUERY)
+		inner = rte->subquery;
+	else if (rte->rtekind == RTE_CTE)
+	{
+		inner = find_with(rte, binding->place, &standing);
+		if (inner == NULL)
+			return NULL;
+	}
+	if (inner == NULL)
+		return tables;
+
+	if (!IsA(var, Var) || var->varlevelsup != 0 ||
+		(int) var->varno != bms_singleton_member(tables) ||
+		var->varattno <= 0 ||
+		var->varattno > list_length(inner->targetList) ||
+		inner->setOperations != NULL || inner->hasAggs ||
+		inner->hasWindowFuncs || inner->groupingSets != NIL ||
+		binding->place->budget->fuel < 0 ||
+		(outer_origin(inner, &standing) &
+		 ~(ORIGIN_SESSION | ORIGIN_LITERAL)) != 0)
+		return NULL;
+	place = tg_enter_query(&standing, inner);
+	below.query = inner;
+	below.place = &place;
+	below.strict = false;
+	target = (TargetEntry *) list_nth(inner->targetList, var->varattno - 1);
+	tied = table_bound_by((Node *) target->expr, &below);
+	if (tied == NULL)
+		return NULL;
+	tied = close_over(inner, &place, tied);
+	foreach(lc, inner->rtable)
+	{
+		rte = lfirst_node(RangeTblEntry, lc);
+		index++;
+		if ((rte->rtekind == RTE_RELATION || rte->rtekind == RTE_SUBQUERY ||
+			 rte->rtekind == RTE_CTE) && !bms_is_member(index, tied))
+			return NULL;
+	}
+	foreach(lc, inner->targetList)
+	{
+		/* (SELECT id FROM anything) in the target list is not tied */
+		if (checkExprHasSubLink(lfirst(lc)))
+			return NULL;
+	}
+	return tables;
 }
 
 /* If one side is anchored, the one table of the other side is bound. */
@@ -539,45 +614,49 @@ static Bitmapset *
 bind_sides(Node *one, Node *other, const Binding *binding, Bitmapset *bound,
 		   bool members)
 {
-	Query	   *query = binding->query;
-	const Place *place = binding->place;
-	Bitmapset  *tables = tables_of(other, query);
+	Bitmapset  *tables = table_bound_by(other, binding);
 
-	if (bms_membership(tables) == BMS_SINGLETON &&
-		(!binding->strict || IsA(tg_strip(other), Var)) &&
-		(tg_dependencies(other, place) &
+	if (tables != NULL &&
+		(tg_dependencies(other, binding->place) &
 		 (ORIGIN_SESSION | ORIGIN_TENANT | ORIGIN_ROW |
 		  ORIGIN_TOO_DEEP)) == 0 &&
-		is_anchored(one, query, place, bound, members))
+		is_anchored(one, binding->query, binding->place, bound, members))
 		return bms_union(bound, tables);
 	return bound;
 }
 
-/* Operators that say "is one of" or "contains". */
+/*
+ * Operators that say "has an element in common with" or, where what is
+ * contained is not empty, "contains".
+ */
 static bool
-is_containment(Oid operator)
+is_containment(Oid operator, List *args)
 {
+	Node	   *contained;
+
 	switch (get_opcode(operator))
 	{
-		case F_ARRAYCONTAINS:
-		case F_ARRAYCONTAINED:
 		case F_ARRAYOVERLAP:
-		case F_JSONB_CONTAINS:
-		case F_JSONB_CONTAINED:
 		case F_JSONB_EXISTS:
 		case F_JSONB_EXISTS_ANY:
-		case F_JSONB_EXISTS_ALL:
 			return true;
+		case F_ARRAYCONTAINS:
+			contained = tg_strip(lsecond(args));
+			break;
+		case F_ARRAYCONTAINED:
+			contained = tg_strip(linitial(args));
+			break;
 		default:
 			return false;
 	}
+	return IsA(contained, ArrayExpr) &&
+		((ArrayExpr *) contained)->elements != NIL;
 }
 
 /* The tables that are bound where the condition is true. */
 static Bitmapset *
 bind_condition(Node *node, const Binding *binding, Bitmapset *bound)
 {
-	Query	   *query = binding->query;
 	const Place *place = binding->place;
 	Oid			operator = InvalidOid;
 	List	   *args = NIL;
@@ -624,7 +703,7 @@ bind_condition(Node *node, const Binding *binding, Bitmapset *bound)
 		operator = ((OpExpr *) node)->opno;
 		args = ((OpExpr *) node)->args;
 		if (list_length(args) != 2 ||
-			!(tg_is_some_equality(operator) || is_containment(operator)))
+			!(tg_is_some_equality(operator) || is_containment(operator, args)))
 			return bound;
 		bound = bind_sides(linitial(args), lsecond(args), binding, bound,
 						   false);
@@ -653,12 +732,11 @@ bind_condition(Node *node, const Binding *binding, Bitmapset *bound)
 			IsA(test, OpExpr) && tg_is_some_equality(((OpExpr *) test)->opno))
 		{
 			Node	   *left = linitial(((OpExpr *) test)->args);
-			Bitmapset  *tables = tables_of(left, query);
+			Bitmapset  *tables = table_bound_by(left, binding);
 			Origin		origin = tg_query_origin((Query *) sublink->subselect,
 												 1, place);
 
-			if (bms_membership(tables) == BMS_SINGLETON &&
-				(!binding->strict || IsA(tg_strip(left), Var)) &&
+			if (tables != NULL &&
 				(origin & ORIGIN_SESSION) && is_session_origin(origin) &&
 				(origin & ORIGIN_OF_TABLES) == 0)
 				return bms_union(bound, tables);
@@ -670,10 +748,10 @@ bind_condition(Node *node, const Binding *binding, Bitmapset *bound)
 	if (IsA(node, FuncExpr) && !binding->strict &&
 		((FuncExpr *) node)->funcid < FirstGenbkiObjectId)
 	{
-		Bitmapset  *tables = tables_of(node, query);
+		Bitmapset  *tables = table_bound_by(node, binding);
 		Origin		origin = tg_dependencies(node, place);
 
-		if (bms_membership(tables) == BMS_SINGLETON &&
+		if (tables != NULL &&
 			(origin & ORIGIN_SESSION) && is_session_origin(origin))
 			return bms_union(bound, tables);
 	}
@@ -726,39 +804,23 @@ bind_all(List *conditions, const Binding *binding, Bitmapset *bound)
 	return bound;
 }
 
-/* All tables that are bound by the query's conditions. */
+/*
+ * All tables that are bound by the query's conditions, if those in "initial"
+ * are.
+ */
 static Bitmapset *
-bound_tables(Query *query, const Place *inner)
+close_over(Query *query, const Place *inner, Bitmapset *initial)
 {
 	List	   *conditions = join_conditions((Node *) query->jointree, NULL);
 	Binding		binding = {query, inner, false};
-	Bitmapset  *initial = NULL;
-	Bitmapset  *bound;
+	Bitmapset  *bound = initial;
 	Bitmapset  *certain;
 	Bitmapset  *before;
 	ListCell   *lc;
-	int			index = 0;
 
-	/* A FROM item that is the session's to begin with. */
-	foreach(lc, query->rtable)
-	{
-		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
-		Origin		origin = 0;
-
-		index++;
-		if (rte->rtekind == RTE_FUNCTION)
-			origin = column_origin(rte, 1, inner);
-		else if (rte->rtekind == RTE_SUBQUERY || rte->rtekind == RTE_CTE)
-			origin = column_origin(rte, 1, inner);
-		if ((origin & ORIGIN_SESSION) && is_session_origin(origin) &&
-			(origin & (ORIGIN_OF_TABLES | ORIGIN_OPAQUE)) == 0)
-			initial = bms_add_member(initial, index);
-	}
-
-	bound = bms_copy(initial);
 	do
 	{
-		before = bms_copy(bound);
+		before = bound;
 		bound = bind_all(conditions, &binding, bound);
 
 		/*
@@ -767,8 +829,7 @@ bound_tables(Query *query, const Place *inner)
 		 * and the join's ON is true of all of them.
 		 */
 		binding.strict = true;
-		certain = bms_difference(bind_all(conditions, &binding, initial),
-								 initial);
+		certain = bind_all(conditions, &binding, NULL);
 		binding.strict = false;
 		foreach(lc, conditions)
 		{
@@ -864,7 +925,8 @@ tg_query_origin(Query *query, int column, const Place *place)
 					rte->rtekind != RTE_VALUES)
 					needed = bms_add_member(needed, i);
 			}
-			bound = bms_is_empty(needed) ? NULL : bound_tables(query, &inner);
+			bound = bms_is_empty(needed) ? NULL :
+				close_over(query, &inner, NULL);
 			if (!bms_is_empty(needed) && bms_is_subset(needed, bound) &&
 				is_session_origin(origin))
 			{

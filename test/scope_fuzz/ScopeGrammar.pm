@@ -192,6 +192,16 @@ sub tenant_query
 		sub { "SELECT n.org_$k FROM fuzz.member n LEFT JOIN fuzz.member m ON m.org_$k = n.org_$k AND $c" . ($good ? " WHERE m.user_id = $user" : '') },
 		sub { "WITH mine AS (SELECT m.org_$k AS o FROM fuzz.member m WHERE $c) SELECT o FROM mine" },
 		sub { "SELECT x.o FROM (SELECT m.org_$k AS o FROM fuzz.member m WHERE $c) x" },
+		sub { "SELECT x.o FROM (SELECT m.user_id, m.role, m.org_$k, n.org_$k AS o FROM fuzz.member m, fuzz.member n"
+				. ($good || chance(30) ? " WHERE n.org_$k = m.org_$k" : '') . ") x, LATERAL (SELECT x.user_id, x.role, x.org_$k) m WHERE $c" },
+		sub { "SELECT m.o FROM (SELECT m.user_id, m.role, m.org_$k, n.org_$k AS o FROM fuzz.member m, fuzz.member n"
+				. ($good || chance(30) ? " WHERE n.org_$k = m.org_$k" : '') . ") m WHERE $c" },
+		sub { "SELECT m.o FROM fuzz.member n, LATERAL (SELECT m.user_id, m.role, m.org_$k, n.org_$k AS o FROM fuzz.member m"
+				. ($good || chance(30) ? " WHERE n.org_$k = m.org_$k" : '') . ") m WHERE $c" },
+		sub { "WITH m AS (SELECT m.user_id, m.role, m.org_$k, n.org_$k AS o FROM fuzz.member m, fuzz.member n"
+				. ($good || chance(30) ? " WHERE n.org_$k = m.org_$k" : '') . ") SELECT m.o FROM m WHERE $c" },
+		sub { "SELECT x.o FROM (SELECT $user AS u, n.org_$k AS o FROM fuzz.member n) x JOIN fuzz.member m ON m.user_id = x.u WHERE $c"
+				. ($good ? " AND m.org_$k = x.o" : '') },
 		sub { "SELECT m.org_$k FROM fuzz.member m WHERE $c UNION SELECT " . value($k, $good) },
 		sub { "SELECT m.org_$k FROM fuzz.member m WHERE $c INTERSECT SELECT n.org_$k FROM fuzz.member n" },
 		sub { "SELECT fuzz.orgs_$k()" },
