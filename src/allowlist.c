@@ -335,9 +335,8 @@ tg_allowlist_hold(const AllowlistEntry *entry)
  * of the visible relation, or of one that would be created now.
  */
 static void
-parse_relation(text *relation, Name schema, Name table)
+parse_relation(const char *raw, Name schema, Name table)
 {
-	char	   *raw = text_to_cstring(relation);
 	char	   *copy = pstrdup(raw);
 	List	   *names;
 
@@ -419,7 +418,7 @@ relation_argument(FunctionCallInfo fcinfo, Name schema, Name table)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("relation must not be null"),
 				 errhint("Write schema.table, or schema.* for a whole schema.")));
-	parse_relation(PG_GETARG_TEXT_PP(0), schema, table);
+	parse_relation(text_to_cstring(PG_GETARG_TEXT_PP(0)), schema, table);
 }
 
 /*
