@@ -52,7 +52,7 @@ need_source_build()
 		make -s install
 		make -s -C src/test/isolation all install
 		make -s -C src/test/regress all
-		make -s -C contrib/spi install
+		for module in spi citext; do make -s -C "contrib/$module" install; done
 	) >"$kept/log" 2>&1 ||
 		{ tail -n 30 "$kept/log" >&2; die "cannot build PostgreSQL from source"; }
 	touch "$kept/done"
