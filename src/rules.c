@@ -16,6 +16,11 @@
 #include "catalog/pg_class.h"
 #include "lib/stringinfo.h"
 #include "rules.h"
+#include "storage/lmgr.h"
+#include "utils/rel.h"
+#include "utils/relcache.h"
+#include "utils/ruleutils.h"
+#include "utils/syscache.h"
 
 const Rule	tg_rules[] = {
 	{
@@ -260,4 +265,56 @@ tg_report_finding(const RuleSubject *subject, const char *message_fmt,...)
 
 	*subject->findings = lappend(*subject->findings, finding);
 	return finding;
+}
+
+/*
+ * Locks the relations that an expression names in sub-selects, and of which
+ * printing asks the relation cache for the columns, but waits for none of
+ * them.  Appends what it has locked to the list.
+ */
+static bool
+lock_relations_in(Node *node, List **locked)
+{
+	ListCell   *lc;
+
+	foreach(lc, tg_facts_relations_in(node))
+	{
+		Oid			relid = lfirst_oid(lc);
+
+		if (!ConditionalLockRelationOid(relid, AccessShareLock))
+			return false;
+		*locked = lappend_oid(*locked, relid);
+		if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)))
+			return false;
+	}
+	return true;
+}
+
+char *
+tg_expression_text(const RelationFacts *facts, Node *node)
+{
+	Relation	relation;
+	List	   *locked = NIL;
+	ListCell   *lc;
+	char	   *text = NULL;
+
+	if (node == NULL ||
+		!ConditionalLockRelationOid(facts->relid, AccessShareLock))
+		return NULL;
+	relation = RelationIdGetRelation(facts->relid);
+	if (RelationIsValid(relation))
+	{
+		/* Printing mends sub-selects in place, and the tree is not ours */
+		if (lock_relations_in(node, &locked))
+			text = deparse_expression(copyObject(node),
+									  deparse_context_for(facts->name,
+														  facts->relid),
+									  false, false);
+		foreach(lc, locked)
+			UnlockRelationOid(lfirst_oid(lc), AccessShareLock);
+		RelationClose(relation);
+		RelationCacheInvalidateEntry(facts->relid);
+	}
+	UnlockRelationOid(facts->relid, AccessShareLock);
+	return text;
 }

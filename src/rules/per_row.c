@@ -20,11 +20,8 @@
 #include "nodes/nodeFuncs.h"
 #include "origin.h"
 #include "rules.h"
-#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/ruleutils.h"
-#include "utils/syscache.h"
 
 typedef struct WrapContext
 {
@@ -124,26 +121,6 @@ wrap_values(Node *node, WrapContext *context)
 	return expression_tree_mutator(node, wrap_values, (void *) context);
 }
 
-/*
- * The text of an expression of the table; NULL if the table is just being
- * altered by somebody else, for whom an audit does not wait.
- */
-static char *
-expression_text(const RelationFacts *facts, Node *node)
-{
-	char	   *text = NULL;
-
-	if (!ConditionalLockRelationOid(facts->relid, AccessShareLock))
-		return NULL;
-	if (SearchSysCacheExists1(RELOID, ObjectIdGetDatum(facts->relid)))
-		text = deparse_expression(node,
-								  deparse_context_for(facts->name,
-													  facts->relid),
-								  false, false);
-	UnlockRelationOid(facts->relid, AccessShareLock);
-	return text;
-}
-
 void
 tg_check_policy_per_row_call(const RuleSubject *subject)
 {
@@ -177,9 +154,9 @@ tg_check_policy_per_row_call(const RuleSubject *subject)
 		if (subject->describe)
 		{
 			char	   *using_text = qual ?
-				expression_text(facts, qual) : NULL;
+				tg_expression_text(facts, qual) : NULL;
 			char	   *check_text = with_check ?
-				expression_text(facts, with_check) : NULL;
+				tg_expression_text(facts, with_check) : NULL;
 			StringInfoData sql;
 
 			if ((qual && !using_text) || (with_check && !check_text))

@@ -12,10 +12,6 @@
 #include "remedy.h"
 #include "rules.h"
 #include "scope.h"
-#include "storage/lmgr.h"
-#include "utils/rel.h"
-#include "utils/relcache.h"
-#include "utils/ruleutils.h"
 
 /*
  * The commands for which a permissive policy admits rows at all.  PostgreSQL
@@ -67,36 +63,6 @@ tg_check_policy_missing(const RuleSubject *subject)
 	finding->repair_sql = tg_remedy_policies(facts, missing);
 }
 
-/*
- * The text of an expression of the table, or NULL.  Printing needs the table's
- * relation cache entry; an audit neither waits for it nor fails because the
- * table is just being dropped, and it lets the entry go again, because the
- * cache would grow with every table that it reports.
- */
-static char *
-arm_text(const RelationFacts *facts, Node *arm)
-{
-	Relation	relation;
-	char	   *text = NULL;
-
-	if (arm == NULL ||
-		!ConditionalLockRelationOid(facts->relid, AccessShareLock))
-		return NULL;
-	relation = RelationIdGetRelation(facts->relid);
-	if (RelationIsValid(relation))
-	{
-		/* Printing mends sub-selects in place, and the tree is not ours */
-		text = deparse_expression(copyObject(arm),
-								  deparse_context_for(facts->name,
-													  facts->relid),
-								  false, false);
-		RelationClose(relation);
-		RelationCacheInvalidateEntry(facts->relid);
-	}
-	UnlockRelationOid(facts->relid, AccessShareLock);
-	return text;
-}
-
 static void
 report_doubts(const RuleSubject *subject, ScopeAnswer answer)
 {
@@ -125,7 +91,8 @@ report_doubts(const RuleSubject *subject, ScopeAnswer answer)
 		if (doubt->restrictive != NULL)
 			with = psprintf(" with restrictive policy \"%s\"",
 							doubt->restrictive->name);
-		arm = subject->describe ? arm_text(facts, doubt->arm) : NULL;
+		arm = subject->describe ?
+			tg_expression_text(facts, doubt->arm) : NULL;
 		finding = tg_report_finding(subject,
 									"policy \"%s\"%s for %s: %s%s%s%s: %s",
 									doubt->policy->name, with,
