@@ -885,8 +885,8 @@ AS $$
       JOIN trovella_guard.registry() g ON g.rule = f.rule
       WHERE f.waived_by IS NULL
       GROUP BY f.schema_name, f.table_name, g.is_about_relations) f
-      ON f.schema_name IS NOT DISTINCT FROM r.schema_name
-         AND f.table_name IS NOT DISTINCT FROM r.table_name
+      ON coalesce(f.schema_name, '') = coalesce(r.schema_name, '')
+         AND coalesce(f.table_name, '') = coalesce(r.table_name, '')
          AND f.is_about_relations = (r.class <> 'database')
   )
   SELECT line FROM (

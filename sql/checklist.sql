@@ -97,6 +97,7 @@ SELECT class FROM trovella_guard.tables WHERE table_name = 'feature_item';
 SELECT pg_describe_object(classid, objid, 0) FROM pg_depend
   WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'
     AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'trovella_guard')
+    AND classid <> 'pg_type'::regclass
     AND obj_description(objid, classid::regclass::text) IS NULL
   ORDER BY 1;
 SELECT a.attrelid::regclass, a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid

@@ -63,8 +63,8 @@ typedef struct Holds
 	MemoryContext context;
 	List	   *schemas;		/* OIDs: renamed by us; nobody makes a relation
 								 * in them under the old name */
-	List	   *relations;		/* OIDs: granted by us; nobody takes away what
-								 * protects them */
+	List	   *relations;		/* OIDs: granted by us; nobody makes them
+								 * parents meanwhile */
 } Holds;
 
 /* The state of one attempt to reach a verdict. */
@@ -318,8 +318,9 @@ hold_schema_name(const RelationFacts *facts)
 }
 
 /*
- * GRANT takes no lock on its table.  What it opens may just be losing its
- * row-level security, or may just be made the parent of a tenant table.
+ * GRANT lets ALTER TABLE ... INHERIT pass.  What it opens may just be made the
+ * parent of a tenant table, whose rows it then shows.  (That it may just be
+ * losing its row-level security is seen to in watch.c.)
  */
 #define MAX_GRANTED_HELD 1000
 
@@ -330,9 +331,8 @@ hold_granted(Trial *trial, const RelationFacts *facts)
 	MemoryContext old;
 
 	if (!trial->hold || !facts->granted ||
-		(facts->kind != RELKIND_RELATION &&
-		 facts->kind != RELKIND_PARTITIONED_TABLE) ||
-		(facts->tenant != NULL ? facts->parents == NIL : facts->partition) ||
+		facts->kind != RELKIND_RELATION ||
+		facts->tenant != NULL || facts->partition ||
 		list_length(trial->holds->relations) >= MAX_GRANTED_HELD ||
 		list_member_oid(trial->holds->relations, facts->relid))
 		return;

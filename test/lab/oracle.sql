@@ -420,10 +420,10 @@ BEGIN
     EXECUTE format('GRANT ALL ON %s TO PUBLIC', tab);
     -- to an owner they do not apply; that is not what is asked
     EXECUTE format('ALTER TABLE %s OWNER TO CURRENT_USER', tab);
-    EXECUTE format('DELETE FROM ONLY %s', tab);
+    -- with what is in its children: rows are counted
+    EXECUTE format('DELETE FROM %s', tab);
     has_n := EXISTS (SELECT FROM pg_attribute WHERE attrelid = rel AND attname = 'n' AND NOT attisdropped);
     IF (SELECT relkind FROM pg_class WHERE oid = rel) = 'p' THEN
-      EXECUTE format('DELETE FROM %s', tab);
       BEGIN
         EXECUTE format('CREATE TABLE lab.everything_else PARTITION OF %s DEFAULT', tab);
       EXCEPTION WHEN OTHERS THEN NULL;

@@ -1,6 +1,6 @@
 #-------------------------------------------------------------------------
 #
-# 060_paths_surroundings.pl
+# 080_paths_surroundings.pl
 #		Roads that a regression test cannot take, since they need a server of
 #		their own: start-up options, workers, single-user mode, preloading,
 #		cancelling a verdict.

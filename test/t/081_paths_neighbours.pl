@@ -1,6 +1,6 @@
 #-------------------------------------------------------------------------
 #
-# 061_paths_neighbours.pl
+# 081_paths_neighbours.pl
 #		Other extensions beside ours: pgaudit, which takes the same hooks, in
 #		both orders, and pg_partman, which makes partitions.  Each is skipped
 #		where it is not installed.

@@ -1,6 +1,6 @@
 #-------------------------------------------------------------------------
 #
-# 062_paths_matrix.pl
+# 082_paths_matrix.pl
 #		docs/paths.md lists the roads that the tests take, neither more nor
 #		less.  Needs no server.
 #
