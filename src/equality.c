@@ -77,13 +77,14 @@ tg_expression_type(Node *node)
 	while (IsA(node, SubLink))
 	{
 		SubLink    *sublink = (SubLink *) node;
+		Query	   *query;
 
 		if (sublink->subLinkType == ARRAY_SUBLINK)
 			return InvalidOid;
 		if (sublink->subLinkType != EXPR_SUBLINK)
 			return BOOLOID;
-		node = (Node *) linitial_node(TargetEntry,
-									  ((Query *) sublink->subselect)->targetList)->expr;
+		query = castNode(Query, sublink->subselect);
+		node = (Node *) linitial_node(TargetEntry, query->targetList)->expr;
 	}
 	return exprType(node);
 }
@@ -199,6 +200,7 @@ bool
 tg_keeps_apart(Oid collation)
 {
 	HeapTuple	tuple;
+	Form_pg_collation form;
 	bool		deterministic;
 
 	if (!OidIsValid(collation))
@@ -206,7 +208,8 @@ tg_keeps_apart(Oid collation)
 	tuple = SearchSysCache1(COLLOID, ObjectIdGetDatum(collation));
 	if (!HeapTupleIsValid(tuple))
 		return false;
-	deterministic = ((Form_pg_collation) GETSTRUCT(tuple))->collisdeterministic;
+	form = (Form_pg_collation) GETSTRUCT(tuple);
+	deterministic = form->collisdeterministic;
 	ReleaseSysCache(tuple);
 	return deterministic;
 }
@@ -297,14 +300,15 @@ tg_is_tenant(Node *node, const Place *place, bool or_null, Oid *type)
 		else if (IsA(node, FuncExpr))
 		{
 			FuncExpr   *expr = (FuncExpr *) node;
+			Oid			from;
 
 			if (!is_lossless(expr->funcid))
 				return false;
 
 			/* A text column that is only called char(n) minds its blanks. */
+			from = tg_expression_type(tg_strip(linitial(expr->args)));
 			if (expr->funcid == F_TEXT_BPCHAR &&
-				tg_base_type(tg_expression_type(tg_strip(linitial(expr->args)))) !=
-				BPCHAROID)
+				tg_base_type(from) != BPCHAROID)
 				return false;
 			CONVERTS_TO(expr->funcresulttype);
 			node = linitial(expr->args);

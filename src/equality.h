@@ -12,7 +12,7 @@
 
 #include "origin.h"
 
-/* How an operator compares, as the default operator family of a type sees it. */
+/* How an operator compares, in the default operator family of a type. */
 typedef enum Comparison
 {
 	COMPARES_NOT,				/* it is no member of the family */

@@ -11,9 +11,8 @@
  *
  * Notes:
  *
- * 1. Nothing is executed or simplified, and no table is read.  What is known
- * about a function of PostgreSQL's own is known by its OID; of a user's
- * function nothing is known but its declared volatility and its arguments.
+  * 1. Nothing is executed or simplified, and no table is read.  What functions
+ * and constants are is session.c's business.
  *
  * 2. Two questions are asked, which differ for CASE, COALESCE and NULLIF.
  * tg_dependencies() wants everything the result depends on.
@@ -31,24 +30,13 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "access/transam.h"
-#include "catalog/pg_operator.h"
-#include "catalog/pg_proc.h"
-#include "catalog/pg_type.h"
 #include "equality.h"
-#include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
-#include "compat.h"
 #include "origin.h"
 #include "utils/array.h"
-#include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
-#include "utils/syscache.h"
-#include "utils/uuid.h"
-
-typedef Origin (*OriginFunction) (Node *node, const Place *place);
 
 /* For expression_tree_walker(): ORs the origins of the children. */
 typedef struct OriginWalk
@@ -88,8 +76,8 @@ children_origin(Node *node, const Place *place, OriginFunction function)
 	return walk.origin;
 }
 
-static Origin
-list_origin(List *list, const Place *place, OriginFunction function)
+Origin
+tg_list_origin(List *list, const Place *place, OriginFunction function)
 {
 	Origin		origin = 0;
 	ListCell   *lc;
@@ -135,329 +123,6 @@ tg_is_tenant_var(const Var *var, const Place *place)
 		var->varattno == place->facts->tenant->attnum;
 }
 
-/* ----------------------------------------------------------------
- *		Literals
- * ----------------------------------------------------------------
- */
-
-/* The text of a constant of a string type, or NULL. */
-static char *
-constant_text(Node *node)
-{
-	Const	   *constant;
-
-	node = tg_strip(node);
-	while (node != NULL && IsA(node, CoerceViaIO))
-		node = tg_strip((Node *) ((CoerceViaIO *) node)->arg);
-	if (node == NULL || !IsA(node, Const))
-		return NULL;
-	constant = (Const *) node;
-	if (constant->constisnull)
-		return NULL;
-	if (constant->consttype == TEXTOID || constant->consttype == VARCHAROID ||
-		constant->consttype == BPCHAROID)
-		return TextDatumGetCString(constant->constvalue);
-	if (constant->consttype == UNKNOWNOID)
-		return pstrdup(DatumGetCString(constant->constvalue));
-	return NULL;
-}
-
-/*
- * Is this constant meant to be no tenant at all?  COALESCE(setting, '') and
- * the nil UUID are how policies say "nobody"; with COALESCE(setting, 'acme')
- * a session that set nothing is served the rows of acme.
- */
-static bool
-is_nobody(Node *node)
-{
-	static const char *const nobody[] = {
-		"none", "null", "nil", "no", "nobody", "nothing", "invalid", "unset",
-		"undefined", "unknown", "missing", "empty", "n/a", "not-set",
-		"not_set", "no-tenant", "no_tenant", "no-org", "no_org",
-		"no-organization", "no_organization"
-	};
-	char	   *text = constant_text(node);
-	Const	   *constant;
-
-	if (text != NULL)
-	{
-		char	   *c;
-
-		for (c = text; *c != '\0'; c++)
-		{
-			if (IS_HIGHBIT_SET(*c) || (isalnum((unsigned char) *c) && *c != '0'))
-				break;
-		}
-		if (*c == '\0')
-			return true;		/* '', '-', '0', '00000000-0000-...' */
-		if (text[0] == '-' && text[1 + strspn(text + 1, "0123456789")] == '\0')
-			return true;		/* '-1' */
-		for (int i = 0; i < (int) lengthof(nobody); i++)
-		{
-			if (pg_strcasecmp(text, nobody[i]) == 0)
-				return true;
-		}
-		return false;
-	}
-
-	node = tg_strip(node);
-	while (node != NULL && IsA(node, FuncExpr) &&
-		   list_length(((FuncExpr *) node)->args) == 1 &&
-		   ((FuncExpr *) node)->funcformat != COERCE_EXPLICIT_CALL)
-		node = tg_strip(linitial(((FuncExpr *) node)->args));
-	if (node == NULL || !IsA(node, Const))
-		return false;
-	constant = (Const *) node;
-	if (constant->constisnull)
-		return true;
-	switch (constant->consttype)
-	{
-		case INT2OID:
-			return DatumGetInt16(constant->constvalue) <= 0;
-		case INT4OID:
-			return DatumGetInt32(constant->constvalue) <= 0;
-		case INT8OID:
-			return DatumGetInt64(constant->constvalue) <= 0;
-		case UUIDOID:
-			{
-				pg_uuid_t  *uuid = DatumGetUUIDP(constant->constvalue);
-
-				for (int i = 0; i < UUID_LEN; i++)
-				{
-					if (uuid->data[i] != 0)
-						return false;
-				}
-				return true;
-			}
-		default:
-			return false;
-	}
-}
-
-/* A constant under relabels and casts, which the parser does not fold. */
-static bool
-is_constant(Node *node, bool *isnull)
-{
-	for (;;)
-	{
-		node = tg_strip(node);
-		if (node == NULL)
-			return false;
-		if (IsA(node, Const))
-		{
-			*isnull = ((Const *) node)->constisnull;
-			return true;
-		}
-		if (IsA(node, CoerceViaIO))
-			node = (Node *) ((CoerceViaIO *) node)->arg;
-		else if (IsA(node, FuncExpr) &&
-				 ((FuncExpr *) node)->funcformat != COERCE_EXPLICIT_CALL &&
-				 ((FuncExpr *) node)->funcid < FirstGenbkiObjectId &&
-				 list_length(((FuncExpr *) node)->args) == 1)
-			node = linitial(((FuncExpr *) node)->args);
-		else
-			return false;
-	}
-}
-
-/* Certainly not NULL: COALESCE(anything, literal), however deep. */
-bool
-tg_is_never_null(Node *node)
-{
-	bool		isnull;
-
-	if (is_constant(node, &isnull))
-		return !isnull;
-	node = tg_strip(node);
-	return node != NULL && IsA(node, CoalesceExpr) &&
-		tg_is_never_null(llast(((CoalesceExpr *) node)->args));
-}
-
-/* ----------------------------------------------------------------
- *		Functions
- * ----------------------------------------------------------------
- */
-
-/* What we know of one of PostgreSQL's own functions. */
-typedef enum FunctionClass
-{
-	FUNCTION_PLAIN,				/* its value depends on its arguments */
-	FUNCTION_SETTING,			/* current_setting() */
-	FUNCTION_SESSION,			/* reads who or where the session is */
-	FUNCTION_SETS,				/* set_config() */
-	FUNCTION_RANDOM,			/* volatile, and changes nothing that matters */
-	FUNCTION_GLUE,				/* concatenates */
-	FUNCTION_VOLATILE,
-	FUNCTION_UNKNOWN
-} FunctionClass;
-
-static FunctionClass
-classify_builtin(Oid function)
-{
-	HeapTuple	tuple;
-	Form_pg_proc form;
-	FunctionClass class = FUNCTION_PLAIN;
-
-	switch (function)
-	{
-		case F_CURRENT_SETTING_TEXT:
-		case F_CURRENT_SETTING_TEXT_BOOL:
-			return FUNCTION_SETTING;
-		case F_SET_CONFIG:
-			return FUNCTION_SETS;
-		case F_CURRENT_USER:
-		case F_SESSION_USER:
-		case F_GETPGUSERNAME:
-		case F_CURRENT_SCHEMA:
-		case F_CURRENT_SCHEMAS:
-		case F_INET_CLIENT_ADDR:
-		case F_INET_CLIENT_PORT:
-		case F_PG_BACKEND_PID:
-			return FUNCTION_SESSION;
-		case F_TEXTCAT:
-		case F_TEXTANYCAT:
-		case F_ANYTEXTCAT:
-		case F_CONCAT:
-		case F_CONCAT_WS:
-		case F_FORMAT_TEXT:
-		case F_FORMAT_TEXT_ANY:
-		case F_JSONB_CONCAT:
-			return FUNCTION_GLUE;
-		case F_RANDOM:
-		case F_CLOCK_TIMESTAMP:
-		case F_TIMEOFDAY:
-		case F_GEN_RANDOM_UUID:
-		case F_NEXTVAL:
-		case F_CURRVAL:
-		case F_LASTVAL:
-			return FUNCTION_RANDOM;
-	}
-
-	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
-	if (!HeapTupleIsValid(tuple))
-		return FUNCTION_UNKNOWN;
-	form = (Form_pg_proc) GETSTRUCT(tuple);
-	if (form->provolatile == PROVOLATILE_VOLATILE)
-		class = FUNCTION_VOLATILE;
-
-	/* What may the current user do?  has_table_privilege() and so on. */
-	else if (strncmp(NameStr(form->proname), "has_", 4) == 0 ||
-			 strcmp(NameStr(form->proname), "pg_has_role") == 0 ||
-			 strcmp(NameStr(form->proname), "row_security_active") == 0)
-		class = FUNCTION_SESSION;
-	ReleaseSysCache(tuple);
-	return class;
-}
-
-/*
- * current_setting(name): a custom setting, or one of the server's own that
- * sessions really have for themselves.  data_directory is the same for all.
- */
-static Origin
-setting_origin(Node *name, Origin arguments)
-{
-	static const char *const own[] = {
-		"role", "session_authorization", "search_path", "application_name"
-	};
-	char	   *text = constant_text(name);
-
-	if (text == NULL)
-		return (arguments & ~ORIGIN_LITERAL) | ORIGIN_SESSION;
-	if (strchr(text, '.') != NULL)
-		return ORIGIN_SESSION;
-	for (int i = 0; i < (int) lengthof(own); i++)
-	{
-		if (pg_strcasecmp(text, own[i]) == 0)
-			return ORIGIN_SESSION;
-	}
-	return ORIGIN_UNKNOWN;
-}
-
-static Origin
-function_origin(Oid function, List *args, const Place *place,
-				OriginFunction recurse)
-{
-	Origin		origin = list_origin(args, place, recurse);
-	HeapTuple	tuple;
-	char		volatility;
-
-	if (function < FirstGenbkiObjectId)
-	{
-		switch (classify_builtin(function))
-		{
-			case FUNCTION_SETTING:
-				return args == NIL ? ORIGIN_SESSION :
-					setting_origin(linitial(args), origin);
-			case FUNCTION_SESSION:
-				return origin | ORIGIN_SESSION;
-			case FUNCTION_SETS:
-				return origin | ORIGIN_SETS;
-			case FUNCTION_RANDOM:
-				return origin | ORIGIN_RANDOM;
-			case FUNCTION_VOLATILE:
-				return origin | ORIGIN_VOLATILE;
-			case FUNCTION_UNKNOWN:
-				return origin | ORIGIN_UNKNOWN;
-			case FUNCTION_GLUE:
-				if (origin & ORIGIN_SESSION)
-				{
-					ListCell   *lc;
-					bool		isnull;
-
-					foreach(lc, args)
-					{
-						if (is_constant(lfirst(lc), &isnull) && !isnull &&
-							!is_nobody(lfirst(lc)))
-							origin |= ORIGIN_GLUED;
-					}
-				}
-				break;
-			case FUNCTION_PLAIN:
-				break;
-		}
-
-		/* now(), version(), current_database(): the same for everybody. */
-		return origin != 0 ? origin : ORIGIN_LITERAL;
-	}
-
-	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
-	if (!HeapTupleIsValid(tuple))
-		return origin | ORIGIN_UNKNOWN;
-	volatility = ((Form_pg_proc) GETSTRUCT(tuple))->provolatile;
-	ReleaseSysCache(tuple);
-
-	if (origin & (ORIGIN_TENANT | ORIGIN_ROW | ORIGIN_TABLE | ORIGIN_GUARDED))
-		origin |= ORIGIN_OPAQUE;
-	if (volatility == PROVOLATILE_VOLATILE)
-		return origin | ORIGIN_VOLATILE;
-
-	/*
-	 * A planner may replace an IMMUTABLE function of constants by its value
-	 * and keep that in a plan that serves another tenant tomorrow.
-	 */
-	if (volatility == PROVOLATILE_IMMUTABLE)
-		return (origin & ~ORIGIN_LITERAL) != 0 ? origin :
-			ORIGIN_LITERAL | ORIGIN_FROZEN;
-	if (origin & ORIGIN_OPAQUE)
-		return origin;
-	return (origin & ~(ORIGIN_LITERAL | ORIGIN_FROZEN)) | ORIGIN_SESSION;
-}
-
-static Origin
-operator_origin(Oid operator, List *args, const Place *place,
-				OriginFunction recurse)
-{
-	HeapTuple	tuple;
-	Oid			function;
-
-	tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(operator));
-	if (!HeapTupleIsValid(tuple))
-		return list_origin(args, place, recurse) | ORIGIN_UNKNOWN;
-	function = ((Form_pg_operator) GETSTRUCT(tuple))->oprcode;
-	ReleaseSysCache(tuple);
-	return function_origin(function, args, place, recurse);
-}
-
 /*
  * What the node contributes by itself, below which "recurse" looks.  Serves
  * both questions; the kinds of node whose answers differ are the callers'.
@@ -476,19 +141,26 @@ plain_origin(Node *node, const Place *place, OriginFunction recurse)
 			return tg_var_origin((Var *) node, place);
 
 		case T_FuncExpr:
-			return function_origin(((FuncExpr *) node)->funcid,
-								   ((FuncExpr *) node)->args, place, recurse);
+			{
+				FuncExpr   *expr = (FuncExpr *) node;
+
+				return tg_function_origin(expr->funcid, expr->args, place,
+										  recurse);
+			}
 
 		case T_OpExpr:
 		case T_DistinctExpr:
 		case T_NullIfExpr:
-			return operator_origin(((OpExpr *) node)->opno,
-								   ((OpExpr *) node)->args, place, recurse);
+			return tg_operator_origin(((OpExpr *) node)->opno,
+									  ((OpExpr *) node)->args, place, recurse);
 
 		case T_ScalarArrayOpExpr:
-			return operator_origin(((ScalarArrayOpExpr *) node)->opno,
-								   ((ScalarArrayOpExpr *) node)->args, place,
-								   recurse);
+			{
+				ScalarArrayOpExpr *expr = (ScalarArrayOpExpr *) node;
+
+				return tg_operator_origin(expr->opno, expr->args, place,
+										  recurse);
+			}
 
 		case T_Aggref:
 			origin = children_origin(node, place, recurse);
@@ -546,7 +218,7 @@ dependencies(Node *node, const Place *place)
 		return 0;
 
 	if (IsA(node, List))
-		return list_origin((List *) node, place, tg_dependencies);
+		return tg_list_origin((List *) node, place, tg_dependencies);
 	if (IsA(node, SubLink))
 	{
 		SubLink    *sublink = (SubLink *) node;
@@ -584,9 +256,9 @@ choice_origin(List *values, const Place *place, Origin chosen_by,
 
 		if (value == NULL)
 			continue;
-		if (is_constant(value, &isnull))
+		if (tg_is_constant(value, &isnull))
 		{
-			if (!isnull && !is_nobody(value))
+			if (!isnull && !tg_is_nobody(value))
 				literal = true;
 			continue;
 		}
@@ -624,7 +296,7 @@ value_origin(Node *node, const Place *place)
 	switch (nodeTag(node))
 	{
 		case T_List:
-			return list_origin((List *) node, place, tg_value_origin);
+			return tg_list_origin((List *) node, place, tg_value_origin);
 
 		case T_CoalesceExpr:
 			{
@@ -635,7 +307,7 @@ value_origin(Node *node, const Place *place)
 				/* Nothing after a literal is ever reached. */
 				foreach(lc, ((CoalesceExpr *) node)->args)
 				{
-					if (!is_constant(lfirst(lc), &isnull))
+					if (!tg_is_constant(lfirst(lc), &isnull))
 						values = lappend(values, lfirst(lc));
 					else if (!isnull)
 					{
@@ -706,7 +378,7 @@ element_origin(Node *node, const Place *place)
 	bool		isnull;
 	Origin		origin;
 
-	if (is_constant(node, &isnull))
+	if (tg_is_constant(node, &isnull))
 		return isnull ? 0 : ORIGIN_LITERAL | ORIGIN_MEMBER;
 	origin = tg_value_origin(node, place);
 	if (origin != 0 && (origin & ~(ORIGIN_LITERAL | ORIGIN_FROZEN)) == 0)
@@ -714,14 +386,17 @@ element_origin(Node *node, const Place *place)
 	return origin;
 }
 
-/* Is the expression an array?  (exprType() would fail where a type is gone.) */
+/* Is the expression an array?  exprType() would fail where a type is gone. */
 static bool
 is_array(Node *node)
 {
+	Oid			type;
+
 	if (IsA(node, SubLink) &&
 		((SubLink *) node)->subLinkType == ARRAY_SUBLINK)
 		return true;
-	return OidIsValid(get_element_type(tg_base_type(tg_expression_type(node))));
+	type = tg_base_type(tg_expression_type(node));
+	return OidIsValid(get_element_type(type));
 }
 
 static Origin
@@ -747,7 +422,7 @@ member_origin(Node *node, const Place *place)
 	}
 	if (function == F_ARRAY_CAT || function == F_ARRAY_APPEND ||
 		function == F_ARRAY_PREPEND || function == F_UNNEST_ANYARRAY)
-		return list_origin(args, place, tg_member_origin);
+		return tg_list_origin(args, place, tg_member_origin);
 
 	if (!is_array(node))
 	{
@@ -774,25 +449,25 @@ member_origin(Node *node, const Place *place)
 			}
 
 		case T_ArrayExpr:
-			return list_origin(((ArrayExpr *) node)->elements, place,
-							   ((ArrayExpr *) node)->multidims ?
-							   tg_member_origin : element_origin);
+			return tg_list_origin(((ArrayExpr *) node)->elements, place,
+								  ((ArrayExpr *) node)->multidims ?
+								  tg_member_origin : element_origin);
 
 		case T_ArrayCoerceExpr:
 			return tg_member_origin((Node *) ((ArrayCoerceExpr *) node)->arg,
 									place);
 
 		case T_CoalesceExpr:
-			return list_origin(((CoalesceExpr *) node)->args, place,
-							   tg_member_origin);
+			return tg_list_origin(((CoalesceExpr *) node)->args, place,
+								  tg_member_origin);
 
 		case T_CaseExpr:
 			{
+				CaseExpr   *expr = (CaseExpr *) node;
 				ListCell   *lc;
 
-				origin = tg_member_origin((Node *) ((CaseExpr *) node)->defresult,
-										  place);
-				foreach(lc, ((CaseExpr *) node)->args)
+				origin = tg_member_origin((Node *) expr->defresult, place);
+				foreach(lc, expr->args)
 				{
 					CaseWhen   *when = lfirst_node(CaseWhen, lc);
 
@@ -814,11 +489,6 @@ member_origin(Node *node, const Place *place)
 			return origin;
 	}
 }
-
-/* ----------------------------------------------------------------
- *		Not too deep
- * ----------------------------------------------------------------
- */
 
 static Origin
 go_deeper(OriginFunction function, Node *node, const Place *place)
@@ -851,11 +521,6 @@ tg_member_origin(Node *node, const Place *place)
 	return go_deeper(member_origin, node, place);
 }
 
-/* ----------------------------------------------------------------
- *		For messages
- * ----------------------------------------------------------------
- */
-
 static bool
 find_culprit(Node *node, CulpritWalk *walk)
 {
@@ -873,8 +538,8 @@ find_culprit(Node *node, CulpritWalk *walk)
 	{
 		Budget		budget = BUDGET_INIT;
 		Place		nowhere = {NULL, NIL, 0, &budget};
-		Origin		origin = function_origin(function, NIL, &nowhere,
-											 tg_dependencies);
+		Origin		origin = tg_function_origin(function, NIL, &nowhere,
+												tg_dependencies);
 
 		if ((origin & walk->origin) ||
 			((walk->origin & ORIGIN_OPAQUE) &&

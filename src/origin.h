@@ -56,9 +56,8 @@ typedef uint32 Origin;
 #define ORIGIN_ROW			(1 << 3)	/* another column of the row */
 #define ORIGIN_TABLE		(1 << 4)	/* a column of a table that an
 										 * enclosing sub-select reads */
-#define ORIGIN_GUARDED		(1 << 5)	/* likewise, of one that has
-										 * row-level security of its own, or
-										 * of a view */
+#define ORIGIN_GUARDED		(1 << 5)	/* likewise, of one that has row-level
+										 * security of its own, or of a view */
 #define ORIGIN_OPAQUE		(1 << 6)	/* what a user's function makes of the
 										 * row */
 
@@ -88,6 +87,8 @@ typedef uint32 Origin;
 	 ORIGIN_VOLATILE | ORIGIN_GUARDED_SET | ORIGIN_UNBOUND_SET | \
 	 ORIGIN_MAPPED | ORIGIN_TOO_DEEP)
 
+typedef Origin (*OriginFunction) (Node *node, const Place *place);
+
 /* origin.c */
 
 /* Everything that the expression depends on, conditions included. */
@@ -99,12 +100,13 @@ extern Origin tg_value_origin(Node *node, const Place *place);
 /* Where the elements of an array or set come from. */
 extern Origin tg_member_origin(Node *node, const Place *place);
 
+/* One of these, of all expressions of a list. */
+extern Origin tg_list_origin(List *list, const Place *place,
+							 OriginFunction function);
+
 /* Is the Var a column of the policy's row, and is it the tenant column? */
 extern bool tg_is_row_var(const Var *var, const Place *place);
 extern bool tg_is_tenant_var(const Var *var, const Place *place);
-
-/* Is the value certainly not NULL? */
-extern bool tg_is_never_null(Node *node);
 
 /* Takes off what does not change the value: relabels and the like. */
 extern Node *tg_strip(Node *node);
@@ -114,6 +116,23 @@ extern Node *tg_strip(Node *node);
  * a reader; InvalidOid if there is none.
  */
 extern Oid	tg_culprit(Node *node, Origin origin);
+
+/* session.c */
+
+/* A constant under relabels and casts, which the parser does not fold. */
+extern bool tg_is_constant(Node *node, bool *isnull);
+
+/* Is this constant meant to be no tenant at all? */
+extern bool tg_is_nobody(Node *node);
+
+/* Is the value certainly not NULL? */
+extern bool tg_is_never_null(Node *node);
+
+/* What a call of a function, or an operator, adds to its arguments. */
+extern Origin tg_function_origin(Oid function, List *args, const Place *place,
+								 OriginFunction recurse);
+extern Origin tg_operator_origin(Oid operator, List *args, const Place *place,
+								 OriginFunction recurse);
 
 /* subselect.c */
 

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * proof.h
- *		What is known of a row for which a policy's expression is true.
+ *		What follows from a policy's expression being true.
  *
  * Copyright (c) 2026, Trovella
  *
@@ -10,77 +10,62 @@
 #ifndef TROVELLA_GUARD_PROOF_H
 #define TROVELLA_GUARD_PROOF_H
 
-#include "origin.h"
+#include "equality.h"
+#include "outcome.h"
 
-/* Ordered from good to bad. */
-typedef enum Standing
-{
-	NEVER_HAPPENS,				/* no row gets there */
-	CONFINED,					/* only the session's tenant's rows do */
-	UNDECIDED,
-	OPEN						/* another tenant's row can */
-} Standing;
-
-typedef enum Why
-{
-	WHY_NOTHING,
-	WHY_ALWAYS,					/* a constant */
-	WHY_NOT_MENTIONED,
-	WHY_NO_ROW,					/* depends on the session alone */
-	WHY_OTHER_COLUMN,			/* compared with a column of the row */
-	WHY_ITSELF,
-	WHY_LITERAL,
-	WHY_FROZEN,
-	WHY_SETS,
-	WHY_RANDOM,
-	WHY_MEMBER,
-	WHY_SAME_SET,
-	WHY_LOOSE_SET,
-	WHY_NO_SESSION,
-	WHY_NULL_ROWS,
-	WHY_UNEQUAL,
-	WHY_ORDER,
-	WHY_NOT_TRUE,				/* admits where the comparison is not true */
-	WHY_EMPTY_SET,				/* true of an empty set */
-	WHY_OPAQUE,
-	WHY_CORRELATED,
-	WHY_OTHER_TABLE,
-	WHY_THROUGH_COLUMN,
-	WHY_NOT_EQUALITY,
-	WHY_COLLATION,
-	WHY_VOLATILE,
-	WHY_UNKNOWN,
-	WHY_TOO_DEEP,
-	WHY_FALLBACK,
-	WHY_MAPPED,
-	WHY_GUARDED_SET,
-	WHY_UNBOUND_SET
-} Why;
-
-/* What holds for the rows for which an expression has a certain outcome. */
-typedef struct Verdict
-{
-	Standing	standing;
-	Why			why;
-	Node	   *arm;			/* the part that decides */
-	bool		in_or;			/* that part is an arm of an OR */
-	bool		mentions;		/* it mentions the tenant column */
-	bool		relates;		/* it ties the tenant to another column ... */
-	bool		binds;			/* ... or such a column to the session */
-} Verdict;
-
-/* By outcome of a Boolean expression. */
-typedef struct Outcomes
-{
-	Verdict		if_true;
-	Verdict		if_false;
-	Verdict		if_null;
-} Outcomes;
+/* proof.c */
 
 extern Outcomes tg_prove(Node *node, const Place *place);
 
 /* What holds where all these expressions are true. */
 extern Verdict tg_prove_all(List *nodes, const Place *place);
+
+/* compare.c */
+
+/* What holds where the tenant column is equal to a value of such an origin. */
+extern Verdict tg_judge_origin(Origin origin, Node *node, const Place *place);
+extern bool tg_is_null_constant(Node *node);
+
+/* "node" is what to show; a comparison moved into a CASE if an OpExpr. */
+extern Outcomes tg_prove_comparison(Node *node, Oid operator, Oid collation,
+									Node *left, Node *right,
+									const Place *place);
+extern Outcomes tg_prove_array_comparison(ScalarArrayOpExpr *expr,
+										  const Place *place);
+extern Outcomes tg_prove_distinct(DistinctExpr *expr, const Place *place);
+
+/* Is it a containment that says something?  Then *result is set. */
+extern bool tg_prove_containment(OpExpr *expr, const Place *place,
+								 Outcomes *result);
+
+/*
+ * Improves the verdict if conditions that are all true (or, if !positive, all
+ * false) hold the tenant column between a value and the same value.
+ */
+extern Verdict tg_prove_limits(List *nodes, bool positive, const Place *place,
+							   Verdict verdict);
+
+/* boolean.c */
+
+extern bool tg_is_boolean(Node *node);
+extern Node *tg_boolean_under_cast(Node *node);
+extern bool tg_boolean_comparison(Oid operator, Comparison *comparison);
+extern bool tg_comparison_holds(Comparison comparison, int order);
+extern Outcomes tg_prove_boolean_comparison(Comparison comparison,
+											bool distinct, Node *left,
+											Node *right, const Place *place);
+extern bool tg_compare_constants(Const *one, Const *other,
+								 Comparison comparison, int *order);
+extern bool tg_prove_cast_boolean(Oid operator, Oid collation, Node *cast,
+								  Node *other, bool flipped,
+								  const Place *place, Outcomes *result);
+extern Node *tg_distribute(OpExpr *expr, const Place *place);
+
+/* sublink.c */
+
+extern Outcomes tg_prove_sublink(SubLink *sublink, const Place *place);
+
+/* explain.c */
 
 /* The verdict in words. */
 extern char *tg_explain(const Verdict *verdict, const Place *place);

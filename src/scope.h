@@ -31,12 +31,11 @@ typedef struct ScopeDoubt
 									 * holds the arm, or NULL */
 	CommandSet	commands;		/* for which it holds */
 	bool		in_check;		/* the arm stands in WITH CHECK, not in USING
-								 * (which also serves as a missing WITH CHECK) */
+								 * (which may serve as WITH CHECK, too) */
 	Node	   *arm;			/* the part of the expression that lets the
 								 * row through */
-	const char *reason;			/* in words, lower case, no full stop:
-								 * "this OR arm does not mention
-								 * organization_id" */
+	const char *reason;			/* in words, lower case, no full stop: "this
+								 * OR arm does not mention organization_id" */
 } ScopeDoubt;
 
 /*

@@ -207,6 +207,8 @@ sub worker
 			$truth = 'undecided' if $truth eq 'isolating'
 				&& "@{[ ScopeGrammar::statements($set) ]}" =~ /frozen_|set_config/;
 			$count{"$truth $worst"}++;
+			$count{volatile}++ if "$truth $worst" eq 'isolating unproven'
+				&& "@{[ ScopeGrammar::statements($set) ]}" =~ /volatile_/;
 			if (unsound($set))
 			{
 				$count{unsound}++;
@@ -252,7 +254,7 @@ for my $number (0 .. $opt{j} - 1)
 my $died = 0;
 for (@children) { waitpid $_, 0; $died++ if $?; }
 
-my %count = map { $_ => 0 } ('unsound', 'invalid', map { my $t = $_; map { "$t $_" } qw(scoped unproven unscoped) } qw(isolating leaking undecided));
+my %count = map { $_ => 0 } ('unsound', 'invalid', 'volatile', map { my $t = $_; map { "$t $_" } qw(scoped unproven unscoped) } qw(isolating leaking undecided));
 for my $number (0 .. $opt{j} - 1)
 {
 	open my $in, '<', "$scratch/result.$number" or next;
@@ -276,6 +278,7 @@ printf "  %6d let a row of another tenant through: %d called unscoped, %d unprov
 printf "  %6d let none through here: %d proven (%.1f %%), %d unproven, %d called unscoped\n",
 	$isolating, $count{'isolating scoped'}, $isolating ? 100 * $count{'isolating scoped'} / $isolating : 0,
 	@count{ 'isolating unproven', 'isolating unscoped' };
+printf "         (%d of the unproven call a volatile function, which is meant to be unproven)\n", $count{volatile};
 printf "  %6d can't be decided by observation: %d proven, %d unproven, %d called unscoped\n",
 	$undecided, @count{ 'undecided scoped', 'undecided unproven', 'undecided unscoped' };
 printf "  %6d unsound answers\n", $count{unsound};

@@ -162,8 +162,10 @@ DECLARE
 	r fuzz.row;
 	new_row text;
 BEGIN
+	-- nobody's rows are foreign to everybody, to nobody's session, too
 	SELECT array_agg(id) INTO foreigners FROM fuzz.row
-		WHERE label IS DISTINCT FROM mine AND (label IS NOT NULL OR NOT not_null);
+		WHERE CASE WHEN label IS NULL THEN NOT not_null
+			ELSE label IS DISTINCT FROM mine END;
 	SELECT array_agg(id) INTO own FROM fuzz.row
 		WHERE label = mine;
 	FOREACH role IN ARRAY roles LOOP
