@@ -1,0 +1,393 @@
+/*-------------------------------------------------------------------------
+ *
+ * lookup.c
+ *		Finds relations, and what belongs to what, under a snapshot.
+ *
+ * Small questions that the verdict, the audit and the rules have besides the
+ * facts of a relation: where is it, what is its name, to whom does an object
+ * belong, what depends on it.  Same reader, same snapshot.
+ *
+ * Copyright (c) 2026, Trovella
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_depend.h"
+#include "catalog/pg_extension.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_policy.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_rewrite.h"
+#include "compat.h"
+#include "facts.h"
+#include "reader.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/rel.h"
+
+bool
+tg_facts_place(FactsReader *reader, Oid relid, RelationPlace *place)
+{
+	SysScanDesc scan = tg_reader_scan(reader, CAT_CLASS, ClassOidIndexId,
+								   Anum_pg_class_oid, relid);
+	HeapTuple	tuple = systable_getnext(scan);
+
+	if (HeapTupleIsValid(tuple))
+	{
+		Form_pg_class form = (Form_pg_class) GETSTRUCT(tuple);
+
+		place->schema_oid = form->relnamespace;
+		place->name = form->relname;
+		place->kind = form->relkind;
+		place->persistence = form->relpersistence;
+		place->partition = form->relispartition;
+	}
+	systable_endscan(scan);
+	return HeapTupleIsValid(tuple);
+}
+
+/*
+ * The name of a schema.  The caches know only the present name; a schema that
+ * was dropped or renamed in this transaction is read under the snapshot.
+ */
+char *
+tg_facts_schema_name(FactsReader *reader, Oid schema_oid)
+{
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	if (reader->schema_oid == schema_oid)
+		return pstrdup(NameStr(reader->schema));
+
+	scan = tg_reader_scan(reader, CAT_NAMESPACE, NamespaceOidIndexId,
+					   Anum_pg_namespace_oid, schema_oid);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+	{
+		reader->schema_oid = schema_oid;
+		reader->schema = ((Form_pg_namespace) GETSTRUCT(tuple))->nspname;
+	}
+	systable_endscan(scan);
+	return HeapTupleIsValid(tuple) ? pstrdup(NameStr(reader->schema)) : NULL;
+}
+
+char *
+tg_facts_qualified_name(FactsReader *reader, Oid relid)
+{
+	RelationPlace place;
+	char	   *schema;
+
+	if (!tg_facts_place(reader, relid, &place))
+		return NULL;
+	schema = tg_facts_schema_name(reader, place.schema_oid);
+	return schema != NULL ?
+		quote_qualified_identifier(schema, NameStr(place.name)) : NULL;
+}
+
+char *
+tg_facts_column_name(FactsReader *reader, Oid relid, AttrNumber attnum)
+{
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	char	   *name = NULL;
+
+	ScanKeyInit(&keys[0], Anum_pg_attribute_attrelid, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(relid));
+	ScanKeyInit(&keys[1], Anum_pg_attribute_attnum, BTEqualStrategyNumber,
+				F_INT2EQ, Int16GetDatum(attnum));
+	scan = systable_beginscan(tg_reader_catalog(reader, CAT_ATTRIBUTE),
+							  AttributeRelidNumIndexId, true,
+							  reader->snapshot, 2, keys);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple) &&
+		!((Form_pg_attribute) GETSTRUCT(tuple))->attisdropped)
+		name = pstrdup(NameStr(((Form_pg_attribute) GETSTRUCT(tuple))->attname));
+	systable_endscan(scan);
+	return name;
+}
+
+bool
+tg_facts_name_is_taken(FactsReader *reader, Oid schema_oid, const char *name)
+{
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	bool		taken;
+
+	ScanKeyInit(&keys[0], Anum_pg_class_relname, BTEqualStrategyNumber,
+				F_NAMEEQ, CStringGetDatum(name));
+	ScanKeyInit(&keys[1], Anum_pg_class_relnamespace, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(schema_oid));
+	scan = systable_beginscan(tg_reader_catalog(reader, CAT_CLASS),
+							  ClassNameNspIndexId, true, NULL, 2, keys);
+	taken = HeapTupleIsValid(systable_getnext(scan));
+	systable_endscan(scan);
+	return taken;
+}
+
+/*
+ * Reads one OID column of the catalog row that has the given OID.
+ */
+static Oid
+oid_column(FactsReader *reader, ReaderCatalog which, Oid index,
+		   AttrNumber oid_attnum, Oid oid, AttrNumber wanted)
+{
+	SysScanDesc scan = tg_reader_scan(reader, which, index, oid_attnum, oid);
+	HeapTuple	tuple = systable_getnext(scan);
+	Oid			result = InvalidOid;
+	bool		isnull;
+
+	if (HeapTupleIsValid(tuple))
+		result = DatumGetObjectId(heap_getattr(tuple, wanted,
+											   RelationGetDescr(tg_reader_catalog(reader, which)),
+											   &isnull));
+	systable_endscan(scan);
+	return result;
+}
+
+Oid
+tg_facts_owning_relation(FactsReader *reader, Oid classId, Oid objectId)
+{
+	RelationPlace place;
+
+	switch (classId)
+	{
+		case RelationRelationId:
+			if (!tg_facts_place(reader, objectId, &place))
+				return InvalidOid;
+			if (place.kind != RELKIND_INDEX &&
+				place.kind != RELKIND_PARTITIONED_INDEX)
+				return objectId;
+			return oid_column(reader, CAT_INDEX, IndexRelidIndexId,
+							  Anum_pg_index_indexrelid, objectId,
+							  Anum_pg_index_indrelid);
+		case PolicyRelationId:
+			return oid_column(reader, CAT_POLICY, PolicyOidIndexId,
+							  Anum_pg_policy_oid, objectId,
+							  Anum_pg_policy_polrelid);
+		case ConstraintRelationId:
+			return oid_column(reader, CAT_CONSTRAINT, ConstraintOidIndexId,
+							  Anum_pg_constraint_oid, objectId,
+							  Anum_pg_constraint_conrelid);
+		case RewriteRelationId:
+			return oid_column(reader, CAT_REWRITE, RewriteOidIndexId,
+							  Anum_pg_rewrite_oid, objectId,
+							  Anum_pg_rewrite_ev_class);
+		default:
+			return InvalidOid;
+	}
+}
+
+List *
+tg_facts_relations_of_schema(FactsReader *reader, Oid schema_oid)
+{
+	/* pg_class has no index led by relnamespace: this reads all of it */
+	SysScanDesc scan = systable_beginscan(tg_reader_catalog(reader, CAT_CLASS),
+										  InvalidOid, false,
+										  reader->snapshot, 0, NULL);
+	HeapTuple	tuple;
+	List	   *result = NIL;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_class form = (Form_pg_class) GETSTRUCT(tuple);
+
+		if (form->relnamespace == schema_oid)
+			result = lappend_oid(result, form->oid);
+	}
+	systable_endscan(scan);
+	return result;
+}
+
+List *
+tg_facts_children(FactsReader *reader, Oid relid)
+{
+	SysScanDesc scan = tg_reader_scan(reader, CAT_INHERITS,
+								   InheritsParentIndexId,
+								   Anum_pg_inherits_inhparent, relid);
+	HeapTuple	tuple;
+	List	   *result = NIL;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		result = lappend_oid(result,
+							 ((Form_pg_inherits) GETSTRUCT(tuple))->inhrelid);
+	systable_endscan(scan);
+	return result;
+}
+
+List *
+tg_facts_readers(FactsReader *reader, Oid relid)
+{
+	SysScanDesc scan = tg_reader_scan_depend(reader, DependReferenceIndexId,
+									   Anum_pg_depend_refclassid,
+									   RelationRelationId,
+									   Anum_pg_depend_refobjid, relid);
+	HeapTuple	tuple;
+	List	   *rewrites = NIL;
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
+
+		if (form->classid == RewriteRelationId)
+			rewrites = list_append_unique_oid(rewrites, form->objid);
+	}
+	systable_endscan(scan);
+
+	foreach(lc, rewrites)
+	{
+		Oid			owner = tg_facts_owning_relation(reader, RewriteRelationId,
+													 lfirst_oid(lc));
+
+		if (OidIsValid(owner) && owner != relid)
+			result = list_append_unique_oid(result, owner);
+	}
+	return result;
+}
+
+List *
+tg_facts_relations_using_function(FactsReader *reader, Oid function_oid)
+{
+	SysScanDesc scan = tg_reader_scan_depend(reader, DependReferenceIndexId,
+									   Anum_pg_depend_refclassid,
+									   ProcedureRelationId,
+									   Anum_pg_depend_refobjid, function_oid);
+	HeapTuple	tuple;
+	List	   *policies = NIL;
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
+
+		if (form->classid == PolicyRelationId)
+			policies = lappend_oid(policies, form->objid);
+	}
+	systable_endscan(scan);
+
+	foreach(lc, policies)
+	{
+		Oid			relid = tg_facts_owning_relation(reader, PolicyRelationId,
+													 lfirst_oid(lc));
+
+		if (OidIsValid(relid))
+			result = lappend_oid(result, relid);
+	}
+	list_sort(result, list_oid_cmp);
+	list_deduplicate_oid(result);
+	return result;
+}
+
+char
+tg_facts_function_volatility(FactsReader *reader, Oid function_oid)
+{
+	SysScanDesc scan = tg_reader_scan(reader, CAT_PROC, ProcedureOidIndexId,
+								   Anum_pg_proc_oid, function_oid);
+	HeapTuple	tuple = systable_getnext(scan);
+	char		volatility = '\0';
+
+	if (HeapTupleIsValid(tuple))
+		volatility = ((Form_pg_proc) GETSTRUCT(tuple))->provolatile;
+	systable_endscan(scan);
+	return volatility;
+}
+
+static bool
+is_trusted_extension(FactsReader *reader, Oid extension)
+{
+	Oid			owner = oid_column(reader, CAT_EXTENSION,
+								   ExtensionOidIndexId,
+								   Anum_pg_extension_oid, extension,
+								   Anum_pg_extension_extowner);
+
+	return OidIsValid(owner) && superuser_arg(owner);
+}
+
+List *
+tg_facts_members(FactsReader *reader, Oid extension)
+{
+	SysScanDesc scan = tg_reader_scan_depend(reader, DependReferenceIndexId,
+									   Anum_pg_depend_refclassid,
+									   ExtensionRelationId,
+									   Anum_pg_depend_refobjid, extension);
+	HeapTuple	tuple;
+	List	   *result = NIL;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
+
+		if (form->classid == RelationRelationId &&
+			form->deptype == DEPENDENCY_EXTENSION)
+			result = lappend_oid(result, form->objid);
+	}
+	systable_endscan(scan);
+	return result;
+}
+
+bool
+tg_facts_is_trusted_member(FactsReader *reader, Oid relid)
+{
+	SysScanDesc scan = tg_reader_scan_depend(reader, DependDependerIndexId,
+									   Anum_pg_depend_classid,
+									   RelationRelationId,
+									   Anum_pg_depend_objid, relid);
+	HeapTuple	tuple;
+	Oid			extension = InvalidOid;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
+
+		if (form->deptype == DEPENDENCY_EXTENSION)
+			extension = form->refobjid;
+	}
+	systable_endscan(scan);
+	if (!OidIsValid(extension))
+		return false;
+
+	return is_trusted_extension(reader, extension);
+}
+
+List *
+tg_facts_trusted_members(FactsReader *reader)
+{
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	List	   *result = NIL;
+	Oid			last = InvalidOid;
+	bool		trusted = false;
+
+	/* In the order of the index: the extensions come one after the other */
+	ScanKeyInit(&key, Anum_pg_depend_refclassid, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(ExtensionRelationId));
+	scan = systable_beginscan(tg_reader_catalog(reader, CAT_DEPEND),
+							  DependReferenceIndexId, true,
+							  reader->snapshot, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
+
+		if (form->deptype != DEPENDENCY_EXTENSION ||
+			form->classid != RelationRelationId)
+			continue;
+		if (form->refobjid != last)
+		{
+			last = form->refobjid;
+			trusted = is_trusted_extension(reader, last);
+		}
+		if (trusted)
+			result = lappend_oid(result, form->objid);
+	}
+	systable_endscan(scan);
+	list_sort(result, list_oid_cmp);
+	return result;
+}
