@@ -26,8 +26,14 @@ BEGIN
                          THEN format('coalesce((10000000 + copy * 20 + ($1 ->> c.%I::text)::int)::oid, c.%1$I)', attname)
                          ELSE coalesce(replaced ->> attname, 'c.' || quote_ident(attname)) END, ', ' ORDER BY attnum)
   INTO columns FROM pg_attribute WHERE attrelid = catalog AND attnum > 0 AND NOT attisdropped;
-  EXECUTE format('INSERT INTO %1$s SELECT %2$s FROM (SELECT * FROM %1$s WHERE $1 ? %3$I::text) c, generate_series(1, $2) copy',
-                 catalog, columns, key) USING model, n;
+  EXECUTE format('CREATE TEMP TABLE original AS SELECT * FROM %s WHERE $1 ? %I::text', catalog, key) USING model;
+  -- Little by little: PostgreSQL compares each relation that a command
+  -- invalidates with all that the same command has invalidated before.
+  FOR start IN 1 .. n BY 100 LOOP
+    EXECUTE format('INSERT INTO %s SELECT %s FROM original c, generate_series($2, $3) copy', catalog, columns)
+      USING model, start, least(start + 99, n);
+  END LOOP;
+  DROP TABLE original;
 END $$;
 
 SELECT pg_temp.forge('pg_class', 'oid', '{oid, relfilenode}', '{"relname": "left(c.relname, 40) || copy",

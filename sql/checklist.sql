@@ -103,15 +103,15 @@ SELECT pg_describe_object(classid, objid, 0) FROM pg_depend
 SELECT a.attrelid::regclass, a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
   WHERE c.relnamespace = 'trovella_guard'::regnamespace AND c.relkind IN ('r', 'v')
     AND a.attnum > 0 AND NOT a.attisdropped AND col_description(a.attrelid, a.attnum) IS NULL
-  ORDER BY 1::text, 2;
+  ORDER BY a.attrelid::regclass::text, 2;
 -- and calls nothing that a user might have made: plpgsql and SQL functions
 -- have a search_path of their own
 SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
   WHERE p.pronamespace = 'trovella_guard'::regnamespace AND l.lanname <> 'c'
     AND p.proconfig IS DISTINCT FROM '{"search_path=pg_catalog, pg_temp"}'
-  ORDER BY 1::text;
+  ORDER BY p.oid::regprocedure::text;
 SELECT oid::regprocedure FROM pg_proc
-  WHERE pronamespace = 'trovella_guard'::regnamespace AND prosecdef ORDER BY 1::text;
+  WHERE pronamespace = 'trovella_guard'::regnamespace AND prosecdef ORDER BY oid::regprocedure::text;
 
 SET client_min_messages = error;
 DROP SCHEMA regress_checklist CASCADE;

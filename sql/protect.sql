@@ -27,7 +27,7 @@ SELECT trovella_guard.repair_sql('feature_item') = '' AS nothing_left;
 SELECT count(*) FROM trovella_guard.protect('feature_item');
 SELECT polname, polcmd, polroles::regrole[], pg_get_expr(polqual, polrelid) AS using, pg_get_expr(polwithcheck, polrelid) AS with_check
   FROM pg_policy WHERE polrelid = 'feature_item'::regclass ORDER BY polname;
-SELECT indexrelid::regclass FROM pg_index WHERE indrelid = 'feature_item'::regclass ORDER BY 1::text;
+SELECT indexrelid::regclass FROM pg_index WHERE indrelid = 'feature_item'::regclass ORDER BY indexrelid::regclass::text COLLATE "C";
 COMMIT;
 
 -- Every combination of missing parts (2^8) on a plain and on a partitioned
@@ -115,7 +115,7 @@ CREATE TABLE "names_userId_idx1" (id int);
 SELECT trovella_guard.allow('"names_userId_idx1"', 'takes a name');
 SELECT trovella_guard.repair_sql('names') AS repair \gset
 :repair
-SELECT indexrelid::regclass FROM pg_index WHERE indrelid = 'names'::regclass ORDER BY 1::text COLLATE "C";
+SELECT indexrelid::regclass FROM pg_index WHERE indrelid = 'names'::regclass ORDER BY indexrelid::regclass::text COLLATE "C";
 SELECT count(*) FROM trovella_guard.check('names') WHERE level = 'error';
 COMMIT;
 

@@ -1530,6 +1530,21 @@ tg_facts_members(FactsReader *reader, Oid extension)
 }
 
 bool
+tg_is_temporary(Oid relid)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	bool		temporary = false;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		temporary = ((Form_pg_class) GETSTRUCT(tuple))->relpersistence ==
+			RELPERSISTENCE_TEMP;
+		ReleaseSysCache(tuple);
+	}
+	return temporary;
+}
+
+bool
 tg_facts_is_trusted_member(FactsReader *reader, Oid relid)
 {
 	SysScanDesc scan = scan_by_address(reader, DependDependerIndexId,

@@ -231,6 +231,12 @@ extern char tg_facts_function_volatility(FactsReader *reader,
 /* The relations that are members of an extension, as a list of OIDs. */
 extern List *tg_facts_members(FactsReader *reader, Oid extension);
 
+/*
+ * Is it a temporary relation, which is nobody's business, as far as the caches
+ * know?  False for one that is new in the current command.
+ */
+extern bool tg_is_temporary(Oid relid);
+
 /* Is the relation a member of an extension that a superuser owns? */
 extern bool tg_facts_is_trusted_member(FactsReader *reader, Oid relid);
 

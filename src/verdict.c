@@ -36,7 +36,6 @@
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_policy.h"
 #include "catalog/pg_proc.h"
-#include "commands/extension.h"
 #include "guard.h"
 #include "miscadmin.h"
 #include "raise.h"
@@ -101,10 +100,30 @@ tg_verdict_init(void)
 	RegisterXactCallback(verdict_xact_callback, NULL);
 }
 
-bool
-tg_guard_is_installed(void)
+/*
+ * Was anything but temporary relations touched?  Sessions that do nothing else
+ * should not pay for a verdict.
+ */
+static bool
+touched_anything_lasting(void)
 {
-	return OidIsValid(get_extension_oid(TG_EXTENSION, true));
+	List	   *objects = tg_touched_objects();
+	ListCell   *lc;
+	bool		result = false;
+
+	foreach(lc, objects)
+	{
+		TouchedKey *object = lfirst(lc);
+
+		if (object->classId != RelationRelationId ||
+			!tg_is_temporary(object->objectId))
+		{
+			result = true;
+			break;
+		}
+	}
+	list_free(objects);
+	return result;
 }
 
 /*
@@ -154,7 +173,6 @@ judge_commit(void)
 		return;
 	}
 
-	tg_version_warn();
 	judgements = tg_judge_transaction(true);
 	if (tg_mode == TG_MODE_WARN)
 		tg_log_what_went_through(judgements);
@@ -168,7 +186,8 @@ verdict_xact_callback(XactEvent event, void *arg pg_attribute_unused())
 	{
 		case XACT_EVENT_PRE_COMMIT:
 		case XACT_EVENT_PRE_PREPARE:
-			if (tg_touched_any() && tg_guard_is_installed())
+			if (tg_touched_any() && touched_anything_lasting() &&
+				tg_version_check(tg_mode != TG_MODE_OFF))
 				judge_commit();
 			break;
 

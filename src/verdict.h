@@ -36,7 +36,4 @@ extern void tg_verdict_init(void);
  */
 extern List *tg_judge_transaction(bool hold);
 
-/* Does the guard guard here: is the extension installed in this database? */
-extern bool tg_guard_is_installed(void);
-
 #endif							/* TROVELLA_GUARD_VERDICT_H */

@@ -59,16 +59,15 @@ tg_sql_version(void)
 	return version;
 }
 
-void
-tg_version_warn(void)
+bool
+tg_version_check(bool warn)
 {
 	static bool warned = false;
-	char	   *version;
+	char	   *version = tg_sql_version();
 
-	if (warned)
-		return;
-	version = tg_sql_version();
-	if (version != NULL && strcmp(version, TG_VERSION) != 0)
+	if (version == NULL)
+		return false;
+	if (warn && !warned && strcmp(version, TG_VERSION) != 0)
 	{
 		warned = true;
 		ereport(WARNING,
@@ -79,6 +78,6 @@ tg_version_warn(void)
 				 errhint("Run ALTER EXTENSION %s UPDATE.  If the extension is the newer one, reconnect.",
 						 TG_EXTENSION)));
 	}
-	if (version != NULL)
-		pfree(version);
+	pfree(version);
+	return true;
 }

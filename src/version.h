@@ -13,7 +13,10 @@
 /* The version that the database has recorded, or NULL if there is none. */
 extern char *tg_sql_version(void);
 
-/* Warns, once per session, if that is not the version of the library. */
-extern void tg_version_warn(void);
+/*
+ * Is the extension installed in this database?  Warns, if wanted and once per
+ * session, if its version is not that of the library.
+ */
+extern bool tg_version_check(bool warn);
 
 #endif							/* TROVELLA_GUARD_VERSION_H */

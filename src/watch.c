@@ -19,7 +19,8 @@
  * Notes:
  *
  * 1. An object hook runs before its command's changes are visible, so nothing
- * is looked up in it.  The verdict knows better, later.
+ * is looked up in it but what no command can change: whether a relation that
+ * was there before is temporary.  The verdict knows better, later.
  *
  * 2. The event trigger takes the OIDs from the commands that PostgreSQL has
  * collected.  Resolving the names of the statement again could be fooled: the
@@ -48,6 +49,7 @@
 #include "catalog/pg_rewrite.h"
 #include "commands/event_trigger.h"
 #include "executor/executor.h"
+#include "facts.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -99,7 +101,8 @@ watch_object_access(ObjectAccessType access, Oid classId, Oid objectId,
 	switch (classId)
 	{
 		case RelationRelationId:
-			if (!is_internal_creation(access, arg))
+			if (!is_internal_creation(access, arg) &&
+				(access == OAT_POST_CREATE || !tg_is_temporary(objectId)))
 				tg_touch(classId, objectId);
 			break;
 

@@ -94,16 +94,19 @@ need_postgres()
 # need_test_packages: PostgreSQL, and what the suites of test/run need.
 need_test_packages()
 {
-	local major
+	local major package
 
 	need_postgres git perl libipc-run-perl postgresql-@PG@-pgtap \
 		libtap-parser-sourcehandler-pgtap-perl
 
-	# Debian has no pgvector for PostgreSQL 15: its test skips itself there
+	# Not every Debian has them all (no pgvector for PostgreSQL 15, say): their
+	# tests skip themselves where they are missing
 	major=$(version_of "$(pg_config_path)")
-	if apt-cache show "postgresql-$major-pgvector" >/dev/null 2>&1; then
-		need_packages "postgresql-$major-pgvector"
-	fi
+	for package in pgvector pgaudit partman; do
+		if apt-cache show "postgresql-$major-$package" >/dev/null 2>&1; then
+			need_packages "postgresql-$major-$package"
+		fi
+	done
 }
 
 # copy_installation PG_CONFIG: copies a PostgreSQL installation to $work/pg.

@@ -418,6 +418,9 @@ BEGIN
     SET LOCAL session_replication_role = replica;
     EXECUTE format('GRANT USAGE ON SCHEMA %I TO PUBLIC', (SELECT nspname FROM lab.tenant WHERE relid = rel));
     EXECUTE format('GRANT ALL ON %s TO PUBLIC', tab);
+    -- and to read what its policies look up
+    EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA %s TO PUBLIC',
+      (SELECT string_agg(quote_ident(nspname), ', ') FROM pg_namespace WHERE nspname IN ('s1', 's2')));
     -- to an owner they do not apply; that is not what is asked
     EXECUTE format('ALTER TABLE %s OWNER TO CURRENT_USER', tab);
     -- with what is in its children: rows are counted

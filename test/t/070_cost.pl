@@ -162,7 +162,7 @@ my $fits = $node->safe_psql('postgres', q{
 	SELECT helper.fill();
 	ROLLBACK});
 note "$fits tables fit into the lock table";
-cmp_ok($fits, '>', 20, 'tables fit into the lock table');
+cmp_ok($fits, '>', 10, 'tables fit into the lock table');
 cmp_ok($fits, '<', 400, 'but not any number');
 $fits -= 5;
 $node->safe_psql('postgres', "CALL helper.make_many('full', $fits)");

@@ -1,0 +1,40 @@
+--
+-- policy_unproven: whether the policy isolates tenants depends on a function
+-- that gets the tenant column. Audits say so; nothing is refused.
+--
+\set VERBOSITY terse
+SET client_min_messages = warning;
+CREATE SCHEMA regress_unproven;
+SET search_path = regress_unproven;
+CREATE FUNCTION may_see(text) RETURNS boolean STABLE LANGUAGE sql
+  AS $$ SELECT $1 = current_setting('app.current_organization_id', true) $$;
+BEGIN;
+CREATE TABLE item (id int PRIMARY KEY, organization_id text NOT NULL,
+  created_at timestamptz, updated_at timestamptz);
+CREATE INDEX ON item (organization_id);
+ALTER TABLE item ENABLE ROW LEVEL SECURITY;
+CREATE POLICY item_tenant ON item USING (may_see(organization_id));
+COMMIT;
+
+SELECT level, object, message FROM trovella_guard.check('item') WHERE rule = 'policy_unproven';
+
+-- at another level it is refused, unless it was there before
+SET trovella_guard.rules = 'policy_unproven=error';
+ALTER TABLE item ADD note text;
+ALTER POLICY item_tenant ON item USING (may_see(organization_id) AND id > 0);
+
+-- waived
+SELECT trovella_guard.allow('item', 'may_see() was reviewed', 'policy_unproven');
+ALTER POLICY item_tenant ON item USING (may_see(organization_id) AND id > 0);
+SELECT count(*) FROM trovella_guard.check('item') WHERE rule = 'policy_unproven';
+SELECT trovella_guard.disallow('item', 'policy_unproven');	-- it is needed
+
+-- repaired by what the audit says (check() is silent about what is waived)
+SELECT repair_sql FROM trovella_guard.findings('item') WHERE rule = 'policy_unproven' \gexec
+SELECT count(*) FROM trovella_guard.check('item') WHERE rule ~ '^policy_un';
+SELECT trovella_guard.disallow('item', 'policy_unproven');
+RESET trovella_guard.rules;
+
+DROP TABLE item;
+DROP FUNCTION may_see(text);
+DROP SCHEMA regress_unproven;
