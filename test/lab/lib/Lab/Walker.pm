@@ -450,11 +450,13 @@ sub account
 
 	$self->counted('statements');
 	$self->counted('statements failed') if $result->{error} && !$refused;
+	# What concurrent DDL gets to hear from PostgreSQL itself is no failure
 	if ($result->{error} && $result->{sqlstate} =~ /^(XX|58)/
-		&& $result->{message} !~ /^(tuple concurrently|cache lookup failed|could not open relation with OID)/)
+		&& !($self->{style}{sessions} > 1
+			&& $result->{message} =~ /^(tuple concurrently|cache lookup failed|could not open relation with OID|could not find tuple for parent)/))
 	{
 		return { failure => { kind => 'internal error', class => $result->{sqlstate},
-				what => "$result->{message} ($result->{sqlstate})" } };
+				what => "$result->{message} ($result->{sqlstate}) at $text" } };
 	}
 	return if $text =~ /^\\/;
 
