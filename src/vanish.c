@@ -26,8 +26,8 @@
 #include "catalog/pg_namespace.h"
 #include "compat.h"
 #include "facts.h"
-#include "reader.h"
 #include "nodes/nodeFuncs.h"
+#include "reader.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
