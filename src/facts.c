@@ -123,7 +123,7 @@ read_relation(FactsReader *reader, Oid relid, bool whole)
 		return NULL;
 
 	scan = tg_reader_scan(reader, CAT_CLASS, ClassOidIndexId,
-					   Anum_pg_class_oid, relid);
+						  Anum_pg_class_oid, relid);
 	tuple = systable_getnext(scan);
 	if (HeapTupleIsValid(tuple))
 	{
@@ -255,8 +255,8 @@ static void
 read_columns(FactsReader *reader, RelationFacts *facts)
 {
 	SysScanDesc scan = tg_reader_scan(reader, CAT_ATTRIBUTE,
-								   AttributeRelidNumIndexId,
-								   Anum_pg_attribute_attrelid, facts->relid);
+									  AttributeRelidNumIndexId,
+									  Anum_pg_attribute_attrelid, facts->relid);
 	TupleDesc	descriptor = RelationGetDescr(tg_reader_catalog(reader, CAT_ATTRIBUTE));
 	HeapTuple	tuple;
 
@@ -315,8 +315,8 @@ static void
 read_parents(FactsReader *reader, RelationFacts *facts)
 {
 	SysScanDesc scan = tg_reader_scan(reader, CAT_INHERITS,
-								   InheritsRelidSeqnoIndexId,
-								   Anum_pg_inherits_inhrelid, facts->relid);
+									  InheritsRelidSeqnoIndexId,
+									  Anum_pg_inherits_inhrelid, facts->relid);
 	HeapTuple	tuple;
 
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
@@ -418,8 +418,8 @@ static void
 read_policies(FactsReader *reader, RelationFacts *facts)
 {
 	SysScanDesc scan = tg_reader_scan(reader, CAT_POLICY,
-								   PolicyPolrelidPolnameIndexId,
-								   Anum_pg_policy_polrelid, facts->relid);
+									  PolicyPolrelidPolnameIndexId,
+									  Anum_pg_policy_polrelid, facts->relid);
 	TupleDesc	descriptor = RelationGetDescr(tg_reader_catalog(reader, CAT_POLICY));
 	HeapTuple	tuple;
 
@@ -491,7 +491,7 @@ read_policies(FactsReader *reader, RelationFacts *facts)
 		}
 		policy->temporary =
 			(may_vanish && tg_stands_on_temporary(reader, PolicyRelationId,
-											   policy->oid)) ||
+												  policy->oid)) ||
 			tg_mentions_temporary_column(policy->qual, facts) ||
 			tg_mentions_temporary_column(policy->with_check, facts);
 		facts->policies = lappend(facts->policies, policy);
@@ -569,7 +569,7 @@ static void
 read_indexes(FactsReader *reader, RelationFacts *facts)
 {
 	SysScanDesc scan = tg_reader_scan(reader, CAT_INDEX, IndexIndrelidIndexId,
-								   Anum_pg_index_indrelid, facts->relid);
+									  Anum_pg_index_indrelid, facts->relid);
 	TupleDesc	descriptor = RelationGetDescr(tg_reader_catalog(reader, CAT_INDEX));
 	HeapTuple	tuple;
 
@@ -660,8 +660,8 @@ static void
 read_constraints(FactsReader *reader, RelationFacts *facts)
 {
 	SysScanDesc scan = tg_reader_scan(reader, CAT_CONSTRAINT,
-								   ConstraintRelidTypidNameIndexId,
-								   Anum_pg_constraint_conrelid, facts->relid);
+									  ConstraintRelidTypidNameIndexId,
+									  Anum_pg_constraint_conrelid, facts->relid);
 	TupleDesc	descriptor = RelationGetDescr(tg_reader_catalog(reader, CAT_CONSTRAINT));
 	HeapTuple	tuple;
 
@@ -790,8 +790,8 @@ static void
 read_rewrites(FactsReader *reader, RelationFacts *facts)
 {
 	SysScanDesc scan = tg_reader_scan(reader, CAT_REWRITE,
-								   RewriteRelRulenameIndexId,
-								   Anum_pg_rewrite_ev_class, facts->relid);
+									  RewriteRelRulenameIndexId,
+									  Anum_pg_rewrite_ev_class, facts->relid);
 	TupleDesc	descriptor = RelationGetDescr(tg_reader_catalog(reader, CAT_REWRITE));
 	HeapTuple	tuple;
 

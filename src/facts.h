@@ -62,8 +62,7 @@ typedef struct PolicyFacts
 	bool		temporary;		/* stands on a temporary object: will vanish
 								 * with the session without any DDL */
 	uint64		fingerprint;	/* of expressions, roles, command and kind:
-								 * differs when the policy says something
-								 * else */
+								 * differs when the policy says something else */
 } PolicyFacts;
 
 /* An index. */

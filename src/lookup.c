@@ -33,7 +33,7 @@ bool
 tg_facts_place(FactsReader *reader, Oid relid, RelationPlace *place)
 {
 	SysScanDesc scan = tg_reader_scan(reader, CAT_CLASS, ClassOidIndexId,
-								   Anum_pg_class_oid, relid);
+									  Anum_pg_class_oid, relid);
 	HeapTuple	tuple = systable_getnext(scan);
 
 	if (HeapTupleIsValid(tuple))
@@ -64,7 +64,7 @@ tg_facts_schema_name(FactsReader *reader, Oid schema_oid)
 		return pstrdup(NameStr(reader->schema));
 
 	scan = tg_reader_scan(reader, CAT_NAMESPACE, NamespaceOidIndexId,
-					   Anum_pg_namespace_oid, schema_oid);
+						  Anum_pg_namespace_oid, schema_oid);
 	tuple = systable_getnext(scan);
 	if (HeapTupleIsValid(tuple))
 	{
@@ -207,8 +207,8 @@ List *
 tg_facts_children(FactsReader *reader, Oid relid)
 {
 	SysScanDesc scan = tg_reader_scan(reader, CAT_INHERITS,
-								   InheritsParentIndexId,
-								   Anum_pg_inherits_inhparent, relid);
+									  InheritsParentIndexId,
+									  Anum_pg_inherits_inhparent, relid);
 	HeapTuple	tuple;
 	List	   *result = NIL;
 
@@ -223,9 +223,9 @@ List *
 tg_facts_readers(FactsReader *reader, Oid relid)
 {
 	SysScanDesc scan = tg_reader_scan_depend(reader, DependReferenceIndexId,
-									   Anum_pg_depend_refclassid,
-									   RelationRelationId,
-									   Anum_pg_depend_refobjid, relid);
+											 Anum_pg_depend_refclassid,
+											 RelationRelationId,
+											 Anum_pg_depend_refobjid, relid);
 	HeapTuple	tuple;
 	List	   *rewrites = NIL;
 	List	   *result = NIL;
@@ -255,9 +255,9 @@ List *
 tg_facts_relations_using_function(FactsReader *reader, Oid function_oid)
 {
 	SysScanDesc scan = tg_reader_scan_depend(reader, DependReferenceIndexId,
-									   Anum_pg_depend_refclassid,
-									   ProcedureRelationId,
-									   Anum_pg_depend_refobjid, function_oid);
+											 Anum_pg_depend_refclassid,
+											 ProcedureRelationId,
+											 Anum_pg_depend_refobjid, function_oid);
 	HeapTuple	tuple;
 	List	   *policies = NIL;
 	List	   *result = NIL;
@@ -289,7 +289,7 @@ char
 tg_facts_function_volatility(FactsReader *reader, Oid function_oid)
 {
 	SysScanDesc scan = tg_reader_scan(reader, CAT_PROC, ProcedureOidIndexId,
-								   Anum_pg_proc_oid, function_oid);
+									  Anum_pg_proc_oid, function_oid);
 	HeapTuple	tuple = systable_getnext(scan);
 	char		volatility = '\0';
 
@@ -314,9 +314,9 @@ List *
 tg_facts_members(FactsReader *reader, Oid extension)
 {
 	SysScanDesc scan = tg_reader_scan_depend(reader, DependReferenceIndexId,
-									   Anum_pg_depend_refclassid,
-									   ExtensionRelationId,
-									   Anum_pg_depend_refobjid, extension);
+											 Anum_pg_depend_refclassid,
+											 ExtensionRelationId,
+											 Anum_pg_depend_refobjid, extension);
 	HeapTuple	tuple;
 	List	   *result = NIL;
 
@@ -336,9 +336,9 @@ bool
 tg_facts_is_trusted_member(FactsReader *reader, Oid relid)
 {
 	SysScanDesc scan = tg_reader_scan_depend(reader, DependDependerIndexId,
-									   Anum_pg_depend_classid,
-									   RelationRelationId,
-									   Anum_pg_depend_objid, relid);
+											 Anum_pg_depend_classid,
+											 RelationRelationId,
+											 Anum_pg_depend_objid, relid);
 	HeapTuple	tuple;
 	Oid			extension = InvalidOid;
 

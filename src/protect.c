@@ -78,7 +78,8 @@ require_protectable(Audit *audit, const RelationFacts *facts, Oid relid)
 	name = psprintf("%s.%s", facts->schema, facts->name);
 
 	global = tg_audit_global_entry(audit, facts);
-	if (global != NULL)
+
+	if (global !=NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("cannot protect global %s \"%s\"",

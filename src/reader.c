@@ -116,7 +116,7 @@ keep_open(FactsReader *reader, Oid index)
  */
 SysScanDesc
 tg_reader_scan(FactsReader *reader, ReaderCatalog which, Oid index,
-			AttrNumber attnum, Oid value)
+			   AttrNumber attnum, Oid value)
 {
 	ScanKeyData key;
 
@@ -130,8 +130,8 @@ tg_reader_scan(FactsReader *reader, ReaderCatalog which, Oid index,
 /* The same for rows of pg_depend or the like that name an object. */
 SysScanDesc
 tg_reader_scan_depend(FactsReader *reader, Oid index,
-				AttrNumber class_attnum, Oid classId,
-				AttrNumber object_attnum, Oid objectId)
+					  AttrNumber class_attnum, Oid classId,
+					  AttrNumber object_attnum, Oid objectId)
 {
 	ScanKeyData keys[2];
 

@@ -30,6 +30,7 @@ static const struct
 	bool		has_using;
 	bool		has_check;
 }			commands_in_order[] =
+
 {
 	{TG_SELECT, "SELECT", "select", true, false},
 	{TG_INSERT, "INSERT", "insert", false, true},

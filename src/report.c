@@ -156,12 +156,12 @@ put_finding(ReturnSetInfo *result, const Finding *finding)
 	values[COL_FINDING_RULE] = CStringGetTextDatum(finding->rule->name);
 	values[COL_FINDING_LEVEL] = CStringGetTextDatum(tg_level_name(finding->level));
 	values[COL_FINDING_OBJECT] = text_or_null(finding->object,
-										  &nulls[COL_FINDING_OBJECT]);
+											  &nulls[COL_FINDING_OBJECT]);
 	values[COL_FINDING_MESSAGE] = CStringGetTextDatum(finding->message);
 	values[COL_FINDING_REPAIR_SQL] = text_or_null(finding->repair_sql,
-											  &nulls[COL_FINDING_REPAIR_SQL]);
+												  &nulls[COL_FINDING_REPAIR_SQL]);
 	values[COL_FINDING_WAIVED_BY] = text_or_null(finding->waived_by,
-											 &nulls[COL_FINDING_WAIVED_BY]);
+												 &nulls[COL_FINDING_WAIVED_BY]);
 	values[COL_FINDING_IS_DEBT] = BoolGetDatum(finding->is_debt);
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
@@ -292,7 +292,7 @@ put_relation(ReturnSetInfo *result, Audit *audit, const RelationFacts *facts,
 	values[COL_RELATION_TABLE_NAME] = NameGetDatum(&table);
 	values[COL_RELATION_KIND] = CStringGetTextDatum(tg_kind_name(facts->kind));
 	values[COL_RELATION_CLASS] =
-		CStringGetTextDatum(class_name(facts, global != NULL));
+		CStringGetTextDatum(class_name(facts, global !=NULL));
 	values[COL_RELATION_TENANT_COLUMN] =
 		text_or_null(facts->tenant != NULL ? facts->tenant->name : NULL,
 					 &nulls[COL_RELATION_TENANT_COLUMN]);
@@ -305,7 +305,7 @@ put_relation(ReturnSetInfo *result, Audit *audit, const RelationFacts *facts,
 	values[COL_RELATION_INFOS] = Int32GetDatum(at_level[TG_LEVEL_INFO]);
 	values[COL_RELATION_WAIVED] = Int32GetDatum(waived);
 	values[COL_RELATION_REASON] =
-		text_or_null(global != NULL ? global->reason :
+		text_or_null(global !=NULL ? global->reason :
 					 waiver_reasons(findings),
 					 &nulls[COL_RELATION_REASON]);
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);

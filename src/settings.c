@@ -54,6 +54,7 @@ static const struct
 	const char *name;
 	RuleLevel	level;
 }			level_names[] =
+
 {
 	{"error", TG_LEVEL_ERROR},
 	{"warning", TG_LEVEL_WARNING},

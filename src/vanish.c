@@ -167,8 +167,8 @@ tg_stands_on_temporary(FactsReader *reader, Oid classId, Oid objectId)
 		bool		found = false;
 
 		scan = tg_reader_scan_depend(reader, DependDependerIndexId,
-							   Anum_pg_depend_classid, object->classId,
-							   Anum_pg_depend_objid, object->objectId);
+									 Anum_pg_depend_classid, object->classId,
+									 Anum_pg_depend_objid, object->objectId);
 		while (!found && HeapTupleIsValid(tuple = systable_getnext(scan)))
 		{
 			Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
@@ -215,9 +215,9 @@ bool
 tg_column_stands_on_temporary(FactsReader *reader, Oid relid, AttrNumber attnum)
 {
 	SysScanDesc scan = tg_reader_scan_depend(reader, DependDependerIndexId,
-									   Anum_pg_depend_classid,
-									   RelationRelationId,
-									   Anum_pg_depend_objid, relid);
+											 Anum_pg_depend_classid,
+											 RelationRelationId,
+											 Anum_pg_depend_objid, relid);
 	HeapTuple	tuple;
 	bool		found = false;
 
@@ -236,8 +236,8 @@ tg_column_stands_on_temporary(FactsReader *reader, Oid relid, AttrNumber attnum)
 		return true;
 
 	scan = tg_reader_scan_depend(reader, DependReferenceIndexId,
-						   Anum_pg_depend_refclassid, RelationRelationId,
-						   Anum_pg_depend_refobjid, relid);
+								 Anum_pg_depend_refclassid, RelationRelationId,
+								 Anum_pg_depend_refobjid, relid);
 	while (!found && HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
 		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);

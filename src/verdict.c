@@ -60,8 +60,8 @@
 typedef struct Holds
 {
 	MemoryContext context;
-	List	   *schemas;		/* OIDs: renamed by us; nobody makes a relation
-								 * in them under the old name */
+	List	   *schemas;		/* OIDs: renamed by us; nobody makes a
+								 * relation in them under the old name */
 	List	   *relations;		/* OIDs: granted by us; nobody makes them
 								 * parents meanwhile */
 } Holds;

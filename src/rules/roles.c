@@ -28,6 +28,7 @@ static const struct
 	AclMode		privilege;
 	const char *name;
 }			privileges_in_order[] =
+
 {
 	{ACL_SELECT, "SELECT"},
 	{ACL_INSERT, "INSERT"},

@@ -75,7 +75,7 @@ tg_check_relation_unprotectable(const RuleSubject *subject)
 	const RelationFacts *facts = subject->facts;
 	const char *kind = facts->kind == RELKIND_MATVIEW ?
 		"materialized view" : "foreign table";
-	Walk		state = {.reader = subject->reader, .through_all = true};
+	Walk		state = {.reader = subject->reader,.through_all = true};
 	char	   *repair;
 	Finding    *finding;
 	ListCell   *lc;
@@ -213,8 +213,8 @@ tg_check_view_bypasses_rls(const RuleSubject *subject)
 
 		/*
 		 * A view that reads as its caller is no window of its own.  What a
-		 * view that reads with rights of its own shows is said about that one,
-		 * and what a materialized view keeps is another rule's matter.
+		 * view that reads with rights of its own shows is said about that
+		 * one, and what a materialized view keeps is another rule's matter.
 		 */
 		if (facts->kind == RELKIND_MATVIEW ||
 			(rewrite->select && facts->security_invoker))
