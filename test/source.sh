@@ -13,7 +13,8 @@ need_source_build()
 {
 	local major lists kept
 
-	need_postgres valgrind dpkg-dev bison flex bzip2 zlib1g-dev
+	need_postgres valgrind dpkg-dev bison flex bzip2 zlib1g-dev libicu-dev \
+		pkg-config
 	major=$(version_of "$(pg_config_path)")
 	kept=${TG_CHROOTS:-$top/.chroots}/source-$major
 	assert=$kept/installed
@@ -43,11 +44,8 @@ need_source_build()
 		tar -C "$source" --strip-components=1 -xf postgresql-"$major"_*.orig.tar.*
 		cd "$source"
 		./configure -q --prefix="$assert" --enable-cassert --enable-debug \
-			--without-readline --without-icu \
-			CFLAGS='-O1 -g -fno-omit-frame-pointer' CPPFLAGS=-DUSE_VALGRIND ||
-			./configure -q --prefix="$assert" --enable-cassert --enable-debug \
-				--without-readline \
-				CFLAGS='-O1 -g -fno-omit-frame-pointer' CPPFLAGS=-DUSE_VALGRIND
+			--without-readline --with-icu \
+			CFLAGS='-O1 -g -fno-omit-frame-pointer' CPPFLAGS=-DUSE_VALGRIND
 		make -s -j"$(nproc)"
 		make -s install
 		make -s -C src/test/isolation all install
