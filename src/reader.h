@@ -84,6 +84,6 @@ extern bool tg_column_stands_on_temporary(FactsReader *reader, Oid relid,
 										  AttrNumber attnum);
 
 /* Does an expression of the relation mention a column that will vanish? */
-extern bool tg_mentions_temporary_column(Node *node, void *facts);
+extern bool tg_mentions_temporary_column(Node *node, void *context);
 
 #endif							/* TROVELLA_GUARD_READER_H */
