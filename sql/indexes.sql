@@ -266,6 +266,20 @@ DROP INDEX event_tenant_idx;
 DROP INDEX event_a_idx;
 DROP TABLE event;
 
+\set VERBOSITY terse
+-- one column twice is not two columns
+SELECT trovella_guard.allow('pair', 'no tenant data');
+BEGIN;
+CREATE TABLE pair (a text, b text, UNIQUE (a, b));
+CREATE TABLE twice (:columns, a text, b text,
+  CONSTRAINT twice_pair_fk FOREIGN KEY (a, b) REFERENCES pair (a, b) ON DELETE CASCADE);
+ALTER TABLE twice ENABLE ROW LEVEL SECURITY;
+CREATE POLICY twice_tenant ON twice USING (:tenant);
+CREATE INDEX ON twice (organization_id);
+CREATE INDEX ON twice (a, a);
+COMMIT;
+SELECT trovella_guard.disallow('pair');
+
 DROP TABLE parent;
 SELECT trovella_guard.disallow('parent');
 DROP SCHEMA regress_indexes;

@@ -45,6 +45,17 @@ RESET trovella_guard.rules;
 SELECT trovella_guard.allow('item', 'imports fill it in later', 'tenant_column_nullable');
 ALTER TABLE item ADD COLUMN other text;
 
+-- a partition has the columns of its parent, which answers for them
+RESET trovella_guard.rules;
+\set VERBOSITY terse
+SET trovella_guard.mode = off;
+CREATE TABLE part (id text, organization_id text, created_at timestamptz, updated_at timestamptz) PARTITION BY LIST (id);
+CREATE TABLE part_1 PARTITION OF part DEFAULT;
+SET trovella_guard.mode = enforce;
+SELECT table_name, rule FROM trovella_guard.check()
+  WHERE table_name LIKE 'part%' AND rule = 'tenant_column_nullable' ORDER BY 1;
+DROP TABLE part;
+
 DROP TABLE item;
 SELECT trovella_guard.disallow('item', 'tenant_column_nullable');
 DROP SCHEMA regress_nullable;
