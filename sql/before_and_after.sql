@@ -103,8 +103,34 @@ CREATE POLICY tenant ON d USING (organization_id = (SELECT current_setting('app.
 COMMIT;
 DROP FUNCTION pg_temp.yes();
 
+-- a policy that is loose for one role, and after that for all
+SET trovella_guard.mode = off;
+BEGIN;
+CREATE TABLE e (organization_id text NOT NULL, created_at timestamptz, updated_at timestamptz);
+ALTER TABLE e ENABLE ROW LEVEL SECURITY;
+CREATE INDEX ON e (organization_id);
+CREATE POLICY loose ON e TO regress_before_reader USING (true);
+COMMIT;
+RESET trovella_guard.mode;
+ALTER POLICY loose ON e TO PUBLIC;
+ALTER POLICY loose ON e RENAME TO still_loose;
+DROP TABLE e;
+
+-- a foreign key to a partitioned table is one key, however many partitions
+SELECT trovella_guard.allow('regress_before.region', 'shared by all tenants');
+SET trovella_guard.mode = off;
+BEGIN;
+CREATE TABLE region (n int PRIMARY KEY) PARTITION BY RANGE (n);
+CREATE TABLE region_1 PARTITION OF region FOR VALUES FROM (1) TO (10);
+CREATE TABLE region_2 PARTITION OF region FOR VALUES FROM (10) TO (20);
+CREATE TABLE f (organization_id text NOT NULL, n int CONSTRAINT f_region REFERENCES region ON DELETE CASCADE);
+COMMIT;
+RESET trovella_guard.mode;
+SELECT rule, object FROM trovella_guard.check('f') WHERE rule = 'fk_index_missing';
+
 SET client_min_messages = error;
 SELECT trovella_guard.disallow('regress_before.top');
+SELECT trovella_guard.disallow('regress_before.region');
 SELECT trovella_guard.disallow('regress_before.middle', 'rls_disabled');
 DROP SCHEMA regress_before CASCADE;
 DROP ROLE regress_before_reader;
