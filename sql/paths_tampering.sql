@@ -133,8 +133,7 @@ INSERT INTO trovella_guard.allowlist VALUES ('paths', 'guarded', '*', 'x');
 UPDATE trovella_guard.allowlist SET table_name = 'guarded';
 DELETE FROM trovella_guard.allowlist;
 TRUNCATE trovella_guard.allowlist;
-COPY trovella_guard.allowlist FROM stdin;
-\.
+\copy trovella_guard.allowlist from '/dev/null'
 ALTER TABLE trovella_guard.allowlist ENABLE ROW LEVEL SECURITY;
 ALTER TABLE trovella_guard.allowlist DISABLE TRIGGER allowlist_changed;
 CREATE TRIGGER mine BEFORE INSERT ON trovella_guard.allowlist FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger();
