@@ -128,6 +128,24 @@ COMMIT;
 RESET trovella_guard.mode;
 SELECT rule, object FROM trovella_guard.check('f') WHERE rule = 'fk_index_missing';
 
+-- a savepoint that is released into a transaction that has touched something
+BEGIN;
+CREATE TABLE g (organization_id text NOT NULL, created_at timestamptz, updated_at timestamptz);
+ALTER TABLE g ENABLE ROW LEVEL SECURITY;
+CREATE INDEX ON g (organization_id);
+CREATE POLICY tenant ON g USING (organization_id = (SELECT current_setting('app.current_organization_id', true)));
+COMMIT;
+BEGIN;
+CREATE VIEW something AS SELECT 1 AS one;
+SAVEPOINT within;
+ALTER TABLE g DISABLE ROW LEVEL SECURITY;
+RELEASE within;
+COMMIT;
+
+-- the functions of the event triggers, called by a superuser's hand
+SELECT trovella_guard.open();
+SELECT trovella_guard.collect();
+
 SET client_min_messages = error;
 SELECT trovella_guard.disallow('regress_before.top');
 SELECT trovella_guard.disallow('regress_before.region');
