@@ -266,6 +266,13 @@ ALTER TABLE heir INHERIT base_table;
 -- road: INHERIT of one that nobody may read (passes)
 REVOKE SELECT ON base_table FROM regress_paths_app;
 ALTER TABLE heir INHERIT base_table;
+-- road: such a parent, INHERIT of one that others may read (refused)
+\c -
+CREATE TABLE far_table (id int);
+GRANT SELECT ON far_table TO regress_paths_app;
+\c -
+ALTER TABLE base_table INHERIT far_table;
+DROP TABLE far_table;
 -- road: GRANT on such a parent (refused)
 \c -
 GRANT SELECT ON base_table TO regress_paths_app;

@@ -77,10 +77,22 @@ RESET lock_timeout;
 COMMIT PREPARED 'regress_granted';
 ALTER TABLE heir DISABLE ROW LEVEL SECURITY;
 
+-- so it is with a table that it opens, and that is to become a parent
+SELECT trovella_guard.allow('plain', 'shared by all tenants');
+CREATE TABLE plain (id text);
+BEGIN;
+GRANT SELECT (id) ON plain TO regress_prepared_reader;
+PREPARE TRANSACTION 'regress_opened';
+SET lock_timeout = '100ms';
+ALTER TABLE heir INHERIT plain;
+RESET lock_timeout;
+COMMIT PREPARED 'regress_opened';
+ALTER TABLE heir INHERIT plain;
+
 SELECT gid FROM pg_prepared_xacts ORDER BY 1;
 DROP TABLE IF EXISTS heir;
 DROP TABLE IF EXISTS item;
-DROP TABLE IF EXISTS global;
-SELECT trovella_guard.disallow('global');
+DROP TABLE IF EXISTS global, plain;
+SELECT trovella_guard.disallow('global'), trovella_guard.disallow('plain');
 DROP SCHEMA regress_prepared;
 DROP ROLE regress_prepared_reader;

@@ -161,6 +161,8 @@ extern void tg_check_rls_disabled(const RuleSubject *subject);
 extern void tg_check_rls_not_forced(const RuleSubject *subject);
 extern bool tg_is_unreachable_child(FactsReader *reader,
 									const RelationFacts *facts);
+extern bool tg_relies_on_closed_parents(FactsReader *reader,
+										const RelationFacts *facts);
 
 /* rules/policies.c */
 extern void tg_check_policy_missing(const RuleSubject *subject);

@@ -33,6 +33,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_extension.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_policy.h"
 #include "catalog/pg_proc.h"
@@ -62,8 +63,7 @@ typedef struct Holds
 	MemoryContext context;
 	List	   *schemas;		/* OIDs: renamed by us; nobody makes a
 								 * relation in them under the old name */
-	List	   *relations;		/* OIDs: granted by us; nobody makes them
-								 * parents meanwhile */
+	LOCKMODE	inheritance;	/* see hold_inheritance() */
 } Holds;
 
 /* The state of one attempt to reach a verdict. */
@@ -85,6 +85,9 @@ typedef struct Trial
 								 * function that is not what it was */
 	int			judged;			/* how many of them have been */
 	bool		schemas_altered;
+	bool		opens_parents;	/* somebody may now read a table that may be,
+								 * or become, a parent */
+	bool		relies_on_parents;	/* nobody may read a parent of a table */
 	bool		hold;
 	Holds	   *holds;
 	bool		lost_race;		/* what it rests on may have changed meanwhile */
@@ -337,33 +340,61 @@ hold_schema_name(const RelationFacts *facts)
 }
 
 /*
- * GRANT lets ALTER TABLE ... INHERIT pass.  What it opens may just be made the
- * parent of a tenant table, whose rows it then shows.  (That it may just be
- * losing its row-level security is seen to in watch.c.)
+ * GRANT lets ALTER TABLE ... INHERIT pass: what the one opens may just be made
+ * the parent, by the other, of a tenant table whose rows it then shows.  (That
+ * it may just be losing its row-level security is seen to in watch.c.)
+ *
+ * This notes which of the two the transaction does; hold_inheritance() sees to
+ * it that of both only one is judged at a time.
  */
-#define MAX_GRANTED_HELD 1000
-
 static void
-hold_granted(Trial *trial, const RelationFacts *facts)
+note_inheritance(Trial *trial, const RelationFacts *facts,
+				 const RelationFacts *before)
 {
-	const RelationFacts *before;
-	MemoryContext old;
+	if (facts->partition)
+		return;
+	if (before != NULL && facts->granted && !before->granted &&
+		(facts->kind == RELKIND_RELATION ||
+		 facts->kind == RELKIND_FOREIGN_TABLE))
+		trial->opens_parents = true;
+	if (tg_relies_on_closed_parents(trial->after, facts))
+		trial->relies_on_parents = true;
+}
 
-	if (!trial->hold || !facts->granted ||
-		facts->kind != RELKIND_RELATION ||
-		facts->tenant != NULL || facts->partition ||
-		list_length(trial->holds->relations) >= MAX_GRANTED_HELD ||
-		list_member_oid(trial->holds->relations, facts->relid))
-		return;
-	before = tg_facts_outline(trial->before, facts->relid);
-	if (before == NULL || before->granted)
-		return;
-	LockRelationOid(facts->relid, ShareUpdateExclusiveLock);
-	old = MemoryContextSwitchTo(trial->holds->context);
-	trial->holds->relations = lappend_oid(trial->holds->relations,
-										  facts->relid);
-	MemoryContextSwitchTo(old);
-	trial->lost_race = true;
+/*
+ * Has the trial been held under the lock that it needs?  If not, the lock is
+ * taken, and the trial must be repeated.
+ *
+ * It is a lock of the guard's own, one for all of the database's inheritance:
+ * nobody else locks "pg_inherits, object 0".  Those who open tables do not
+ * get in each other's way, nor do those who rely on closed parents.  A lock of
+ * the relation would be asked for while others wait for our GRANT, with a lock
+ * of that relation in their hands.
+ */
+static bool
+hold_inheritance(Trial *trial)
+{
+	LOCKMODE	mode;
+
+	if (!trial->hold)
+		return true;
+	if (trial->opens_parents && trial->relies_on_parents)
+		mode = ShareRowExclusiveLock;
+	else if (trial->opens_parents)
+		mode = RowExclusiveLock;
+	else if (trial->relies_on_parents)
+		mode = ShareLock;
+	else
+		return true;
+
+	if (trial->holds->inheritance == mode ||
+		trial->holds->inheritance == ShareRowExclusiveLock)
+		return true;
+	if (trial->holds->inheritance != NoLock)
+		mode = ShareRowExclusiveLock;
+	LockDatabaseObject(InheritsRelationId, InvalidOid, 0, mode);
+	trial->holds->inheritance = mode;
+	return false;
 }
 
 /*
@@ -601,9 +632,9 @@ has_left_allowlist(Trial *trial, const RelationFacts *facts,
  * too, though nobody has touched them.
  */
 static void
-summon_dependents(Trial *trial, const RelationFacts *facts)
+summon_dependents(Trial *trial, const RelationFacts *facts,
+				  const RelationFacts *before)
 {
-	const RelationFacts *before = tg_facts_outline(trial->before, facts->relid);
 	bool		new_owner;
 	List	   *relids;
 
@@ -619,6 +650,7 @@ summon_dependents(Trial *trial, const RelationFacts *facts)
 	if ((facts->kind != RELKIND_VIEW && facts->kind != RELKIND_MATVIEW) &&
 		(new_owner || (before->rls_enabled && !facts->rls_enabled) ||
 		 (facts->granted && !before->granted) ||
+		 list_difference_oid(facts->parents, before->parents) != NIL ||
 		 (facts->tenant == NULL &&
 		  (before->tenant != NULL || facts->policies != NIL)) ||
 		 has_left_allowlist(trial, facts, before)))
@@ -653,6 +685,7 @@ static void
 judge_relation(Trial *trial, Oid relid)
 {
 	RelationFacts *facts = tg_facts_read(trial->after, relid);
+	const RelationFacts *outline;
 	RelationFacts *before = NULL;
 	RelationHistory history = {0};
 	RelationPlace place;
@@ -668,11 +701,9 @@ judge_relation(Trial *trial, Oid relid)
 	 * or its name, and if there is a finding.
 	 */
 	existed = tg_facts_place(trial->before, relid, &place);
-	if (existed)
-	{
-		hold_granted(trial, facts);
-		summon_dependents(trial, facts);
-	}
+	outline = existed ? tg_facts_outline(trial->before, relid) : NULL;
+	note_inheritance(trial, facts, outline);
+	summon_dependents(trial, facts, outline);
 	if (existed &&
 		(facts->tenant == NULL || facts->partition ||
 		 trial->schemas_altered ||
@@ -806,6 +837,8 @@ tg_judge_transaction(bool hold)
 								  ALLOCSET_DEFAULT_SIZES);
 		MemoryContextSwitchTo(trial.context);
 		hold_trial(&trial);
+		if (!hold_inheritance(&trial))
+			trial.lost_race = true;
 		MemoryContextSwitchTo(old);
 		MemoryContextDelete(trial.relation_context);
 		if (trial.lost_race)

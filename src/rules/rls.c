@@ -76,6 +76,30 @@ shows_its_children(const RelationFacts *parent, const RelationFacts *child)
 }
 
 /*
+ * Is there a parent, near or far, that would show the rows of its children if
+ * only somebody might read it?
+ */
+bool
+tg_relies_on_closed_parents(FactsReader *reader, const RelationFacts *facts)
+{
+	ListCell   *lc;
+
+	foreach(lc, facts->parents)
+	{
+		const RelationFacts *parent = tg_facts_outline(reader, lfirst_oid(lc));
+
+		if (parent == NULL)
+			continue;
+		if (!parent->granted &&
+			!(parent->rls_enabled && parent->tenant != NULL))
+			return true;
+		if (tg_relies_on_closed_parents(reader, parent))
+			return true;
+	}
+	return false;
+}
+
+/*
  * A child of a table that is not protected: whoever reads the parent reads the
  * child's rows, and the child's own row-level security is not asked.  A
  * partition has the columns of its parent, which is judged as a tenant table.
@@ -104,12 +128,10 @@ report_open_parents(const RuleSubject *subject, const RelationFacts *facts)
 			finding->object_oid = parent->relid;
 			finding->object = psprintf("%s.%s", parent->schema, parent->name);
 			finding->repair_sql =
-				tg_remedy_table(subject->facts,
+				tg_remedy_table(facts,
 								psprintf("NO INHERIT %s",
 										 quote_qualified_identifier(parent->schema,
 																	parent->name)));
-			if (facts != subject->facts)
-				finding->repair_sql = NULL;
 		}
 		report_open_parents(subject, parent);
 	}
