@@ -64,6 +64,8 @@ typedef struct Holds
 	List	   *schemas;		/* OIDs: renamed by us; nobody makes a
 								 * relation in them under the old name */
 	LOCKMODE	inheritance;	/* see hold_inheritance() */
+	List	   *relied_on;		/* OIDs: of what they are or are called we
+								 * rely on; nobody alters them meanwhile */
 } Holds;
 
 /* The state of one attempt to reach a verdict. */
@@ -340,6 +342,81 @@ hold_schema_name(const RelationFacts *facts)
 }
 
 /*
+ * Whatever ALTER TABLE, a rename or DDL for policies makes of a relation, it
+ * locks it against all others.  What a transaction has locked itself, in
+ * whatever mode, nobody else has altered since.
+ */
+#define MAX_RELIED_ON_HELD 1000
+
+static void
+hold_relation(Trial *trial, Oid relid)
+{
+	MemoryContext old;
+
+	if (list_member_oid(trial->holds->relied_on, relid) ||
+		list_length(trial->holds->relied_on) >= MAX_RELIED_ON_HELD ||
+		CheckRelationOidLockedByMe(relid, AccessShareLock, true))
+		return;
+	LockRelationOid(relid, AccessShareLock);
+	old = MemoryContextSwitchTo(trial->holds->context);
+	trial->holds->relied_on = lappend_oid(trial->holds->relied_on, relid);
+	MemoryContextSwitchTo(old);
+	trial->lost_race = true;
+}
+
+static void
+hold_ancestors(Trial *trial, const RelationFacts *facts)
+{
+	ListCell   *lc;
+
+	foreach(lc, facts->parents)
+	{
+		const RelationFacts *parent = tg_facts_outline(trial->after,
+													   lfirst_oid(lc));
+
+		hold_relation(trial, lfirst_oid(lc));
+		if (parent != NULL)
+			hold_ancestors(trial, parent);
+	}
+}
+
+/*
+ * A child needs less protection of its own, or more of its ancestors, by what
+ * these are.  ALTER TABLE of a child does not lock them, and that of an
+ * ancestor does not lock the child: so who comes to rely on them does.
+ */
+static void
+hold_what_protects(Trial *trial, const RelationFacts *facts,
+				   const RelationFacts *before)
+{
+	if (trial->hold && facts->parents != NIL &&
+		(before == NULL || before->owner != facts->owner ||
+		 before->partition != facts->partition ||
+		 (before->rls_enabled && !facts->rls_enabled) ||
+		 (before->tenant == NULL && facts->tenant != NULL) ||
+		 list_difference_oid(facts->parents, before->parents) != NIL))
+		hold_ancestors(trial, facts);
+}
+
+/*
+ * We rely on an allowlist entry, by the names of a relation, or of what it is
+ * a partition of.  (If it is renamed itself, that is judged.)
+ */
+static bool
+hold_names(Trial *trial, const RelationFacts *facts)
+{
+	const RelationFacts *parent;
+
+	if (!hold_schema_name(facts))
+		return false;
+	if (!facts->partition || facts->parents == NIL)
+		return true;
+	hold_relation(trial, linitial_oid(facts->parents));
+	parent = tg_facts_outline(trial->after, linitial_oid(facts->parents));
+	return parent == NULL || hold_names(trial, parent);
+}
+
+/*
  * GRANT lets ALTER TABLE ... INHERIT pass: what the one opens may just be made
  * the parent, by the other, of a tenant table whose rows it then shows.  (That
  * it may just be losing its row-level security is seen to in watch.c.)
@@ -482,7 +559,7 @@ without_waived(Trial *trial, List *findings, const RelationFacts *facts,
 		if (entry == NULL)
 			result = lappend(result, finding);
 		else if (is_after && trial->hold &&
-				 (!tg_allowlist_hold(entry) || !hold_schema_name(facts)))
+				 (!tg_allowlist_hold(entry) || !hold_names(trial, facts)))
 			trial->lost_race = true;
 	}
 	return result;
@@ -702,6 +779,7 @@ judge_relation(Trial *trial, Oid relid)
 	 */
 	existed = tg_facts_place(trial->before, relid, &place);
 	outline = existed ? tg_facts_outline(trial->before, relid) : NULL;
+	hold_what_protects(trial, facts, outline);
 	note_inheritance(trial, facts, outline);
 	summon_dependents(trial, facts, outline);
 	if (existed &&
