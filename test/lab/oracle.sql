@@ -376,12 +376,13 @@ LANGUAGE sql STABLE AS $$
   SELECT md5(coalesce((SELECT string_agg(p::text, '|' ORDER BY p.oid) FROM pg_policy p WHERE p.polrelid = rel), '')
     || (SELECT c.relrowsecurity::text || coalesce(c.relacl::text, '') FROM pg_class c WHERE c.oid = rel)
     || (SELECT string_agg(a.attname || a.atttypid, ',' ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = rel AND a.attnum > 0)
-    || coalesce((SELECT string_agg(f.oid::text || f.prosrc, ',' ORDER BY f.oid) FROM pg_proc f WHERE f.pronamespace = to_regnamespace('fn')), ''))
+    || coalesce((SELECT string_agg(f.oid::text || f.provolatile::text || f.prosrc, ',' ORDER BY f.oid) FROM pg_proc f WHERE f.pronamespace = to_regnamespace('fn')), ''))
 $$;
 
 -- Runs a statement as the application's role and tells how many rows it
--- reached, or -1 if it failed.
-CREATE FUNCTION lab.attempt(role name, tenant text, statement text)
+-- reached, or -1 if it failed.  With "then", what that says about the table
+-- afterwards to somebody who sees all.
+CREATE FUNCTION lab.attempt(role name, tenant text, statement text, "then" text DEFAULT NULL)
 RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
   n bigint;
@@ -390,6 +391,10 @@ BEGIN
   PERFORM set_config('role', role, true);
   EXECUTE statement;
   GET DIAGNOSTICS n = ROW_COUNT;
+  IF "then" IS NOT NULL THEN
+    PERFORM set_config('role', 'none', true);
+    EXECUTE "then" INTO n;
+  END IF;
   RAISE EXCEPTION USING ERRCODE = 'LB001', MESSAGE = n::text;
 EXCEPTION
   WHEN SQLSTATE 'LB001' THEN RETURN SQLERRM::bigint;
@@ -403,6 +408,7 @@ CREATE FUNCTION lab.leaks(rel oid) RETURNS text[]
 LANGUAGE plpgsql AS $$
 DECLARE
   tab text;
+  others text;
   roles name[] := '{regress_lab_app,regress_lab_other}';
   role name;
   result text[] := '{}';
@@ -412,6 +418,7 @@ DECLARE
 BEGIN
   SELECT format('%I.%I', nspname, relname) INTO tab FROM lab.tenant WHERE relid = rel;
   IF NOT FOUND THEN RETURN '{?}'; END IF;
+  others := format('SELECT count(*) FROM %s WHERE organization_id = ''b''', tab);
   SET LOCAL trovella_guard.mode = off;
   BEGIN
     -- neither foreign keys nor triggers are the subject here
@@ -421,6 +428,8 @@ BEGIN
     -- and to read what its policies look up
     EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA %s TO PUBLIC',
       (SELECT string_agg(quote_ident(nspname), ', ') FROM pg_namespace WHERE nspname IN ('s1', 's2')));
+    -- what the policies say is asked even where they do not count yet
+    EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', tab);
     -- to an owner they do not apply; that is not what is asked
     EXECUTE format('ALTER TABLE %s OWNER TO CURRENT_USER', tab);
     -- with what is in its children: rows are counted
@@ -456,11 +465,11 @@ BEGIN
         result := result || 'INSERT'::text;
       END IF;
       -- steal the other tenant's row, or give one's own away
-      IF lab.attempt(role, 'a', format('UPDATE %s SET organization_id = ''a''', tab)) > 1
+      IF lab.attempt(role, 'a', format('UPDATE %s SET organization_id = ''a''', tab), others) = 0
          OR lab.attempt(role, 'a', format('UPDATE %s SET organization_id = ''b''', tab)) > 0 THEN
         result := result || 'UPDATE'::text;
       END IF;
-      IF lab.attempt(role, 'a', format('DELETE FROM %s', tab)) > 1 THEN
+      IF lab.attempt(role, 'a', format('DELETE FROM %s', tab), others) = 0 THEN
         result := result || 'DELETE'::text;
       END IF;
     END LOOP;
@@ -474,10 +483,12 @@ BEGIN
 END
 $$;
 
--- W relid table fingerprint: the tables whose policies can be observed.
-CREATE FUNCTION lab.scopes() RETURNS SETOF text
+-- W relid table fingerprint: the tables whose policies can be observed, or with
+-- "bare" also those where they do not count.
+CREATE FUNCTION lab.scopes(bare bool DEFAULT false) RETURNS SETOF text
 LANGUAGE sql STABLE AS $$
   SELECT format(E'W\t%s\t%s.%s\t%s', t.relid, t.nspname, t.relname, lab.scope_fingerprint(t.relid))
   FROM lab.tenant t
-  WHERE t.relrowsecurity AND EXISTS (SELECT FROM pg_policy WHERE polrelid = t.relid)
+  WHERE (bare OR t.relrowsecurity)
+    AND EXISTS (SELECT FROM pg_policy WHERE polrelid = t.relid)
 $$;

@@ -4,6 +4,14 @@
 # or until something is wrong.  Its steps are [session, statement, unit], a
 # unit being one transaction; the same loop runs those that the grammar makes
 # up, and those of a failed episode that is being shrunk.
+#
+# Several sessions take turns: after each step the walker waits until every
+# session is at rest, which is when it has answered or waits for a lock that
+# only another step can give it.  So it is known which transactions have ended
+# between two looks of the oracle, and a seed decides nearly everything.  What
+# happens at the same time is left to two things: now and then the ends of
+# several transactions are sent at once, and a prepared transaction, whose
+# verdict is over while nobody sees it yet, is finished much later.
 
 package Lab::Walker;
 
@@ -125,11 +133,31 @@ sub open_world
 				on_error_rollback => $style->{on_error_rollback},
 				options => '-c deadlock_timeout=100ms -c statement_timeout=20s') }
 		  1 .. $style->{sessions} ];
+	# one more that finishes prepared transactions, when all others wait
+	push @{ $self->{session} }, Lab::Session->new(name => 'finisher',
+		dbname => $self->{database}, options => '-c statement_timeout=20s')
+	  if $style->{sessions} > 1;
 	$self->{observer}->run('\set ON_ERROR_ROLLBACK ' . ($style->{on_error_rollback} ? 'on' : 'off'));
-	$self->{progress} = [ map { { texts => [], in_block => 0 } } 1 .. $style->{sessions} ];
+	$self->{progress} = [ map { { texts => [], in_block => 0, began => 0, ignored => {} } }
+		  @{ $self->{session} } ];
 	$self->{prepared} = {};
+	$self->{to_finish} = [];
+	$self->{commits} = 0;
+	$self->{unjudged} = [];
+	$self->{log} = [];
 	$self->{seen_scopes} = {};
-	$self->{state} = $self->observe;
+	$self->{state} = $self->observe or die "the oracle cannot see a fresh world\n";
+	return;
+}
+
+# The total order of what was sent and of what came back, for a failure that
+# cannot be repeated.
+sub logged
+{
+	my ($self, $n, $what) = @_;
+	push @{ $self->{log} }, sprintf '%6.2f  %-8s  %s', time() - $^T,
+	  $n =~ /^\d/ ? "session $n" : $n, $what
+	  if $self->{style}{sessions} > 1;
 	return;
 }
 
@@ -142,12 +170,19 @@ sub close_world
 	return;
 }
 
-# Asks the oracle, and the guard's audit.
+# Asks the oracle, and the guard's audit.  Returns undef where somebody has
+# locked what they read: DROP EXTENSION, the allowlist.
 sub observe
 {
 	my ($self) = @_;
-	my @lines = $self->{observer}->query('SELECT lab.state()');
-	return parse_state(@lines);
+	my ($result) = $self->{observer}->run('SELECT lab.state()');
+	die "the observer is gone\n" unless $result;
+	if ($result->{error})
+	{
+		return undef if $result->{message} =~ /lock timeout/;
+		die "lab.state(): $result->{message}\n";
+	}
+	return parse_state(@{ $result->{lines} });
 }
 
 sub parse_state
@@ -213,10 +248,11 @@ sub in_words
 	return \%words;
 }
 
-# What became worse between two states, as a list of texts.
+# What became worse between two states, as a list of texts.  Some of it is
+# worse only by comparison: "across" several transactions that cannot be told.
 sub worse
 {
-	my ($before, $after, $ignored) = @_;
+	my ($before, $after, $ignored, $across) = @_;
 	my @worse;
 
 	foreach my $key (sort keys %{ $after->{unsafe} })
@@ -225,6 +261,7 @@ sub worse
 		next if $before->{unsafe}{$key} || $ignored->{ $item->{rule} };
 		push @worse, "$item->{rule}: $item->{table} $item->{object}";
 	}
+	return @worse if $across;
 	foreach my $relid (sort keys %{ $after->{other} })
 	{
 		my $old = $before->{tenant}{$relid} or next;
@@ -282,11 +319,21 @@ sub leniency
 sub judge
 {
 	my ($self, @ended) = @_;
+	my $multi = $self->{style}{sessions} > 1;
 	my $before = $self->{state};
-	my $after = $self->{state} = $self->observe;
-	my %ignored = map { %{ $_->{leniency} } } @ended;
+	my $after = $self->observe;
 
+	# not now: then together with what ends next
+	unshift @ended, @{ $self->{unjudged} };
+	$self->{unjudged} = $after ? [] : [@ended];
+	return undef unless $after;
+	$self->{state} = $after;
 	return undef if !$after->{guarded};
+
+	my %ignored = map { %{ $_->{leniency} } } @ended;
+	my @committed = grep { $_->{committed} } @ended;
+	my $across = $multi && grep { $_->{overlapped} || $_->{many} } @committed;
+	$across = 1 if @committed > 1;
 
 	# (c) do check() and the oracle agree?
 	my $words = in_words($after);
@@ -294,10 +341,11 @@ sub judge
 	{
 		# check() takes a newer snapshot than the query that calls it, so
 		# another session may have come in between
-		last if $self->{style}{sessions} == 1
+		last if !$multi
 		  || join("\n", sort keys %$words) eq join("\n", sort keys %{ $after->{check} });
 		sleep 0.05;
-		$after = $self->{state} = $self->observe;
+		my $again = $self->observe or return undef;
+		$after = $self->{state} = $again;
 		$words = in_words($after);
 	}
 	my @only_oracle = grep { !$after->{check}{$_} } sort keys %$words;
@@ -313,7 +361,8 @@ sub judge
 	# (a) no false accept
 	if ($before->{guarded} && !$ignored{everything})
 	{
-		my @worse = worse($before, $after, \%ignored);
+		my @worse = worse($before, $after, \%ignored, $across);
+		$self->counted('ends judged together') if $multi && @committed > 1;
 		if (@worse)
 		{
 			return { kind => 'false accept', what => join('; ', @worse),
@@ -339,8 +388,8 @@ sub judge
 	{
 		next unless $ended->{refused};
 		$self->counted('refusals');
-		# what it started from was seen only if it ended alone
-		if (@ended > 1)
+		# what it started from was seen only if nobody else committed
+		if (@committed)
 		{
 			$self->counted('refusals that could not be replayed');
 			next;
@@ -389,8 +438,22 @@ sub verify_refusal
 	my @texts = @{ $ended->{texts} };
 	my $observer = $self->{observer};
 
-	return $self->counted('refusals of commits in procedures')
-	  if grep { /^(DO|CALL)/ && /COMMIT|ROLLBACK|CALL/ } @texts;
+	return $self->counted('refusals of commits in procedures') if $ended->{many};
+
+	# where others have committed meanwhile, the same statements may do
+	# something else now: what it saw itself before its COMMIT counts
+	if ($ended->{look})
+	{
+		if (worse($before, parse_state(@{ $ended->{look} }), leniency(@texts)))
+		{
+			$self->counted('refusals confirmed');
+			$self->counted('refusals confirmed by what the session saw');
+			return undef;
+		}
+		return { kind => 'false refusal', what => $ended->{message},
+			class => ($ended->{message} =~ /breaks (\w+)/)[0] // '?' }
+		  if $ended->{message} !~ /policy_unscoped/;
+	}
 
 	# only the part since the last commit
 	if (grep { /^BEGIN/ } @texts)
@@ -406,26 +469,28 @@ sub verify_refusal
 	s/ CONCURRENTLY// foreach @texts;
 	my $first = $texts[0] =~ /^BEGIN/ ? shift @texts : 'BEGIN';
 	my @results = $observer->run($first, 'SET LOCAL trovella_guard.mode = off',
-		@texts, 'RESET ROLE', 'SELECT lab.state(false)', 'SELECT lab.scopes()');
+		'SELECT lab.scopes(true)', @texts, 'RESET ROLE', 'SELECT lab.state(false)',
+		'SELECT lab.scopes(true)');
 	my $state = $results[-2];
-	my $scopes = $results[-1];
 	my @observed;
 	# what went well then must go well now: a commit within the statement
 	# (CONCURRENTLY) may have left its traces
-	my $failed = grep { $_->{error} } @results[ 2 .. $#results - 3 ];
+	my $failed = grep { $_->{error} } @results[ 3 .. $#results - 3 ];
+	my @worse;
 	if (@results && !$state->{error} && $failed <= $ended->{failed})
 	{
 		my $after = parse_state(@{ $state->{lines} });
-		my @worse = worse($before, $after, leniency(@texts));
+		@worse = worse($before, $after, leniency(@texts));
 		if (!@worse && $self->{scope})
 		{
-			foreach (@{ $scopes->{lines} })
+			my %was = map { $_ => 1 } @{ $results[2]{lines} };
+			foreach (grep { !$was{$_} } @{ $results[-1]{lines} })
 			{
 				my (undef, $relid) = split /\t/;
 				my ($leak) = $observer->run("SELECT lab.leaks($relid)");
 				push @observed, $leak->{error} ? '{?}' : $leak->{lines}[0];
 			}
-			@worse = grep { $_ ne '{}' } @observed;
+			@worse = grep { $_ !~ /^\{\??\}$/ } @observed;
 		}
 		$observer->run('ROLLBACK');
 		if (@worse)
@@ -434,11 +499,32 @@ sub verify_refusal
 			return undef;
 		}
 		return { kind => 'false refusal', what => $ended->{message},
-			class => ($ended->{message} =~ /breaks (\w+)/)[0] // '?' };
+			class => ($ended->{message} =~ /breaks (\w+)/)[0] // '?' }
+		  unless $ended->{overlapped} || grep { $_ eq '{?}' } @observed
+			|| ($self->{style}{sessions} > 1 && grep { /EXCEPTION/ } @texts);
 	}
-	$observer->run('ROLLBACK');
+	else
+	{
+		$observer->run('ROLLBACK');
+	}
 	$self->counted('refusals that could not be replayed');
 	return undef;
+}
+
+# What a transaction looks like from within, before it ends: asked where others
+# have committed since it began.  The driver's business, so nobody accounts it.
+my @look = ('SAVEPOINT lab_look', 'SET LOCAL ROLE NONE',
+	"SET LOCAL lock_timeout = '300ms'", 'SELECT lab.state(false)',
+	'ROLLBACK TO lab_look', 'RELEASE lab_look');
+
+sub wants_look
+{
+	my ($self, $n, $text) = @_;
+	my $progress = $self->{progress}[$n];
+	return $self->{style}{sessions} > 1 && $progress->{in_block}
+	  && $text =~ /^(COMMIT|PREPARE)/ && $self->{commits} > $progress->{began}
+	  && $progress->{texts}[0] !~ /ISOLATION/
+	  && !grep { /^COMMIT AND CHAIN/ } @{ $progress->{texts} };
 }
 
 # Takes in the result of a step; returns the transaction that it ended, if any.
@@ -448,8 +534,15 @@ sub account
 	my $progress = $self->{progress}[$n];
 	my $refused = $result->{error} && $result->{sqlstate} eq 'TG001';
 
+	if (!defined $text)
+	{
+		$progress->{look} = $result->{lines} if @{ $result->{lines} };
+		return;
+	}
+	$self->logged($n, $result->{error} ? "ERROR $result->{sqlstate} $result->{message}" : 'done');
 	$self->counted('statements');
 	$self->counted('statements failed') if $result->{error} && !$refused;
+	$self->counted('deadlocks') if $result->{sqlstate} eq '40P01';
 	# What concurrent DDL gets to hear from PostgreSQL itself is no failure
 	if ($result->{error} && $result->{sqlstate} =~ /^(XX|58)/
 		&& !($self->{style}{sessions} > 1
@@ -460,6 +553,7 @@ sub account
 	}
 	return if $text =~ /^\\/;
 
+	$progress->{began} = $progress->{sent_at} unless @{ $progress->{texts} };
 	push @{ $progress->{texts} }, $text;
 	$progress->{failed}++ if $result->{error} && !$refused;
 	my $ends = 1;
@@ -477,15 +571,37 @@ sub account
 	return unless $ends;
 
 	my %ended = (texts => $progress->{texts}, refused => $refused,
-		failed => $progress->{failed} // 0, message => $result->{message}, leniency => leniency(@{ $progress->{texts} }));
-	if ($text =~ /^PREPARE TRANSACTION '(\w+)'/)
+		failed => $progress->{failed} // 0, message => $result->{message},
+		leniency => { %{ leniency(@{ $progress->{texts} }) }, %{ $progress->{ignored} } },
+		look => delete $progress->{look}, began => $progress->{began},
+		many => scalar grep({ /^(DO|CALL)/ && /COMMIT|ROLLBACK|CALL/ || /CONCURRENTLY/ }
+			@{ $progress->{texts} }),
+		committed => !$result->{error} && $text !~ /^(ROLLBACK|PREPARE)/);
+	# what it committed before it failed
+	$ended{committed} ||= $ended{many} || grep { /^COMMIT AND CHAIN/ } @{ $progress->{texts} };
+	if ($text =~ /^PREPARE TRANSACTION '(\w+)'/ && !$result->{error})
 	{
-		$self->{prepared}{$1} = $ended{leniency};
+		$self->{prepared}{$1} = { ignored => $ended{leniency}, began => $ended{began} };
 	}
 	elsif ($text =~ /^COMMIT PREPARED '(\w+)'/)
 	{
-		$ended{leniency} = $self->{prepared}{$1} // {};
+		my $prepared = delete $self->{prepared}{$1} // {};
+		$ended{leniency} = $prepared->{ignored} // {};
+		$ended{began} = $prepared->{began} // $ended{began};
 	}
+	$ended{overlapped} = $self->{commits} > $ended{began};
+	if ($ended{committed})
+	{
+		$self->{commits}++;
+		# Those who were judged by what it does not let stand, or before the
+		# guard was there
+		foreach my $open (values %{ $self->{prepared} },
+			grep { $_ != $progress } @{ $self->{progress} })
+		{
+			$open->{ignored} = { %{ $open->{ignored} }, %{ $ended{leniency} } };
+		}
+	}
+	$progress->{ignored} = {};
 	# the next one begins where a chain was not broken
 	my $chained = $text =~ /CHAIN/ && $progress->{in_block};
 	$progress->{failed} = 0 unless $chained;
@@ -494,66 +610,87 @@ sub account
 	return { ended => \%ended };
 }
 
-# Runs one step, or several of one session; returns a failure or undef.
-sub step
+# Sends one step, or several of one session.
+sub launch
 {
 	my ($self, $n, @texts) = @_;
-	my $session = $self->{session}[$n];
+	my $progress = $self->{progress}[$n];
 
-	$session->send(@texts);
-	push @{ $self->{progress}[$n]{sent} }, @texts;
-	my $deadline = time() + ($self->{style}{sessions} > 1 ? 0.03 : 40);
-	while ($session->is_busy && !$session->is_dead && time() < $deadline)
+	if ($self->wants_look($n, $texts[0]))
 	{
-		$session->poll($self->{style}{sessions} > 1 ? 0.01 : 1);
+		$self->{session}[$n]->send(@look);
+		push @{ $progress->{sent} }, (undef) x @look;
 	}
-	# not sooner: the oracle must not look on while the session goes on
-	my $failure = $self->collect;
-	return $failure if $failure;
-	return { kind => 'hang', class => 'hang', what => $texts[0] }
-	  if $session->is_busy && $self->{style}{sessions} == 1;
-	return undef;
+	$self->logged($n, "$_;") foreach @texts;
+	$self->{session}[$n]->send(@texts);
+	push @{ $progress->{sent} }, @texts;
+	$progress->{sent_at} = $self->{commits};
+	return;
 }
 
-# Takes in what has come back from all sessions.
-sub collect
+# Runs steps: [session, text...], ..., all at once.  Returns a failure or undef.
+sub step
+{
+	my ($self, @steps) = @_;
+
+	$self->launch(@$_) foreach @steps;
+	return $self->rest;
+}
+
+# Which sessions wait for a lock, and not only until a deadlock is found?
+my $waiting_sql = "SELECT DISTINCT substr(a.application_name, 5) FROM pg_locks l "
+  . "JOIN pg_stat_activity a USING (pid) WHERE NOT l.granted "
+  . "AND l.waitstart < clock_timestamp() - interval '150 ms' AND a.datname = current_database()";
+
+# Waits until all sessions have answered, or wait for each other or for what
+# is prepared; then judges what has ended.
+sub rest
 {
 	my ($self) = @_;
+	my $deadline = time() + 40;
 	my @ended;
+	my $news = time();
 
-	foreach my $n (0 .. $#{ $self->{session} })
+	while (1)
 	{
-		my $session = $self->{session}[$n];
-		$session->poll(0) if $session->is_busy;
-		if ($session->is_dead)
+		my @busy;
+		foreach my $n (0 .. $#{ $self->{session} })
 		{
+			my $session = $self->{session}[$n];
+			$session->poll($self->{style}{sessions} > 1 ? 0.002 : 1) if $session->is_busy;
 			return { kind => 'crash', class => 'crash',
-				what => 'the server closed the connection' };
+				what => 'the server closed the connection' }
+			  if $session->is_dead;
+			while (my $result = $session->result)
+			{
+				my $text = shift @{ $self->{progress}[$n]{sent} };
+				$news = time();
+				my $event = $self->account($n, $text, $result) or next;
+				return $event->{failure} if $event->{failure};
+				push @ended, $event->{ended};
+			}
+			push @busy, $session if $session->is_busy;
 		}
-		while (my $result = $session->result)
-		{
-			my $text = shift @{ $self->{progress}[$n]{sent} };
-			my $event = $self->account($n, $text, $result) or next;
-			return $event->{failure} if $event->{failure};
-			push @ended, $event->{ended};
-		}
+		last unless @busy;
+		return { kind => 'hang', class => 'hang', what => 'a session neither answers nor waits' }
+		  if time() > $deadline;
+		next if $self->{style}{sessions} == 1 || time() < $news + 0.02;
+		my %waiting = map { $_ => 1 } $self->{observer}->query($waiting_sql);
+		last unless grep { !$waiting{ $_->{name} } } @busy;
+		sleep 0.01;
 	}
 	return @ended ? $self->judge(@ended) : undef;
 }
 
-# Waits until some session is at rest.
-sub await_any
+# Finishes what is prepared, the oldest first.
+sub finish_prepared
 {
-	my ($self) = @_;
-	my $deadline = time() + 30;
-	while (time() < $deadline)
-	{
-		my $failure = $self->collect;
-		return $failure if $failure;
-		return undef if grep { !$_->is_busy } @{ $self->{session} };
-		sleep 0.02;
-	}
-	return { kind => 'hang', class => 'hang', what => 'all sessions wait for each other' };
+	my ($self, $steps, $unit) = @_;
+	my $text = shift @{ $self->{to_finish} };
+	my $n = $self->{style}{sessions};
+
+	push @$steps, [$n, $text, $unit];
+	return $self->step([$n, $text]);
 }
 
 # Lets blocked sessions come to an end, at the cost of those that block them.
@@ -561,21 +698,26 @@ sub settle
 {
 	my ($self) = @_;
 	my $deadline = time() + 30;
+
 	while (1)
 	{
-		my $failure = $self->collect;
+		my $failure = $self->rest;
 		return $failure if $failure;
-		my @busy = grep { $self->{session}[$_]->is_busy } 0 .. $#{ $self->{session} };
+		while (@{ $self->{to_finish} })
+		{
+			$failure = $self->finish_prepared([], 0);
+			return $failure if $failure;
+		}
+		my @busy = grep { $_->is_busy } @{ $self->{session} };
 		return undef if !@busy;
 		return { kind => 'hang', class => 'hang', what => 'a session does not come to an end' }
 		  if time() > $deadline;
 		foreach my $n (0 .. $#{ $self->{session} })
 		{
 			next if $self->{session}[$n]->is_busy || !$self->{progress}[$n]{in_block};
-			$failure = $self->step($n, 'ROLLBACK');
+			$failure = $self->step([$n, 'ROLLBACK']);
 			return $failure if $failure;
 		}
-		sleep 0.02;
 	}
 }
 
@@ -594,34 +736,70 @@ sub walk_episode
 	my $grammar = Lab::Grammar->new(preload => $style->{preload},
 		fancy => $self->{fancy}, names => $style->{names});
 	my @queue = map { [] } 1 .. $style->{sessions};
+	my $batch = 0;
+	my %gated;
 
 	while (!$failure && $unit < $self->{length} && time() < $deadline)
 	{
-		my $n = int rand $style->{sessions};
-		if ($style->{sessions} > 1 && $self->{session}[$n]->is_busy)
+		my @idle = grep { !$self->{session}[$_]->is_busy } 0 .. $#queue;
+		if (@{ $self->{to_finish} } && (!@idle || rand() < 0.04 * @{ $self->{to_finish} }))
 		{
-			my @idle = grep { !$self->{session}[$_]->is_busy } 0 .. $#queue;
-			if (!@idle)
-			{
-				$failure = $self->await_any;
-				next;
-			}
-			$n = $idle[int rand @idle];
+			$failure = $self->finish_prepared(\@steps, ++$unit);
+			next;
 		}
+		if (!@idle)
+		{
+			$failure = $self->rest;
+			$failure //= { kind => 'hang', class => 'hang',
+				what => 'all sessions wait for each other' }
+			  unless grep { !$self->{session}[$_]->is_busy } 0 .. $#queue;
+			next;
+		}
+		my $n = $idle[int rand @idle];
 		if (!@{ $queue[$n] })
 		{
 			$unit++;
 			$grammar->learn($self->{observer}->query('SELECT lab.world()'));
 			$queue[$n] = [ map { [$n, $_, $unit] } $grammar->transaction ];
 		}
+
 		# one session alone gets a whole transaction at once
-		my @now = shift @{ $queue[$n] };
-		push @now, shift @{ $queue[$n] }
-		  while $style->{sessions} == 1 && @{ $queue[$n] } && !may_end($now[-1][1]);
+		if ($style->{sessions} == 1)
+		{
+			my @now = shift @{ $queue[$n] };
+			push @now, shift @{ $queue[$n] }
+			  while @{ $queue[$n] } && !may_end($now[-1][1]);
+			push @steps, @now;
+			$failure = $self->step([$n, map { $_->[1] } @now]);
+			next;
+		}
+
+		# of several, some wait to end together
+		next if $gated{$n} && keys %gated < @idle;
+		if (may_end($queue[$n][0][1]) && !$gated{$n})
+		{
+			$gated{$n} = 1;
+			next if keys(%gated) < 2 && rand() < 0.3;
+		}
+		my @together = $gated{$n} ? grep { !$self->{session}[$_]->is_busy } sort keys %gated : $n;
+		%gated = () if $gated{$n};
+		my @now = map { shift @{ $queue[$_] } } @together;
+		if (@now > 1)
+		{
+			$batch++;
+			$_->[3] = $batch foreach @now;
+		}
+		# whoever comes by finishes what was prepared
+		foreach my $m (map { $_->[0] } grep { $_->[1] =~ /^PREPARE/ } @now)
+		{
+			push @{ $self->{to_finish} }, map { $_->[1] } grep { $_->[1] =~ / PREPARED / } @{ $queue[$m] };
+			$queue[$m] = [ grep { $_->[1] !~ / PREPARED / } @{ $queue[$m] } ];
+		}
 		push @steps, @now;
-		$failure = $self->step($n, map { $_->[1] } @now);
+		$failure = $self->step(map { [ $_->[0], $_->[1] ] } @now);
 	}
 	$failure //= $self->settle;
+	$failure->{log} = join '', map { "$_\n" } @{ $self->{log} } if $failure && @{ $self->{log} };
 	$self->close_world;
 	$self->counted('episodes');
 	return ($failure, \@steps);
@@ -639,21 +817,18 @@ sub replay
 	while (!$failure && @steps)
 	{
 		my @now = shift @steps;
-		my $n = $now[0][0];
-		while ($style->{sessions} == 1 && @steps && $steps[0][2] == $now[0][2]
-			&& !may_end($now[-1][1]))
+		if ($style->{sessions} == 1)
 		{
-			push @now, shift @steps;
+			push @now, shift @steps
+			  while @steps && $steps[0][2] == $now[0][2] && !may_end($now[-1][1]);
+			$failure = $self->step([ 0, map { $_->[1] } @now ]);
+			next;
 		}
-		my $deadline = time() + 3;
-		while (!$failure && $self->{session}[$n]->is_busy && time() < $deadline)
-		{
-			$failure = $self->collect;
-			sleep 0.02;
-		}
-		# what it waited for then has been left out since
-		next if $self->{session}[$n]->is_busy;
-		$failure //= $self->step($n, map { $_->[1] } @now);
+		push @now, shift @steps
+		  while defined $now[0][3] && @steps && ($steps[0][3] // 0) == $now[0][3];
+		# what others waited for then has been left out since
+		@now = grep { !$self->{session}[ $_->[0] ]->is_busy } @now;
+		$failure = $self->step(map { [ $_->[0], $_->[1] ] } @now) if @now;
 	}
 	$failure //= $self->settle;
 	$self->close_world;
@@ -734,10 +909,14 @@ sub script
 	$text .= "\\set ON_ERROR_ROLLBACK on\n" if $style->{on_error_rollback};
 	foreach my $step (@$steps)
 	{
-		$text .= ($style->{sessions} > 1 ? "/* session $step->[0] */ " : '')
+		$text .= ($style->{sessions} > 1 ? "/* session $step->[0]"
+				. (defined $step->[3] ? ", together $step->[3]" : '') . ' */ ' : '')
 		  . $step->[1] . ($step->[1] =~ /^\\/ ? '' : ';') . "\n";
 	}
 	$text .= "SELECT table_name, rule, object FROM trovella_guard.check() WHERE level = 'error';\n";
+	$text .= "-- the total order of the episode as it was:\n"
+	  . join('', map { "-- $_\n" } split /\n/, $failure->{log})
+	  if $failure->{log} && !$failure->{shrunk};
 	return $text;
 }
 
@@ -770,7 +949,7 @@ sub walk
 			($steps, $shrunk) = $self->shrink($style, $steps, $failure, time() + 120)
 			  if @$steps;
 			return { %$failure, seed => $seed, shrunk => $shrunk,
-				script => $self->script($style, $steps, $failure) };
+				script => $self->script($style, $steps, { %$failure, shrunk => $shrunk }) };
 		}
 		last if defined $self->{episode_seed};
 	}
