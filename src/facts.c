@@ -17,6 +17,7 @@
 #include "postgres.h"
 
 #include "access/reloptions.h"
+#include "access/transam.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_inherits.h"
@@ -750,6 +751,36 @@ tg_facts_relations_in(Node *node)
 
 	collect_relations(node, &relids);
 	return relids;
+}
+
+static bool
+note_user_function(Oid function, void *functions)
+{
+	if (function >= FirstNormalObjectId)
+		*(List **) functions = list_append_unique_oid(*(List **) functions,
+													  function);
+	return false;
+}
+
+static bool
+collect_functions(Node *node, List **functions)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Query))
+		return query_tree_walker((Query *) node, collect_functions, functions,
+								 0);
+	check_functions_in_node(node, note_user_function, functions);
+	return expression_tree_walker(node, collect_functions, functions);
+}
+
+List *
+tg_facts_functions_in(Node *node)
+{
+	List	   *functions = NIL;
+
+	collect_functions(node, &functions);
+	return functions;
 }
 
 /*

@@ -219,6 +219,9 @@ extern List *tg_facts_readers(FactsReader *reader, Oid relid);
 /* The relations that an expression or a query names, as OIDs. */
 extern List *tg_facts_relations_in(Node *node);
 
+/* The functions that it calls and that are none of PostgreSQL's own. */
+extern List *tg_facts_functions_in(Node *node);
+
 /* The relations whose policies call a function, as a list of OIDs. */
 extern List *tg_facts_relations_using_function(FactsReader *reader,
 											   Oid function_oid);

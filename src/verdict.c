@@ -64,6 +64,8 @@ typedef struct Holds
 	List	   *schemas;		/* OIDs: renamed by us; nobody makes a
 								 * relation in them under the old name */
 	LOCKMODE	inheritance;	/* see hold_inheritance() */
+	List	   *functions;		/* OIDs: altered by us; nobody makes a policy
+								 * that calls them meanwhile */
 	List	   *relied_on;		/* OIDs: of what they are or are called we
 								 * rely on; nobody alters them meanwhile */
 } Holds;
@@ -277,6 +279,54 @@ summon_all(Trial *trial, List *relids)
 }
 
 /*
+ * Neither CREATE POLICY nor ALTER FUNCTION locks a function that the one calls
+ * and the other alters.  So the guard does, with locks that nobody else takes:
+ * those of PostgreSQL itself have no "column" of a function.
+ */
+#define FUNCTION_AS_IT_IS 1
+
+static void
+hold_altered_function(Trial *trial, Oid function_oid)
+{
+	MemoryContext old;
+
+	if (!trial->hold || list_member_oid(trial->holds->functions, function_oid))
+		return;
+	LockDatabaseObject(ProcedureRelationId, function_oid, FUNCTION_AS_IT_IS,
+					   AccessExclusiveLock);
+	old = MemoryContextSwitchTo(trial->holds->context);
+	trial->holds->functions = lappend_oid(trial->holds->functions,
+										  function_oid);
+	MemoryContextSwitchTo(old);
+	trial->lost_race = true;
+}
+
+/*
+ * The other side.  The proof asks the system cache for the function, which the
+ * lock brings up to date: there is no need to be judged again.
+ */
+static void
+hold_functions(Trial *trial, const RelationFacts *facts)
+{
+	ListCell   *lc;
+
+	if (!trial->hold)
+		return;
+	foreach(lc, facts->policies)
+	{
+		PolicyFacts *policy = lfirst(lc);
+		List	   *functions = tg_facts_functions_in(policy->qual);
+		ListCell   *lc2;
+
+		functions = list_concat_unique_oid(functions,
+										   tg_facts_functions_in(policy->with_check));
+		foreach(lc2, functions)
+			LockDatabaseObject(ProcedureRelationId, lfirst_oid(lc2),
+							   FUNCTION_AS_IT_IS, AccessShareLock);
+	}
+}
+
+/*
  * Puts the relations whose policies call a function on the docket.  The proof
  * that a policy is scoped knows only the present function: where its
  * volatility has changed, "before" cannot be told from "after" by it.
@@ -286,15 +336,17 @@ summon_for_function(Trial *trial, Oid function_oid)
 {
 	List	   *relids = tg_facts_relations_using_function(trial->after,
 														   function_oid);
-	char		before;
+	char		before = tg_facts_function_volatility(trial->before,
+													  function_oid);
+	bool		undermines = before != '\0' &&
+		before != tg_facts_function_volatility(trial->after, function_oid);
 
+	if (undermines)
+		hold_altered_function(trial, function_oid);
 	if (relids == NIL)
 		return;
 	summon_all(trial, relids);
-
-	before = tg_facts_function_volatility(trial->before, function_oid);
-	if (before != '\0' &&
-		before != tg_facts_function_volatility(trial->after, function_oid))
+	if (undermines)
 	{
 		MemoryContext old = MemoryContextSwitchTo(trial->context);
 
@@ -800,6 +852,7 @@ judge_relation(Trial *trial, Oid relid)
 		}
 	}
 
+	hold_functions(trial, facts);
 	findings = tg_apply_rules(trial->after, facts, &history,
 							  TG_LEVEL_WARNING, true);
 	if (findings == NIL || tg_facts_is_trusted_member(trial->after, relid))
