@@ -356,7 +356,7 @@ BEGIN
     (2, 'base columns', ARRAY['required_columns_missing'], 'tenant column'),
     (3, 'row-level security enabled', ARRAY['rls_disabled'], 'tenant column'),
     (4, 'policies for SELECT, INSERT, UPDATE and DELETE', ARRAY['policy_missing'], 'tenant column'),
-    (5, 'policies confine rows to the tenant', ARRAY['policy_unscoped', 'policy_unproven'], 'tenant column'),
+    (5, 'policies confine rows to the tenant', ARRAY['policy_unscoped', 'policy_unproven', 'policy_function_untrusted'], 'tenant column'),
     (6, 'index led by the tenant column', ARRAY['tenant_index_missing'], 'tenant column'),
     (7, 'foreign keys ON DELETE CASCADE or SET NULL', ARRAY['fk_on_delete'], 'foreign key'),
     (8, 'an index for every foreign key', ARRAY['fk_index_missing'], 'foreign key'),

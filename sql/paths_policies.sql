@@ -144,6 +144,20 @@ CREATE OR REPLACE FUNCTION org() RETURNS uuid STABLE LANGUAGE sql
 -- road: ALTER FUNCTION (passes)
 ALTER FUNCTION org() VOLATILE;
 ALTER FUNCTION org() RENAME TO org2;
+-- road: ALTER FUNCTION OWNER TO a role that the policy is to confine (warns)
+CREATE FUNCTION who() RETURNS uuid STABLE LANGUAGE sql
+  AS $$ SELECT current_setting('app.current_organization_id', true)::uuid $$;
+SELECT make('by_function');
+ALTER POLICY p ON by_function USING (organization_id = (SELECT who()));
+GRANT SELECT ON by_function TO regress_paths_app;
+GRANT CREATE ON SCHEMA paths TO regress_paths_app;
+\c - :admin
+ALTER FUNCTION paths.who() OWNER TO regress_paths_app;
+-- road: ALTER FUNCTION SECURITY DEFINER (warns)
+\c -
+ALTER FUNCTION paths.who() OWNER TO regress_paths;
+ALTER FUNCTION paths.who() SECURITY DEFINER;
+\c - regress_paths
 
 SELECT table_name, rule, message FROM trovella_guard.check() WHERE level = 'error'
   ORDER BY 1, 2, 3;

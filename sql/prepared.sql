@@ -93,6 +93,7 @@ SELECT gid FROM pg_prepared_xacts ORDER BY 1;
 DROP TABLE IF EXISTS heir;
 DROP TABLE IF EXISTS item;
 DROP TABLE IF EXISTS global, plain;
-SELECT trovella_guard.disallow('global'), trovella_guard.disallow('plain');
+SELECT trovella_guard.disallow('global');
+SELECT trovella_guard.disallow('plain');
 DROP SCHEMA regress_prepared;
 DROP ROLE regress_prepared_reader;

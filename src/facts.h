@@ -226,9 +226,19 @@ extern List *tg_facts_functions_in(Node *node);
 extern List *tg_facts_relations_using_function(FactsReader *reader,
 											   Oid function_oid);
 
-/* PROVOLATILE_xxx of a function, or '\0' if the snapshot does not see it. */
-extern char tg_facts_function_volatility(FactsReader *reader,
-										 Oid function_oid);
+/* One function. */
+typedef struct FunctionFacts
+{
+	Oid			owner;
+	char		volatility;		/* PROVOLATILE_xxx */
+	bool		security_definer;
+	bool		names_are_fixed;	/* no search_path of a caller's decides
+									 * what its body means */
+} FunctionFacts;
+
+/* False if the snapshot does not see the function. */
+extern bool tg_facts_function(FactsReader *reader, Oid function_oid,
+							  FunctionFacts *facts);
 
 /* The relations that are members of an extension, as a list of OIDs. */
 extern List *tg_facts_members(FactsReader *reader, Oid extension);

@@ -17,14 +17,17 @@
 #include "catalog/pg_depend.h"
 #include "catalog/pg_extension.h"
 #include "catalog/pg_inherits.h"
+#include "catalog/pg_language.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_policy.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_rewrite.h"
+#include "catalog/pg_type.h"
 #include "compat.h"
 #include "facts.h"
 #include "miscadmin.h"
 #include "reader.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/rel.h"
@@ -285,18 +288,58 @@ tg_facts_relations_using_function(FactsReader *reader, Oid function_oid)
 	return result;
 }
 
-char
-tg_facts_function_volatility(FactsReader *reader, Oid function_oid)
+/*
+ * Does a function have a search_path of its own, or a body in which names are
+ * not looked up when it runs (SQL-standard, C)?
+ */
+static bool
+names_are_fixed(FactsReader *reader, HeapTuple tuple)
+{
+	TupleDesc	desc = RelationGetDescr(tg_reader_catalog(reader, CAT_PROC));
+	Oid			language = ((Form_pg_proc) GETSTRUCT(tuple))->prolang;
+	Datum		config;
+	Datum	   *settings;
+	int			nsettings;
+	bool		isnull;
+
+	if (language == INTERNALlanguageId || language == ClanguageId)
+		return true;
+	(void) heap_getattr(tuple, Anum_pg_proc_prosqlbody, desc, &isnull);
+	if (!isnull)
+		return true;
+	config = heap_getattr(tuple, Anum_pg_proc_proconfig, desc, &isnull);
+	if (isnull)
+		return false;
+	deconstruct_array(DatumGetArrayTypeP(config), TEXTOID, -1, false,
+					  TYPALIGN_INT, &settings, NULL, &nsettings);
+	for (int i = 0; i < nsettings; i++)
+	{
+		if (strncmp(TextDatumGetCString(settings[i]), "search_path=",
+					strlen("search_path=")) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool
+tg_facts_function(FactsReader *reader, Oid function_oid, FunctionFacts *facts)
 {
 	SysScanDesc scan = tg_reader_scan(reader, CAT_PROC, ProcedureOidIndexId,
 									  Anum_pg_proc_oid, function_oid);
 	HeapTuple	tuple = systable_getnext(scan);
-	char		volatility = '\0';
+	bool		found = HeapTupleIsValid(tuple);
 
-	if (HeapTupleIsValid(tuple))
-		volatility = ((Form_pg_proc) GETSTRUCT(tuple))->provolatile;
+	if (found)
+	{
+		Form_pg_proc form = (Form_pg_proc) GETSTRUCT(tuple);
+
+		facts->owner = form->proowner;
+		facts->volatility = form->provolatile;
+		facts->security_definer = form->prosecdef;
+		facts->names_are_fixed = names_are_fixed(reader, tuple);
+	}
 	systable_endscan(scan);
-	return volatility;
+	return found;
 }
 
 static bool

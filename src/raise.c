@@ -182,12 +182,54 @@ errfinding(const Message *message)
 }
 
 /*
+ * Is it something that a tenant table may have a reason for?  What breaks a
+ * rule whose breach is refused by default, or has no tenant column, should be
+ * a global table if there is a reason for it.
+ */
+static bool
+has_its_reasons(const Rule *rule)
+{
+	return rule->default_level < TG_LEVEL_ERROR &&
+		rule->check != tg_check_table_unclassified;
+}
+
+/*
+ * How to say that a relation is right as it is: statements, each on a line.
+ */
+static char *
+waivers(const Judgement *judgement, FindingFilter filter, bool *global)
+{
+	StringInfoData sql;
+	const Rule *last = NULL;
+	ListCell   *lc;
+
+	initStringInfo(&sql);
+	foreach(lc, judgement->findings)
+	{
+		Finding    *finding = lfirst(lc);
+
+		if (!filter(finding) || finding->rule == last)
+			continue;
+		last = finding->rule;
+		*global = !has_its_reasons(finding->rule);
+		if (*global)
+			return tg_remedy_allow(judgement->schema, judgement->name, NULL);
+		appendStringInfo(&sql, "%s%s", sql.len > 0 ? "\n" : "",
+						 tg_remedy_allow(judgement->schema, judgement->name,
+										 finding->rule->name));
+	}
+	return sql.data;
+}
+
+/*
  * The hint: the SQL that mends it, and how to say that it is right as it is.
  */
 static char *
-hint(const Message *message, const Judgement *first, bool refused)
+hint(const Message *message, const Judgement *first, FindingFilter filter,
+	 bool refused)
 {
-	char	   *allow = tg_remedy_allow(first->schema, first->name, NULL);
+	bool global = true;
+	char	   *allow = waivers(first, filter, &global);
 	StringInfoData text;
 
 	initStringInfo(&text);
@@ -196,9 +238,16 @@ hint(const Message *message, const Judgement *first, bool refused)
 						 refused ? "Add this to the migration, before COMMIT" :
 						 "This would mend it", message->repair.data);
 	if (strstr(message->repair.data, allow) == NULL)
-		appendStringInfo(&text, "%sIf the %s is meant to be global, add this instead:\n%s",
-						 text.len > 0 ? "\n" : "", tg_kind_name(first->kind),
-						 allow);
+	{
+		if (text.len > 0)
+			appendStringInfoChar(&text, '\n');
+		if (global)
+			appendStringInfo(&text, "If the %s is meant to be global, add this instead:\n%s",
+							 tg_kind_name(first->kind), allow);
+		else
+			appendStringInfo(&text, "If it is right as it is, add this instead:\n%s",
+							 allow);
+	}
 	return text.data;
 }
 
@@ -241,7 +290,7 @@ raise_refusal(List *refused, bool enforce)
 					rule_list(first, tg_refuses), more.data),
 			 errdetail_internal("%s", message.detail.data),
 			 errdetail_log("%s", message.detail_log.data),
-			 errhint("%s", hint(&message, first, true)),
+			 errhint("%s", hint(&message, first, tg_refuses, true)),
 			 errfinding(&message)));
 }
 
@@ -270,7 +319,7 @@ raise_warning(const Judgement *judgement)
 					judgement->name, rule_list(judgement, any)),
 			 errdetail_internal("%s", message.detail.data),
 			 errdetail_log("%s", message.detail_log.data),
-			 errhint("%s", hint(&message, judgement, false)),
+			 errhint("%s", hint(&message, judgement, any, false)),
 			 errfinding(&message)));
 }
 

@@ -92,6 +92,11 @@ const Rule	tg_rules[] = {
 		"A view reads with the rights of its owner unless it is security_invoker, and so do rules; an owner who bypasses row-level security shows the rows of all tenants."
 	},
 	{
+		"policy_function_untrusted", TG_LEVEL_WARNING, ABOUT_TENANT_TABLES,
+		tg_check_policy_function_untrusted,
+		"Whoever may replace a function that a policy calls, or decides what the names in it mean, decides whose rows are seen."
+	},
+	{
 		"relation_unprotectable", TG_LEVEL_WARNING, ABOUT_OTHER_RELATIONS,
 		tg_check_relation_unprotectable,
 		"Row-level security does not exist for materialized views and foreign tables; what they hold of tenants is open to all who may read them."

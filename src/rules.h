@@ -15,6 +15,7 @@
 #define TROVELLA_GUARD_RULES_H
 
 #include "facts.h"
+#include "nodes/parsenodes.h"
 #include "settings.h"
 
 typedef struct Rule Rule;
@@ -56,6 +57,8 @@ typedef struct RelationHistory
 {
 	const RelationFacts *before;	/* NULL if the relation is new, or if the
 									 * verdict saw no need to look */
+	FactsReader *reader;		/* of what was before */
+	const List *altered_functions;	/* OIDs of functions that policies call */
 	const char *gained_exemption;	/* the allowlist entry that covers it only
 									 * since a rename, a move or ATTACH
 									 * PARTITION, or NULL */
@@ -192,7 +195,11 @@ extern void tg_check_exemption_taken_over(const RuleSubject *subject);
 extern void tg_check_relation_unprotectable(const RuleSubject *subject);
 extern void tg_check_view_bypasses_rls(const RuleSubject *subject);
 
+/* rules/functions.c */
+extern void tg_check_policy_function_untrusted(const RuleSubject *subject);
+
 /* rules/roles.c */
+extern AclMode tg_privileges_of(Oid role, const RelationFacts *facts);
 extern void tg_check_grant_missing(const RuleSubject *subject);
 extern void tg_check_role_bypasses_rls(const RuleSubject *subject);
 

@@ -85,6 +85,7 @@ typedef struct Trial
 	HTAB	   *seen;			/* of TouchedKey: relations that are on the
 								 * docket, and parts of those judged */
 	List	   *docket;			/* OIDs of relations to judge */
+	List	   *altered_functions;	/* OIDs of functions that policies call */
 	List	   *undermined;		/* OIDs of relations whose policies call a
 								 * function that is not what it was */
 	int			judged;			/* how many of them have been */
@@ -336,23 +337,27 @@ summon_for_function(Trial *trial, Oid function_oid)
 {
 	List	   *relids = tg_facts_relations_using_function(trial->after,
 														   function_oid);
-	char		before = tg_facts_function_volatility(trial->before,
-													  function_oid);
-	bool		undermines = before != '\0' &&
-		before != tg_facts_function_volatility(trial->after, function_oid);
+	FunctionFacts before;
+	FunctionFacts after;
+	bool		undermines;
+	MemoryContext old;
 
+	summon_all(trial, relids);
+	if (!tg_facts_function(trial->before, function_oid, &before) ||
+		!tg_facts_function(trial->after, function_oid, &after))
+		return;
+
+	undermines = before.volatility != after.volatility;
 	if (undermines)
 		hold_altered_function(trial, function_oid);
-	if (relids == NIL)
-		return;
-	summon_all(trial, relids);
-	if (undermines)
-	{
-		MemoryContext old = MemoryContextSwitchTo(trial->context);
 
+	old = MemoryContextSwitchTo(trial->context);
+	if (relids != NIL)
+		trial->altered_functions = lappend_oid(trial->altered_functions,
+											   function_oid);
+	if (undermines)
 		trial->undermined = list_concat(trial->undermined, relids);
-		MemoryContextSwitchTo(old);
-	}
+	MemoryContextSwitchTo(old);
 }
 
 /*
@@ -834,6 +839,11 @@ judge_relation(Trial *trial, Oid relid)
 	hold_what_protects(trial, facts, outline);
 	note_inheritance(trial, facts, outline);
 	summon_dependents(trial, facts, outline);
+	if (existed)
+	{
+		history.reader = trial->before;
+		history.altered_functions = trial->altered_functions;
+	}
 	if (existed &&
 		(facts->tenant == NULL || facts->partition ||
 		 trial->schemas_altered ||

@@ -40,8 +40,8 @@ static const struct
  * Which of SELECT, INSERT, UPDATE and DELETE may a role do to a relation, be
  * it to some columns only?
  */
-static AclMode
-privileges_of(Oid role, const RelationFacts *facts)
+AclMode
+tg_privileges_of(Oid role, const RelationFacts *facts)
 {
 	AclMode		wanted = ACL_SELECT | ACL_INSERT | ACL_UPDATE | ACL_DELETE;
 	AclMode		result = ACL_NO_RIGHTS;
@@ -71,7 +71,7 @@ tg_check_grant_missing(const RuleSubject *subject)
 	if (!OidIsValid(role) || facts->parents != NIL)
 		return;
 
-	granted = privileges_of(role, facts);
+	granted = tg_privileges_of(role, facts);
 	initStringInfo(&missing);
 	for (int i = 0; i < (int) lengthof(privileges_in_order); i++)
 	{
@@ -106,7 +106,7 @@ find_table_read_by(FactsReader *reader, Oid role, List *relids)
 		RelationFacts *facts = tg_facts_read(reader, lfirst_oid(lc));
 
 		if (facts != NULL && tg_is_tenant_table(facts) &&
-			(privileges_of(role, facts) & ACL_SELECT) != 0)
+			(tg_privileges_of(role, facts) & ACL_SELECT) != 0)
 			return facts;
 	}
 	return NULL;

@@ -192,17 +192,17 @@ foreach my $case (@cases)
 	my $db = prepare($case);
 	my ($status, $err) = migrate($db, $case, '');
 	my ($repair) = $err =~
-	  /^HINT:  Add this to the migration, before COMMIT:\n(.*?)(?=^If the |\z)/ms;
-	my ($global) = $err =~
-	  /^If the .* is meant to be global, add this instead:\n(.*)/m;
+	  /^HINT:  Add this to the migration, before COMMIT:\n(.*?)(?=^If |\z)/ms;
+	my ($allow) = $err =~
+	  /^If .*, add this instead:\n((?:SELECT trovella_guard\.allow.*\n?)+)/m;
 
 	like($err, qr/ERROR:  commit refused/, "$case->{name}: refused");
 	ok(defined $repair, "$case->{name}: with a hint") or diag($err), next;
 
 	# What was refused has left nothing: the same again, and better
 	is_mended($db, $case, $repair, 'the hint mends it');
-	is_mended(prepare($case), $case, $global, 'the other hint allows it')
-	  if defined $global && !$case->{not_global};
+	is_mended(prepare($case), $case, $allow, 'the other hint allows it')
+	  if defined $allow && !$case->{not_global};
 }
 
 done_testing();

@@ -1,0 +1,108 @@
+--
+-- policy_function_untrusted: who has the say over what a policy's functions
+-- return?
+--
+\set SHOW_CONTEXT never
+\set columns 'id text PRIMARY KEY, organization_id text NOT NULL, created_at timestamptz NOT NULL DEFAULT now(), updated_at timestamptz NOT NULL DEFAULT now()'
+SET client_min_messages = warning;
+CREATE ROLE regress_owner;
+CREATE ROLE regress_other;
+CREATE ROLE regress_app;
+CREATE ROLE regress_worker IN ROLE regress_app;
+CREATE SCHEMA regress_function AUTHORIZATION regress_owner;
+GRANT CREATE, USAGE ON SCHEMA regress_function TO regress_other, regress_app;
+SET search_path = regress_function;
+
+SET ROLE regress_owner;
+CREATE FUNCTION tenant() RETURNS text STABLE LANGUAGE sql
+AS $$ SELECT current_setting('app.current_organization_id', true) $$;
+CREATE FUNCTION is_ours(tenant text) RETURNS boolean STABLE LANGUAGE sql
+BEGIN ATOMIC SELECT $1 = current_setting('app.current_organization_id', true); END;
+BEGIN;
+CREATE TABLE item (:columns);
+ALTER TABLE item ENABLE ROW LEVEL SECURITY;
+CREATE POLICY item_tenant ON item
+  USING (organization_id = (SELECT regress_function.tenant()));
+CREATE POLICY item_floor ON item AS RESTRICTIVE
+  USING (EXISTS (SELECT FROM (VALUES (organization_id)) AS v (t) WHERE is_ours(t)));
+CREATE INDEX ON item (organization_id);
+GRANT SELECT, INSERT, UPDATE, DELETE ON item TO regress_app;
+COMMIT;
+RESET ROLE;
+\set findings 'SELECT level, object, message, repair_sql FROM trovella_guard.check(''item'') WHERE rule = ''policy_function_untrusted'' ORDER BY 2, 3'
+:findings;
+
+-- the application's role may replace what confines it
+ALTER FUNCTION tenant() OWNER TO regress_app;
+:findings;
+-- nobody is told twice, as long as nobody makes it worse
+\set VERBOSITY terse
+ALTER TABLE item SET (fillfactor = 90);
+GRANT SELECT ON item TO regress_worker;
+ALTER FUNCTION is_ours(text) OWNER TO regress_worker;
+:findings;
+\set VERBOSITY default
+-- what check() prints mends it
+SELECT repair_sql FROM trovella_guard.check('item')
+  WHERE rule = 'policy_function_untrusted' ORDER BY 1 \gexec
+:findings;
+
+-- a role that may not use the table is not confined by its policies ...
+ALTER FUNCTION tenant() OWNER TO regress_other;
+:findings;
+-- ... unless it is opened to it, or the application may become that role
+\set VERBOSITY terse
+GRANT SELECT (id) ON item TO regress_other;
+:findings;
+REVOKE SELECT (id) ON item FROM regress_other;
+GRANT regress_other TO regress_app;
+SET trovella_guard.app_role = 'regress_app';
+:findings;
+RESET trovella_guard.app_role;
+REVOKE regress_other FROM regress_app;
+ALTER FUNCTION tenant() OWNER TO regress_owner;
+
+-- what counts is what is left at the end of the transaction
+BEGIN;
+ALTER FUNCTION tenant() OWNER TO regress_app;
+ALTER FUNCTION tenant() SECURITY DEFINER;
+ALTER FUNCTION tenant() OWNER TO regress_owner;
+ALTER FUNCTION tenant() SECURITY INVOKER;
+COMMIT;
+
+-- SECURITY DEFINER: whose names, and whose rights?
+\set VERBOSITY default
+ALTER FUNCTION tenant() SECURITY DEFINER;
+:findings;
+ALTER FUNCTION tenant() SET work_mem = '4MB';
+SELECT repair_sql FROM trovella_guard.check('item')
+  WHERE rule = 'policy_function_untrusted' \gexec
+SELECT proconfig FROM pg_proc WHERE oid = 'tenant()'::regprocedure;
+:findings;
+-- names in a SQL-standard body are not looked up any more
+\set VERBOSITY terse
+ALTER FUNCTION is_ours(text) SECURITY DEFINER;
+:findings;
+ALTER FUNCTION is_ours(text) SECURITY INVOKER;
+CREATE OR REPLACE FUNCTION tenant() RETURNS text STABLE LANGUAGE sql
+AS $$ SELECT current_setting('app.current_organization_id', true) $$;
+:findings;
+
+-- a function that no policy calls, and a policy that is dropped with it
+CREATE FUNCTION nobodys() RETURNS text STABLE LANGUAGE sql AS 'SELECT $$x$$';
+ALTER FUNCTION nobodys() OWNER TO regress_app;
+ALTER FUNCTION nobodys() SECURITY DEFINER;
+-- a new policy on such a function
+CREATE POLICY item_read ON item FOR SELECT
+  USING (organization_id = (SELECT nobodys()));
+-- refused, where the level says so, and waived
+SET trovella_guard.rules = 'policy_function_untrusted=error';
+ALTER FUNCTION tenant() OWNER TO regress_app;
+SELECT trovella_guard.allow('item', 'the application manages its functions', 'policy_function_untrusted');
+ALTER FUNCTION tenant() OWNER TO regress_app;
+RESET trovella_guard.rules;
+
+SELECT trovella_guard.disallow('item', 'policy_function_untrusted');
+SET client_min_messages = error;
+DROP SCHEMA regress_function CASCADE;
+DROP ROLE regress_owner, regress_other, regress_worker, regress_app;

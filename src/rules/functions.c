@@ -1,0 +1,198 @@
+/*-------------------------------------------------------------------------
+ *
+ * functions.c
+ *		The rule about the functions that policies call.
+ *
+ * A policy is as good as its functions.  The proof that it is scoped takes a
+ * function without row arguments for a value of the session; here is asked
+ * who has the say over that value: whoever owns the function may replace it,
+ * and where a function of its owner's rights looks names up in its caller's
+ * search_path, the caller says what they mean.
+ *
+ * Copyright (c) 2026, Trovella
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "common/hashfn.h"
+#include "miscadmin.h"
+#include "remedy.h"
+#include "rules.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/regproc.h"
+
+/* A function that a policy calls. */
+typedef struct Call
+{
+	Oid			function;
+	const PolicyFacts *policy;
+} Call;
+
+/* What a finding is about, so that it is told from one that was there. */
+typedef enum Reproach
+{
+	OWNED_BY_CONFINED_ROLE = 1,
+	NAMES_OF_CALLER,
+	NEW_OWNER,
+	NEW_RIGHTS
+} Reproach;
+
+/*
+ * Who has the table owner's rights could alter the policies as well.  (A
+ * superuser has them.)
+ */
+static bool
+may_alter_policies(const RelationFacts *facts, Oid role)
+{
+	return has_privs_of_role(role, facts->owner);
+}
+
+/*
+ * A role that may replace the function although the table's policies are to
+ * confine it, or InvalidOid.
+ */
+static Oid
+confined_role(const RelationFacts *facts, Oid owner)
+{
+	Oid			app_role;
+
+	if (may_alter_policies(facts, owner) || has_bypassrls_privilege(owner))
+		return InvalidOid;
+	if (tg_privileges_of(owner, facts) != ACL_NO_RIGHTS)
+		return owner;
+	app_role = get_role_oid(tg_app_role, true);
+	if (OidIsValid(app_role) && !may_alter_policies(facts, app_role) &&
+		has_privs_of_role(app_role, owner) &&
+		tg_privileges_of(app_role, facts) != ACL_NO_RIGHTS)
+		return app_role;
+	return InvalidOid;
+}
+
+/* Reports "function f, which policy p calls, ...", with ALTER FUNCTION f ... */
+static void
+report(const RuleSubject *subject, const Call *call, Reproach reproach,
+	   Oid role, const char *what, const char *repair)
+{
+	char	   *name = format_procedure_extended(call->function,
+												 FORMAT_PROC_INVALID_AS_NULL |
+												 FORMAT_PROC_FORCE_QUALIFY);
+	Finding    *finding;
+
+	if (name == NULL)
+		return;
+	finding = tg_report_finding(subject,
+								"function %s, which policy \"%s\" calls, %s",
+								name, call->policy->name, what);
+	finding->object = name;
+	finding->object_oid = call->function;
+	finding->fingerprint = hash_combine64(reproach, role);
+	finding->repair_sql = psprintf("ALTER FUNCTION %s %s;", name, repair);
+}
+
+static char *
+role_name(Oid role)
+{
+	char	   *name = GetUserNameFromId(role, true);
+
+	return name != NULL ? name : psprintf("%u", role);
+}
+
+/*
+ * Neither another owner nor other rights need be wrong.  But what the function
+ * says of the session may not be what it has said, and nothing else shows it.
+ */
+static void
+report_new_owner(const RuleSubject *subject, const Call *call,
+				 Oid before, Oid after)
+{
+	if (before != after && !may_alter_policies(subject->facts, after))
+		report(subject, call, NEW_OWNER, after,
+			   psprintf("has passed from role \"%s\" to role \"%s\"",
+						role_name(before), role_name(after)),
+			   psprintf("OWNER TO %s", quote_identifier(role_name(before))));
+}
+
+static void
+report_new_rights(const RuleSubject *subject, const Call *call,
+				  bool definer_before, bool definer)
+{
+	if (!definer_before && definer)
+		report(subject, call, NEW_RIGHTS, InvalidOid,
+			   "has become SECURITY DEFINER: it takes its owner for the current user, and sees what its owner sees",
+			   "SECURITY INVOKER");
+	if (definer_before && !definer)
+		report(subject, call, NEW_RIGHTS, InvalidOid,
+			   "is no longer SECURITY DEFINER: it takes its caller for the current user, and sees what its caller sees",
+			   "SECURITY DEFINER");
+}
+
+/* Reports that the function's caller decides what its names mean. */
+static void
+report_names_of_caller(const RuleSubject *subject, const Call *call)
+{
+	char	   *schema = get_namespace_name(get_func_namespace(call->function));
+
+	if (schema != NULL)
+		report(subject, call, NAMES_OF_CALLER, InvalidOid,
+			   "is SECURITY DEFINER without a search_path of its own: its caller decides what the names in it mean",
+			   psprintf("SET search_path = pg_catalog, %s, pg_temp",
+						quote_identifier(schema)));
+}
+
+static void
+check_call(const RuleSubject *subject, const Call *call)
+{
+	const RelationFacts *facts = subject->facts;
+	const RelationHistory *history = subject->history;
+	FunctionFacts function;
+	FunctionFacts before;
+	Oid			role;
+
+	if (!tg_facts_function(subject->reader, call->function, &function))
+		return;
+	if (history == NULL ||
+		!list_member_oid(history->altered_functions, call->function) ||
+		!tg_facts_function(history->reader, call->function, &before))
+		before = function;
+
+	role = confined_role(facts, function.owner);
+	if (OidIsValid(role))
+		report(subject, call, OWNED_BY_CONFINED_ROLE, role,
+			   psprintf("can be replaced by role \"%s\", whom the policy is to confine",
+						role_name(role)),
+			   psprintf("OWNER TO %s",
+						quote_identifier(role_name(facts->owner))));
+	else
+		report_new_owner(subject, call, before.owner, function.owner);
+
+	if (function.security_definer && !function.names_are_fixed)
+		report_names_of_caller(subject, call);
+	else
+		report_new_rights(subject, call, before.security_definer,
+						  function.security_definer);
+}
+
+void
+tg_check_policy_function_untrusted(const RuleSubject *subject)
+{
+	List	   *seen = NIL;
+	ListCell   *lc;
+
+	foreach(lc, subject->facts->policies)
+	{
+		Call		call = {.policy = lfirst(lc)};
+		List	   *functions = list_concat_unique_oid(tg_facts_functions_in(call.policy->qual),
+													   tg_facts_functions_in(call.policy->with_check));
+		ListCell   *lf;
+
+		foreach(lf, list_difference_oid(functions, seen))
+		{
+			call.function = lfirst_oid(lf);
+			check_call(subject, &call);
+		}
+		seen = list_concat_unique_oid(seen, functions);
+	}
+}
