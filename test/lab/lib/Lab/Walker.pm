@@ -500,8 +500,8 @@ sub verify_refusal
 		}
 		return { kind => 'false refusal', what => $ended->{message},
 			class => ($ended->{message} =~ /breaks (\w+)/)[0] // '?' }
-		  unless $ended->{overlapped} || grep { $_ eq '{?}' } @observed
-			|| ($self->{style}{sessions} > 1 && grep { /EXCEPTION/ } @texts);
+		  unless $ended->{overlapped} || grep({ $_ eq '{?}' } @observed)
+		  || ($self->{style}{sessions} > 1 && grep({ /EXCEPTION/ } @texts));
 	}
 	else
 	{
