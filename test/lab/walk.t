@@ -2,8 +2,8 @@
 #
 # walk.t: a short walk of the laboratory, as TAP.
 #
-# LAB_SECONDS (45) says how long, LAB_SEED where it starts: a day's number,
-# so that all of a day's runs walk the same way and the next day's another.
+# LAB_SECONDS (45) says how long, LAB_SEED (16000) where it starts: without
+# them every run walks the same way, as far as the machine's speed lets it.
 # PGHOST and PGUSER lead to a throwaway cluster, as a superuser.
 
 use strict;
@@ -16,11 +16,7 @@ use Test::More;
 
 my $seconds = $ENV{LAB_SECONDS} || 45;
 my $seed = $ENV{LAB_SEED} || 16000;
-my @walks = (['one session', 1, 0.7]);
-
-# How sessions interleave is not seeded, and a disagreement of three of them
-# was seen that is not understood yet: they walk when they are asked to.
-push @walks, ['three sessions', 3, 0.3] if $ENV{LAB_SECONDS};
+my @walks = (['one session', 1, 0.6], ['three sessions', 3, 0.4]);
 
 foreach (@walks)
 {

@@ -529,7 +529,7 @@ sub transaction
 {
 	my ($self) = @_;
 	my $kind = weighted([55, 'block'], [20, 'single'], [5, 'commits'],
-		[4, 'prepared'], [4, 'off'], [2, 'rule'], [3, 'reconnect'], [1, 'chain'],
+		[$self->{prepared} // 4, 'prepared'], [4, 'off'], [2, 'rule'], [3, 'reconnect'], [1, 'chain'],
 		[0.4, 'extension'], [5, 'concurrently'], [3, 'owner']);
 	$kind = 'block' if !$self->{fancy} && $kind =~ /^(commits|prepared|reconnect|chain)$/;
 

@@ -500,8 +500,8 @@ sub verify_refusal
 		}
 		return { kind => 'false refusal', what => $ended->{message},
 			class => ($ended->{message} =~ /breaks (\w+)/)[0] // '?' }
-		  unless $ended->{overlapped} || grep { $_ eq '{?}' } @observed
-			|| ($self->{style}{sessions} > 1 && grep { /EXCEPTION/ } @texts);
+		  unless $ended->{overlapped} || grep({ $_ eq '{?}' } @observed)
+		  || ($self->{style}{sessions} > 1 && grep({ /EXCEPTION/ } @texts));
 	}
 	else
 	{
@@ -593,8 +593,8 @@ sub account
 	if ($ended{committed})
 	{
 		$self->{commits}++;
-		# Those who were judged by what it does not let stand, or before the
-		# guard was there
+		# what the guard was told to overlook, others may have relied on; and
+		# whoever began before it was there is not watched
 		foreach my $open (values %{ $self->{prepared} },
 			grep { $_ != $progress } @{ $self->{progress} })
 		{
@@ -734,7 +734,8 @@ sub walk_episode
 
 	$self->open_world($style);
 	my $grammar = Lab::Grammar->new(preload => $style->{preload},
-		fancy => $self->{fancy}, names => $style->{names});
+		fancy => $self->{fancy}, names => $style->{names},
+		prepared => $style->{sessions} > 1 ? 12 : 4);
 	my @queue = map { [] } 1 .. $style->{sessions};
 	my $batch = 0;
 	my %gated;
@@ -940,7 +941,8 @@ sub walk
 		my ($failure, $steps) = eval { $self->walk_episode($style, $end) };
 		if ($@)
 		{
-			$failure = { kind => 'walker', class => 'walker', what => $@ };
+			$failure = { kind => 'walker', class => 'walker', what => $@,
+				log => join('', map { "$_\n" } @{ $self->{log} // [] }) };
 			$steps = [];
 		}
 		if ($failure)
