@@ -106,11 +106,26 @@ sub wait_until_up
 {
 	foreach (1 .. 600)
 	{
-		my ($rc, $out) = $node->psql('lab', 'SELECT 1');
+		# It dies if psql is gone before it has been told what to do
+		my $rc = eval { scalar $node->psql('lab', 'SELECT 1') };
 		return if defined $rc && $rc == 0;
 		usleep(100_000);
 	}
 	BAIL_OUT('the server does not come back');
+}
+
+# The postmaster takes a moment to notice that a backend is gone, and lets
+# sessions in until then.  OFFSET is where its log ended before.
+sub wait_for_recovery
+{
+	my ($offset) = @_;
+	foreach (1 .. 600)
+	{
+		return wait_until_up()
+		  if slurp_file($node->logfile, $offset) =~ /server processes terminated; reinitializing/;
+		usleep(100_000);
+	}
+	BAIL_OUT('the server does not notice that a backend is gone');
 }
 
 # A worker that has come so far that there is something to lose.
@@ -141,9 +156,10 @@ foreach my $round (1 .. $rounds)
 		SELECT pid FROM pg_stat_activity WHERE datname = 'lab'
 		AND backend_type = 'client backend' AND pid <> pg_backend_pid()
 		ORDER BY backend_start LIMIT 1});
+	my $offset = -s $node->logfile;
 	ok($pid && kill('KILL', $pid), "killed a backend that was at work, round $round");
 	stop_worker($worker);
-	wait_until_up();
+	wait_for_recovery($offset);
 	resolve_prepared();
 	is_safe("backend killed, round $round");
 }
@@ -349,6 +365,7 @@ SKIP:
 		my $session = start_session();
 		ask($session, "BEGIN;\n" . ($kind eq 'off' ? "SET LOCAL trovella_guard.mode = off;\n" : '')
 			  . $disable . ($kind eq 'right' ? $enable : '') . remark($what));
+		my $offset = -s $node->logfile;
 		limit($session, 'fsize', 0) or BAIL_OUT('cannot limit the files of a backend');
 		my $answer = ask($session, 'COMMIT;');
 		limit($session, 'fsize');
@@ -360,9 +377,9 @@ SKIP:
 		else
 		{
 			isnt($answer, '', "$what: does not commit");
+			wait_for_recovery($offset);
 		}
 		end_session($session);
-		wait_until_up();
 		is(state_of_all($what), "$shortage|0", "$what: has not happened");
 	}
 	is_safe('no disk');
