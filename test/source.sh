@@ -37,21 +37,35 @@ need_source_build()
 		sed 's/^Types:.*/Types: deb-src/' /etc/apt/sources.list.d/debian.sources \
 			>"$kept/sources.list.d/debian.sources"
 	fi
-	(
-		cd "$kept"
-		apt-get "${lists[@]}" update -qq
-		apt-get "${lists[@]}" source -qq --download-only "postgresql-$major"
-		tar -C "$source" --strip-components=1 -xf postgresql-"$major"_*.orig.tar.*
-		cd "$source"
-		./configure -q --prefix="$assert" --enable-cassert --enable-debug \
-			--without-readline --with-icu \
-			CFLAGS='-O1 -g -fno-omit-frame-pointer' CPPFLAGS=-DUSE_VALGRIND
-		make -s -j"$(nproc)"
-		make -s install
-		make -s -C src/test/isolation all install
-		make -s -C src/test/regress all
-		for module in spi citext; do make -s -C "contrib/$module" install; done
-	) >"$kept/log" 2>&1 ||
+	(fetch_and_build) >"$kept/log" 2>&1 ||
 		{ tail -n 30 "$kept/log" >&2; die "cannot build PostgreSQL from source"; }
 	touch "$kept/done"
+}
+
+# fetch_and_build: what takes the time.  Its caller asks how it went, and a
+# function that is asked is not stopped by set -e: so each step is chained.
+fetch_and_build()
+{
+	local version
+
+	cd "$kept" && apt-get "${lists[@]}" update -qq || return 1
+
+	# A mirror may name a security release that it does not hold
+	for version in $(apt-cache "${lists[@]}" showsrc "postgresql-$major" |
+		sed -n 's/^Version: //p' | sort -uVr)
+	do
+		apt-get "${lists[@]}" source -qq --download-only \
+			"postgresql-$major=$version" && break
+	done
+	tar -C "$source" --strip-components=1 -xf postgresql-"$major"_*.orig.tar.* &&
+		cd "$source" &&
+		./configure -q --prefix="$assert" --enable-cassert --enable-debug \
+			--without-readline --with-icu \
+			CFLAGS='-O1 -g -fno-omit-frame-pointer' CPPFLAGS=-DUSE_VALGRIND &&
+		make -s -j"$(nproc)" &&
+		make -s install &&
+		make -s -C src/test/isolation all install &&
+		make -s -C src/test/regress all &&
+		make -s -C contrib/spi install &&
+		make -s -C contrib/citext install
 }

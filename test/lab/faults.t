@@ -106,11 +106,26 @@ sub wait_until_up
 {
 	foreach (1 .. 600)
 	{
-		my ($rc, $out) = $node->psql('lab', 'SELECT 1');
+		# It dies if psql is gone before it has been told what to do
+		my $rc = eval { scalar $node->psql('lab', 'SELECT 1') };
 		return if defined $rc && $rc == 0;
 		usleep(100_000);
 	}
 	BAIL_OUT('the server does not come back');
+}
+
+# The postmaster takes a moment to notice that a backend is gone, and lets
+# sessions in until then.  OFFSET is where its log ended before.
+sub wait_for_recovery
+{
+	my ($offset) = @_;
+	foreach (1 .. 600)
+	{
+		return wait_until_up()
+		  if slurp_file($node->logfile, $offset) =~ /server processes terminated; reinitializing/;
+		usleep(100_000);
+	}
+	BAIL_OUT('the server does not notice that a backend is gone');
 }
 
 # A worker that has come so far that there is something to lose.
@@ -141,9 +156,10 @@ foreach my $round (1 .. $rounds)
 		SELECT pid FROM pg_stat_activity WHERE datname = 'lab'
 		AND backend_type = 'client backend' AND pid <> pg_backend_pid()
 		ORDER BY backend_start LIMIT 1});
+	my $offset = -s $node->logfile;
 	ok($pid && kill('KILL', $pid), "killed a backend that was at work, round $round");
 	stop_worker($worker);
-	wait_until_up();
+	wait_for_recovery($offset);
 	resolve_prepared();
 	is_safe("backend killed, round $round");
 }
@@ -207,6 +223,206 @@ cmp_ok($stopped, '>', 0, 'a verdict can be cancelled');
 	}
 	cmp_ok($refused, '>', 0, 'of those that take many locks some came as far as the verdict');
 	is_safe('many locks');
+}
+
+
+# A session that is talked to piece by piece: that a limit can be put on its
+# backend in between, from outside.
+my $said = 0;
+
+sub start_session
+{
+	my $session = { in => '', out => '', err => '' };
+	$session->{run} = IPC::Run::start(
+		[ 'psql', '-XAtq', '-v', 'VERBOSITY=verbose', '-d', $node->connstr('lab') ],
+		'<', \$session->{in}, '>', \$session->{out}, '2>', \$session->{err},
+		IPC::Run::timer(180));
+	$session->{pid} = ask($session, 'SELECT pg_backend_pid();');
+	return $session;
+}
+
+# What it answers, with its errors; nothing more once the session is gone.
+sub ask
+{
+	my ($session, $sql) = @_;
+	my $mark = 'said ' . ++$said;
+	$session->{out} = $session->{err} = '';
+	return '' unless $session->{run}->pumpable;
+	$session->{in} .= "$sql\n\\echo $mark\n";
+	eval {
+		$session->{run}->pump
+		  while $session->{out} !~ /^$mark$/m && $session->{run}->pumpable;
+	};
+	$session->{out} =~ s/^$mark$//m;
+	my $answer = $session->{out} . $session->{err};
+	$answer =~ s/\s+\z//;
+	return $answer;
+}
+
+sub end_session
+{
+	my ($session) = @_;
+	eval { $session->{in} .= "\\q\n"; $session->{run}->finish; };
+	return;
+}
+
+# The soft limit only, so that it can be taken back: without BYTES it is.
+# Returns false if there is no such process any more.
+sub limit
+{
+	my ($session, $what, $bytes) = @_;
+	my $of = "prlimit --pid $session->{pid} --$what";
+	chomp(my $hard = `$of --noheadings --raw -o HARD 2>&1`);
+	my $soft = $bytes // $hard;
+	return system("$of=$soft:$hard >/dev/null 2>&1") == 0;
+}
+
+sub backend_size
+{
+	my ($session) = @_;
+	my ($size) = slurp_file("/proc/$session->{pid}/status") =~ /^VmSize:\s+(\d+) kB/m;
+	return $size * 1024;
+}
+
+my $can_limit = -r "/proc/$$/status" && system("prlimit --pid $$ >/dev/null 2>&1") == 0;
+
+# What becomes of the tables of the transactions below
+my $shortage = 300;
+
+sub change_all
+{
+	my ($sql) = @_;
+	return "DO \$\$ BEGIN FOR i IN 1..$shortage LOOP EXECUTE replace('$sql', 'TABLE t', 'TABLE f_' || i); END LOOP; END \$\$;\n";
+}
+
+# How many of them are protected, and how many bear this remark
+sub state_of_all
+{
+	my ($remark) = @_;
+	return $node->safe_psql('lab', qq{
+		SELECT count(*) FILTER (WHERE relrowsecurity),
+			count(*) FILTER (WHERE obj_description(oid, 'pg_class') = '$remark')
+		FROM pg_class WHERE relname ~ '^f_[0-9]+\$' AND relkind = 'r'});
+}
+
+my $disable = change_all('ALTER TABLE t DISABLE ROW LEVEL SECURITY');
+my $enable = change_all('ALTER TABLE t ENABLE ROW LEVEL SECURITY');
+
+sub remark
+{
+	my ($remark) = @_;
+	return change_all("COMMENT ON TABLE t IS ''$remark''");
+}
+
+SKIP:
+{
+	skip 'needs prlimit (util-linux) and /proc, as on Linux', 1 unless $can_limit;
+
+	# Tables that are there already: to undo what made tables, PostgreSQL needs
+	# memory itself, and panics where it gets none.
+	$node->safe_psql('lab', many_tables('f_', $shortage, 0));
+
+	# Memory that runs out from one moment of a commit on: the backend may have
+	# what it has and some KB more.
+	my %ends;
+	foreach my $try (map { my $spare = $_; map { [$_, $spare] } qw(wrong right off) }
+		0, 64, 256, 65536)
+	{
+		my ($kind, $spare) = @$try;
+		my $what = "$kind change, $spare KB to spare";
+		my $session = start_session();
+		ask($session, "BEGIN;\n" . ($kind eq 'off' ? "SET LOCAL trovella_guard.mode = off;\n" : '')
+			  . $disable . ($kind eq 'right' ? $enable : '') . remark($what));
+		limit($session, 'as', backend_size($session) + 1024 * $spare)
+		  or BAIL_OUT('cannot limit the memory of a backend');
+		my $answer = ask($session, 'COMMIT;');
+		limit($session, 'as');
+		my $end = $answer =~ /(commit refused|out of memory)/ ? $1
+		  : $answer eq '' ? 'committed' : $answer;
+		$ends{"$kind: $end"}++;
+		note("$what: $end", $answer =~ /(in memory context .*)/ ? ", $1" : '');
+
+		is(ask($session, 'SELECT 1;'), '1', "$what: the session goes on");
+		is(state_of_all($what),
+			$end ne 'committed' ? "$shortage|0" : ($kind eq 'right' ? $shortage : 0) . "|$shortage",
+			"$what: happened whole or not at all");
+		ask($session, $enable) if $kind eq 'off';
+		end_session($session);
+	}
+	is_safe('out of memory');
+	my $ends = join "\n", map { "$_: $ends{$_}" } sort keys %ends;
+	note($ends);
+	like($ends, qr/^wrong: out of memory/m, 'a verdict has run out of memory');
+	like($ends, qr/^wrong: commit refused/m, 'and another has not');
+	unlike($ends, qr/^wrong: committed/m, 'no wrong change was committed');
+
+	# A backend that can write no more to any file, as on a disk that is full:
+	# neither the write-ahead log nor the server log.  What commits must flush
+	# the write-ahead log, so that PostgreSQL panics, and recovers.
+	foreach my $kind (qw(wrong right off))
+	{
+		my $what = "$kind change, no disk";
+		my $session = start_session();
+		ask($session, "BEGIN;\n" . ($kind eq 'off' ? "SET LOCAL trovella_guard.mode = off;\n" : '')
+			  . $disable . ($kind eq 'right' ? $enable : '') . remark($what));
+		my $offset = -s $node->logfile;
+		limit($session, 'fsize', 0) or BAIL_OUT('cannot limit the files of a backend');
+		my $answer = ask($session, 'COMMIT;');
+		limit($session, 'fsize');
+		if ($kind eq 'wrong')
+		{
+			like($answer, qr/commit refused/, "$what: refused all the same");
+			is(ask($session, 'SELECT 1;'), '1', "$what: the session goes on");
+		}
+		else
+		{
+			isnt($answer, '', "$what: does not commit");
+			wait_for_recovery($offset);
+		}
+		end_session($session);
+		is(state_of_all($what), "$shortage|0", "$what: has not happened");
+	}
+	is_safe('no disk');
+}
+
+# A server log that is full: what goes to it is lost, and nothing else.  First
+# written by each process, then by the collector.
+SKIP:
+{
+	skip 'needs /dev/full, as on Linux', 1
+	  unless -c '/dev/full' && open(my $full, '>>', '/dev/full');
+
+	my $dir = $node->data_dir;
+	mkdir "$dir/full" or BAIL_OUT("cannot make $dir/full: $!");
+	symlink '/dev/full', "$dir/full/server.log" or BAIL_OUT("cannot link to /dev/full: $!");
+	$node->append_conf('postgresql.conf', "log_directory = full\nlog_filename = 'server.log'\n");
+	$node->safe_psql('lab', "BEGIN;\n" . tables('g_', 1, 1, 0) . 'COMMIT;');
+	foreach my $collector (qw(off on))
+	{
+		my $what = "server log full, collector $collector";
+		$node->append_conf('postgresql.conf', "logging_collector = $collector\n");
+		$node->stop;
+		unlink $node->logfile;
+		symlink '/dev/full', $node->logfile or BAIL_OUT("cannot link to /dev/full: $!");
+		$node->start;
+
+		is($node->safe_psql('lab', 'SELECT pg_current_logfile()'),
+			$collector eq 'on' ? 'full/server.log' : '', "$what: it is the log");
+		my $break = 'ALTER TABLE g_1 DISABLE ROW LEVEL SECURITY;';
+		my ($rc, $out, $err) = $node->psql('lab', $break);
+		like($err, qr/commit refused/, "$what: refused all the same");
+		is_safe($what);
+		# a line for the server log, from inside of the verdict
+		($rc, $out, $err) = $node->psql('lab', "SET trovella_guard.mode = off;\n$break");
+		is($err, '', "$what: mode off lets it through");
+		is($node->safe_psql('lab', "SELECT relrowsecurity FROM pg_class WHERE relname = 'g_1'"),
+			'f', "$what: and it has happened");
+		$node->safe_psql('lab', 'ALTER TABLE g_1 ENABLE ROW LEVEL SECURITY');
+	}
+	$node->stop;
+
+	# Nobody shall try to read that to its end
+	unlink $node->logfile, "$dir/full/server.log";
 }
 
 $node->stop;
