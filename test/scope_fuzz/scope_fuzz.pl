@@ -2,18 +2,23 @@
 #
 # scope_fuzz.pl: is what the prover calls scoped really isolated?
 #
-#   scope_fuzz.pl [-n SETS] [-s SEED] [-j WORKERS] [-b BATCH] [-v]
+#   scope_fuzz.pl [-n SETS] [-s SEED] [-j WORKERS] [-b BATCH] [-o N,N...] [-v]
 #
 # Makes random sets of policies (ScopeGrammar.pm), asks trovella_guard.check()
 # for its answer, and then lets PostgreSQL itself decide, as a plain role, on
-# the rows of two tenants and of none, in sessions of either tenant, of both
+# the rows of three tenants and of none, in sessions of a tenant, of two
 # tenants in turn under one prepared statement, and of none.  A row of another
 # tenant that was visible, added, changed or deleted by a command for which
 # the prover had no doubt is an unsound answer: the run fails and prints the
 # smallest set that shows it.
 #
+# Where the prover has a doubt and nothing was seen to leak, a closer look is
+# taken: with more rows, every role, and many more sessions.
+#
 # Also counted: how many of the sets that let nothing through on this small
-# domain were proven, left unproven, or called unscoped.
+# domain were proven, left unproven, or called unscoped; and of the latter two,
+# what stood in the way.  -v prints them, each with its number in the run, and
+# -o takes such numbers and tries these sets only.
 #
 # Connects the way psql does, as a superuser; makes databases
 # trovella_scope_fuzz_* and roles scope_fuzz_* and drops them.
@@ -28,21 +33,44 @@ use lib dirname(__FILE__);
 use ScopeGrammar;
 
 my %opt = (n => 1000, s => 1, j => 2, b => 100);
-getopts('n:s:j:b:v', \%opt) or die "usage: $0 [-n SETS] [-s SEED] [-j WORKERS] [-b BATCH] [-v]\n";
+getopts('n:s:j:b:o:v', \%opt) or die "usage: $0 [-n SETS] [-s SEED] [-j WORKERS] [-b BATCH] [-o N,N...] [-v]\n";
+my @numbers = defined $opt{o} ? split(/,/, $opt{o}) : (0 .. $opt{n} - 1);
 
 my $here = dirname(__FILE__);
 my $scratch = File::Temp->newdir();
 my $database;
 
 # One backend for each: what a session has never set must stay unset in it.
+# The settings are those of fuzz.become(): tenant, user, role, and the tenants
+# of the claims and of the helpers where these are other ones.  Whatever tenant
+# one of them names is "mine".
 my @sessions = (
-	{ name => 'unset', mine => undef, settings => [ undef, undef, undef ] },
-	{ name => 'A', mine => 'A', settings => [ 'A', 'u1', 'user' ], prepared => 1 },
-	{ name => 'B, admin', mine => 'B', settings => [ 'B', 'u2', 'admin' ] },
-	{ name => 'empty', mine => undef, settings => [ '', '', '' ] },
-	{ name => 'A, no user', mine => 'A', settings => [ 'A', undef, 'admin' ] },
-	{ name => 'no org, u2', mine => 'B', settings => [ undef, 'u2', 'user' ] },
-	{ name => 'malformed', mine => undef, settings => [ '%', 'nobody', 'admin' ] },
+	{ name => 'unset', mine => '{}', settings => [ undef, undef, undef ] },
+	{ name => 'A', mine => '{A}', settings => [ 'A', 'u1', 'user' ], prepared => 1 },
+	{ name => 'B, admin', mine => '{B}', settings => [ 'B', 'u2', 'admin' ] },
+	{ name => 'empty', mine => '{}', settings => [ '', '', '' ] },
+	{ name => 'A, no user', mine => '{A}', settings => [ 'A', undef, 'admin' ] },
+	{ name => 'no org, u2', mine => '{B}', settings => [ undef, 'u2', 'user' ] },
+	{ name => 'malformed', mine => '{}', settings => [ '%', 'nobody', 'admin' ] },
+);
+
+# For the closer look: sessions whose settings do not agree, and others.
+my @more_sessions = (
+	{ name => 'C', mine => '{C}', settings => [ 'C', 'u3', 'user' ] },
+	{ name => 'A, u2', mine => '{A,B}', settings => [ 'A', 'u2', 'user' ] },
+	{ name => 'B, u1, admin', mine => '{A,B}', settings => [ 'B', 'u1', 'admin' ] },
+	{ name => 'A, claims of C', mine => '{A,C}', settings => [ 'A', 'u1', 'admin', 'C' ] },
+	{ name => 'C, claims of A, u2', mine => '{A,B,C}', settings => [ 'C', 'u2', 'user', 'A' ] },
+	{ name => 'B alone', mine => '{B}', settings => [ 'B', undef, undef, '' ] },
+	{ name => 'empty, u1', mine => '{A}', settings => [ '', 'u1', 'user' ] },
+	{ name => 'B, user empty', mine => '{B}', settings => [ 'B', '', '' ] },
+	{ name => 'no org, u1, claims of B', mine => '{A,B}', settings => [ undef, 'u1', 'admin', 'B' ] },
+	{ name => 'no org, claims of A', mine => '{A}', settings => [ undef, undef, undef, 'A' ] },
+	{ name => 'A and B', mine => '{A,B}', settings => [ 'A,B', 'u1,u2', 'user', 'A' ] },
+	{ name => 'A, helper empty', mine => '{A}', settings => [ 'A', 'u1', 'admin', 'A', '' ] },
+	{ name => 'A, helper of C', mine => '{A,C}', settings => [ 'A', 'u1', 'user', '', 'C' ] },
+	{ name => 'no org, helper of B', mine => '{B}', settings => [ undef, undef, 'user', '', 'B' ] },
+	{ name => 'malformed, u1', mine => '{A}', settings => [ '_', 'u1', 'user' ] },
 );
 
 sub quote { my ($s) = @_; return 'NULL' unless defined $s; $s =~ s/'/''/g; return "'$s'"; }
@@ -98,37 +126,58 @@ sub judge
 	}
 
 	my @valid = grep { !$_->{invalid} && $_->{commands} ne '' } @sets;
+	observe(\%by_name, 0, \@sessions, @valid);
+
+	# a doubt where nothing leaks is worth a closer look
+	my @open = grep { unexplained($_) && !%{ $_->{leaks} || {} } } @valid;
+	observe(\%by_name, 1, [ @sessions, @more_sessions ], @open) if @open;
+	psql("SET trovella_guard.mode = off;\nSET client_min_messages = error;\n$drop");
+	return;
+}
+
+# The commands that the prover doubts and that have not been seen to leak.
+sub unexplained
+{
+	my ($set) = @_;
+	return grep { !$set->{leaks}{$_} } sort keys %{ $set->{answer} };
+}
+
+# Lets PostgreSQL decide, in each of the sessions.
+sub observe
+{
+	my ($by_name, $closely, $sessions, @sets) = @_;
 	my $number = 0;
-	for my $session (@sessions)
+	for my $session (@$sessions)
 	{
-		$number++;
-		$sql = "SET client_min_messages = error;\n"
+		my $sql = "SET client_min_messages = error;\n"
 			. 'SELECT fuzz.become(' . join(', ', map { quote($_) } @{ $session->{settings} }) . ") \\g /dev/null\n";
-		for my $set (@valid)
+		$number++;
+		for my $set (@sets)
 		{
 			# what set_config() has once touched is not unset any more
 			my $statements = join ' ', ScopeGrammar::statements($set);
-			next if $session->{name} =~ /unset|no / && $statements =~ /set_config/;
+			next if $statements =~ /set_config/ && grep { !defined } @{ $session->{settings} };
 
 			# where policies name roles, each session plays two of four in turn
 			my @roles = qw(scope_fuzz_app scope_fuzz_other scope_fuzz_both scope_fuzz_stranger);
 			my $turn = $number + length $statements;
-			my $roles = $statements =~ / TO scope_fuzz/
-				? "{$roles[$turn % 4],$roles[($turn + 1 + $turn / 4 % 2) % 4]}" : '{scope_fuzz_app}';
-			$sql .= sprintf "SELECT '%s|' || coalesce(fuzz.observe('%s', '%s', '%s', %s, '%s', %s, '%s'), '');\n",
-				$set->{name}, $set->{name}, $set->{kind}, $set->{type},
-				$set->{not_null} ? 'true' : 'false', $set->{commands}, quote($session->{mine}), $roles;
-			$sql .= sprintf "SELECT '%s|' || coalesce(fuzz.observe_prepared('%s', '%s', '%s'), '');\n",
-				$set->{name}, $set->{name}, $set->{kind}, $set->{type}
-				if $session->{prepared} && $set->{commands} =~ /SELECT/;
+			@roles = ($roles[ $turn % 4 ], $roles[ ($turn + 1 + $turn / 4 % 2) % 4 ]) unless $closely;
+			@roles = ('scope_fuzz_app') unless $statements =~ / TO scope_fuzz/;
+
+			my $commands = $closely ? join(' ', unexplained($set)) : $set->{commands};
+			$sql .= sprintf "SELECT '%s|' || coalesce(fuzz.observe('%s', '%s', '%s', %s, '%s', '%s', '{%s}', %d), '');\n",
+				$set->{name}, $set->{name}, $set->{kind}, $set->{type}, $set->{not_null} ? 'true' : 'false',
+				$commands, $session->{mine}, join(',', @roles), $closely ? $number : 0;
+			$sql .= sprintf "SELECT '%s|' || coalesce(fuzz.observe_prepared('%s', '%s', '%s', '%s'), '');\n",
+				$set->{name}, $set->{name}, $set->{kind}, $set->{type}, $closely ? $commands : 'SELECT'
+				if $session->{prepared} && ($closely || $commands =~ /SELECT/);
 		}
 		for my $line (psql($sql))
 		{
 			my ($name, $leaks) = $line =~ /^(item_\d+)\|(.*)$/ or die "unexpected: $line\n";
-			$by_name{$name}{leaks}{$_} //= $session->{name} for split / /, $leaks;
+			$by_name->{$name}{leaks}{$_} //= $session->{name} for split / /, $leaks;
 		}
 	}
-	psql("SET trovella_guard.mode = off;\nSET client_min_messages = error;\n$drop");
 	return;
 }
 
@@ -182,11 +231,16 @@ sub worker
 	psql("SET client_min_messages = warning;\nCREATE EXTENSION trovella_guard;\n\\i $here/setup.sql\n");
 
 	my $batches = 0;
-	for (my $first = 0; $first < $opt{n}; $first += $opt{b})
+	for (my $first = 0; $first < @numbers; $first += $opt{b})
 	{
-		my $last = $first + $opt{b} > $opt{n} ? $opt{n} : $first + $opt{b};
+		my $last = $first + $opt{b} > @numbers ? @numbers : $first + $opt{b};
 		next unless ($first / $opt{b}) % $opt{j} == $number;
-		my @sets = map { ScopeGrammar::seed($opt{s} * 1000003 + $_); ScopeGrammar::set() } $first .. $last - 1;
+		my @sets;
+		for (@numbers[ $first .. $last - 1 ])
+		{
+			ScopeGrammar::seed($opt{s} * 1000003 + $_);
+			push @sets, { %{ ScopeGrammar::set() }, number => $_ };
+		}
 		judge(@sets);
 		psql('VACUUM pg_catalog.pg_class; VACUUM pg_catalog.pg_attribute; VACUUM pg_catalog.pg_type; VACUUM pg_catalog.pg_depend; VACUUM pg_catalog.pg_policy; VACUUM pg_catalog.pg_shdepend;')
 			if ++$batches % 10 == 0;
@@ -215,7 +269,7 @@ sub worker
 				push @report, "unsound answer:\n" . show($set) . "  smallest:\n" . show(shrink($set, sub { unsound($_[0]) > 0 }))
 					if ($count{unsound} <= 3);
 			}
-			push @report, "isolating, $worst:\n" . show($set)
+			push @report, "$truth, $worst, number $set->{number}:\n" . show($set)
 				if $opt{v} && $truth eq 'isolating' && $worst ne 'scoped';
 		}
 	}
