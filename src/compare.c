@@ -101,12 +101,46 @@ tg_is_null_constant(Node *node)
 	return node != NULL && IsA(node, Const) && ((Const *) node)->constisnull;
 }
 
-/* The outcomes of an equality that is confined to "equal" where true. */
+/*
+ * The outcomes of an equality that is confined to "equal" where true.  Where
+ * the other side is an unknown function of the row, no row can be named that
+ * it would make unequal.
+ */
 static Outcomes
 equality_outcomes(Verdict equal, Node *node)
 {
-	return tg_make_outcomes(equal, tg_open_verdict(WHY_UNEQUAL, node),
+	Verdict		unequal = tg_open_verdict(WHY_UNEQUAL, node);
+
+	if (equal.standing == UNDECIDED &&
+		(equal.why == WHY_OPAQUE || equal.why == WHY_CORRELATED))
+		unequal = equal;
+	return tg_make_outcomes(equal, unequal,
 							tg_open_verdict(WHY_NOT_TRUE, node));
+}
+
+/* A strict comparison of the tenant column is NULL where the column is. */
+static Outcomes
+strict_outcomes(Oid operator, Outcomes outcomes)
+{
+	if (op_strict(operator))
+		outcomes.if_true.present = outcomes.if_false.present = true;
+	return outcomes;
+}
+
+/* A column that is compared with itself is equal, or NULL. */
+static Outcomes
+compare_with_itself(Comparison comparison, Node *node, const Place *place)
+{
+	Verdict		always = tg_open_verdict(WHY_ITSELF, node);
+	Verdict		absent = tg_open_verdict(WHY_NULL_ROWS, node);
+	Outcomes	outcomes;
+
+	always.present = absent.or_absent = true;
+	outcomes = tg_make_outcomes(always, tg_never(),
+								place->facts->tenant->not_null ? tg_never() :
+								absent);
+	return tg_comparison_holds(comparison, 0) ? outcomes :
+		tg_negate(outcomes);
 }
 
 /*
@@ -164,6 +198,8 @@ tg_prove_comparison(Node *node, Oid operator, Oid collation, Node *left,
 		if (tg_is_null_constant(other))
 			return tg_make_outcomes(tg_never(), tg_never(),
 									tg_open_verdict(WHY_ALWAYS, node));
+		if (IsA(tg_strip(left), Var) && equal(tg_strip(left), tg_strip(right)))
+			return compare_with_itself(comparison, node, place);
 		switch (comparison)
 		{
 			case COMPARES_EQUAL:
@@ -180,14 +216,19 @@ tg_prove_comparison(Node *node, Oid operator, Oid collation, Node *left,
 					same.mentions = true;
 				}
 				result = equality_outcomes(same, node);
-				return comparison == COMPARES_EQUAL ? result :
-					tg_negate(result);
+				if (comparison == COMPARES_UNEQUAL)
+					result = tg_negate(result);
+				break;
 			default:
 				if ((tg_dependencies(other, place) &
 					 ORIGIN_MAY_KNOW_SESSION) == 0)
-					return tg_leaf(node, place);
-				return tg_every_outcome(tg_open_verdict(WHY_ORDER, node));
+					result = tg_leaf(node, place);
+				else
+					result = tg_every_outcome(tg_open_verdict(WHY_ORDER,
+															  node));
+				break;
 		}
+		return strict_outcomes(operator, result);
 	}
 
 	if (tg_is_boolean(left) && tg_is_boolean(right) &&
@@ -246,28 +287,46 @@ make_comparison(ScalarArrayOpExpr *expr, Node *left, Node *right)
 	return (Node *) result;
 }
 
+/*
+ * The elements of an array that is written out; NIL if it is not.  A relabel
+ * of all of them, as of a domain's, makes no difference to their values.
+ */
+static List *
+listed_elements(Node *array)
+{
+	array = tg_strip(array);
+	while (IsA(array, ArrayCoerceExpr) &&
+		   IsA(tg_strip((Node *) ((ArrayCoerceExpr *) array)->elemexpr),
+			   CaseTestExpr))
+		array = tg_strip((Node *) ((ArrayCoerceExpr *) array)->arg);
+	if (!IsA(array, ArrayExpr) || ((ArrayExpr *) array)->multidims)
+		return NIL;
+	return ((ArrayExpr *) array)->elements;
+}
+
 Outcomes
 tg_prove_array_comparison(ScalarArrayOpExpr *expr, const Place *place)
 {
 	Node	   *node = (Node *) expr;
 	Node	   *scalar = linitial(expr->args);
 	Node	   *array = tg_strip(lsecond(expr->args));
+	List	   *elements = listed_elements(array);
 	Comparison	comparison;
 	Verdict		equal;
+	Verdict		unequal;
 	Oid			type;
 
-	if (IsA(array, ArrayExpr) && !((ArrayExpr *) array)->multidims &&
-		((ArrayExpr *) array)->elements != NIL)
+	if (elements != NIL)
 	{
 		Outcomes	result = {0};
 		ListCell   *lc;
 
-		foreach(lc, ((ArrayExpr *) array)->elements)
+		foreach(lc, elements)
 		{
 			Node	   *one = make_comparison(expr, scalar, lfirst(lc));
 			Outcomes	outcomes = tg_prove(one, place);
 
-			if (lc == list_head(((ArrayExpr *) array)->elements))
+			if (lc == list_head(elements))
 				result = outcomes;
 			else
 				result = expr->useOr ? tg_either(result, outcomes) :
@@ -292,13 +351,20 @@ tg_prove_array_comparison(ScalarArrayOpExpr *expr, const Place *place)
 	}
 
 	/* = ANY is true, and <> ALL false, where one element is equal. */
+	equal.present = op_strict(expr->opno);
 	if (expr->useOr && comparison == COMPARES_EQUAL)
 		return equality_outcomes(equal, node);
 	if (!expr->useOr && comparison == COMPARES_UNEQUAL)
 		return tg_negate(equality_outcomes(equal, node));
+
+	/* What the row's own set holds besides, nobody knows. */
+	unequal = tg_open_verdict(WHY_UNEQUAL, node);
+	if (tg_dependencies(array, place) & (ORIGIN_TENANT | ORIGIN_ROW))
+		unequal = tg_leaf_verdict(node, place);
 	if (comparison == COMPARES_EQUAL)
-		return tg_every_outcome(tg_open_verdict(WHY_EMPTY_SET, node));
-	return tg_every_outcome(tg_open_verdict(WHY_UNEQUAL, node));
+		return tg_make_outcomes(tg_open_verdict(WHY_EMPTY_SET, node), unequal,
+								unequal);
+	return tg_every_outcome(unequal);
 }
 
 /* ARRAY[organization_id] whose elements compare as the tenant column does? */
@@ -397,7 +463,12 @@ tg_prove_distinct(DistinctExpr *expr, const Place *place)
 		}
 		if (same.standing < OPEN && !place->facts->tenant->not_null &&
 			!tg_is_never_null(other))
+		{
+			bool		confined = same.standing <= CONFINED;
+
 			same = tg_open_verdict(WHY_NULL_ROWS, node);
+			same.or_absent = confined;
+		}
 		return tg_make_outcomes(equal(left, right) ? tg_never() :
 								tg_open_verdict(WHY_UNEQUAL, node), same,
 								tg_never());

@@ -20,6 +20,13 @@ extern Outcomes tg_prove(Node *node, const Place *place);
 /* What holds where all these expressions are true. */
 extern Verdict tg_prove_all(List *nodes, const Place *place);
 
+/* cases.c */
+
+extern bool tg_assumed_outcome(Node *node, const Place *place,
+							   Outcomes *outcomes);
+extern Verdict tg_prove_by_cases(List *nodes, const Place *place,
+								 Verdict verdict);
+
 /* compare.c */
 
 /* What holds where the tenant column is equal to a value of such an origin. */

@@ -167,8 +167,17 @@ tg_is_never_null(Node *node)
 	if (tg_is_constant(node, &isnull))
 		return !isnull;
 	node = tg_strip(node);
-	return node != NULL && IsA(node, CoalesceExpr) &&
-		tg_is_never_null(llast(((CoalesceExpr *) node)->args));
+	if (node != NULL && IsA(node, CoalesceExpr))
+	{
+		ListCell   *lc;
+
+		foreach(lc, ((CoalesceExpr *) node)->args)
+		{
+			if (tg_is_never_null(lfirst(lc)))
+				return true;
+		}
+	}
+	return false;
 }
 
 static FunctionClass
