@@ -22,6 +22,7 @@
 #include "postgres.h"
 
 #include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
 #include "proof.h"
 #include "utils/lsyscache.h"
 
@@ -35,6 +36,41 @@ typedef struct ConditionWalk
 	List	   *once;
 	List	   *again;
 } ConditionWalk;
+
+/* (SELECT value) of nothing of the row is that value. */
+static Node *
+unwrap(Node *node)
+{
+	SubLink    *sublink = (SubLink *) tg_strip(node);
+	Query	   *query;
+
+	if (!IsA(sublink, SubLink) || sublink->subLinkType != EXPR_SUBLINK)
+		return (Node *) sublink;
+	query = castNode(Query, sublink->subselect);
+	if (query->commandType != CMD_SELECT || query->rtable != NIL ||
+		query->setOperations != NULL || query->hasAggs ||
+		query->hasTargetSRFs || query->hasSubLinks ||
+		query->jointree->quals != NULL || query->havingQual != NULL ||
+		query->limitCount != NULL || query->limitOffset != NULL ||
+		contain_vars_of_level((Node *) query, 1))
+		return (Node *) sublink;
+	return tg_strip((Node *) linitial_node(TargetEntry,
+										   query->targetList)->expr);
+}
+
+static bool
+same_value(Node *one, Node *other)
+{
+	return equal(unwrap(one), unwrap(other));
+}
+
+/* The same operands, in this order or (if "commuted") in the other one. */
+static bool
+same_operands(OpExpr *one, OpExpr *other, bool commuted)
+{
+	return same_value(linitial(one->args), list_nth(other->args, commuted)) &&
+		same_value(lsecond(one->args), list_nth(other->args, !commuted));
+}
 
 /*
  * Is "node" the same condition as "other" (1), the opposite one, which is true
@@ -52,10 +88,10 @@ same_condition(Node *node, Node *other)
 		list_length(one->args) != 2 || list_length(two->args) != 2 ||
 		one->inputcollid != two->inputcollid)
 		return 0;
-	if (equal(one->args, two->args))
-		return get_negator(one->opno) == two->opno ? -1 : 0;
-	if (!equal(linitial(one->args), lsecond(two->args)) ||
-		!equal(lsecond(one->args), linitial(two->args)))
+	if (same_operands(one, two, false))
+		return one->opno == two->opno ? 1 :
+			get_negator(one->opno) == two->opno ? -1 : 0;
+	if (!same_operands(one, two, true))
 		return 0;
 	if (get_commutator(one->opno) == two->opno)
 		return 1;

@@ -20,6 +20,7 @@
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "proof.h"
+#include "utils/datum.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
@@ -102,18 +103,23 @@ tg_is_null_constant(Node *node)
 }
 
 /*
- * The outcomes of an equality that is confined to "equal" where true.  Where
- * the other side is an unknown function of the row, no row can be named that
- * it would make unequal.
+ * The outcomes of an equality with a value of such an origin, that is confined
+ * to "equal" where true.  Where a function or a table makes that value of the
+ * row, no row can be named that is unequal.
  */
 static Outcomes
-equality_outcomes(Verdict equal, Node *node)
+equality_outcomes(Verdict equal, Origin origin, Node *node)
 {
 	Verdict		unequal = tg_open_verdict(WHY_UNEQUAL, node);
 
-	if (equal.standing == UNDECIDED &&
-		(equal.why == WHY_OPAQUE || equal.why == WHY_CORRELATED))
-		unequal = equal;
+	if ((origin & (ORIGIN_TENANT | ORIGIN_ROW)) &&
+		(origin & (ORIGIN_OPAQUE | ORIGIN_UNKNOWN | ORIGIN_TABLE |
+				   ORIGIN_GUARDED | ORIGIN_SAME_SET | ORIGIN_GUARDED_SET |
+				   ORIGIN_UNBOUND_SET | ORIGIN_LOOSE_SET)))
+	{
+		unequal.standing = UNDECIDED;
+		unequal.why = WHY_CORRELATED;
+	}
 	return tg_make_outcomes(equal, unequal,
 							tg_open_verdict(WHY_NOT_TRUE, node));
 }
@@ -125,6 +131,57 @@ strict_outcomes(Oid operator, Outcomes outcomes)
 	if (op_strict(operator))
 		outcomes.if_true.present = outcomes.if_false.present = true;
 	return outcomes;
+}
+
+/* The one constant that the expression can be, if it is not NULL. */
+static Const *
+only_constant(Node *node)
+{
+	for (;;)
+	{
+		node = tg_strip(node);
+		if (node == NULL)
+			return NULL;
+		if (IsA(node, Const))
+			return ((Const *) node)->constisnull ? NULL : (Const *) node;
+		if (IsA(node, NullIfExpr))
+			node = linitial(((NullIfExpr *) node)->args);
+		else if (IsA(node, CoalesceExpr) &&
+				 tg_is_never_null(linitial(((CoalesceExpr *) node)->args)))
+			node = linitial(((CoalesceExpr *) node)->args);
+		else
+			return NULL;
+	}
+}
+
+/*
+ * NULLIF(column, 'acme') = 'acme' is never true, if both go by the equality of
+ * the type: a "=" of somebody else's may say anything.
+ */
+static bool
+avoids_value(Node *one, Node *other, Oid collation)
+{
+	if (!tg_keeps_apart(collation))
+		return false;
+	for (int i = 0; i < 2; i++)
+	{
+		NullIfExpr *avoiding = (NullIfExpr *) tg_strip(i == 0 ? one : other);
+		Const	   *avoided;
+		Const	   *constant = only_constant(i == 0 ? other : one);
+
+		if (!IsA(avoiding, NullIfExpr) || constant == NULL)
+			continue;
+		avoided = (Const *) tg_strip(lsecond(avoiding->args));
+		if (IsA(avoided, Const) && !avoided->constisnull &&
+			avoided->consttype == constant->consttype &&
+			tg_comparison(avoiding->opno,
+						  avoided->consttype) == COMPARES_EQUAL &&
+			tg_keeps_apart(avoiding->inputcollid) &&
+			datumIsEqual(avoided->constvalue, constant->constvalue,
+						 constant->constbyval, constant->constlen))
+			return true;
+	}
+	return false;
 }
 
 /* A column that is compared with itself is equal, or NULL. */
@@ -194,6 +251,7 @@ tg_prove_comparison(Node *node, Oid operator, Oid collation, Node *left,
 						&other))
 	{
 		Verdict		same;
+		Origin		origin;
 
 		if (tg_is_null_constant(other))
 			return tg_make_outcomes(tg_never(), tg_never(),
@@ -208,14 +266,16 @@ tg_prove_comparison(Node *node, Oid operator, Oid collation, Node *left,
 					distributed = tg_distribute((OpExpr *) node, place);
 				if (distributed != NULL)
 					return tg_prove(distributed, place);
-				same = tg_judge_origin(tg_value_origin(other, place), node,
-									   place);
+				origin = tg_value_origin(other, place);
+				same = tg_judge_origin(origin, node, place);
+				if (avoids_value(left, right, collation))
+					same = tg_never();
 				if (same.standing <= CONFINED && !tg_keeps_apart(collation))
 				{
 					same = tg_make_verdict(UNDECIDED, WHY_COLLATION, node);
 					same.mentions = true;
 				}
-				result = equality_outcomes(same, node);
+				result = equality_outcomes(same, origin, node);
 				if (comparison == COMPARES_UNEQUAL)
 					result = tg_negate(result);
 				break;
@@ -314,6 +374,7 @@ tg_prove_array_comparison(ScalarArrayOpExpr *expr, const Place *place)
 	Comparison	comparison;
 	Verdict		equal;
 	Verdict		unequal;
+	Origin		origin;
 	Oid			type;
 
 	if (elements != NIL)
@@ -343,7 +404,8 @@ tg_prove_array_comparison(ScalarArrayOpExpr *expr, const Place *place)
 	if (comparison == COMPARES_NOT)
 		return tg_leaf(node, place);
 
-	equal = tg_judge_origin(tg_member_origin(array, place), node, place);
+	origin = tg_member_origin(array, place);
+	equal = tg_judge_origin(origin, node, place);
 	if (equal.standing <= CONFINED && !tg_keeps_apart(expr->inputcollid))
 	{
 		equal = tg_make_verdict(UNDECIDED, WHY_COLLATION, node);
@@ -353,9 +415,9 @@ tg_prove_array_comparison(ScalarArrayOpExpr *expr, const Place *place)
 	/* = ANY is true, and <> ALL false, where one element is equal. */
 	equal.present = op_strict(expr->opno);
 	if (expr->useOr && comparison == COMPARES_EQUAL)
-		return equality_outcomes(equal, node);
+		return equality_outcomes(equal, origin, node);
 	if (!expr->useOr && comparison == COMPARES_UNEQUAL)
-		return tg_negate(equality_outcomes(equal, node));
+		return tg_negate(equality_outcomes(equal, origin, node));
 
 	/* What the row's own set holds besides, nobody knows. */
 	unequal = tg_open_verdict(WHY_UNEQUAL, node);
@@ -396,6 +458,7 @@ tg_prove_containment(OpExpr *expr, const Place *place, Outcomes *result)
 	Node	   *set = linitial(expr->args);
 	Node	   *element = lsecond(expr->args);
 	Verdict		same;
+	Origin		origin;
 	Oid			type;
 
 	if (expr->opno >= FirstGenbkiObjectId)
@@ -407,7 +470,8 @@ tg_prove_containment(OpExpr *expr, const Place *place, Outcomes *result)
 			if (!tg_is_tenant(element, place, true, &type) ||
 				tg_comparison(TextEqualOperator, type) != COMPARES_EQUAL)
 				return false;
-			same = tg_judge_origin(tg_value_origin(set, place), node, place);
+			origin = tg_value_origin(set, place);
+			same = tg_judge_origin(origin, node, place);
 			break;
 
 		case F_ARRAYCONTAINED:
@@ -424,7 +488,8 @@ tg_prove_containment(OpExpr *expr, const Place *place, Outcomes *result)
 			}
 			if (!is_tenant_array(element, place))
 				return false;
-			same = tg_judge_origin(tg_member_origin(set, place), node, place);
+			origin = tg_member_origin(set, place);
+			same = tg_judge_origin(origin, node, place);
 			if (same.standing <= CONFINED &&
 				!tg_keeps_apart(expr->inputcollid))
 			{
@@ -436,7 +501,7 @@ tg_prove_containment(OpExpr *expr, const Place *place, Outcomes *result)
 		default:
 			return false;
 	}
-	*result = equality_outcomes(same, node);
+	*result = equality_outcomes(same, origin, node);
 	return true;
 }
 

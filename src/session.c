@@ -162,20 +162,23 @@ tg_is_constant(Node *node, bool *isnull)
 bool
 tg_is_never_null(Node *node)
 {
+	List	   *args = NIL;
 	bool		isnull;
+	ListCell   *lc;
 
 	if (tg_is_constant(node, &isnull))
 		return !isnull;
 	node = tg_strip(node);
 	if (node != NULL && IsA(node, CoalesceExpr))
-	{
-		ListCell   *lc;
+		args = ((CoalesceExpr *) node)->args;
+	else if (node != NULL && IsA(node, MinMaxExpr))
+		args = ((MinMaxExpr *) node)->args;
 
-		foreach(lc, ((CoalesceExpr *) node)->args)
-		{
-			if (tg_is_never_null(lfirst(lc)))
-				return true;
-		}
+	/* these pass over the NULLs among their arguments */
+	foreach(lc, args)
+	{
+		if (tg_is_never_null(lfirst(lc)))
+			return true;
 	}
 	return false;
 }

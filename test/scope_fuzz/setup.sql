@@ -22,6 +22,8 @@ INSERT INTO fuzz.member VALUES
 	('u2', 'admin', 'B', 'bbbbbbbb-0000-4000-8000-000000000000', 2, 'B', 'B', 'B'),
 	('u3', 'guest', 'C', 'cccccccc-0000-4000-8000-000000000000', 3, 'C', 'C', 'C');
 
+CREATE TABLE fuzz.usual_member AS TABLE fuzz.member;
+
 -- The same behind row-level security of its own.
 CREATE TABLE fuzz.guarded_member (LIKE fuzz.member);
 INSERT INTO fuzz.guarded_member SELECT * FROM fuzz.member;
@@ -161,6 +163,7 @@ RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
 	role text;
 	leaks text[] := '{}';
+	tenant text;
 	foreigners int[];
 	own int[];
 	n int;
@@ -213,10 +216,11 @@ BEGIN
 				FOR r IN SELECT * FROM fuzz.row WHERE id = ANY (foreigners) LOOP
 					PERFORM set_config('fuzz.rows', format('{%s}', r.id), false);
 					n := fuzz.attempt(role, format('UPDATE fuzz.%I SET touched = true', name));
-					IF n <= 0 AND cardinality(mine) > 0 THEN
+					FOREACH tenant IN ARRAY mine LOOP
+						EXIT WHEN n > 0;
 						n := fuzz.attempt(role, format('UPDATE fuzz.%I SET organization_id = %L',
-							name, fuzz.tenant(mine[1], kind)));
-					END IF;
+							name, fuzz.tenant(tenant, kind)));
+					END LOOP;
 					EXIT WHEN n > 0;
 				END LOOP;
 			END IF;
@@ -230,7 +234,7 @@ BEGIN
 			-- A sample of the new rows, another one for each table, or,
 			-- looking closer, for each session.
 			FOR r IN SELECT * FROM fuzz.row WHERE id = ANY (foreigners)
-				AND CASE WHEN closer_look > 0 THEN (id + closer_look) % 4 = 0
+				AND CASE WHEN closer_look > 0 THEN (id + closer_look) % 5 = 0
 					ELSE (id + hashtext(name)) % 9 IN (0, 4) END LOOP
 				IF commands ~ 'INSERT' AND NOT 'INSERT' = ANY (leaks) THEN
 					n := fuzz.attempt(role, format('INSERT INTO fuzz.%I
@@ -340,6 +344,23 @@ BEGIN
 	END IF;
 	IF role IS NOT NULL THEN
 		PERFORM set_config('app.role', role, false);
+	END IF;
+END $$;
+-- Other contents of the tables that policies read: no members at all, or
+-- some more whose tenant is not known.
+CREATE FUNCTION fuzz.people(how text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	IF how = 'nobody' THEN
+		TRUNCATE fuzz.member, fuzz.guarded_member;
+	ELSIF how = 'anonymous' THEN
+		INSERT INTO fuzz.member (user_id, role)
+			VALUES ('u1', 'user'), ('u2', 'admin'), (NULL, NULL);
+		INSERT INTO fuzz.guarded_member SELECT * FROM fuzz.member
+			WHERE org_text IS NULL;
+	ELSE
+		TRUNCATE fuzz.member, fuzz.guarded_member;
+		INSERT INTO fuzz.member SELECT * FROM fuzz.usual_member;
+		INSERT INTO fuzz.guarded_member SELECT * FROM fuzz.usual_member;
 	END IF;
 END $$;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA fuzz TO PUBLIC;
