@@ -15,6 +15,7 @@
  */
 #include "postgres.h"
 
+#include "access/transam.h"
 #include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
@@ -131,6 +132,28 @@ strict_outcomes(Oid operator, Outcomes outcomes)
 	if (op_strict(operator))
 		outcomes.if_true.present = outcomes.if_false.present = true;
 	return outcomes;
+}
+
+/*
+ * Can the comparison of these two be NULL?  PostgreSQL's own comparisons are
+ * NULL only where one side is.
+ */
+static bool
+never_null(Oid operator, Node *left, Node *right, const Place *place)
+{
+	Node	   *sides[2] = {left, right};
+	Oid			type;
+
+	if (operator >= FirstGenbkiObjectId)
+		return false;
+	for (int i = 0; i < 2; i++)
+	{
+		if (!tg_is_never_null(sides[i]) &&
+			!(place->facts->tenant->not_null &&
+			  tg_is_tenant(sides[i], place, false, &type)))
+			return false;
+	}
+	return true;
 }
 
 /* The one constant that the expression can be, if it is not NULL. */
@@ -288,6 +311,8 @@ tg_prove_comparison(Node *node, Oid operator, Oid collation, Node *left,
 															  node));
 				break;
 		}
+		if (never_null(operator, left, right, place))
+			result.if_null = tg_never();
 		return strict_outcomes(operator, result);
 	}
 
@@ -364,6 +389,15 @@ listed_elements(Node *array)
 	return ((ArrayExpr *) array)->elements;
 }
 
+/* ARRAY(SELECT ...) of a query that certainly yields a row? */
+static bool
+never_empty(Node *array)
+{
+	return IsA(array, SubLink) &&
+		((SubLink *) array)->subLinkType == ARRAY_SUBLINK &&
+		tg_always_yields((Query *) ((SubLink *) array)->subselect);
+}
+
 Outcomes
 tg_prove_array_comparison(ScalarArrayOpExpr *expr, const Place *place)
 {
@@ -418,6 +452,10 @@ tg_prove_array_comparison(ScalarArrayOpExpr *expr, const Place *place)
 		return equality_outcomes(equal, origin, node);
 	if (!expr->useOr && comparison == COMPARES_UNEQUAL)
 		return tg_negate(equality_outcomes(equal, origin, node));
+
+	/* = ALL is true where all are equal, or where there are none */
+	if (comparison == COMPARES_EQUAL && never_empty(array))
+		return equality_outcomes(equal, origin, node);
 
 	/* What the row's own set holds besides, nobody knows. */
 	unequal = tg_open_verdict(WHY_UNEQUAL, node);

@@ -150,6 +150,9 @@ extern Place tg_enter_query(const Place *place, Query *query);
 /* The conditions that every row which a sub-select yields has passed. */
 extern List *tg_query_conditions(Query *query);
 
+/* Does it yield a row, whatever the tables hold? */
+extern bool tg_always_yields(Query *query);
+
 /* What a sub-select depends on. */
 extern Origin tg_query_dependencies(Query *query, const Place *place);
 

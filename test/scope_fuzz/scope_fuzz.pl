@@ -70,6 +70,7 @@ my @more_sessions = (
 	{ name => 'A and B', mine => '{A,B}', settings => [ 'A,B', 'u1,u2', 'user', 'A' ] },
 	{ name => 'A, helper empty', mine => '{A}', settings => [ 'A', 'u1', 'admin', 'A', '' ] },
 	{ name => 'A, u3', mine => '{A,C}', settings => [ 'A', 'u3', 'user' ] },
+	{ name => 'C, u1', mine => '{A,C}', settings => [ 'C', 'u1', 'user' ] },
 	{ name => 'C, helper of A', mine => '{A,C}', settings => [ 'C', 'u1', 'user', 'C', 'A' ] },
 	{ name => 'A, helper of C', mine => '{A,C}', settings => [ 'A', 'u1', 'user', '', 'C' ] },
 	{ name => 'no org, helper of B', mine => '{B}', settings => [ undef, undef, 'user', '', 'B' ] },
