@@ -112,10 +112,21 @@ is_known(Node *node, List *conditions)
 	return false;
 }
 
+static void
+note_condition(Node *node, ConditionWalk *walk)
+{
+	if (!is_known(node, walk->once))
+		walk->once = lappend(walk->once, node);
+	else if (!is_known(node, walk->again))
+		walk->again = lappend(walk->again, node);
+}
+
 /* Collects the conditions that connectives connect. */
 static bool
 collect_conditions(Node *node, ConditionWalk *walk)
 {
+	ListCell   *lc;
+
 	if (node == NULL)
 		return false;
 	if (list_length(walk->once) >= MAX_CONDITIONS)
@@ -129,15 +140,18 @@ collect_conditions(Node *node, ConditionWalk *walk)
 		case T_ScalarArrayOpExpr:
 		case T_NullTest:
 		case T_SubLink:
-			if (!tg_is_boolean(node))
-				break;
-			if (!is_known(node, walk->once))
-				walk->once = lappend(walk->once, node);
-			else if (!is_known(node, walk->again))
-				walk->again = lappend(walk->again, node);
+			if (tg_is_boolean(node))
+				note_condition(node, walk);
 			break;
 		default:
 			break;
+	}
+
+	/* x IN (a, b) is x = a OR x = b */
+	if (IsA(node, ScalarArrayOpExpr))
+	{
+		foreach(lc, tg_listed_comparisons((ScalarArrayOpExpr *) node))
+			note_condition(lfirst(lc), walk);
 	}
 
 	/* Inside, other levels of Vars would have to be told apart. */
@@ -152,7 +166,7 @@ tg_assumed_outcome(Node *node, const Place *place, Outcomes *outcomes)
 {
 	ListCell   *lc;
 
-	if (place->queries != NIL)
+	if (node == NULL || place->queries != NIL)
 		return false;
 	foreach(lc, place->assumptions)
 	{
@@ -211,6 +225,8 @@ tg_prove_by_cases(List *nodes, const Place *place, Verdict verdict)
 {
 	ConditionWalk walk = {NIL, NIL};
 	List	   *conditions = NIL;
+	Budget		budget = BUDGET_INIT;
+	Place		afresh = *place;
 	Verdict		by_cases;
 	ListCell   *lc;
 
@@ -226,6 +242,10 @@ tg_prove_by_cases(List *nodes, const Place *place, Verdict verdict)
 	}
 	if (conditions == NIL)
 		return verdict;
-	by_cases = prove_cases(nodes, conditions, MAX_CASES, place);
-	return by_cases.standing < verdict.standing ? by_cases : verdict;
+	afresh.budget = &budget;
+	by_cases = prove_cases(nodes, conditions, MAX_CASES, &afresh);
+
+	/* Running out of fuel must not turn a leak into a mere doubt. */
+	return budget.fuel >= 0 && by_cases.standing < verdict.standing ?
+		by_cases : verdict;
 }

@@ -373,20 +373,27 @@ make_comparison(ScalarArrayOpExpr *expr, Node *left, Node *right)
 }
 
 /*
- * The elements of an array that is written out; NIL if it is not.  A relabel
- * of all of them, as of a domain's, makes no difference to their values.
+ * The comparisons that one with the elements of an array consists of; NIL if
+ * the array is not written out.  A relabel of all elements, as of a domain's,
+ * makes no difference to their values.
  */
-static List *
-listed_elements(Node *array)
+List *
+tg_listed_comparisons(ScalarArrayOpExpr *expr)
 {
-	array = tg_strip(array);
+	Node	   *array = tg_strip(lsecond(expr->args));
+	List	   *result = NIL;
+	ListCell   *lc;
+
 	while (IsA(array, ArrayCoerceExpr) &&
 		   IsA(tg_strip((Node *) ((ArrayCoerceExpr *) array)->elemexpr),
 			   CaseTestExpr))
 		array = tg_strip((Node *) ((ArrayCoerceExpr *) array)->arg);
 	if (!IsA(array, ArrayExpr) || ((ArrayExpr *) array)->multidims)
 		return NIL;
-	return ((ArrayExpr *) array)->elements;
+	foreach(lc, ((ArrayExpr *) array)->elements)
+		result = lappend(result, make_comparison(expr, linitial(expr->args),
+												 lfirst(lc)));
+	return result;
 }
 
 /* ARRAY(SELECT ...) of a query that certainly yields a row? */
@@ -404,24 +411,23 @@ tg_prove_array_comparison(ScalarArrayOpExpr *expr, const Place *place)
 	Node	   *node = (Node *) expr;
 	Node	   *scalar = linitial(expr->args);
 	Node	   *array = tg_strip(lsecond(expr->args));
-	List	   *elements = listed_elements(array);
+	List	   *comparisons = tg_listed_comparisons(expr);
 	Comparison	comparison;
 	Verdict		equal;
 	Verdict		unequal;
 	Origin		origin;
 	Oid			type;
 
-	if (elements != NIL)
+	if (comparisons != NIL)
 	{
 		Outcomes	result = {0};
 		ListCell   *lc;
 
-		foreach(lc, elements)
+		foreach(lc, comparisons)
 		{
-			Node	   *one = make_comparison(expr, scalar, lfirst(lc));
-			Outcomes	outcomes = tg_prove(one, place);
+			Outcomes	outcomes = tg_prove(lfirst(lc), place);
 
-			if (lc == list_head(elements))
+			if (lc == list_head(comparisons))
 				result = outcomes;
 			else
 				result = expr->useOr ? tg_either(result, outcomes) :

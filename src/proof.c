@@ -11,7 +11,8 @@
  * all three at once for one node of the tree from the answers for its
  * children, so the proof takes one pass over the tree.  This file walks the
  * tree; outcome.c knows how answers combine, compare.c and boolean.c look at
- * comparisons, sublink.c at sub-selects, and explain.c finds the words.
+ * comparisons, sublink.c at sub-selects, cases.c at conditions that occur twice,
+ * and explain.c finds the words.
  *
  * A Verdict about an outcome is one of four: it never happens; only rows of
  * the session's tenant have it; another tenant's row can have it; or we can't

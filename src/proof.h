@@ -37,6 +37,7 @@ extern bool tg_is_null_constant(Node *node);
 extern Outcomes tg_prove_comparison(Node *node, Oid operator, Oid collation,
 									Node *left, Node *right,
 									const Place *place);
+extern List *tg_listed_comparisons(ScalarArrayOpExpr *expr);
 extern Outcomes tg_prove_array_comparison(ScalarArrayOpExpr *expr,
 										  const Place *place);
 extern Outcomes tg_prove_distinct(DistinctExpr *expr, const Place *place);

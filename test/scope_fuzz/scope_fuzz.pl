@@ -105,7 +105,7 @@ sub judge
 	{
 		$set->{name} = 'item_' . ++$i;
 		$set->{commands} = ScopeGrammar::commands($set);
-		delete @$set{qw(invalid answer leaks)};
+		delete @$set{qw(invalid answer leaks arm reason)};
 		$sql .= sprintf "SELECT '%s', coalesce(fuzz.make('%s', '%s', '%s', %s, ARRAY[%s]::text[]), '')\n"
 			. ", '|' || coalesce(fuzz.answer('%s'), '');\nSELECT fuzz.aim('%s') \\g /dev/null\n",
 			$set->{name}, $set->{name}, $set->{kind}, $set->{type}, $set->{not_null} ? 'true' : 'false',
@@ -137,11 +137,55 @@ sub judge
 	for my $people ($opt{q} ? () : qw(usual nobody anonymous))
 	{
 		@open = grep { !%{ $_->{leaks} || {} } } @open or last;
-		psql("SELECT fuzz.people('$people') \\g /dev/null\n");
+		psql("SELECT fuzz.people('$people') \\g /dev/null\n") if $people ne 'usual';
 		observe(\%by_name, 1, [ @sessions, @more_sessions ], @open);
-		psql("SELECT fuzz.people('usual') \\g /dev/null\n");
+		psql("SELECT fuzz.people('usual') \\g /dev/null\n") if $people ne 'usual';
 	}
+	note_findings(\%by_name, grep { !%{ $_->{leaks} || {} } && grep { $_ eq 'unscoped' } values %{ $_->{answer} } } @valid);
 	psql("SET trovella_guard.mode = off;\nSET client_min_messages = error;\n$drop");
+	return;
+}
+
+# What the prover says of sets that it calls unscoped: the arm, and the reason.
+sub note_findings
+{
+	my ($by_name, @sets) = @_;
+	return unless @sets;
+	for my $line (psql(join '', map { "SELECT '$_->{name}|' || fuzz.finding('$_->{name}');\n" } @sets))
+	{
+		my ($name, $arm, $reason) = $line =~ /^(item_\d+)\|.*?: (?:USING|WITH CHECK) (\(.*\)): (.*)$/ or next;
+		$arm =~ s/\bitem_\d+\b/item/g;
+		$by_name->{$name}{arm} = $arm;
+		$by_name->{$name}{reason} = $reason;
+	}
+	return;
+}
+
+# Sets that are called unscoped and let nothing through: does the arm that the
+# prover names let other tenants' rows through by itself, or its opposite (it
+# may stand below a NOT)?  Then the finding is right about the arm, and what
+# is around it happens to contradict it.  Fills in "class".
+sub classify
+{
+	my (@sets) = @_;
+	my @ways = (
+		[ 'the arm does by itself, the rest contradicts it', '%s' ],
+		[ 'the arm does where it is false or NULL, the rest contradicts it', '((%s) IS NOT TRUE)' ]);
+	for my $way (@ways)
+	{
+		my @open = grep { !$_->{class} && $_->{arm} } @sets or last;
+		my @probes = map {
+			my $using = sprintf $way->[1], $_->{arm};
+			{ %$_, policies => [ { name => 'p', permissive => 1, command => 'ALL', roles => 'PUBLIC',
+					using => ScopeGrammar::leaf($using) } ] }
+		} @open;
+		judge(@probes);
+		for my $i (0 .. $#open)
+		{
+			$open[$i]{class} = $way->[0] if %{ $probes[$i]{leaks} || {} };
+		}
+	}
+	$_->{class} //= 'not explained' for @sets;
 	return;
 }
 
@@ -254,6 +298,7 @@ sub worker
 		judge(@sets);
 		psql('VACUUM pg_catalog.pg_class; VACUUM pg_catalog.pg_attribute; VACUUM pg_catalog.pg_type; VACUUM pg_catalog.pg_depend; VACUUM pg_catalog.pg_policy; VACUUM pg_catalog.pg_shdepend;')
 			if ++$batches % 10 == 0;
+		my @false_alarms;
 		for my $set (@sets)
 		{
 			if ($set->{invalid})
@@ -279,8 +324,17 @@ sub worker
 				push @report, "unsound answer:\n" . show($set) . "  smallest:\n" . show(shrink($set, sub { unsound($_[0]) > 0 }))
 					if ($count{unsound} <= 3);
 			}
+			push @false_alarms, $set if "$truth $worst" eq 'isolating unscoped';
 			push @report, "$truth, $worst, number $set->{number}:\n" . show($set)
 				if $opt{v} && $truth eq 'isolating' && $worst ne 'scoped';
+		}
+		classify(@false_alarms) if @false_alarms && !$opt{q};
+		for my $set (@false_alarms)
+		{
+			next if $opt{q};
+			$count{"class $set->{class}"}++;
+			push @report, "not explained, number $set->{number}: $set->{reason}\n" . show($set)
+				if $set->{class} eq 'not explained';
 		}
 	}
 	psql("DROP DATABASE $database", 'postgres');
@@ -342,7 +396,10 @@ printf "  %6d let a row of another tenant through: %d called unscoped, %d unprov
 printf "  %6d let none through here: %d proven (%.1f %%), %d unproven, %d called unscoped\n",
 	$isolating, $count{'isolating scoped'}, $isolating ? 100 * $count{'isolating scoped'} / $isolating : 0,
 	@count{ 'isolating unproven', 'isolating unscoped' };
-printf "         (%d of the unproven call a volatile function, which is meant to be unproven)\n", $count{volatile};
+printf "         (%d of the unproven call a volatile function, which is meant to be unproven: %.1f %% of the others are proven)\n",
+	$count{volatile}, $isolating > $count{volatile} ? 100 * $count{'isolating scoped'} / ($isolating - $count{volatile}) : 0;
+printf "  %6d of those called unscoped: %s\n", $count{$_}, s/^class //r
+	for sort { $count{$b} <=> $count{$a} } grep { /^class / } keys %count;
 printf "  %6d can't be decided by observation: %d proven, %d unproven, %d called unscoped\n",
 	$undecided, @count{ 'undecided scoped', 'undecided unproven', 'undecided unscoped' };
 printf "  %6d unsound answers\n", $count{unsound};

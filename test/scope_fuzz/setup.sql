@@ -122,6 +122,13 @@ CREATE FUNCTION fuzz.answer(name text) RETURNS text LANGUAGE sql AS $$
 	WHERE rule IN ('policy_unscoped', 'policy_unproven')
 $$;
 
+-- The first of the findings that call the table unscoped, on one line.
+CREATE FUNCTION fuzz.finding(name text) RETURNS text LANGUAGE sql AS $$
+	SELECT regexp_replace(min(message), '\s+', ' ', 'g')
+	FROM trovella_guard.check(('fuzz.' || name)::regclass)
+	WHERE rule = 'policy_unscoped'
+$$;
+
 -- After the answer: lets the observer aim UPDATE and DELETE at certain rows
 -- without a WHERE, which would bring the SELECT policies in.
 CREATE FUNCTION fuzz.aim(name text) RETURNS void LANGUAGE plpgsql AS $$
