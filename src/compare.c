@@ -15,11 +15,13 @@
  */
 #include "postgres.h"
 
+#include "access/transam.h"
 #include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "proof.h"
+#include "utils/datum.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
@@ -101,12 +103,124 @@ tg_is_null_constant(Node *node)
 	return node != NULL && IsA(node, Const) && ((Const *) node)->constisnull;
 }
 
-/* The outcomes of an equality that is confined to "equal" where true. */
+/*
+ * The outcomes of an equality with a value of such an origin, that is confined
+ * to "equal" where true.  Where a function or a table makes that value of the
+ * row, no row can be named that is unequal.
+ */
 static Outcomes
-equality_outcomes(Verdict equal, Node *node)
+equality_outcomes(Verdict equal, Origin origin, Node *node)
 {
-	return tg_make_outcomes(equal, tg_open_verdict(WHY_UNEQUAL, node),
+	Verdict		unequal = tg_open_verdict(WHY_UNEQUAL, node);
+
+	if ((origin & (ORIGIN_TENANT | ORIGIN_ROW)) &&
+		(origin & (ORIGIN_OPAQUE | ORIGIN_UNKNOWN | ORIGIN_TABLE |
+				   ORIGIN_GUARDED | ORIGIN_SAME_SET | ORIGIN_GUARDED_SET |
+				   ORIGIN_UNBOUND_SET | ORIGIN_LOOSE_SET)))
+	{
+		unequal.standing = UNDECIDED;
+		unequal.why = WHY_CORRELATED;
+	}
+	return tg_make_outcomes(equal, unequal,
 							tg_open_verdict(WHY_NOT_TRUE, node));
+}
+
+/* A strict comparison of the tenant column is NULL where the column is. */
+static Outcomes
+strict_outcomes(Oid operator, Outcomes outcomes)
+{
+	if (op_strict(operator))
+		outcomes.if_true.present = outcomes.if_false.present = true;
+	return outcomes;
+}
+
+/*
+ * Can the comparison of these two be NULL?  PostgreSQL's own comparisons are
+ * NULL only where one side is.
+ */
+static bool
+never_null(Oid operator, Node *left, Node *right, const Place *place)
+{
+	Node	   *sides[2] = {left, right};
+	Oid			type;
+
+	if (operator >= FirstGenbkiObjectId)
+		return false;
+	for (int i = 0; i < 2; i++)
+	{
+		if (!tg_is_never_null(sides[i]) &&
+			!(place->facts->tenant->not_null &&
+			  tg_is_tenant(sides[i], place, false, &type)))
+			return false;
+	}
+	return true;
+}
+
+/* The one constant that the expression can be, if it is not NULL. */
+static Const *
+only_constant(Node *node)
+{
+	for (;;)
+	{
+		node = tg_strip(node);
+		if (node == NULL)
+			return NULL;
+		if (IsA(node, Const))
+			return ((Const *) node)->constisnull ? NULL : (Const *) node;
+		if (IsA(node, NullIfExpr))
+			node = linitial(((NullIfExpr *) node)->args);
+		else if (IsA(node, CoalesceExpr) &&
+				 tg_is_never_null(linitial(((CoalesceExpr *) node)->args)))
+			node = linitial(((CoalesceExpr *) node)->args);
+		else
+			return NULL;
+	}
+}
+
+/*
+ * NULLIF(column, 'acme') = 'acme' is never true, if both go by the equality of
+ * the type: a "=" of somebody else's may say anything.
+ */
+static bool
+avoids_value(Node *one, Node *other, Oid collation)
+{
+	if (!tg_keeps_apart(collation))
+		return false;
+	for (int i = 0; i < 2; i++)
+	{
+		NullIfExpr *avoiding = (NullIfExpr *) tg_strip(i == 0 ? one : other);
+		Const	   *avoided;
+		Const	   *constant = only_constant(i == 0 ? other : one);
+
+		if (!IsA(avoiding, NullIfExpr) || constant == NULL)
+			continue;
+		avoided = (Const *) tg_strip(lsecond(avoiding->args));
+		if (IsA(avoided, Const) && !avoided->constisnull &&
+			avoided->consttype == constant->consttype &&
+			tg_comparison(avoiding->opno,
+						  avoided->consttype) == COMPARES_EQUAL &&
+			tg_keeps_apart(avoiding->inputcollid) &&
+			datumIsEqual(avoided->constvalue, constant->constvalue,
+						 constant->constbyval, constant->constlen))
+			return true;
+	}
+	return false;
+}
+
+/* A column that is compared with itself is equal, or NULL. */
+static Outcomes
+compare_with_itself(Comparison comparison, Node *node, const Place *place)
+{
+	Verdict		always = tg_open_verdict(WHY_ITSELF, node);
+	Verdict		absent = tg_open_verdict(WHY_NULL_ROWS, node);
+	Outcomes	outcomes;
+
+	always.present = absent.or_absent = true;
+	outcomes = tg_make_outcomes(always, tg_never(),
+								place->facts->tenant->not_null ? tg_never() :
+								absent);
+	return tg_comparison_holds(comparison, 0) ? outcomes :
+		tg_negate(outcomes);
 }
 
 /*
@@ -160,10 +274,13 @@ tg_prove_comparison(Node *node, Oid operator, Oid collation, Node *left,
 						&other))
 	{
 		Verdict		same;
+		Origin		origin;
 
 		if (tg_is_null_constant(other))
 			return tg_make_outcomes(tg_never(), tg_never(),
 									tg_open_verdict(WHY_ALWAYS, node));
+		if (IsA(tg_strip(left), Var) && equal(tg_strip(left), tg_strip(right)))
+			return compare_with_itself(comparison, node, place);
 		switch (comparison)
 		{
 			case COMPARES_EQUAL:
@@ -172,22 +289,31 @@ tg_prove_comparison(Node *node, Oid operator, Oid collation, Node *left,
 					distributed = tg_distribute((OpExpr *) node, place);
 				if (distributed != NULL)
 					return tg_prove(distributed, place);
-				same = tg_judge_origin(tg_value_origin(other, place), node,
-									   place);
+				origin = tg_value_origin(other, place);
+				same = tg_judge_origin(origin, node, place);
+				if (avoids_value(left, right, collation))
+					same = tg_never();
 				if (same.standing <= CONFINED && !tg_keeps_apart(collation))
 				{
 					same = tg_make_verdict(UNDECIDED, WHY_COLLATION, node);
 					same.mentions = true;
 				}
-				result = equality_outcomes(same, node);
-				return comparison == COMPARES_EQUAL ? result :
-					tg_negate(result);
+				result = equality_outcomes(same, origin, node);
+				if (comparison == COMPARES_UNEQUAL)
+					result = tg_negate(result);
+				break;
 			default:
 				if ((tg_dependencies(other, place) &
 					 ORIGIN_MAY_KNOW_SESSION) == 0)
-					return tg_leaf(node, place);
-				return tg_every_outcome(tg_open_verdict(WHY_ORDER, node));
+					result = tg_leaf(node, place);
+				else
+					result = tg_every_outcome(tg_open_verdict(WHY_ORDER,
+															  node));
+				break;
 		}
+		if (never_null(operator, left, right, place))
+			result.if_null = tg_never();
+		return strict_outcomes(operator, result);
 	}
 
 	if (tg_is_boolean(left) && tg_is_boolean(right) &&
@@ -246,28 +372,62 @@ make_comparison(ScalarArrayOpExpr *expr, Node *left, Node *right)
 	return (Node *) result;
 }
 
+/*
+ * The comparisons that one with the elements of an array consists of; NIL if
+ * the array is not written out.  A relabel of all elements, as of a domain's,
+ * makes no difference to their values.
+ */
+List *
+tg_listed_comparisons(ScalarArrayOpExpr *expr)
+{
+	Node	   *array = tg_strip(lsecond(expr->args));
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	while (IsA(array, ArrayCoerceExpr) &&
+		   IsA(tg_strip((Node *) ((ArrayCoerceExpr *) array)->elemexpr),
+			   CaseTestExpr))
+		array = tg_strip((Node *) ((ArrayCoerceExpr *) array)->arg);
+	if (!IsA(array, ArrayExpr) || ((ArrayExpr *) array)->multidims)
+		return NIL;
+	foreach(lc, ((ArrayExpr *) array)->elements)
+		result = lappend(result, make_comparison(expr, linitial(expr->args),
+												 lfirst(lc)));
+	return result;
+}
+
+/* ARRAY(SELECT ...) of a query that certainly yields a row? */
+static bool
+never_empty(Node *array)
+{
+	return IsA(array, SubLink) &&
+		((SubLink *) array)->subLinkType == ARRAY_SUBLINK &&
+		tg_always_yields((Query *) ((SubLink *) array)->subselect);
+}
+
 Outcomes
 tg_prove_array_comparison(ScalarArrayOpExpr *expr, const Place *place)
 {
 	Node	   *node = (Node *) expr;
 	Node	   *scalar = linitial(expr->args);
 	Node	   *array = tg_strip(lsecond(expr->args));
+	List	   *comparisons = tg_listed_comparisons(expr);
 	Comparison	comparison;
 	Verdict		equal;
+	Verdict		unequal;
+	Origin		origin;
 	Oid			type;
 
-	if (IsA(array, ArrayExpr) && !((ArrayExpr *) array)->multidims &&
-		((ArrayExpr *) array)->elements != NIL)
+	if (comparisons != NIL)
 	{
 		Outcomes	result = {0};
 		ListCell   *lc;
 
-		foreach(lc, ((ArrayExpr *) array)->elements)
+		foreach(lc, comparisons)
 		{
-			Node	   *one = make_comparison(expr, scalar, lfirst(lc));
-			Outcomes	outcomes = tg_prove(one, place);
+			Outcomes	outcomes = tg_prove(lfirst(lc), place);
 
-			if (lc == list_head(((ArrayExpr *) array)->elements))
+			if (lc == list_head(comparisons))
 				result = outcomes;
 			else
 				result = expr->useOr ? tg_either(result, outcomes) :
@@ -284,7 +444,8 @@ tg_prove_array_comparison(ScalarArrayOpExpr *expr, const Place *place)
 	if (comparison == COMPARES_NOT)
 		return tg_leaf(node, place);
 
-	equal = tg_judge_origin(tg_member_origin(array, place), node, place);
+	origin = tg_member_origin(array, place);
+	equal = tg_judge_origin(origin, node, place);
 	if (equal.standing <= CONFINED && !tg_keeps_apart(expr->inputcollid))
 	{
 		equal = tg_make_verdict(UNDECIDED, WHY_COLLATION, node);
@@ -292,13 +453,24 @@ tg_prove_array_comparison(ScalarArrayOpExpr *expr, const Place *place)
 	}
 
 	/* = ANY is true, and <> ALL false, where one element is equal. */
+	equal.present = op_strict(expr->opno);
 	if (expr->useOr && comparison == COMPARES_EQUAL)
-		return equality_outcomes(equal, node);
+		return equality_outcomes(equal, origin, node);
 	if (!expr->useOr && comparison == COMPARES_UNEQUAL)
-		return tg_negate(equality_outcomes(equal, node));
+		return tg_negate(equality_outcomes(equal, origin, node));
+
+	/* = ALL is true where all are equal, or where there are none */
+	if (comparison == COMPARES_EQUAL && never_empty(array))
+		return equality_outcomes(equal, origin, node);
+
+	/* What the row's own set holds besides, nobody knows. */
+	unequal = tg_open_verdict(WHY_UNEQUAL, node);
+	if (tg_dependencies(array, place) & (ORIGIN_TENANT | ORIGIN_ROW))
+		unequal = tg_leaf_verdict(node, place);
 	if (comparison == COMPARES_EQUAL)
-		return tg_every_outcome(tg_open_verdict(WHY_EMPTY_SET, node));
-	return tg_every_outcome(tg_open_verdict(WHY_UNEQUAL, node));
+		return tg_make_outcomes(tg_open_verdict(WHY_EMPTY_SET, node), unequal,
+								unequal);
+	return tg_every_outcome(unequal);
 }
 
 /* ARRAY[organization_id] whose elements compare as the tenant column does? */
@@ -330,6 +502,7 @@ tg_prove_containment(OpExpr *expr, const Place *place, Outcomes *result)
 	Node	   *set = linitial(expr->args);
 	Node	   *element = lsecond(expr->args);
 	Verdict		same;
+	Origin		origin;
 	Oid			type;
 
 	if (expr->opno >= FirstGenbkiObjectId)
@@ -341,7 +514,8 @@ tg_prove_containment(OpExpr *expr, const Place *place, Outcomes *result)
 			if (!tg_is_tenant(element, place, true, &type) ||
 				tg_comparison(TextEqualOperator, type) != COMPARES_EQUAL)
 				return false;
-			same = tg_judge_origin(tg_value_origin(set, place), node, place);
+			origin = tg_value_origin(set, place);
+			same = tg_judge_origin(origin, node, place);
 			break;
 
 		case F_ARRAYCONTAINED:
@@ -358,7 +532,8 @@ tg_prove_containment(OpExpr *expr, const Place *place, Outcomes *result)
 			}
 			if (!is_tenant_array(element, place))
 				return false;
-			same = tg_judge_origin(tg_member_origin(set, place), node, place);
+			origin = tg_member_origin(set, place);
+			same = tg_judge_origin(origin, node, place);
 			if (same.standing <= CONFINED &&
 				!tg_keeps_apart(expr->inputcollid))
 			{
@@ -370,7 +545,7 @@ tg_prove_containment(OpExpr *expr, const Place *place, Outcomes *result)
 		default:
 			return false;
 	}
-	*result = equality_outcomes(same, node);
+	*result = equality_outcomes(same, origin, node);
 	return true;
 }
 
@@ -397,7 +572,12 @@ tg_prove_distinct(DistinctExpr *expr, const Place *place)
 		}
 		if (same.standing < OPEN && !place->facts->tenant->not_null &&
 			!tg_is_never_null(other))
+		{
+			bool		confined = same.standing <= CONFINED;
+
 			same = tg_open_verdict(WHY_NULL_ROWS, node);
+			same.or_absent = confined;
+		}
 		return tg_make_outcomes(equal(left, right) ? tg_never() :
 								tg_open_verdict(WHY_UNEQUAL, node), same,
 								tg_never());

@@ -537,7 +537,7 @@ find_culprit(Node *node, CulpritWalk *walk)
 	if (OidIsValid(function))
 	{
 		Budget		budget = BUDGET_INIT;
-		Place		nowhere = {NULL, NIL, 0, &budget};
+		Place		nowhere = {NULL, NIL, 0, &budget, NIL};
 		Origin		origin = tg_function_origin(function, NIL, &nowhere,
 												tg_dependencies);
 

@@ -30,6 +30,13 @@ typedef struct Budget
 #define BUDGET_INIT		{10000, 0}
 #define BUDGET_DEPTH	250
 
+/* A condition whose outcome is taken for granted (see cases.c). */
+typedef struct Assumption
+{
+	Node	   *condition;
+	int			outcome;		/* 0 false, 1 true, 2 NULL */
+} Assumption;
+
 /*
  * Where we are: in a policy of this table, below so many sub-selects.
  */
@@ -42,6 +49,7 @@ typedef struct Place
 	uint32		ambient;		/* what the sub-selects around us have of
 								 * ORIGIN_MAY_KNOW_SESSION */
 	Budget	   *budget;
+	List	   *assumptions;	/* of Assumption */
 } Place;
 
 /*
@@ -141,6 +149,9 @@ extern Place tg_enter_query(const Place *place, Query *query);
 
 /* The conditions that every row which a sub-select yields has passed. */
 extern List *tg_query_conditions(Query *query);
+
+/* Does it yield a row, whatever the tables hold? */
+extern bool tg_always_yields(Query *query);
 
 /* What a sub-select depends on. */
 extern Origin tg_query_dependencies(Query *query, const Place *place);

@@ -43,6 +43,10 @@ tg_worse(Verdict one, Verdict other)
 		(other.relates || other.standing <= CONFINED);
 	result.binds = (one.binds || one.standing <= CONFINED) &&
 		(other.binds || other.standing <= CONFINED);
+	result.present = (one.present || one.standing <= CONFINED) &&
+		(other.present || other.standing <= CONFINED);
+	result.or_absent = (one.or_absent || one.standing <= CONFINED) &&
+		(other.or_absent || other.standing <= CONFINED);
 	return result;
 }
 
@@ -60,6 +64,12 @@ tg_better(Verdict one, Verdict other)
 
 	result.relates = one.relates || other.relates;
 	result.binds = one.binds || other.binds;
+	result.present = one.present || other.present;
+	result.or_absent = one.or_absent || other.or_absent;
+
+	/* Whose only fault is to admit rows without a tenant, has none left. */
+	if (result.standing > CONFINED && result.present && result.or_absent)
+		return tg_make_verdict(CONFINED, WHY_NOTHING, result.arm);
 
 	/*
 	 * organization_id = owner_org AND owner_org = setting: nothing that is

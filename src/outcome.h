@@ -67,6 +67,8 @@ typedef struct Verdict
 	bool		mentions;		/* it mentions the tenant column */
 	bool		relates;		/* it ties the tenant to another column ... */
 	bool		binds;			/* ... or such a column to the session */
+	bool		present;		/* the tenant column is not NULL ... */
+	bool		or_absent;		/* ... or is NULL where it isn't confined */
 } Verdict;
 
 /* By outcome of a Boolean expression. */

@@ -11,7 +11,8 @@
  * all three at once for one node of the tree from the answers for its
  * children, so the proof takes one pass over the tree.  This file walks the
  * tree; outcome.c knows how answers combine, compare.c and boolean.c look at
- * comparisons, sublink.c at sub-selects, and explain.c finds the words.
+ * comparisons, sublink.c at sub-selects, cases.c at conditions that occur twice,
+ * and explain.c finds the words.
  *
  * A Verdict about an outcome is one of four: it never happens; only rows of
  * the session's tenant have it; another tenant's row can have it; or we can't
@@ -48,15 +49,19 @@ prove_null_test(NullTest *test, const Place *place)
 	Outcomes	result;
 	Oid			type;
 
-	if (IsA(tg_strip(arg), Const))
-		result = tg_constant_outcome(node,
-									 ((Const *) tg_strip(arg))->constisnull,
-									 false);
+	if (tg_is_null_constant(arg))
+		result = tg_constant_outcome(node, true, false);
+	else if (!test->argisrow && tg_is_never_null(arg))
+		result = tg_constant_outcome(node, false, false);
 	else if (!test->argisrow && tg_is_tenant(arg, place, false, &type))
+	{
 		result = tg_make_outcomes(place->facts->tenant->not_null ? tg_never() :
 								  tg_open_verdict(WHY_NULL_ROWS, node),
 								  tg_open_verdict(WHY_NO_SESSION, node),
 								  tg_never());
+		result.if_true.or_absent = true;
+		result.if_false.present = true;
+	}
 	else if (tg_is_boolean(arg))
 	{
 		Outcomes	inner = tg_prove(arg, place);
@@ -371,7 +376,8 @@ tg_prove(Node *node, const Place *place)
 		return tg_every_outcome(tg_make_verdict(UNDECIDED, WHY_TOO_DEEP,
 												node));
 	place->budget->depth++;
-	result = prove_node(node, place);
+	if (!tg_assumed_outcome(node, place, &result))
+		result = prove_node(node, place);
 	place->budget->depth--;
 	return result;
 }

@@ -20,6 +20,13 @@ extern Outcomes tg_prove(Node *node, const Place *place);
 /* What holds where all these expressions are true. */
 extern Verdict tg_prove_all(List *nodes, const Place *place);
 
+/* cases.c */
+
+extern bool tg_assumed_outcome(Node *node, const Place *place,
+							   Outcomes *outcomes);
+extern Verdict tg_prove_by_cases(List *nodes, const Place *place,
+								 Verdict verdict);
+
 /* compare.c */
 
 /* What holds where the tenant column is equal to a value of such an origin. */
@@ -30,6 +37,7 @@ extern bool tg_is_null_constant(Node *node);
 extern Outcomes tg_prove_comparison(Node *node, Oid operator, Oid collation,
 									Node *left, Node *right,
 									const Place *place);
+extern List *tg_listed_comparisons(ScalarArrayOpExpr *expr);
 extern Outcomes tg_prove_array_comparison(ScalarArrayOpExpr *expr,
 										  const Place *place);
 extern Outcomes tg_prove_distinct(DistinctExpr *expr, const Place *place);

@@ -28,7 +28,8 @@
  *
  * 4. Each side is judged by itself, so that of two policies, one that shows
  * the old row and one that lets the new row pass, both must be confined.  But
- * where no old row can be reached at all, there is no new row either.  Two
+ * where no old row can be reached at all, there is no new row either, and
+ * where no new row ever passes, no old one is changed.  Two
  * policies that compare with different values of the session's are no leak:
  * either tenant is the session's own.
  *
@@ -220,9 +221,10 @@ static Verdict
 prove_together(Trial *trial, List *expressions)
 {
 	Budget		budget = BUDGET_INIT;
-	Place		place = {trial->facts, NIL, 0, &budget};
+	Place		place = {trial->facts, NIL, 0, &budget, NIL};
 
-	return tg_prove_all(expressions, &place);
+	return tg_prove_by_cases(expressions, &place,
+							 tg_prove_all(expressions, &place));
 }
 
 static Verdict
@@ -339,7 +341,7 @@ applies(const PolicyFacts *policy, Side side)
 		expression_of(policy, side) != NULL;
 }
 
-/* Can any row be reached by this command at all? */
+/* Can any row be on this side of the command at all? */
 static bool
 reaches_rows(Side side, Trial *trial)
 {
@@ -399,7 +401,7 @@ static const char *
 reason_of(const Judgement *judgement, const RelationFacts *facts)
 {
 	Budget		budget = BUDGET_INIT;
-	Place		place = {facts, NIL, 0, &budget};
+	Place		place = {facts, NIL, 0, &budget, NIL};
 
 	if (judgement->relies_on_membership)
 		return psprintf(_("%s, and only the membership of one role in another stands between it and other tenants"),
@@ -434,7 +436,7 @@ add_side_effects(List **doubts, const RelationFacts *facts)
 		for (int i = 0; i < (int) lengthof(sides); i++)
 		{
 			Budget		budget = BUDGET_INIT;
-			Place		place = {facts, NIL, 0, &budget};
+			Place		place = {facts, NIL, 0, &budget, NIL};
 			Node	   *node;
 			Origin		origin;
 			bool		doubted = false;
@@ -498,10 +500,10 @@ tg_scope_doubts(const RelationFacts *facts)
 	for (int i = 0; i < (int) lengthof(sides); i++)
 	{
 		Side		side = sides[i];
-		Side		old_row = {side.command, false};
+		Side		other_side = {side.command, !side.new_row};
 
-		if (side.command == TG_UPDATE && side.new_row &&
-			!reaches_rows(old_row, &trial))
+		/* an UPDATE takes both an old row and a new one */
+		if (side.command == TG_UPDATE && !reaches_rows(other_side, &trial))
 			continue;
 		foreach(lc, facts->policies)
 		{

@@ -162,13 +162,25 @@ tg_is_constant(Node *node, bool *isnull)
 bool
 tg_is_never_null(Node *node)
 {
+	List	   *args = NIL;
 	bool		isnull;
+	ListCell   *lc;
 
 	if (tg_is_constant(node, &isnull))
 		return !isnull;
 	node = tg_strip(node);
-	return node != NULL && IsA(node, CoalesceExpr) &&
-		tg_is_never_null(llast(((CoalesceExpr *) node)->args));
+	if (node != NULL && IsA(node, CoalesceExpr))
+		args = ((CoalesceExpr *) node)->args;
+	else if (node != NULL && IsA(node, MinMaxExpr))
+		args = ((MinMaxExpr *) node)->args;
+
+	/* these pass over the NULLs among their arguments */
+	foreach(lc, args)
+	{
+		if (tg_is_never_null(lfirst(lc)))
+			return true;
+	}
+	return false;
 }
 
 static FunctionClass

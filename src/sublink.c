@@ -16,6 +16,8 @@
 #include "access/transam.h"
 #include "nodes/nodeFuncs.h"
 #include "proof.h"
+#include "utils/lsyscache.h"
+
 /* The place among the conditions of a sub-select. */
 static Place
 enter_conditions(Query *query, const Place *place)
@@ -131,6 +133,7 @@ prove_test(SubLink *sublink, Node *test, const Place *place,
 		*equal = tg_make_verdict(UNDECIDED, WHY_COLLATION, node);
 		equal->mentions = true;
 	}
+	equal->present = op_strict(expr->opno);
 	return true;
 }
 

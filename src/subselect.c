@@ -186,6 +186,42 @@ tg_var_origin(Var *var, const Place *place)
 }
 
 static bool
+set_operation_yields(Node *node, Query *query)
+{
+	SetOperationStmt *operation = (SetOperationStmt *) node;
+
+	check_stack_depth();
+	if (IsA(node, RangeTblRef))
+		return tg_always_yields(rt_fetch(((RangeTblRef *) node)->rtindex,
+										 query->rtable)->subquery);
+	return operation->op == SETOP_UNION &&
+		(set_operation_yields(operation->larg, query) ||
+		 set_operation_yields(operation->rarg, query));
+}
+
+bool
+tg_always_yields(Query *query)
+{
+	RangeTblRef *from;
+
+	if (query->commandType != CMD_SELECT || query->limitCount != NULL ||
+		query->limitOffset != NULL || query->hasTargetSRFs ||
+		query->havingQual != NULL || query->groupClause != NIL ||
+		query->groupingSets != NIL || query->jointree->quals != NULL)
+		return false;
+	if (query->setOperations != NULL)
+		return set_operation_yields(query->setOperations, query);
+	if (query->jointree->fromlist == NIL)
+		return true;
+
+	/* VALUES */
+	from = (RangeTblRef *) linitial(query->jointree->fromlist);
+	return list_length(query->jointree->fromlist) == 1 &&
+		IsA(from, RangeTblRef) &&
+		rt_fetch(from->rtindex, query->rtable)->rtekind == RTE_VALUES;
+}
+
+static bool
 collect_dependencies(Node *node, QueryWalk *walk)
 {
 	if (node == NULL)

@@ -133,7 +133,7 @@ tg_check_policy_per_row_call(const RuleSubject *subject)
 	{
 		PolicyFacts *policy = (PolicyFacts *) lfirst(lc);
 		Budget		budget = BUDGET_INIT;
-		WrapContext context = {{facts, NIL, 0, &budget}, InvalidOid};
+		WrapContext context = {{facts, NIL, 0, &budget, NIL}, InvalidOid};
 		Node	   *qual;
 		Node	   *with_check;
 		Finding    *finding;

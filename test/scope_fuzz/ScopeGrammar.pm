@@ -151,7 +151,7 @@ sub free_condition
 		"fuzz.org_$k() IS NULL", "coalesce(current_setting('app.org_$k', true), '') = ''",
 		'organization_id IS NOT NULL', 'organization_id IS NULL',
 		"organization_id::text LIKE current_setting('app.org_$k', true)",
-		"fuzz.is_mine_$k(organization_id)", 'random() >= 0',
+		"fuzz.is_mine_$k(organization_id)", 'random() < 0.5',
 		"EXISTS (SELECT 1 FROM fuzz.member m WHERE m.user_id = $user)",
 		"EXISTS (SELECT 1 FROM fuzz.member m WHERE m.user_id = item.user_id)",
 		"EXISTS (SELECT 1 FROM fuzz.guarded_member m WHERE m.user_id = item.user_id)",

@@ -1,6 +1,6 @@
 --
 -- What the scope fuzzer needs in its database: the neighbours that random
--- policies call, the rows of two tenants and of none, and the function by
+-- policies call, the rows of three tenants and of none, and the function by
 -- which PostgreSQL itself says what a set of policies lets through.
 --
 SET client_min_messages = warning;
@@ -9,17 +9,20 @@ CREATE SCHEMA fuzz;
 GRANT USAGE ON SCHEMA fuzz TO PUBLIC;
 ALTER DEFAULT PRIVILEGES IN SCHEMA fuzz GRANT ALL ON TABLES TO PUBLIC;
 
--- The two tenants in each type that a tenant column may have.
+-- The tenants in each type that a tenant column may have.
 CREATE DOMAIN fuzz.org_domain AS text;
 CREATE TYPE fuzz.org_enum AS ENUM ('A', 'B', 'C');
 
--- Who is a member of which tenant: u1 of A, u2 of B.
+-- Who is a member of which tenant: u1 of A, u2 of B, u3 of C.
 CREATE TABLE fuzz.member (user_id text, role text, org_text text,
 	org_uuid uuid, org_int int, org_varchar varchar, org_domain fuzz.org_domain,
 	org_enum fuzz.org_enum);
 INSERT INTO fuzz.member VALUES
 	('u1', 'user', 'A', 'aaaaaaaa-0000-4000-8000-000000000000', 1, 'A', 'A', 'A'),
-	('u2', 'admin', 'B', 'bbbbbbbb-0000-4000-8000-000000000000', 2, 'B', 'B', 'B');
+	('u2', 'admin', 'B', 'bbbbbbbb-0000-4000-8000-000000000000', 2, 'B', 'B', 'B'),
+	('u3', 'guest', 'C', 'cccccccc-0000-4000-8000-000000000000', 3, 'C', 'C', 'C');
+
+CREATE TABLE fuzz.usual_member AS TABLE fuzz.member;
 
 -- The same behind row-level security of its own.
 CREATE TABLE fuzz.guarded_member (LIKE fuzz.member);
@@ -37,8 +40,9 @@ BEGIN
 	FOREACH kind IN ARRAY '{text,uuid,int,varchar,domain,enum}'::text[] LOOP
 		type := CASE kind WHEN 'domain' THEN 'fuzz.org_domain'
 			WHEN 'enum' THEN 'fuzz.org_enum' ELSE kind END;
+		-- to the prover a helper's value is a value of its own: so it is
 		EXECUTE format('CREATE FUNCTION fuzz.org_%1$s() RETURNS %2$s STABLE
-			LANGUAGE sql RETURN nullif(current_setting(''app.org_%1$s'', true), '''')::%2$s',
+			LANGUAGE sql RETURN nullif(current_setting(''app.my_%1$s'', true), '''')::%2$s',
 			kind, type);
 		EXECUTE format('CREATE FUNCTION fuzz.volatile_%1$s() RETURNS %2$s VOLATILE
 			LANGUAGE sql RETURN nullif(current_setting(''app.org_%1$s'', true), '''')::%2$s',
@@ -48,7 +52,7 @@ BEGIN
 			RETURN nullif(current_setting(''app.org_%1$s'', true), '''')::%2$s; END $f$',
 			kind, type);
 		EXECUTE format('CREATE FUNCTION fuzz.orgs_%1$s() RETURNS SETOF %2$s STABLE
-			LANGUAGE sql AS $f$ SELECT nullif(current_setting(''app.org_%1$s'', true), '''')::%2$s $f$',
+			LANGUAGE sql AS $f$ SELECT s::%2$s FROM current_setting(''app.my_%1$s'', true) s WHERE s <> '''' $f$',
 			kind, type);
 		EXECUTE format('CREATE FUNCTION fuzz.is_mine_%1$s(%2$s) RETURNS boolean STABLE
 			LANGUAGE sql RETURN $1::text = current_setting(''app.org_%1$s'', true)',
@@ -60,16 +64,18 @@ CREATE FUNCTION fuzz.is_admin() RETURNS boolean STABLE LANGUAGE sql
 CREATE FUNCTION fuzz.owns(text) RETURNS boolean STABLE LANGUAGE sql
 	RETURN $1 = current_setting('app.user', true);
 
--- The rows that every table gets: A's, B's, those of C, who never comes, and
--- nobody's, each with nine combinations of the other columns (an orthogonal
--- array of strength two).
+-- The rows that every table gets: A's, B's, C's and nobody's, each with nine
+-- combinations of the other columns (an orthogonal array of strength two), or,
+-- for a closer look, with all of them.
 CREATE TABLE fuzz.row AS
 SELECT row_number() OVER () AS id, label,
 	(ARRAY['u1', 'u2', NULL])[1 + a] AS user_id,
 	(ARRAY[true, false, NULL])[1 + b] AS is_public,
-	(ARRAY['A', 'B', NULL])[1 + (a + b) % 3] AS other
+	(ARRAY['A', 'B', NULL])[1 + c] AS other,
+	c <> (a + b) % 3 AS extra
 FROM (VALUES ('A'), ('B'), ('C'), (NULL)) l(label),
-	generate_series(0, 2) a, generate_series(0, 2) b;
+	generate_series(0, 2) a, generate_series(0, 2) b, generate_series(0, 2) c;
+
 
 CREATE FUNCTION fuzz.tenant(label text, kind text) RETURNS text IMMUTABLE
 LANGUAGE sql RETURN CASE kind
@@ -116,6 +122,13 @@ CREATE FUNCTION fuzz.answer(name text) RETURNS text LANGUAGE sql AS $$
 	WHERE rule IN ('policy_unscoped', 'policy_unproven')
 $$;
 
+-- The first of the findings that call the table unscoped, on one line.
+CREATE FUNCTION fuzz.finding(name text) RETURNS text LANGUAGE sql AS $$
+	SELECT regexp_replace(min(message), '\s+', ' ', 'g')
+	FROM trovella_guard.check(('fuzz.' || name)::regclass)
+	WHERE rule = 'policy_unscoped'
+$$;
+
 -- After the answer: lets the observer aim UPDATE and DELETE at certain rows
 -- without a WHERE, which would bring the SELECT policies in.
 CREATE FUNCTION fuzz.aim(name text) RETURNS void LANGUAGE plpgsql AS $$
@@ -148,26 +161,27 @@ BEGIN
 	END;
 END $$;
 
--- All ways in which this session, whose tenant is "mine" (or none), can see,
--- add, change or remove a row of another one: 'command'.
+-- All ways in which this session, whose tenants are "mine", can see, add,
+-- change or remove a row of another one: 'command'.
 CREATE FUNCTION fuzz.observe(name text, kind text, type text,
-	not_null boolean, commands text, mine text, roles text[])
+	not_null boolean, commands text, mine text[], roles text[],
+	closer_look int)
 RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
 	role text;
 	leaks text[] := '{}';
+	tenant text;
 	foreigners int[];
 	own int[];
 	n int;
 	r fuzz.row;
-	new_row text;
 BEGIN
 	-- nobody's rows are foreign to everybody, to nobody's session, too
-	SELECT array_agg(id) INTO foreigners FROM fuzz.row
-		WHERE CASE WHEN label IS NULL THEN NOT not_null
-			ELSE label IS DISTINCT FROM mine END;
-	SELECT array_agg(id) INTO own FROM fuzz.row
-		WHERE label = mine;
+	SELECT array_agg(id) FILTER (WHERE label = ANY (mine)),
+		array_agg(id) FILTER (WHERE CASE WHEN label IS NULL THEN NOT not_null
+			ELSE label <> ALL (mine) END)
+		INTO own, foreigners FROM fuzz.row
+		WHERE NOT extra OR closer_look > 0;
 	FOREACH role IN ARRAY roles LOOP
 		IF commands ~ 'SELECT' AND NOT 'SELECT' = ANY (leaks) THEN
 			n := fuzz.attempt(role, format('SELECT FROM fuzz.%I WHERE id = ANY (%L)',
@@ -189,6 +203,13 @@ BEGIN
 		IF commands ~ 'DELETE' AND NOT 'DELETE' = ANY (leaks) THEN
 			PERFORM set_config('fuzz.rows', foreigners::text, false);
 			n := fuzz.attempt(role, format('DELETE FROM fuzz.%I', name));
+			IF n < 0 THEN
+				FOR r IN SELECT * FROM fuzz.row WHERE id = ANY (foreigners) LOOP
+					PERFORM set_config('fuzz.rows', format('{%s}', r.id), false);
+					n := fuzz.attempt(role, format('DELETE FROM fuzz.%I', name));
+					EXIT WHEN n > 0;
+				END LOOP;
+			END IF;
 			IF n > 0 THEN
 				leaks := leaks || 'DELETE'::text;
 			END IF;
@@ -202,10 +223,11 @@ BEGIN
 				FOR r IN SELECT * FROM fuzz.row WHERE id = ANY (foreigners) LOOP
 					PERFORM set_config('fuzz.rows', format('{%s}', r.id), false);
 					n := fuzz.attempt(role, format('UPDATE fuzz.%I SET touched = true', name));
-					IF n <= 0 AND mine IS NOT NULL THEN
+					FOREACH tenant IN ARRAY mine LOOP
+						EXIT WHEN n > 0;
 						n := fuzz.attempt(role, format('UPDATE fuzz.%I SET organization_id = %L',
-							name, fuzz.tenant(mine, kind)));
-					END IF;
+							name, fuzz.tenant(tenant, kind)));
+					END LOOP;
 					EXIT WHEN n > 0;
 				END LOOP;
 			END IF;
@@ -216,9 +238,11 @@ BEGIN
 
 		IF commands ~ 'INSERT|UPDATE' THEN
 			PERFORM set_config('fuzz.rows', own::text, false);
-			-- a sample of the new rows, another one for each table
+			-- A sample of the new rows, another one for each table, or,
+			-- looking closer, for each session.
 			FOR r IN SELECT * FROM fuzz.row WHERE id = ANY (foreigners)
-				AND (id + hashtext(name)) % 9 IN (0, 4) LOOP
+				AND CASE WHEN closer_look > 0 THEN (id + closer_look) % 5 = 0
+					ELSE (id + hashtext(name)) % 9 IN (0, 4) END LOOP
 				IF commands ~ 'INSERT' AND NOT 'INSERT' = ANY (leaks) THEN
 					n := fuzz.attempt(role, format('INSERT INTO fuzz.%I
 						(id, organization_id, user_id, is_public, other_org)
@@ -247,40 +271,59 @@ BEGIN
 	RETURN (SELECT string_agg(DISTINCT l, ' ') FROM unnest(leaks) l);
 END $$;
 
--- A statement that was prepared while the session was A's and is executed
--- while it is B's: SELECT, if that yields a row of A's or nobody's.
-CREATE FUNCTION fuzz.observe_prepared(name text, kind text, type text)
-RETURNS text LANGUAGE plpgsql AS $$
+-- Statements that were prepared and run while the session was A's and are
+-- executed while it is B's: the commands that then reach a row of A's.
+CREATE FUNCTION fuzz.observe_prepared(name text, kind text, type text,
+	commands text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
+	command text;
+	statement text;
 	leaking int;
+	leaks text;
 BEGIN
-	BEGIN
-		PERFORM set_config('plan_cache_mode', 'force_generic_plan', true);
-		PERFORM set_config('role', 'scope_fuzz_both', true);
-		EXECUTE format('PREPARE fuzz_p AS SELECT FROM fuzz.%I
-			WHERE label IS DISTINCT FROM ''B''', name);
-		EXECUTE 'EXECUTE fuzz_p';
-		PERFORM fuzz.become('B', 'u2', 'user');
-		EXECUTE 'EXECUTE fuzz_p';
-		GET DIAGNOSTICS leaking = ROW_COUNT;
-		RAISE EXCEPTION USING ERRCODE = 'FZ000', MESSAGE = leaking;
-	EXCEPTION
-		WHEN SQLSTATE 'FZ000' THEN
-			leaking := SQLERRM::int;
-		WHEN OTHERS THEN
-			leaking := 0;
-	END;
-	BEGIN
-		EXECUTE 'DEALLOCATE fuzz_p';
-	EXCEPTION WHEN OTHERS THEN
-		NULL;
-	END;
-	RETURN CASE WHEN leaking > 0 THEN 'SELECT' END;
+	PERFORM set_config('fuzz.rows', (SELECT array_agg(id) FROM fuzz.row
+		WHERE label IS DISTINCT FROM 'B')::text, false);
+	FOREACH command IN ARRAY string_to_array(commands, ' ') LOOP
+		statement := CASE command
+			WHEN 'SELECT' THEN 'SELECT FROM fuzz.%1$I
+				WHERE label IS DISTINCT FROM ''B'''
+			WHEN 'DELETE' THEN 'DELETE FROM fuzz.%1$I'
+			WHEN 'UPDATE' THEN 'UPDATE fuzz.%1$I SET touched = true'
+			ELSE 'INSERT INTO fuzz.%1$I (id, organization_id) VALUES (0, %2$L)'
+			END;
+		BEGIN
+			PERFORM set_config('plan_cache_mode', 'force_generic_plan', true);
+			PERFORM set_config('role', 'scope_fuzz_both', true);
+			EXECUTE 'PREPARE fuzz_p AS ' ||
+				format(statement, name, fuzz.tenant('A', kind));
+			EXECUTE 'EXECUTE fuzz_p';
+			PERFORM fuzz.become('B', 'u2', 'user');
+			EXECUTE 'EXECUTE fuzz_p';
+			GET DIAGNOSTICS leaking = ROW_COUNT;
+			RAISE EXCEPTION USING ERRCODE = 'FZ000', MESSAGE = leaking;
+		EXCEPTION
+			WHEN SQLSTATE 'FZ000' THEN
+				leaking := SQLERRM::int;
+			WHEN OTHERS THEN
+				leaking := 0;
+		END;
+		BEGIN
+			EXECUTE 'DEALLOCATE fuzz_p';
+		EXCEPTION WHEN OTHERS THEN
+			NULL;
+		END;
+		IF leaking > 0 THEN
+			leaks := concat_ws(' ', leaks, command);
+		END IF;
+	END LOOP;
+	RETURN leaks;
 END $$;
 
 -- Sets the session's settings for all types; a NULL is left unset, which it
--- stays only where the backend has never set it.
-CREATE FUNCTION fuzz.become(org text, member text, role text) RETURNS void
+-- stays only where the backend has never set it.  The claims, and what the
+-- helpers go by, name the same tenant, unless another one is given.
+CREATE FUNCTION fuzz.become(org text, member text, role text,
+	claimed text DEFAULT NULL, helped text DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
 	kind text;
@@ -290,18 +333,41 @@ BEGIN
 			PERFORM set_config('app.org_' || kind,
 				coalesce(fuzz.tenant(org, kind), org), false);
 		END IF;
+		IF coalesce(helped, org) IS NOT NULL THEN
+			PERFORM set_config('app.my_' || kind,
+				coalesce(fuzz.tenant(coalesce(helped, org), kind), helped, org),
+				false);
+		END IF;
 	END LOOP;
-	IF org IS NOT NULL THEN
-		PERFORM set_config('app.claims', CASE WHEN org IN ('A', 'B') THEN
-			(SELECT jsonb_object_agg(k, fuzz.tenant(org, k))::text
+	claimed := coalesce(claimed, org);
+	IF claimed IS NOT NULL THEN
+		PERFORM set_config('app.claims', CASE WHEN claimed IN ('A', 'B', 'C') THEN
+			(SELECT jsonb_object_agg(k, fuzz.tenant(claimed, k))::text
 			 FROM unnest('{text,uuid,int,varchar,domain,enum}'::text[]) k)
-			ELSE org END, false);
+			ELSE claimed END, false);
 	END IF;
 	IF member IS NOT NULL THEN
 		PERFORM set_config('app.user', member, false);
 	END IF;
 	IF role IS NOT NULL THEN
 		PERFORM set_config('app.role', role, false);
+	END IF;
+END $$;
+-- Other contents of the tables that policies read: no members at all, or
+-- some more whose tenant is not known.
+CREATE FUNCTION fuzz.people(how text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	IF how = 'nobody' THEN
+		TRUNCATE fuzz.member, fuzz.guarded_member;
+	ELSIF how = 'anonymous' THEN
+		INSERT INTO fuzz.member (user_id, role)
+			VALUES ('u1', 'user'), ('u2', 'admin'), (NULL, NULL);
+		INSERT INTO fuzz.guarded_member SELECT * FROM fuzz.member
+			WHERE org_text IS NULL;
+	ELSE
+		TRUNCATE fuzz.member, fuzz.guarded_member;
+		INSERT INTO fuzz.member SELECT * FROM fuzz.usual_member;
+		INSERT INTO fuzz.guarded_member SELECT * FROM fuzz.usual_member;
 	END IF;
 END $$;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA fuzz TO PUBLIC;
