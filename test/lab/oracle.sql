@@ -376,7 +376,8 @@ LANGUAGE sql STABLE AS $$
   SELECT md5(coalesce((SELECT string_agg(p::text, '|' ORDER BY p.oid) FROM pg_policy p WHERE p.polrelid = rel), '')
     || (SELECT c.relrowsecurity::text || coalesce(c.relacl::text, '') FROM pg_class c WHERE c.oid = rel)
     || (SELECT string_agg(a.attname || a.atttypid, ',' ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = rel AND a.attnum > 0)
-    || coalesce((SELECT string_agg(f.oid::text || f.provolatile::text || f.prosrc, ',' ORDER BY f.oid) FROM pg_proc f WHERE f.pronamespace = to_regnamespace('fn')), ''))
+    || coalesce((SELECT string_agg(f.oid::text || f.provolatile::text || f.prosrc, ',' ORDER BY f.oid) FROM pg_proc f WHERE f.pronamespace = to_regnamespace('fn')), '')
+    || lab.is_waived(rel, 'policy_unscoped'))
 $$;
 
 -- Runs a statement as the application's role and tells how many rows it

@@ -750,10 +750,17 @@ sub walk_episode
 		}
 		if (!@idle)
 		{
-			$failure = $self->rest;
+			# a busy machine may be late to find a deadlock
+			my $patience = time() + 30;
+			my $all_wait = 1;
+			while (!$failure && $all_wait && time() < $patience)
+			{
+				$failure = $self->rest;
+				$all_wait = !grep { !$self->{session}[$_]->is_busy } 0 .. $#queue;
+				sleep 0.05 if $all_wait;
+			}
 			$failure //= { kind => 'hang', class => 'hang',
-				what => 'all sessions wait for each other' }
-			  unless grep { !$self->{session}[$_]->is_busy } 0 .. $#queue;
+				what => 'all sessions wait for each other' } if $all_wait;
 			next;
 		}
 		my $n = $idle[int rand @idle];
