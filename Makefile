@@ -9,7 +9,7 @@
 #                             server that psql would connect to; SEED=1 J=2
 #   make lint                 compilers and analyzers at their strictest
 #   make format               lay the C code out by pgindent (check-format: is it?)
-#   make memcheck             the regression tests under valgrind
+#   make memcheck             the regression tests under valgrind, with sanitizers
 #   make test-core            PostgreSQL's own tests, with the guard installed
 #   make package              build the .deb and try it on a fresh Debian
 #   make check-version dist   is the version the same everywhere?  The PGXN zip
