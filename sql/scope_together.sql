@@ -47,6 +47,8 @@ INSERT INTO predicate (expected, why, column_type, predicate) VALUES
 ('scoped', 'cases', 'text NOT NULL', $$organization_id <> org() AND organization_id = ANY (ARRAY['acme', org()]) AND organization_id <> 'acme'$$),
 ('unscoped', 'volatile', 'text NOT NULL', $$random() < 0.5 AND NOT random() < 0.5$$),
 ('unscoped', 'volatile', 'text NOT NULL', $$log(user_id) AND NOT log(user_id)$$),
+('unproven', 'fake', 'text NOT NULL', $$organization_id OPERATOR(fake.=) 'a' AND organization_id OPERATOR(fake.<>) 'a'$$),
+('unproven', 'fake', 'text NOT NULL', $$organization_id OPERATOR(fake.=) org() AND organization_id OPERATOR(fake.<>) org()$$),
 
 -- the column and itself
 ('scoped', 'itself', 'text', $$organization_id <> organization_id$$),

@@ -21,6 +21,7 @@
  */
 #include "postgres.h"
 
+#include "access/transam.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "proof.h"
@@ -72,6 +73,13 @@ same_operands(OpExpr *one, OpExpr *other, bool commuted)
 		same_value(lsecond(one->args), list_nth(other->args, !commuted));
 }
 
+/* Whoever creates an operator may call any other one its negator. */
+static bool
+is_honest(Oid operator)
+{
+	return operator < FirstNormalObjectId;
+}
+
 /*
  * Is "node" the same condition as "other" (1), the opposite one, which is true
  * where the other is false (-1), or neither (0)?
@@ -85,6 +93,7 @@ same_condition(Node *node, Node *other)
 	if (equal(node, other))
 		return 1;
 	if (!IsA(node, OpExpr) || !IsA(other, OpExpr) ||
+		!is_honest(one->opno) || !is_honest(two->opno) ||
 		list_length(one->args) != 2 || list_length(two->args) != 2 ||
 		one->inputcollid != two->inputcollid)
 		return 0;
