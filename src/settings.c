@@ -256,7 +256,9 @@ check_rules(char **newval, void **extra, GucSource source pg_attribute_unused())
 		item++;
 
 	/* An empty value overrides nothing: that is the default */
-	for (; ok && item != NULL && **newval != '\0'; item = next)
+	if (*item == '\0')
+		item = NULL;
+	for (; ok && item != NULL; item = next)
 	{
 		next = strchr(item, ',');
 		if (next != NULL)

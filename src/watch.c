@@ -77,13 +77,18 @@ is_not_our_business(void)
  * Is it a TOAST table or its index, a copy that VACUUM FULL and the like make
  * of a table or an index, or an index that ALTER TABLE makes anew?  Nothing
  * that is new in this way takes protection away, and what it is made for is
- * touched by itself.
+ * touched by itself.  So it is with files that change places: REFRESH
+ * MATERIALIZED VIEW should not repeat each time what the view breaks.
  */
 static bool
-is_internal_creation(ObjectAccessType access, void *arg)
+is_internal(ObjectAccessType access, void *arg)
 {
-	return access == OAT_POST_CREATE && arg != NULL &&
-		((ObjectAccessPostCreate *) arg)->is_internal;
+	if (arg == NULL)
+		return false;
+	if (access == OAT_POST_CREATE)
+		return ((ObjectAccessPostCreate *) arg)->is_internal;
+	return access == OAT_POST_ALTER &&
+		((ObjectAccessPostAlter *) arg)->is_internal;
 }
 
 static void
@@ -101,7 +106,7 @@ watch_object_access(ObjectAccessType access, Oid classId, Oid objectId,
 	switch (classId)
 	{
 		case RelationRelationId:
-			if (!is_internal_creation(access, arg) &&
+			if (!is_internal(access, arg) &&
 				(access == OAT_POST_CREATE || !tg_is_temporary(objectId)))
 				tg_touch(classId, objectId);
 			break;
