@@ -456,6 +456,20 @@ hold_what_protects(Trial *trial, const RelationFacts *facts,
 }
 
 /*
+ * A new name is nobody's exemption as long as the schema has the name that it
+ * has.  A renamed table does not lock its schema as a new one does.
+ */
+static void
+hold_new_name(Trial *trial, const RelationFacts *facts,
+			  const RelationPlace *before)
+{
+	if (trial->hold && before != NULL && facts->tenant != NULL &&
+		strcmp(NameStr(before->name), facts->name) != 0 &&
+		!hold_schema_name(facts))
+		trial->lost_race = true;
+}
+
+/*
  * We rely on an allowlist entry, by the names of a relation, or of what it is
  * a partition of.  (If it is renamed itself, that is judged.)
  */
@@ -839,6 +853,7 @@ judge_relation(Trial *trial, Oid relid)
 	hold_what_protects(trial, facts, outline);
 	note_inheritance(trial, facts, outline);
 	summon_dependents(trial, facts, outline);
+	hold_new_name(trial, facts, existed ? &place : NULL);
 	if (existed)
 	{
 		history.reader = trial->before;
