@@ -176,7 +176,7 @@ sub classify
 		my @open = grep { !$_->{class} && $_->{arm} } @sets or last;
 		my @probes = map {
 			my $using = sprintf $way->[1], $_->{arm};
-			{ %$_, policies => [ { name => 'p', permissive => 1, command => 'ALL', roles => 'PUBLIC',
+			+{ %$_, policies => [ { name => 'p', permissive => 1, command => 'ALL', roles => 'PUBLIC',
 					using => ScopeGrammar::leaf($using) } ] }
 		} @open;
 		judge(@probes);
