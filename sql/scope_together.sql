@@ -45,10 +45,21 @@ INSERT INTO predicate (expected, why, column_type, predicate) VALUES
 ('scoped', 'cases', 'text NOT NULL', $$user_id = uid() AND (organization_id = org() OR uid() <> user_id)$$),
 ('unscoped', 'cases', 'text NOT NULL', $$user_id = uid() AND (organization_id = org() OR user_id <> claim('sub'))$$),
 ('scoped', 'cases', 'text NOT NULL', $$organization_id <> org() AND organization_id = ANY (ARRAY['acme', org()]) AND organization_id <> 'acme'$$),
+('scoped', 'cases', 'text NOT NULL', $$(user_id IS NULL OR organization_id = org()) AND user_id IS NOT NULL$$),
+('unscoped', 'fake', 'text NOT NULL', $$(organization_id = org() OR user_id OPERATOR(fake.=) uid()) AND user_id OPERATOR(fake.<>) uid()$$),
 ('unscoped', 'volatile', 'text NOT NULL', $$random() < 0.5 AND NOT random() < 0.5$$),
 ('unscoped', 'volatile', 'text NOT NULL', $$log(user_id) AND NOT log(user_id)$$),
 ('unproven', 'fake', 'text NOT NULL', $$organization_id OPERATOR(fake.=) 'a' AND organization_id OPERATOR(fake.<>) 'a'$$),
 ('unproven', 'fake', 'text NOT NULL', $$organization_id OPERATOR(fake.=) org() AND organization_id OPERATOR(fake.<>) org()$$),
+
+-- by way of other columns
+('scoped', 'transitive', 'text', $$other_org = org() AND user_id = other_org AND organization_id = user_id$$),
+('scoped', 'transitive', 'text', $$NOT (organization_id <> other_org OR is_public OR other_org <> org())$$),
+('unproven', 'transitive', 'text', $$organization_id = other_org AND lower(other_org) = org()$$),
+('unscoped', 'transitive', 'text', $$organization_id = other_org AND other_org = 'acme'$$),
+('unproven', 'transitive', 'text', $$organization_id = other_org AND other_org <> org()$$),
+('unproven', 'transitive', 'text', $$organization_id = other_org AND other_org = org() COLLATE nocase$$),
+('unscoped', 'transitive', 'text', $$organization_id = other_org OR other_org = org()$$),
 
 -- the column and itself
 ('scoped', 'itself', 'text', $$organization_id <> organization_id$$),

@@ -92,14 +92,22 @@ same_condition(Node *node, Node *other)
 
 	if (equal(node, other))
 		return 1;
+	if (IsA(node, NullTest) && IsA(other, NullTest))
+		return !((NullTest *) node)->argisrow &&
+			!((NullTest *) other)->argisrow &&
+			equal(((NullTest *) node)->arg, ((NullTest *) other)->arg) ?
+			-1 : 0;
 	if (!IsA(node, OpExpr) || !IsA(other, OpExpr) ||
-		!is_honest(one->opno) || !is_honest(two->opno) ||
 		list_length(one->args) != 2 || list_length(two->args) != 2 ||
 		one->inputcollid != two->inputcollid)
 		return 0;
+	if (one->opno == two->opno && same_operands(one, two, false))
+		return 1;
+
+	if (!is_honest(one->opno) || !is_honest(two->opno))
+		return 0;
 	if (same_operands(one, two, false))
-		return one->opno == two->opno ? 1 :
-			get_negator(one->opno) == two->opno ? -1 : 0;
+		return get_negator(one->opno) == two->opno ? -1 : 0;
 	if (!same_operands(one, two, true))
 		return 0;
 	if (get_commutator(one->opno) == two->opno)

@@ -30,6 +30,7 @@ typedef struct Limits
 {
 	List	   *lower;			/* it is not less than any of these ... */
 	List	   *upper;			/* ... and not greater than any of these */
+	List	   *equations;		/* of OpExpr: its two sides are equal */
 } Limits;
 
 /* What holds where the tenant column is equal to a value of such an origin. */
@@ -589,6 +590,26 @@ tg_prove_distinct(DistinctExpr *expr, const Place *place)
 	return tg_leaf(node, place);
 }
 
+/* Notes that the two sides are equal, if that is what the comparison says. */
+static void
+note_equation(OpExpr *expr, bool positive, Limits *limits)
+{
+	if (!positive)
+	{
+		/* that "a <> b" is false says that "a = b" is true */
+		OpExpr	   *equation = makeNode(OpExpr);
+
+		memcpy(equation, expr, sizeof(OpExpr));
+		equation->opno = get_negator(expr->opno);
+		equation->opfuncid = InvalidOid;
+		if (get_negator(equation->opno) != expr->opno)
+			return;
+		expr = equation;
+	}
+	if (tg_is_some_equality(expr->opno))
+		limits->equations = lappend(limits->equations, expr);
+}
+
 /*
  * Collects what "node is true" (or, if !positive, "node is false") says about
  * the order of the tenant column.
@@ -617,10 +638,12 @@ collect_limits(Node *node, bool positive, const Place *place, Limits *limits)
 	if (!IsA(node, OpExpr) || list_length(((OpExpr *) node)->args) != 2)
 		return;
 	expr = (OpExpr *) node;
+	if (!tg_keeps_apart(expr->inputcollid))
+		return;
+	note_equation(expr, positive, limits);
 	if (!compares_tenant(expr->opno, linitial(expr->args),
 						 lsecond(expr->args), place, true, &comparison,
-						 &other) ||
-		!tg_keeps_apart(expr->inputcollid))
+						 &other))
 		return;
 	if ((comparison == COMPARES_GREATER_EQUAL && positive) ||
 		(comparison == COMPARES_LESS && !positive))
@@ -630,12 +653,74 @@ collect_limits(Node *node, bool positive, const Place *place, Limits *limits)
 		limits->upper = lappend(limits->upper, other);
 }
 
-/* BETWEEN x AND x is an equality: improves the verdict if there is one. */
+/* A column of the policy's row, as it is? */
+static bool
+is_row_column(Node *node, const Place *place)
+{
+	return IsA(node, Var) && tg_is_row_var((Var *) node, place);
+}
+
+/*
+ * organization_id = owner_org AND owner_org = setting: what is equal to a
+ * column that is equal to the tenant's is equal to that, if all these are
+ * equalities of one operator family.  Improves the verdict by the other sides
+ * of such columns.
+ */
+static Verdict
+prove_equations(List *equations, const Place *place, Verdict verdict)
+{
+	List	   *columns = NIL;	/* that are equal to the tenant column */
+	Oid			family_type = InvalidOid;
+	int			known;
+
+	do
+	{
+		ListCell   *lc;
+
+		known = list_length(columns);
+		foreach(lc, equations)
+		{
+			OpExpr	   *expr = (OpExpr *) lfirst(lc);
+
+			for (int side = 0; side < 2; side++)
+			{
+				Node	   *one = tg_strip(list_nth(expr->args, side));
+				Node	   *other = tg_strip(list_nth(expr->args, !side));
+				bool		linked = list_member(columns, one);
+				Oid			type;
+
+				if (!linked && tg_is_tenant(one, place, true, &type) &&
+					(type == family_type || !OidIsValid(family_type)) &&
+					is_row_column(other, place))
+				{
+					family_type = type;
+					linked = true;
+				}
+				if (!linked ||
+					tg_comparison(expr->opno, family_type) != COMPARES_EQUAL)
+					continue;
+				if (!is_row_column(other, place))
+					verdict = tg_better(verdict,
+										tg_judge_origin(tg_value_origin(other,
+																		place),
+														(Node *) expr, place));
+				else if (!list_member(columns, other))
+					columns = lappend(columns, other);
+			}
+		}
+	} while (list_length(columns) > known);
+	return verdict;
+}
+
+/*
+ * BETWEEN x AND x is an equality, and so is equality with an equal column:
+ * improves the verdict if there is one.
+ */
 Verdict
 tg_prove_limits(List *nodes, bool positive, const Place *place,
 				Verdict verdict)
 {
-	Limits		limits = {NIL, NIL};
+	Limits		limits = {NIL, NIL, NIL};
 	ListCell   *lc;
 
 	if (verdict.standing <= CONFINED)
@@ -652,5 +737,5 @@ tg_prove_limits(List *nodes, bool positive, const Place *place,
 		verdict = tg_better(verdict,
 							tg_judge_origin(origin, verdict.arm, place));
 	}
-	return verdict;
+	return prove_equations(limits.equations, place, verdict);
 }

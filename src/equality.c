@@ -162,9 +162,13 @@ tg_comparison(Oid operator, Oid type)
 	comparison = comparison_in(operator, entry->btree_opf, entry->hash_opf);
 	if (comparison == COMPARES_NOT)
 	{
-		/* <> is in no family, but it is the negator of a member. */
+		/*
+		 * <> is in no family, but it is the negator of a member; and that
+		 * one's negator it must be, too, for anybody may create an operator
+		 * and call "=" its negator.
+		 */
 		negator = get_negator(operator);
-		if (OidIsValid(negator) &&
+		if (OidIsValid(negator) && get_negator(negator) == operator &&
 			comparison_in(negator, entry->btree_opf,
 						  entry->hash_opf) == COMPARES_EQUAL)
 			comparison = COMPARES_UNEQUAL;

@@ -153,7 +153,7 @@ sub note_findings
 	return unless @sets;
 	for my $line (psql(join '', map { "SELECT '$_->{name}|' || fuzz.finding('$_->{name}');\n" } @sets))
 	{
-		my ($name, $arm, $reason) = $line =~ /^(item_\d+)\|.*?: (?:USING|WITH CHECK) (\(.*\)): (.*)$/ or next;
+		my ($name, $arm, $reason) = $line =~ /^(item_\d+)\|.*?: (?:USING|WITH CHECK) (\(.*): ((?:this|the|function) .*)$/ or next;
 		$arm =~ s/\bitem_\d+\b/item/g;
 		$by_name->{$name}{arm} = $arm;
 		$by_name->{$name}{reason} = $reason;
@@ -176,7 +176,7 @@ sub classify
 		my @open = grep { !$_->{class} && $_->{arm} } @sets or last;
 		my @probes = map {
 			my $using = sprintf $way->[1], $_->{arm};
-			{ %$_, policies => [ { name => 'p', permissive => 1, command => 'ALL', roles => 'PUBLIC',
+			+{ %$_, policies => [ { name => 'p', permissive => 1, command => 'ALL', roles => 'PUBLIC',
 					using => ScopeGrammar::leaf($using) } ] }
 		} @open;
 		judge(@probes);
@@ -328,12 +328,11 @@ sub worker
 			push @report, "$truth, $worst, number $set->{number}:\n" . show($set)
 				if $opt{v} && $truth eq 'isolating' && $worst ne 'scoped';
 		}
-		classify(@false_alarms) if @false_alarms && !$opt{q};
-		for my $set (@false_alarms)
+		classify(@false_alarms) unless $opt{q};
+		for my $set (grep { $_->{class} } @false_alarms)
 		{
-			next if $opt{q};
 			$count{"class $set->{class}"}++;
-			push @report, "not explained, number $set->{number}: $set->{reason}\n" . show($set)
+			push @report, "not explained, number $set->{number}: @{[ $set->{reason} // '' ]}\n" . show($set)
 				if $set->{class} eq 'not explained';
 		}
 	}
