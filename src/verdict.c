@@ -33,42 +33,23 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_extension.h"
-#include "catalog/pg_inherits.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_policy.h"
 #include "catalog/pg_proc.h"
 #include "guard.h"
+#include "hold.h"
 #include "miscadmin.h"
 #include "raise.h"
 #include "rules.h"
 #include "settings.h"
-#include "storage/lmgr.h"
 #include "touched.h"
 #include "utils/hsearch.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 #include "verdict.h"
 #include "version.h"
-
-/*
- * Locks that the verdict takes to rely on what others might change meanwhile
- * without touching what we have touched.  They outlive the attempt that found
- * them missing; the next one sees what was committed before them.
- */
-typedef struct Holds
-{
-	MemoryContext context;
-	List	   *schemas;		/* OIDs: renamed by us; nobody makes a
-								 * relation in them under the old name */
-	LOCKMODE	inheritance;	/* see hold_inheritance() */
-	List	   *functions;		/* OIDs: altered by us; nobody makes a policy
-								 * that calls them meanwhile */
-	List	   *relied_on;		/* OIDs: of what they are or are called we
-								 * rely on; nobody alters them meanwhile */
-} Holds;
 
 /* The state of one attempt to reach a verdict. */
 typedef struct Trial
@@ -90,12 +71,7 @@ typedef struct Trial
 								 * function that is not what it was */
 	int			judged;			/* how many of them have been */
 	bool		schemas_altered;
-	bool		opens_parents;	/* somebody may now read a table that may be,
-								 * or become, a parent */
-	bool		relies_on_parents;	/* nobody may read a parent of a table */
-	bool		hold;
 	Holds	   *holds;
-	bool		lost_race;		/* what it rests on may have changed meanwhile */
 	List	   *judgements;
 } Trial;
 
@@ -280,54 +256,6 @@ summon_all(Trial *trial, List *relids)
 }
 
 /*
- * Neither CREATE POLICY nor ALTER FUNCTION locks a function that the one calls
- * and the other alters.  So the guard does, with locks that nobody else takes:
- * those of PostgreSQL itself have no "column" of a function.
- */
-#define FUNCTION_AS_IT_IS 1
-
-static void
-hold_altered_function(Trial *trial, Oid function_oid)
-{
-	MemoryContext old;
-
-	if (!trial->hold || list_member_oid(trial->holds->functions, function_oid))
-		return;
-	LockDatabaseObject(ProcedureRelationId, function_oid, FUNCTION_AS_IT_IS,
-					   AccessExclusiveLock);
-	old = MemoryContextSwitchTo(trial->holds->context);
-	trial->holds->functions = lappend_oid(trial->holds->functions,
-										  function_oid);
-	MemoryContextSwitchTo(old);
-	trial->lost_race = true;
-}
-
-/*
- * The other side.  The proof asks the system cache for the function, which the
- * lock brings up to date: there is no need to be judged again.
- */
-static void
-hold_functions(Trial *trial, const RelationFacts *facts)
-{
-	ListCell   *lc;
-
-	if (!trial->hold)
-		return;
-	foreach(lc, facts->policies)
-	{
-		PolicyFacts *policy = lfirst(lc);
-		List	   *functions = tg_facts_functions_in(policy->qual);
-		ListCell   *lc2;
-
-		functions = list_concat_unique_oid(functions,
-										   tg_facts_functions_in(policy->with_check));
-		foreach(lc2, functions)
-			LockDatabaseObject(ProcedureRelationId, lfirst_oid(lc2),
-							   FUNCTION_AS_IT_IS, AccessShareLock);
-	}
-}
-
-/*
  * Puts the relations whose policies call a function on the docket.  The proof
  * that a policy is scoped knows only the present function: where its
  * volatility has changed, "before" cannot be told from "after" by it.
@@ -349,7 +277,7 @@ summon_for_function(Trial *trial, Oid function_oid)
 
 	undermines = before.volatility != after.volatility;
 	if (undermines)
-		hold_altered_function(trial, function_oid);
+		tg_hold_altered_function(trial->holds, function_oid);
 
 	old = MemoryContextSwitchTo(trial->context);
 	if (relids != NIL)
@@ -358,191 +286,6 @@ summon_for_function(Trial *trial, Oid function_oid)
 	if (undermines)
 		trial->undermined = list_concat(trial->undermined, relids);
 	MemoryContextSwitchTo(old);
-}
-
-/*
- * CREATE TABLE locks its schema against others who drop it, but a rename takes
- * no lock: a table made under an exemption of the old name would come to be
- * where no exemption is.
- */
-static void
-hold_renamed_schema(Trial *trial, Oid schema_oid)
-{
-	char	   *after = tg_facts_schema_name(trial->after, schema_oid);
-	char	   *before = tg_facts_schema_name(trial->before, schema_oid);
-	MemoryContext old;
-
-	if (!trial->hold || after == NULL || before == NULL ||
-		strcmp(after, before) == 0 ||
-		list_member_oid(trial->holds->schemas, schema_oid))
-		return;
-	LockDatabaseObject(NamespaceRelationId, schema_oid, 0,
-					   AccessExclusiveLock);
-	old = MemoryContextSwitchTo(trial->holds->context);
-	trial->holds->schemas = lappend_oid(trial->holds->schemas, schema_oid);
-	MemoryContextSwitchTo(old);
-	trial->lost_race = true;
-}
-
-/*
- * The other side: we rely on the name that the schema has now.
- */
-static bool
-hold_schema_name(const RelationFacts *facts)
-{
-	char	   *name;
-
-	LockDatabaseObject(NamespaceRelationId, facts->schema_oid, 0,
-					   AccessShareLock);
-	name = get_namespace_name(facts->schema_oid);
-	return name != NULL && strcmp(name, facts->schema) == 0;
-}
-
-/*
- * Whatever ALTER TABLE, a rename or DDL for policies makes of a relation, it
- * locks it against all others.  What a transaction has locked itself, in
- * whatever mode, nobody else has altered since.
- */
-#define MAX_RELIED_ON_HELD 1000
-
-static void
-hold_relation(Trial *trial, Oid relid)
-{
-	MemoryContext old;
-
-	if (list_member_oid(trial->holds->relied_on, relid) ||
-		list_length(trial->holds->relied_on) >= MAX_RELIED_ON_HELD ||
-		CheckRelationOidLockedByMe(relid, AccessShareLock, true))
-		return;
-	LockRelationOid(relid, AccessShareLock);
-	old = MemoryContextSwitchTo(trial->holds->context);
-	trial->holds->relied_on = lappend_oid(trial->holds->relied_on, relid);
-	MemoryContextSwitchTo(old);
-	trial->lost_race = true;
-}
-
-static void
-hold_ancestors(Trial *trial, const RelationFacts *facts)
-{
-	ListCell   *lc;
-
-	foreach(lc, facts->parents)
-	{
-		const RelationFacts *parent = tg_facts_outline(trial->after,
-													   lfirst_oid(lc));
-
-		hold_relation(trial, lfirst_oid(lc));
-		if (parent != NULL)
-			hold_ancestors(trial, parent);
-	}
-}
-
-/*
- * A child needs less protection of its own, or more of its ancestors, by what
- * these are.  ALTER TABLE of a child does not lock them, and that of an
- * ancestor does not lock the child: so who comes to rely on them does.
- */
-static void
-hold_what_protects(Trial *trial, const RelationFacts *facts,
-				   const RelationFacts *before)
-{
-	if (trial->hold && facts->parents != NIL &&
-		(before == NULL || before->owner != facts->owner ||
-		 before->partition != facts->partition ||
-		 (before->rls_enabled && !facts->rls_enabled) ||
-		 (before->tenant == NULL && facts->tenant != NULL) ||
-		 list_difference_oid(facts->parents, before->parents) != NIL))
-		hold_ancestors(trial, facts);
-}
-
-/*
- * A new name is nobody's exemption as long as the schema has the name that it
- * has.  A renamed table does not lock its schema as a new one does.
- */
-static void
-hold_new_name(Trial *trial, const RelationFacts *facts,
-			  const RelationPlace *before)
-{
-	if (trial->hold && before != NULL && facts->tenant != NULL &&
-		strcmp(NameStr(before->name), facts->name) != 0 &&
-		!hold_schema_name(facts))
-		trial->lost_race = true;
-}
-
-/*
- * We rely on an allowlist entry, by the names of a relation, or of what it is
- * a partition of.  (If it is renamed itself, that is judged.)
- */
-static bool
-hold_names(Trial *trial, const RelationFacts *facts)
-{
-	const RelationFacts *parent;
-
-	if (!hold_schema_name(facts))
-		return false;
-	if (!facts->partition || facts->parents == NIL)
-		return true;
-	hold_relation(trial, linitial_oid(facts->parents));
-	parent = tg_facts_outline(trial->after, linitial_oid(facts->parents));
-	return parent == NULL || hold_names(trial, parent);
-}
-
-/*
- * GRANT lets ALTER TABLE ... INHERIT pass: what the one opens may just be made
- * the parent, by the other, of a tenant table whose rows it then shows.  (That
- * it may just be losing its row-level security is seen to in watch.c.)
- *
- * This notes which of the two the transaction does; hold_inheritance() sees to
- * it that of both only one is judged at a time.
- */
-static void
-note_inheritance(Trial *trial, const RelationFacts *facts,
-				 const RelationFacts *before)
-{
-	if (facts->partition)
-		return;
-	if (before != NULL && facts->granted && !before->granted &&
-		(facts->kind == RELKIND_RELATION ||
-		 facts->kind == RELKIND_FOREIGN_TABLE))
-		trial->opens_parents = true;
-	if (tg_relies_on_closed_parents(trial->after, facts))
-		trial->relies_on_parents = true;
-}
-
-/*
- * Has the trial been held under the lock that it needs?  If not, the lock is
- * taken, and the trial must be repeated.
- *
- * It is a lock of the guard's own, one for all of the database's inheritance:
- * nobody else locks "pg_inherits, object 0".  Those who open tables do not
- * get in each other's way, nor do those who rely on closed parents.  A lock of
- * the relation would be asked for while others wait for our GRANT, with a lock
- * of that relation in their hands.
- */
-static bool
-hold_inheritance(Trial *trial)
-{
-	LOCKMODE	mode;
-
-	if (!trial->hold)
-		return true;
-	if (trial->opens_parents && trial->relies_on_parents)
-		mode = ShareRowExclusiveLock;
-	else if (trial->opens_parents)
-		mode = RowExclusiveLock;
-	else if (trial->relies_on_parents)
-		mode = ShareLock;
-	else
-		return true;
-
-	if (trial->holds->inheritance == mode ||
-		trial->holds->inheritance == ShareRowExclusiveLock)
-		return true;
-	if (trial->holds->inheritance != NoLock)
-		mode = ShareRowExclusiveLock;
-	LockDatabaseObject(InheritsRelationId, InvalidOid, 0, mode);
-	trial->holds->inheritance = mode;
-	return false;
 }
 
 /*
@@ -560,7 +303,7 @@ summon_for_object(Trial *trial, const TouchedKey *object)
 	{
 		case NamespaceRelationId:
 			trial->schemas_altered = true;
-			hold_renamed_schema(trial, object->objectId);
+			tg_hold_renamed_schema(trial->holds, object->objectId);
 			summon_all(trial,
 					   tg_facts_relations_of_schema(trial->after,
 													object->objectId));
@@ -629,9 +372,8 @@ without_waived(Trial *trial, List *findings, const RelationFacts *facts,
 									  finding->other_relid);
 		if (entry == NULL)
 			result = lappend(result, finding);
-		else if (is_after && trial->hold &&
-				 (!tg_allowlist_hold(entry) || !hold_names(trial, facts)))
-			trial->lost_race = true;
+		else if (is_after)
+			tg_hold_exemption(trial->holds, entry, facts);
 	}
 	return result;
 }
@@ -850,10 +592,8 @@ judge_relation(Trial *trial, Oid relid)
 	 */
 	existed = tg_facts_place(trial->before, relid, &place);
 	outline = existed ? tg_facts_outline(trial->before, relid) : NULL;
-	hold_what_protects(trial, facts, outline);
-	note_inheritance(trial, facts, outline);
+	tg_hold_relation(trial->holds, facts, outline);
 	summon_dependents(trial, facts, outline);
-	hold_new_name(trial, facts, existed ? &place : NULL);
 	if (existed)
 	{
 		history.reader = trial->before;
@@ -877,7 +617,6 @@ judge_relation(Trial *trial, Oid relid)
 		}
 	}
 
-	hold_functions(trial, facts);
 	findings = tg_apply_rules(trial->after, facts, &history,
 							  TG_LEVEL_WARNING, true);
 	if (findings == NIL || tg_facts_is_trusted_member(trial->after, relid))
@@ -939,6 +678,7 @@ hold_trial(Trial *trial)
 							  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 
 	begin_trial(trial);
+	tg_hold_begin(trial->holds, trial->before, trial->after);
 
 	/*
 	 * Schemas and functions come first, because what became of them matters
@@ -971,7 +711,8 @@ List *
 tg_judge_transaction(bool hold)
 {
 	MemoryContext old = CurrentMemoryContext;
-	Holds		holds = {.context = CurrentMemoryContext};
+	Holds		holds = {.wanted = hold,.context = CurrentMemoryContext};
+	bool		certain;
 	Trial		trial;
 
 	if (!tg_touched_any())
@@ -983,7 +724,6 @@ tg_judge_transaction(bool hold)
 	{
 		CHECK_FOR_INTERRUPTS();
 		memset(&trial, 0, sizeof(Trial));
-		trial.hold = hold;
 		trial.holds = &holds;
 		trial.context = AllocSetContextCreate(old, "trovella_guard verdict",
 											  ALLOCSET_DEFAULT_SIZES);
@@ -993,13 +733,12 @@ tg_judge_transaction(bool hold)
 								  ALLOCSET_DEFAULT_SIZES);
 		MemoryContextSwitchTo(trial.context);
 		hold_trial(&trial);
-		if (!hold_inheritance(&trial))
-			trial.lost_race = true;
+		certain = tg_hold_end(&holds);
 		MemoryContextSwitchTo(old);
 		MemoryContextDelete(trial.relation_context);
-		if (trial.lost_race)
+		if (!certain)
 			MemoryContextDelete(trial.context);
-	} while (trial.lost_race);
+	} while (!certain);
 
 	return trial.judgements;
 }
