@@ -6,7 +6,8 @@
 #   make test                 install what is missing, and run every test
 #   make test-versions        the same in a chroot for each PostgreSQL release
 #   make fuzz-scope N=20000   random policies against the proof, by way of the
-#                             server that psql would connect to; SEED=1 J=2
+#                             server that psql would connect to; SEED=1 J=2,
+#                             CLOSELY=1 to look again at each doubt (half an hour)
 #   make lint                 compilers and analyzers at their strictest
 #   make format               lay the C code out by pgindent (check-format: is it?)
 #   make memcheck             the regression tests under valgrind, with sanitizers
@@ -102,7 +103,7 @@ N ?= 20000
 SEED ?= 1
 J ?= 2
 fuzz-scope:
-	$(srcdir)/test/scope_fuzz/scope_fuzz.pl -n $(N) -s $(SEED) -j $(J)
+	$(srcdir)/test/scope_fuzz/scope_fuzz.pl -n $(N) -s $(SEED) -j $(J) $(if $(CLOSELY),,-q)
 
 # Every object depends on every header: the build takes seconds.
 $(OBJS): $(wildcard src/*.h)
