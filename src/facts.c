@@ -775,11 +775,12 @@ collect_functions(Node *node, List **functions)
 }
 
 List *
-tg_facts_functions_in(Node *node)
+tg_facts_functions_of(const PolicyFacts *policy)
 {
 	List	   *functions = NIL;
 
-	collect_functions(node, &functions);
+	collect_functions(policy->qual, &functions);
+	collect_functions(policy->with_check, &functions);
 	return functions;
 }
 

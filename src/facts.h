@@ -219,8 +219,8 @@ extern List *tg_facts_readers(FactsReader *reader, Oid relid);
 /* The relations that an expression or a query names, as OIDs. */
 extern List *tg_facts_relations_in(Node *node);
 
-/* The functions that it calls and that are none of PostgreSQL's own. */
-extern List *tg_facts_functions_in(Node *node);
+/* The functions that a policy calls, but for PostgreSQL's own, as OIDs. */
+extern List *tg_facts_functions_of(const PolicyFacts *policy);
 
 /* The relations whose policies call a function, as a list of OIDs. */
 extern List *tg_facts_relations_using_function(FactsReader *reader,

@@ -68,13 +68,9 @@ hold_functions(const RelationFacts *facts)
 
 	foreach(lc, facts->policies)
 	{
-		PolicyFacts *policy = lfirst(lc);
-		List	   *functions = tg_facts_functions_in(policy->qual);
 		ListCell   *lc2;
 
-		functions = list_concat_unique_oid(functions,
-										   tg_facts_functions_in(policy->with_check));
-		foreach(lc2, functions)
+		foreach(lc2, tg_facts_functions_of(lfirst(lc)))
 			LockDatabaseObject(ProcedureRelationId, lfirst_oid(lc2),
 							   FUNCTION_AS_IT_IS, AccessShareLock);
 	}
@@ -88,12 +84,14 @@ hold_functions(const RelationFacts *facts)
 void
 tg_hold_renamed_schema(Holds *holds, Oid schema_oid)
 {
-	char	   *after = tg_facts_schema_name(holds->after, schema_oid);
-	char	   *before = tg_facts_schema_name(holds->before, schema_oid);
+	char	   *after;
+	char	   *before;
 
-	if (!holds->wanted || after == NULL || before == NULL ||
-		strcmp(after, before) == 0 ||
-		list_member_oid(holds->schemas, schema_oid))
+	if (!holds->wanted || list_member_oid(holds->schemas, schema_oid))
+		return;
+	after = tg_facts_schema_name(holds->after, schema_oid);
+	before = tg_facts_schema_name(holds->before, schema_oid);
+	if (after == NULL || before == NULL || strcmp(after, before) == 0)
 		return;
 	LockDatabaseObject(NamespaceRelationId, schema_oid, 0,
 					   AccessExclusiveLock);
@@ -124,8 +122,7 @@ hold_schema_name(const RelationFacts *facts)
 static void
 lock_relation(Holds *holds, Oid relid)
 {
-	if (list_member_oid(holds->relied_on, relid) ||
-		list_length(holds->relied_on) >= MAX_RELIED_ON_HELD ||
+	if (list_length(holds->relied_on) >= MAX_RELIED_ON_HELD ||
 		CheckRelationOidLockedByMe(relid, AccessShareLock, true))
 		return;
 	LockRelationOid(relid, AccessShareLock);

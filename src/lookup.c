@@ -222,15 +222,20 @@ tg_facts_children(FactsReader *reader, Oid relid)
 	return result;
 }
 
-List *
-tg_facts_readers(FactsReader *reader, Oid relid)
+/*
+ * The relations to which objects of one catalog belong that depend on an
+ * object, each once, as OIDs.
+ */
+static List *
+relations_of_dependents(FactsReader *reader, Oid dependent_class,
+						Oid classId, Oid objectId)
 {
 	SysScanDesc scan = tg_reader_scan_depend(reader, DependReferenceIndexId,
 											 Anum_pg_depend_refclassid,
-											 RelationRelationId,
-											 Anum_pg_depend_refobjid, relid);
+											 classId,
+											 Anum_pg_depend_refobjid, objectId);
 	HeapTuple	tuple;
-	List	   *rewrites = NIL;
+	List	   *dependents = NIL;
 	List	   *result = NIL;
 	ListCell   *lc;
 
@@ -238,46 +243,14 @@ tg_facts_readers(FactsReader *reader, Oid relid)
 	{
 		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
 
-		if (form->classid == RewriteRelationId)
-			rewrites = list_append_unique_oid(rewrites, form->objid);
+		if (form->classid == dependent_class)
+			dependents = lappend_oid(dependents, form->objid);
 	}
 	systable_endscan(scan);
 
-	foreach(lc, rewrites)
+	foreach(lc, dependents)
 	{
-		Oid			owner = tg_facts_owning_relation(reader, RewriteRelationId,
-													 lfirst_oid(lc));
-
-		if (OidIsValid(owner) && owner != relid)
-			result = list_append_unique_oid(result, owner);
-	}
-	return result;
-}
-
-List *
-tg_facts_relations_using_function(FactsReader *reader, Oid function_oid)
-{
-	SysScanDesc scan = tg_reader_scan_depend(reader, DependReferenceIndexId,
-											 Anum_pg_depend_refclassid,
-											 ProcedureRelationId,
-											 Anum_pg_depend_refobjid, function_oid);
-	HeapTuple	tuple;
-	List	   *policies = NIL;
-	List	   *result = NIL;
-	ListCell   *lc;
-
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
-
-		if (form->classid == PolicyRelationId)
-			policies = lappend_oid(policies, form->objid);
-	}
-	systable_endscan(scan);
-
-	foreach(lc, policies)
-	{
-		Oid			relid = tg_facts_owning_relation(reader, PolicyRelationId,
+		Oid			relid = tg_facts_owning_relation(reader, dependent_class,
 													 lfirst_oid(lc));
 
 		if (OidIsValid(relid))
@@ -286,6 +259,21 @@ tg_facts_relations_using_function(FactsReader *reader, Oid function_oid)
 	list_sort(result, list_oid_cmp);
 	list_deduplicate_oid(result);
 	return result;
+}
+
+List *
+tg_facts_readers(FactsReader *reader, Oid relid)
+{
+	return list_delete_oid(relations_of_dependents(reader, RewriteRelationId,
+												   RelationRelationId, relid),
+						   relid);
+}
+
+List *
+tg_facts_relations_using_function(FactsReader *reader, Oid function_oid)
+{
+	return relations_of_dependents(reader, PolicyRelationId,
+								   ProcedureRelationId, function_oid);
 }
 
 /*

@@ -31,8 +31,8 @@ extern void tg_verdict_init(void);
  * do now.  Returns a List of Judgement, one for each relation that has a
  * finding of level warning or error, in the current memory context.
  *
- * "hold": the commit relies on the answer, so keep allowlist entries that it
- * rests on from being removed.
+ * "hold": the commit relies on the answer, so keep as it is what it rests on
+ * (see hold.h).
  */
 extern List *tg_judge_transaction(bool hold);
 

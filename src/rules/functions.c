@@ -184,8 +184,7 @@ tg_check_policy_function_untrusted(const RuleSubject *subject)
 	foreach(lc, subject->facts->policies)
 	{
 		Call		call = {.policy = lfirst(lc)};
-		List	   *functions = list_concat_unique_oid(tg_facts_functions_in(call.policy->qual),
-													   tg_facts_functions_in(call.policy->with_check));
+		List	   *functions = tg_facts_functions_of(call.policy);
 		ListCell   *lf;
 
 		foreach(lf, list_difference_oid(functions, seen))
