@@ -435,6 +435,11 @@ BEGIN
     EXECUTE format('ALTER TABLE %s OWNER TO CURRENT_USER', tab);
     -- with what is in its children: rows are counted
     EXECUTE format('DELETE FROM %s', tab);
+    -- a policy may ask that a row has an id
+    IF EXISTS (SELECT FROM pg_attribute WHERE attrelid = rel AND attname = 'id' AND atttypid = 'text'::regtype
+        AND NOT attisdropped AND NOT atthasdef) THEN
+      EXECUTE format('ALTER TABLE %s ALTER COLUMN id SET DEFAULT gen_random_uuid()::text', tab);
+    END IF;
     has_n := EXISTS (SELECT FROM pg_attribute WHERE attrelid = rel AND attname = 'n' AND NOT attisdropped);
     IF (SELECT relkind FROM pg_class WHERE oid = rel) = 'p' THEN
       BEGIN
