@@ -39,6 +39,12 @@ ALTER TABLE item DROP COLUMN updated_at;
 SET trovella_guard.rules = 'required_columns_missing=error';
 ALTER TABLE item ADD COLUMN name text;
 ALTER TABLE item DROP COLUMN created_at;
+-- one goes with its type, and nothing else of the table does
+CREATE DOMAIN moment AS timestamptz;
+ALTER TABLE item ADD COLUMN deleted_at moment;
+SET trovella_guard.required_columns = 'created_at, updated_at, deleted_at';
+DROP DOMAIN moment CASCADE;
+RESET trovella_guard.required_columns;
 SET trovella_guard.rules = 'required_columns_missing=off';
 SELECT count(*) FROM trovella_guard.check('item')
   WHERE rule = 'required_columns_missing';
@@ -49,5 +55,6 @@ SELECT trovella_guard.allow('item', 'the rows are made by a bulk load', 'require
 ALTER TABLE item DROP COLUMN created_at;
 
 DROP TABLE item;
+DROP DOMAIN moment;
 SELECT trovella_guard.disallow('item', 'required_columns_missing');
 DROP SCHEMA regress_required;

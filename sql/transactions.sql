@@ -145,6 +145,46 @@ ALTER TABLE item DISABLE ROW LEVEL SECURITY;
 RELEASE b;
 RELEASE a;
 COMMIT;
+-- dropped in a savepoint that is rolled back, touched outside
+BEGIN;
+ALTER TABLE item DISABLE ROW LEVEL SECURITY;
+SAVEPOINT a;
+DROP TABLE item;
+ROLLBACK TO a;
+COMMIT;
+-- ... or in a savepoint that was released, into one that had touched others
+BEGIN;
+CREATE INDEX ON item (created_at);
+SAVEPOINT a;
+ALTER TABLE item DISABLE ROW LEVEL SECURITY;
+RELEASE a;
+SAVEPOINT b;
+CREATE INDEX ON item (updated_at);
+DROP TABLE item;
+ROLLBACK TO b;
+COMMIT;
+-- ... touched in a savepoint that is released later
+BEGIN;
+SAVEPOINT a;
+ALTER TABLE item DISABLE ROW LEVEL SECURITY;
+SAVEPOINT b;
+DROP TABLE item;
+ROLLBACK TO b;
+RELEASE a;
+COMMIT;
+-- dropped in a savepoint that is released: nothing is left to judge
+BEGIN;
+CREATE TABLE gone (:columns);
+SAVEPOINT a;
+DROP TABLE gone;
+RELEASE a;
+COMMIT;
+BEGIN;
+SAVEPOINT a;
+CREATE TABLE gone (:columns);
+RELEASE a;
+DROP TABLE gone;
+COMMIT;
 -- siblings: one is kept, the other is not
 BEGIN;
 SAVEPOINT a;

@@ -197,11 +197,11 @@ extern bool tg_facts_name_is_taken(FactsReader *reader, Oid schema_oid,
 
 /*
  * The relation that an object belongs to (the table of an index, a policy, a
- * constraint or a rewrite rule; a relation itself), or InvalidOid if the
- * snapshot does not see the object or if it belongs to none.
+ * constraint or a rewrite rule; a relation itself), or InvalidOid if there is
+ * no such object or if it belongs to none.  This is read as it is now, because
+ * it never changes while the object is there.
  */
-extern Oid	tg_facts_owning_relation(FactsReader *reader, Oid classId,
-									 Oid objectId);
+extern Oid	tg_owning_relation(Oid classId, Oid objectId);
 
 /* The name of a schema, or NULL if the snapshot does not see it. */
 extern char *tg_facts_schema_name(FactsReader *reader, Oid schema_oid);

@@ -13,6 +13,9 @@
  */
 #include "postgres.h"
 
+#include "access/table.h"
+#include "catalog/index.h"
+#include "catalog/objectaddress.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_depend.h"
 #include "catalog/pg_extension.h"
@@ -30,6 +33,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
 #include "utils/rel.h"
 
 bool
@@ -132,53 +136,50 @@ tg_facts_name_is_taken(FactsReader *reader, Oid schema_oid, const char *name)
 	return taken;
 }
 
-/*
- * Reads one OID column of the catalog row that has the given OID.
- */
+/* Reads an OID column of the row of a catalog that has the given OID. */
 static Oid
-oid_column(FactsReader *reader, ReaderCatalog which, Oid index,
-		   AttrNumber oid_attnum, Oid oid, AttrNumber wanted)
+oid_column(Oid classId, AttrNumber oid_attnum, Oid oid, AttrNumber wanted)
 {
-	SysScanDesc scan = tg_reader_scan(reader, which, index, oid_attnum, oid);
-	HeapTuple	tuple = systable_getnext(scan);
+	Relation	catalog = table_open(classId, AccessShareLock);
+	HeapTuple	tuple = get_catalog_object_by_oid(catalog, oid_attnum, oid);
 	Oid			result = InvalidOid;
 	bool		isnull;
 
 	if (HeapTupleIsValid(tuple))
+	{
 		result = DatumGetObjectId(heap_getattr(tuple, wanted,
-											   RelationGetDescr(tg_reader_catalog(reader, which)),
+											   RelationGetDescr(catalog),
 											   &isnull));
-	systable_endscan(scan);
+		heap_freetuple(tuple);
+	}
+	table_close(catalog, AccessShareLock);
 	return result;
 }
 
 Oid
-tg_facts_owning_relation(FactsReader *reader, Oid classId, Oid objectId)
+tg_owning_relation(Oid classId, Oid objectId)
 {
-	RelationPlace place;
-
 	switch (classId)
 	{
 		case RelationRelationId:
-			if (!tg_facts_place(reader, objectId, &place))
-				return InvalidOid;
-			if (place.kind != RELKIND_INDEX &&
-				place.kind != RELKIND_PARTITIONED_INDEX)
-				return objectId;
-			return oid_column(reader, CAT_INDEX, IndexRelidIndexId,
-							  Anum_pg_index_indexrelid, objectId,
-							  Anum_pg_index_indrelid);
+			switch (get_rel_relkind(objectId))
+			{
+				case '\0':
+					return InvalidOid;
+				case RELKIND_INDEX:
+				case RELKIND_PARTITIONED_INDEX:
+					return IndexGetRelation(objectId, true);
+				default:
+					return objectId;
+			}
 		case PolicyRelationId:
-			return oid_column(reader, CAT_POLICY, PolicyOidIndexId,
-							  Anum_pg_policy_oid, objectId,
+			return oid_column(classId, Anum_pg_policy_oid, objectId,
 							  Anum_pg_policy_polrelid);
 		case ConstraintRelationId:
-			return oid_column(reader, CAT_CONSTRAINT, ConstraintOidIndexId,
-							  Anum_pg_constraint_oid, objectId,
+			return oid_column(classId, Anum_pg_constraint_oid, objectId,
 							  Anum_pg_constraint_conrelid);
 		case RewriteRelationId:
-			return oid_column(reader, CAT_REWRITE, RewriteOidIndexId,
-							  Anum_pg_rewrite_oid, objectId,
+			return oid_column(classId, Anum_pg_rewrite_oid, objectId,
 							  Anum_pg_rewrite_ev_class);
 		default:
 			return InvalidOid;
@@ -250,8 +251,8 @@ relations_of_dependents(FactsReader *reader, Oid dependent_class,
 
 	foreach(lc, dependents)
 	{
-		Oid			relid = tg_facts_owning_relation(reader, dependent_class,
-													 lfirst_oid(lc));
+		Oid			relid = tg_owning_relation(dependent_class,
+											   lfirst_oid(lc));
 
 		if (OidIsValid(relid))
 			result = lappend_oid(result, relid);
@@ -333,12 +334,15 @@ tg_facts_function(FactsReader *reader, Oid function_oid, FunctionFacts *facts)
 static bool
 is_trusted_extension(FactsReader *reader, Oid extension)
 {
-	Oid			owner = oid_column(reader, CAT_EXTENSION,
-								   ExtensionOidIndexId,
-								   Anum_pg_extension_oid, extension,
-								   Anum_pg_extension_extowner);
+	SysScanDesc scan = tg_reader_scan(reader, CAT_EXTENSION,
+									  ExtensionOidIndexId,
+									  Anum_pg_extension_oid, extension);
+	HeapTuple	tuple = systable_getnext(scan);
+	bool		trusted = HeapTupleIsValid(tuple) &&
+		superuser_arg(((Form_pg_extension) GETSTRUCT(tuple))->extowner);
 
-	return OidIsValid(owner) && superuser_arg(owner);
+	systable_endscan(scan);
+	return trusted;
 }
 
 List *

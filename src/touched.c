@@ -4,9 +4,8 @@
  *		The set of objects that the current transaction has touched.
  *
  * The watchers (watch.c) put object addresses in, the verdict (verdict.c)
- * reads them at commit.  Nothing is looked up here: which relation an index
- * or a policy belongs to is the verdict's business, because only there are
- * the snapshots that can see an object which exists no more.
+ * reads them at commit.  Nothing is looked up here: of what is new, nothing can
+ * be seen yet.
  *
  * Notes:
  *
@@ -35,8 +34,8 @@
 typedef struct TouchedEntry
 {
 	TouchedKey	key;			/* hash key, must be first */
-	dlist_node	node;			/* in the frame of the subtransaction that
-								 * touched it first */
+	struct TouchedFrame *frame; /* of the subtransaction that touched it first */
+	dlist_node	node;			/* in that frame */
 } TouchedEntry;
 
 /* What one (sub)transaction was the first to touch. */
@@ -85,7 +84,25 @@ tg_touch(Oid classId, Oid objectId)
 	frame = current_frame();
 	entry = (TouchedEntry *) hash_search(touched, &key, HASH_ENTER, &found);
 	if (!found)
+	{
+		entry->frame = frame;
 		dlist_push_tail(&frame->entries, &entry->node);
+	}
+}
+
+void
+tg_untouch(Oid classId, Oid objectId)
+{
+	TouchedKey	key = {classId, objectId};
+	TouchedEntry *entry;
+
+	if (innermost == NULL || innermost->subid != GetCurrentSubTransactionId())
+		return;
+	entry = hash_search(touched, &key, HASH_FIND, NULL);
+	if (entry == NULL || entry->frame != innermost)
+		return;
+	dlist_delete(&entry->node);
+	hash_search(touched, &key, HASH_REMOVE, NULL);
 }
 
 bool
@@ -167,6 +184,8 @@ touched_subxact_callback(SubXactEvent event, SubTransactionId mySubid,
 			}
 			dlist_foreach_modify(iter, &frame->entries)
 			{
+				dlist_container(TouchedEntry, node, iter.cur)->frame =
+					frame->parent;
 				dlist_delete(iter.cur);
 				dlist_push_tail(&frame->parent->entries, iter.cur);
 			}

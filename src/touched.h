@@ -22,6 +22,12 @@ typedef struct TouchedKey
 /* Remembers that the current (sub)transaction touched an object. */
 extern void tg_touch(Oid classId, Oid objectId);
 
+/*
+ * The current (sub)transaction drops the object, so nothing need be judged of
+ * it.  What an outer one has touched is left: this one may yet be rolled back.
+ */
+extern void tg_untouch(Oid classId, Oid objectId);
+
 /* Is there anything to judge? */
 extern bool tg_touched_any(void);
 

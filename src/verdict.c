@@ -59,7 +59,7 @@ typedef struct Trial
 	FactsReader *after;
 	FactsReader *before;
 	TimestampTz now;
-	Allowlist  *after_allowlist;	/* read when first needed */
+	Allowlist  *after_allowlist;	/* see allowlist_of() */
 	Allowlist  *before_allowlist;
 	MemoryContext context;		/* of the trial */
 	MemoryContext relation_context; /* reset for each relation */
@@ -98,9 +98,13 @@ touched_anything_lasting(void)
 	foreach(lc, objects)
 	{
 		TouchedKey *object = lfirst(lc);
+		Oid			relid = InvalidOid;
 
-		if (object->classId != RelationRelationId ||
-			!tg_is_temporary(object->objectId))
+		/* Whose policy it is would take a scan to find out */
+		if (object->classId == RelationRelationId ||
+			object->classId == ConstraintRelationId)
+			relid = tg_owning_relation(object->classId, object->objectId);
+		if (!OidIsValid(relid) || !tg_is_temporary(relid))
 		{
 			result = true;
 			break;
@@ -294,8 +298,6 @@ summon_for_function(Trial *trial, Oid function_oid)
 static void
 summon_for_object(Trial *trial, const TouchedKey *object)
 {
-	Oid			relid;
-
 	if (hash_search(trial->seen, object, HASH_FIND, NULL) != NULL)
 		return;
 
@@ -319,30 +321,28 @@ summon_for_object(Trial *trial, const TouchedKey *object)
 			break;
 
 		default:
-			relid = tg_facts_owning_relation(trial->after, object->classId,
-											 object->objectId);
-			if (!OidIsValid(relid))
-				relid = tg_facts_owning_relation(trial->before,
-												 object->classId,
-												 object->objectId);
-			summon(trial, relid);
+			summon(trial, tg_owning_relation(object->classId,
+											 object->objectId));
 			break;
 	}
 }
 
-static void
-read_allowlists(Trial *trial)
+/* The allowlist, read when it is first needed. */
+static const Allowlist *
+allowlist_of(Trial *trial, bool is_after)
 {
-	MemoryContext old;
+	Allowlist **allowlist = is_after ? &trial->after_allowlist :
+		&trial->before_allowlist;
 
-	if (trial->after_allowlist != NULL)
-		return;
-	old = MemoryContextSwitchTo(trial->context);
-	trial->after_allowlist = tg_allowlist_read(trial->after_snapshot,
-											   trial->now);
-	trial->before_allowlist = tg_allowlist_read(trial->before_snapshot,
-												trial->now);
-	MemoryContextSwitchTo(old);
+	if (*allowlist == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(trial->context);
+
+		*allowlist = tg_allowlist_read(is_after ? trial->after_snapshot :
+									   trial->before_snapshot, trial->now);
+		MemoryContextSwitchTo(old);
+	}
+	return *allowlist;
 }
 
 /*
@@ -359,8 +359,7 @@ without_waived(Trial *trial, List *findings, const RelationFacts *facts,
 	foreach(lc, findings)
 	{
 		Finding    *finding = lfirst(lc);
-		const Allowlist *allowlist = is_after ? trial->after_allowlist :
-			trial->before_allowlist;
+		const Allowlist *allowlist = allowlist_of(trial, is_after);
 		FactsReader *reader = is_after ? trial->after : trial->before;
 		const AllowlistEntry *entry = NULL;
 
@@ -425,7 +424,7 @@ without_debts(Trial *trial, List *findings, const RelationFacts *facts)
 		Finding    *finding = lfirst(lc);
 
 		if (!finding->was_there ||
-			tg_allowlist_debt(trial->after_allowlist, trial->after, facts,
+			tg_allowlist_debt(allowlist_of(trial, true), trial->after, facts,
 							  finding->rule->name) == NULL)
 			result = lappend(result, finding);
 	}
@@ -510,9 +509,8 @@ has_left_allowlist(Trial *trial, const RelationFacts *facts,
 {
 	if (facts->kind != RELKIND_PARTITIONED_TABLE)
 		return false;
-	read_allowlists(trial);
-	return tg_allowlist_gained(trial->before_allowlist, trial->before, before,
-							   trial->after_allowlist, trial->after,
+	return tg_allowlist_gained(allowlist_of(trial, false), trial->before,
+							   before, allowlist_of(trial, true), trial->after,
 							   facts) != NULL;
 }
 
@@ -608,28 +606,20 @@ judge_relation(Trial *trial, Oid relid)
 		before = tg_facts_read(trial->before, relid);
 		history.before = before;
 		if (before != NULL && tg_is_tenant_table(before))
-		{
-			read_allowlists(trial);
 			history.gained_exemption =
-				tg_allowlist_gained(trial->after_allowlist, trial->after,
-									facts, trial->before_allowlist,
+				tg_allowlist_gained(allowlist_of(trial, true), trial->after,
+									facts, allowlist_of(trial, false),
 									trial->before, before);
-		}
 	}
 
 	findings = tg_apply_rules(trial->after, facts, &history,
 							  TG_LEVEL_WARNING, true);
+	findings = without_waived(trial, findings, facts, true);
 	if (findings == NIL || tg_facts_is_trusted_member(trial->after, relid))
 		return;
 
 	if (existed && before == NULL)
 		before = tg_facts_read(trial->before, relid);
-
-	read_allowlists(trial);
-	findings = without_waived(trial, findings, facts, true);
-	if (findings == NIL)
-		return;
-
 	if (before != NULL && !tg_facts_is_trusted_member(trial->before, relid))
 	{
 		List	   *old_findings = tg_apply_rules(trial->before, before, NULL,

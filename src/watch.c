@@ -20,7 +20,8 @@
  *
  * 1. An object hook runs before its command's changes are visible, so nothing
  * is looked up in it but what no command can change: whether a relation that
- * was there before is temporary.  The verdict knows better, later.
+ * was there before is temporary, and to whom an object belonged that is just
+ * being dropped.  The verdict knows better, later.
  *
  * 2. The event trigger takes the OIDs from the commands that PostgreSQL has
  * collected.  Resolving the names of the statement again could be fooled: the
@@ -91,6 +92,24 @@ is_internal(ObjectAccessType access, void *arg)
 		((ObjectAccessPostAlter *) arg)->is_internal;
 }
 
+/*
+ * What goes is missed by the relation that it belonged to.  Of a relation that
+ * goes itself nothing is left to be judged; what belonged to it has gone
+ * right before (deleteObjectsInList, dependency.c).
+ */
+static void
+watch_drop(Oid classId, Oid objectId, int subId)
+{
+	Oid			relid = tg_owning_relation(classId, objectId);
+
+	if (!OidIsValid(relid))
+		tg_touch(classId, objectId);
+	else if (classId == RelationRelationId && objectId == relid && subId == 0)
+		tg_untouch(classId, objectId);
+	else if (!tg_is_temporary(relid))
+		tg_touch(RelationRelationId, relid);
+}
+
 static void
 watch_object_access(ObjectAccessType access, Oid classId, Oid objectId,
 					int subId, void *arg)
@@ -106,15 +125,20 @@ watch_object_access(ObjectAccessType access, Oid classId, Oid objectId,
 	switch (classId)
 	{
 		case RelationRelationId:
-			if (!is_internal(access, arg) &&
-				(access == OAT_POST_CREATE || !tg_is_temporary(objectId)))
+			if (access == OAT_DROP)
+				watch_drop(classId, objectId, subId);
+			else if (!is_internal(access, arg) &&
+					 (access == OAT_POST_CREATE || !tg_is_temporary(objectId)))
 				tg_touch(classId, objectId);
 			break;
 
 		case PolicyRelationId:
 		case ConstraintRelationId:
 		case RewriteRelationId:
-			tg_touch(classId, objectId);
+			if (access == OAT_DROP)
+				watch_drop(classId, objectId, subId);
+			else
+				tg_touch(classId, objectId);
 			break;
 
 			/* These name the index, the child and the foreign table */

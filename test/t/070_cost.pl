@@ -117,6 +117,15 @@ flat('old tables', MOST_SCANS_OF_OLD_TABLE, map {
 	scans(join(';', map { "GRANT SELECT ON app.old$_ TO reader" } (1 .. $n)))
 } (5, 10, 20));
 
+# Nothing is left to be judged of a table that is gone
+$node->safe_psql('postgres', q{
+	SELECT trovella_guard.allow('app.plain', 'for this test');
+	CREATE TABLE app.plain (id int PRIMARY KEY, name text UNIQUE)});
+is(scans('DROP TABLE app.plain'), scans('SELECT'),
+	'to drop a table is not looked into');
+is( scans('SAVEPOINT a; CREATE TABLE app.x (id int PRIMARY KEY); RELEASE a; DROP TABLE app.x'),
+	scans('SELECT'), '... nor one that a savepoint has made');
+
 # The lock table has room for far fewer than 400 relations ...
 my ($ret, $stdout, $stderr) = $node->psql('postgres', q{
 	BEGIN;
