@@ -380,6 +380,11 @@ read_expression(FactsReader *reader, Datum value)
 
 	result.text = TextDatumGetCString(value);
 	cut_locations(result.text);
+
+	/* To hash it takes ten times as long as to see that it is the same */
+	if (reader->last_expression != NULL &&
+		strcmp(reader->last_expression->text, result.text) == 0)
+		return *reader->last_expression;
 	result.hash = hash_bytes_extended((unsigned char *) result.text,
 									  strlen(result.text), 0);
 
@@ -396,7 +401,10 @@ read_expression(FactsReader *reader, Datum value)
 	}
 	kept = hash_search(reader->expressions, &result.hash, HASH_FIND, NULL);
 	if (kept != NULL && strcmp(kept->text, result.text) == 0)
+	{
+		reader->last_expression = kept;
 		return *kept;
+	}
 
 	result.names_user_object = tg_names_user_object(result.text);
 	if (kept != NULL || strlen(result.text) > MAX_LENGTH_KEPT ||
@@ -412,6 +420,7 @@ read_expression(FactsReader *reader, Datum value)
 	MemoryContextSwitchTo(old);
 	kept = hash_search(reader->expressions, &result.hash, HASH_ENTER, &found);
 	*kept = result;
+	reader->last_expression = kept;
 	return result;
 }
 

@@ -45,6 +45,7 @@ struct FactsReader
 	Oid			schema_oid;		/* of the schema that was read last */
 	NameData	schema;			/* its name */
 	HTAB	   *expressions;	/* of Expression */
+	struct Expression *last_expression; /* the one that was read last */
 	HTAB	   *outlines;		/* of Outline */
 };
 
