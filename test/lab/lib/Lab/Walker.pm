@@ -110,14 +110,6 @@ sub open_world
 	my $setup = $self->{setup} //=
 	  Lab::Session->new(name => 'setup', dbname => 'postgres');
 
-	# a prepared transaction would keep the old database
-	my @prepared = $setup->query("SELECT gid FROM pg_prepared_xacts WHERE database = '$self->{database}'");
-	if (@prepared)
-	{
-		my $old = Lab::Session->new(name => 'old', dbname => $self->{database});
-		$old->run("ROLLBACK PREPARED '$_'") foreach @prepared;
-		$old->close;
-	}
 	$setup->query("DROP DATABASE IF EXISTS $self->{database} WITH (FORCE)");
 	$setup->query("CREATE DATABASE $self->{database} TEMPLATE $self->{template}");
 	$setup->query("ALTER DATABASE $self->{database} SET client_min_messages = error");
@@ -141,6 +133,7 @@ sub open_world
 	$self->{progress} = [ map { { texts => [], in_block => 0, began => 0, ignored => {} } }
 		  @{ $self->{session} } ];
 	$self->{prepared} = {};
+	$self->{finish} = {};
 	$self->{to_finish} = [];
 	$self->{commits} = 0;
 	$self->{unjudged} = [];
@@ -164,6 +157,21 @@ sub logged
 sub close_world
 {
 	my ($self) = @_;
+
+	# a session that waits for another one would keep us waiting, too, and a
+	# prepared transaction would keep the database
+	if (my $setup = $self->{setup})
+	{
+		$setup->query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '$self->{database}'")
+		  if grep { $_->is_busy } @{ $self->{session} // [] };
+		my @prepared = $setup->query("SELECT gid FROM pg_prepared_xacts WHERE database = '$self->{database}'");
+		if (@prepared)
+		{
+			my $last = Lab::Session->new(name => 'last', dbname => $self->{database});
+			$last->run("ROLLBACK PREPARED '$_'") foreach @prepared;
+			$last->close;
+		}
+	}
 	$_->close foreach grep { defined } @{ $self->{session} // [] }, $self->{observer};
 	$self->{session} = [];
 	$self->{observer} = undef;
@@ -582,6 +590,7 @@ sub account
 	if ($text =~ /^PREPARE TRANSACTION '(\w+)'/ && !$result->{error})
 	{
 		$self->{prepared}{$1} = { ignored => $ended{leniency}, began => $ended{began} };
+		push @{ $self->{to_finish} }, delete $self->{finish}{$1} if $self->{finish}{$1};
 	}
 	elsif ($text =~ /^COMMIT PREPARED '(\w+)'/)
 	{
@@ -712,6 +721,10 @@ sub settle
 		return undef if !@busy;
 		return { kind => 'hang', class => 'hang', what => 'a session does not come to an end' }
 		  if time() > $deadline;
+		# where the step that finished it has been left out
+		$self->{to_finish} = [ map { "ROLLBACK PREPARED '$_'" } $self->{observer}->query(
+				'SELECT gid FROM pg_prepared_xacts WHERE database = current_database()') ];
+		next if @{ $self->{to_finish} };
 		foreach my $n (0 .. $#{ $self->{session} })
 		{
 			next if $self->{session}[$n]->is_busy || !$self->{progress}[$n]{in_block};
@@ -797,10 +810,13 @@ sub walk_episode
 			$batch++;
 			$_->[3] = $batch foreach @now;
 		}
-		# whoever comes by finishes what was prepared
+		# whoever comes by finishes what was prepared, once it is
 		foreach my $m (map { $_->[0] } grep { $_->[1] =~ /^PREPARE/ } @now)
 		{
-			push @{ $self->{to_finish} }, map { $_->[1] } grep { $_->[1] =~ / PREPARED / } @{ $queue[$m] };
+			foreach (@{ $queue[$m] })
+			{
+				$self->{finish}{$1} = $_->[1] if $_->[1] =~ / PREPARED '(\w+)'/;
+			}
 			$queue[$m] = [ grep { $_->[1] !~ / PREPARED / } @{ $queue[$m] } ];
 		}
 		push @steps, @now;
