@@ -1,11 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * lookup.c
- *		Finds relations, and what belongs to what, under a snapshot.
+ *		Finds relations, and what belongs to what.
  *
- * Small questions that the verdict, the audit and the rules have besides the
- * facts of a relation: where is it, what is its name, to whom does an object
- * belong, what depends on it.  Same reader, same snapshot.
+ * Small questions that the watchers, the verdict, the audit and the rules have
+ * besides the facts of a relation: where is it, what is its name, what depends
+ * on it.  Same reader, same snapshot; but to whom an object belongs never
+ * changes, and is asked as it is now.
  *
  * Copyright (c) 2026, Trovella
  *

@@ -4,7 +4,7 @@
  *		Sees what a transaction creates, alters and drops.
  *
  * Three watchers, each for what the others cannot see, all of which do
- * nothing but tg_touch() an object:
+ * nothing but tg_touch() objects, and tg_untouch() a relation that goes:
  *
  *	- object_access_hook sees every catalog change that PostgreSQL's DDL code
  *	  announces, by whatever statement it comes about;
@@ -95,18 +95,17 @@ is_internal(ObjectAccessType access, void *arg)
 /*
  * What goes is missed by the relation that it belonged to.  Of a relation that
  * goes itself nothing is left to be judged; what belonged to it has gone
- * right before (deleteObjectsInList, dependency.c).
+ * right before (deleteObjectsInList, dependency.c).  So has a policy with a
+ * function that it called.
  */
 static void
 watch_drop(Oid classId, Oid objectId, int subId)
 {
 	Oid			relid = tg_owning_relation(classId, objectId);
 
-	if (!OidIsValid(relid))
-		tg_touch(classId, objectId);
-	else if (classId == RelationRelationId && objectId == relid && subId == 0)
+	if (classId == RelationRelationId && objectId == relid && subId == 0)
 		tg_untouch(classId, objectId);
-	else if (!tg_is_temporary(relid))
+	else if (OidIsValid(relid) && !tg_is_temporary(relid))
 		tg_touch(RelationRelationId, relid);
 }
 
@@ -117,28 +116,26 @@ watch_object_access(ObjectAccessType access, Oid classId, Oid objectId,
 	if (prev_object_access_hook != NULL)
 		prev_object_access_hook(access, classId, objectId, subId, arg);
 
-	if (is_not_our_business() ||
-		(access != OAT_POST_CREATE && access != OAT_POST_ALTER &&
-		 access != OAT_DROP))
+	if (is_not_our_business())
+		return;
+	if (access == OAT_DROP)
+		watch_drop(classId, objectId, subId);
+	if (access != OAT_POST_CREATE && access != OAT_POST_ALTER)
 		return;
 
 	switch (classId)
 	{
 		case RelationRelationId:
-			if (access == OAT_DROP)
-				watch_drop(classId, objectId, subId);
-			else if (!is_internal(access, arg) &&
-					 (access == OAT_POST_CREATE || !tg_is_temporary(objectId)))
+			if (!is_internal(access, arg) &&
+				(access == OAT_POST_CREATE || !tg_is_temporary(objectId)))
 				tg_touch(classId, objectId);
 			break;
 
 		case PolicyRelationId:
 		case ConstraintRelationId:
 		case RewriteRelationId:
-			if (access == OAT_DROP)
-				watch_drop(classId, objectId, subId);
-			else
-				tg_touch(classId, objectId);
+		case ProcedureRelationId:
+			tg_touch(classId, objectId);
 			break;
 
 			/* These name the index, the child and the foreign table */
@@ -157,12 +154,6 @@ watch_object_access(ObjectAccessType access, Oid classId, Oid objectId,
 			/* Members may join, leave or come to belong to somebody else */
 		case ExtensionRelationId:
 			if (access == OAT_POST_ALTER)
-				tg_touch(classId, objectId);
-			break;
-
-			/* A policy falls with a function that is dropped, and is touched */
-		case ProcedureRelationId:
-			if (access != OAT_DROP)
 				tg_touch(classId, objectId);
 			break;
 
