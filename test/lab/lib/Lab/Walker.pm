@@ -103,6 +103,14 @@ sub finish
 	return;
 }
 
+# The prepared transactions of the episode, as what ends them.
+sub rollbacks
+{
+	my ($self, $session) = @_;
+	return map { "ROLLBACK PREPARED '$_'" } $session->query(
+		"SELECT gid FROM pg_prepared_xacts WHERE database = '$self->{database}'");
+}
+
 # Opens a fresh database with its sessions.
 sub open_world
 {
@@ -164,11 +172,10 @@ sub close_world
 	{
 		$setup->query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '$self->{database}'")
 		  if grep { $_->is_busy } @{ $self->{session} // [] };
-		my @prepared = $setup->query("SELECT gid FROM pg_prepared_xacts WHERE database = '$self->{database}'");
-		if (@prepared)
+		if (my @rollbacks = $self->rollbacks($setup))
 		{
 			my $last = Lab::Session->new(name => 'last', dbname => $self->{database});
-			$last->run("ROLLBACK PREPARED '$_'") foreach @prepared;
+			$last->run(@rollbacks);
 			$last->close;
 		}
 	}
@@ -722,8 +729,7 @@ sub settle
 		return { kind => 'hang', class => 'hang', what => 'a session does not come to an end' }
 		  if time() > $deadline;
 		# where the step that finished it has been left out
-		$self->{to_finish} = [ map { "ROLLBACK PREPARED '$_'" } $self->{observer}->query(
-				'SELECT gid FROM pg_prepared_xacts WHERE database = current_database()') ];
+		$self->{to_finish} = [ $self->rollbacks($self->{observer}) ];
 		next if @{ $self->{to_finish} };
 		foreach my $n (0 .. $#{ $self->{session} })
 		{
