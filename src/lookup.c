@@ -20,6 +20,7 @@
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_depend.h"
 #include "catalog/pg_extension.h"
+#include "catalog/pg_index.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_language.h"
 #include "catalog/pg_namespace.h"
@@ -173,6 +174,8 @@ tg_owning_relation(Oid classId, Oid objectId)
 				default:
 					return objectId;
 			}
+		case IndexRelationId:
+			return IndexGetRelation(objectId, true);
 		case PolicyRelationId:
 			return oid_column(classId, Anum_pg_policy_oid, objectId,
 							  Anum_pg_policy_polrelid);

@@ -33,6 +33,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_extension.h"
+#include "catalog/pg_index.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_policy.h"
 #include "catalog/pg_proc.h"
@@ -85,8 +86,9 @@ tg_verdict_init(void)
 }
 
 /*
- * Was anything but temporary relations touched?  Sessions that do nothing else
- * should not pay for a verdict.
+ * Was anything but constraints of temporary relations touched?  Sessions that
+ * do nothing else should not pay for a verdict.  (Temporary relations are not
+ * touched; whose a policy is would take a scan to find out.)
  */
 static bool
 touched_anything_lasting(void)
@@ -98,13 +100,10 @@ touched_anything_lasting(void)
 	foreach(lc, objects)
 	{
 		TouchedKey *object = lfirst(lc);
-		Oid			relid = InvalidOid;
 
-		/* Whose policy it is would take a scan to find out */
-		if (object->classId == RelationRelationId ||
-			object->classId == ConstraintRelationId)
-			relid = tg_owning_relation(object->classId, object->objectId);
-		if (!OidIsValid(relid) || !tg_is_temporary(relid))
+		if (object->classId != ConstraintRelationId ||
+			!tg_is_temporary(tg_owning_relation(object->classId,
+												object->objectId)))
 		{
 			result = true;
 			break;
@@ -320,6 +319,11 @@ summon_for_object(Trial *trial, const TouchedKey *object)
 			summon_for_function(trial, object->objectId);
 			break;
 
+			/* That it is an index would turn out: see judge_relation() */
+		case RelationRelationId:
+			summon(trial, object->objectId);
+			break;
+
 		default:
 			summon(trial, tg_owning_relation(object->classId,
 											 object->objectId));
@@ -482,7 +486,10 @@ check_off_parts(Trial *trial, const RelationFacts *facts)
 	foreach(lc, facts->policies)
 		check_off(trial, PolicyRelationId, ((PolicyFacts *) lfirst(lc))->oid);
 	foreach(lc, facts->indexes)
+	{
 		check_off(trial, RelationRelationId, ((IndexFacts *) lfirst(lc))->oid);
+		check_off(trial, IndexRelationId, ((IndexFacts *) lfirst(lc))->oid);
+	}
 	foreach(lc, facts->constraints)
 		check_off(trial, ConstraintRelationId, lfirst_oid(lc));
 }
@@ -580,6 +587,9 @@ judge_relation(Trial *trial, Oid relid)
 	bool		existed;
 	List	   *findings;
 
+	/* What is no table may be the index of one */
+	if (facts == NULL)
+		summon(trial, tg_owning_relation(IndexRelationId, relid));
 	if (facts == NULL || facts->temporary)
 		return;
 	check_off_parts(trial, facts);

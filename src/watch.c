@@ -19,9 +19,9 @@
  * Notes:
  *
  * 1. An object hook runs before its command's changes are visible, so nothing
- * is looked up in it but what no command can change: whether a relation that
- * was there before is temporary, and to whom an object belonged that is just
- * being dropped.  The verdict knows better, later.
+ * is looked up in it but what no command can change: whether a relation is
+ * temporary or an index, and to whom an object belonged that is just being
+ * dropped.  The verdict knows better, later.
  *
  * 2. The event trigger takes the OIDs from the commands that PostgreSQL has
  * collected.  Resolving the names of the statement again could be fooled: the
@@ -58,6 +58,8 @@
 #include "tcop/deparse_utility.h"
 #include "touched.h"
 #include "utils/fmgroids.h"
+#include "utils/rel.h"
+#include "utils/relcache.h"
 #include "utils/tuplestore.h"
 #include "watch.h"
 
@@ -93,6 +95,53 @@ is_internal(ObjectAccessType access, void *arg)
 }
 
 /*
+ * Touches a relation that is just being made, an index as one, unless it is
+ * temporary: nobody can make it permanent later, and sessions that work with
+ * temporary tables should not pay for a verdict.  No catalog row of it can be
+ * seen yet, but the relation cache has it (RelationBuildLocalRelation,
+ * relcache.c).
+ */
+static void
+touch_new_relation(Oid relid)
+{
+	Relation	relation = RelationIdGetRelation(relid);
+
+	if (!RelationIsValid(relation))
+	{
+		tg_touch(RelationRelationId, relid);
+		return;
+	}
+	if (relation->rd_rel->relpersistence != RELPERSISTENCE_TEMP)
+	{
+		switch (relation->rd_rel->relkind)
+		{
+			case RELKIND_INDEX:
+			case RELKIND_PARTITIONED_INDEX:
+				tg_touch(IndexRelationId, relid);
+				break;
+
+				/* No rule is about these */
+			case RELKIND_SEQUENCE:
+			case RELKIND_COMPOSITE_TYPE:
+				break;
+
+			default:
+				tg_touch(RelationRelationId, relid);
+				break;
+		}
+	}
+	RelationClose(relation);
+}
+
+/* Touches a relation that was there before, unless it is temporary. */
+static void
+touch_lasting(Oid relid)
+{
+	if (!tg_is_temporary(relid))
+		tg_touch(RelationRelationId, relid);
+}
+
+/*
  * What goes is missed by the relation that it belonged to.  Of a relation that
  * goes itself nothing is left to be judged; what belonged to it has gone
  * right before (deleteObjectsInList, dependency.c).  So has a policy with a
@@ -105,8 +154,8 @@ watch_drop(Oid classId, Oid objectId, int subId)
 
 	if (classId == RelationRelationId && objectId == relid && subId == 0)
 		tg_untouch(classId, objectId);
-	else if (OidIsValid(relid) && !tg_is_temporary(relid))
-		tg_touch(RelationRelationId, relid);
+	else if (OidIsValid(relid))
+		touch_lasting(relid);
 }
 
 static void
@@ -126,9 +175,12 @@ watch_object_access(ObjectAccessType access, Oid classId, Oid objectId,
 	switch (classId)
 	{
 		case RelationRelationId:
-			if (!is_internal(access, arg) &&
-				(access == OAT_POST_CREATE || !tg_is_temporary(objectId)))
-				tg_touch(classId, objectId);
+			if (is_internal(access, arg))
+				break;
+			if (access == OAT_POST_ALTER)
+				touch_lasting(objectId);
+			else
+				touch_new_relation(objectId);
 			break;
 
 		case PolicyRelationId:
@@ -142,7 +194,7 @@ watch_object_access(ObjectAccessType access, Oid classId, Oid objectId,
 		case IndexRelationId:
 		case InheritsRelationId:
 		case ForeignTableRelationId:
-			tg_touch(RelationRelationId, objectId);
+			touch_lasting(objectId);
 			break;
 
 			/* A new name of the schema is a new name of all that is in it */
@@ -245,7 +297,7 @@ touch_collected(const CollectedCommand *command)
 	switch (command->type)
 	{
 		case SCT_AlterTable:
-			tg_touch(RelationRelationId, command->d.alterTable.objectId);
+			touch_lasting(command->d.alterTable.objectId);
 			break;
 
 		case SCT_Grant:
@@ -253,7 +305,7 @@ touch_collected(const CollectedCommand *command)
 				break;
 			foreach(lc, command->d.grant.istmt->objects)
 			{
-				tg_touch(RelationRelationId, lfirst_oid(lc));
+				touch_lasting(lfirst_oid(lc));
 
 				/*
 				 * Before 18 GRANT locks no table.  What it says of whole

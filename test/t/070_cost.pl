@@ -126,6 +126,12 @@ is(scans('DROP TABLE app.plain'), scans('SELECT'),
 is( scans('SAVEPOINT a; CREATE TABLE app.x (id int PRIMARY KEY); RELEASE a; DROP TABLE app.x'),
 	scans('SELECT'), '... nor one that a savepoint has made');
 
+# Temporary tables are not looked into either
+is( scans('CREATE TEMP TABLE x (id int); CREATE INDEX ON x (id);'
+		. ' ALTER TABLE x ADD COLUMN n int; GRANT SELECT ON x TO reader;'
+		. ' CREATE TEMP TABLE y () INHERITS (x)'),
+	scans('SELECT'), 'a temporary table is not looked into');
+
 # The lock table has room for far fewer than 400 relations ...
 my ($ret, $stdout, $stderr) = $node->psql('postgres', q{
 	BEGIN;
