@@ -319,7 +319,10 @@ summon_for_object(Trial *trial, const TouchedKey *object)
 			summon_for_function(trial, object->objectId);
 			break;
 
-			/* That it is an index would turn out: see judge_relation() */
+			/*
+			 * An index that was altered turns out to be one in
+			 * judge_relation()
+			 */
 		case RelationRelationId:
 			summon(trial, object->objectId);
 			break;
@@ -587,10 +590,13 @@ judge_relation(Trial *trial, Oid relid)
 	bool		existed;
 	List	   *findings;
 
-	/* What is no table may be the index of one */
 	if (facts == NULL)
+	{
+		/* No table, but perhaps the index of one, altered by its name */
 		summon(trial, tg_owning_relation(IndexRelationId, relid));
-	if (facts == NULL || facts->temporary)
+		return;
+	}
+	if (facts->temporary)
 		return;
 	check_off_parts(trial, facts);
 

@@ -133,12 +133,15 @@ touch_new_relation(Oid relid)
 	RelationClose(relation);
 }
 
-/* Touches a relation that was there before, unless it is temporary. */
+/*
+ * Touches a relation that was there before, or an index as one, unless it is
+ * temporary.
+ */
 static void
-touch_lasting(Oid relid)
+touch_lasting(Oid classId, Oid relid)
 {
 	if (!tg_is_temporary(relid))
-		tg_touch(RelationRelationId, relid);
+		tg_touch(classId, relid);
 }
 
 /*
@@ -155,7 +158,7 @@ watch_drop(Oid classId, Oid objectId, int subId)
 	if (classId == RelationRelationId && objectId == relid && subId == 0)
 		tg_untouch(classId, objectId);
 	else if (OidIsValid(relid))
-		touch_lasting(relid);
+		touch_lasting(RelationRelationId, relid);
 }
 
 static void
@@ -178,7 +181,7 @@ watch_object_access(ObjectAccessType access, Oid classId, Oid objectId,
 			if (is_internal(access, arg))
 				break;
 			if (access == OAT_POST_ALTER)
-				touch_lasting(objectId);
+				touch_lasting(classId, objectId);
 			else
 				touch_new_relation(objectId);
 			break;
@@ -190,11 +193,14 @@ watch_object_access(ObjectAccessType access, Oid classId, Oid objectId,
 			tg_touch(classId, objectId);
 			break;
 
-			/* These name the index, the child and the foreign table */
+			/* Of these the index, the child and the foreign table are named */
 		case IndexRelationId:
+			touch_lasting(classId, objectId);
+			break;
+
 		case InheritsRelationId:
 		case ForeignTableRelationId:
-			touch_lasting(objectId);
+			touch_lasting(RelationRelationId, objectId);
 			break;
 
 			/* A new name of the schema is a new name of all that is in it */
@@ -297,7 +303,7 @@ touch_collected(const CollectedCommand *command)
 	switch (command->type)
 	{
 		case SCT_AlterTable:
-			touch_lasting(command->d.alterTable.objectId);
+			touch_lasting(RelationRelationId, command->d.alterTable.objectId);
 			break;
 
 		case SCT_Grant:
@@ -305,7 +311,7 @@ touch_collected(const CollectedCommand *command)
 				break;
 			foreach(lc, command->d.grant.istmt->objects)
 			{
-				touch_lasting(lfirst_oid(lc));
+				touch_lasting(RelationRelationId, lfirst_oid(lc));
 
 				/*
 				 * Before 18 GRANT locks no table.  What it says of whole
