@@ -28,6 +28,7 @@
 
 #include "access/htup_details.h"
 #include "access/stratnum.h"
+#include "access/transam.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_amop.h"
 #include "catalog/pg_collation.h"
@@ -143,19 +144,16 @@ comparison_in(Oid operator, Oid btree_family, Oid hash_family)
 	return comparison;
 }
 
-Comparison
-tg_comparison(Oid operator, Oid type)
+/* What the catalogs say of an operator and a type that is no domain. */
+static Comparison
+look_up_comparison(Oid operator, Oid type)
 {
-	TypeCacheEntry *entry;
+	TypeCacheEntry *entry = lookup_type_cache(type,
+											  TYPECACHE_BTREE_OPFAMILY |
+											  TYPECACHE_HASH_OPFAMILY);
 	Comparison	comparison;
 	Oid			negator;
 
-	type = tg_base_type(type);
-	if (!OidIsValid(type))
-		return COMPARES_NOT;
-	entry = lookup_type_cache(type,
-							  TYPECACHE_BTREE_OPFAMILY |
-							  TYPECACHE_HASH_OPFAMILY);
 	if (!OidIsValid(entry->btree_opf) && !OidIsValid(entry->hash_opf))
 		return COMPARES_NOT;
 
@@ -172,6 +170,35 @@ tg_comparison(Oid operator, Oid type)
 			comparison_in(negator, entry->btree_opf,
 						  entry->hash_opf) == COMPARES_EQUAL)
 			comparison = COMPARES_UNEQUAL;
+	}
+	return comparison;
+}
+
+Comparison
+tg_comparison(Oid operator, Oid type)
+{
+	static Oid	last_operator = InvalidOid;
+	static Oid	last_type = InvalidOid;
+	static Comparison last = COMPARES_NOT;
+	Comparison	comparison;
+
+	type = tg_base_type(type);
+	if (!OidIsValid(type))
+		return COMPARES_NOT;
+	if (operator == last_operator && type == last_type)
+		return last;
+
+	/*
+	 * Policies compare the same column by the same operator, which mostly is
+	 * PostgreSQL's own.  Of what is pinned this cannot change; to look it up
+	 * again after a flood of invalidations is a third of a verdict.
+	 */
+	comparison = look_up_comparison(operator, type);
+	if (operator < FirstUnpinnedObjectId && type < FirstUnpinnedObjectId)
+	{
+		last_operator = operator;
+		last_type = type;
+		last = comparison;
 	}
 	return comparison;
 }
@@ -207,7 +234,8 @@ tg_keeps_apart(Oid collation)
 	Form_pg_collation form;
 	bool		deterministic;
 
-	if (!OidIsValid(collation))
+	/* The database's own is deterministic, whatever its locale */
+	if (!OidIsValid(collation) || collation == DEFAULT_COLLATION_OID)
 		return true;
 	tuple = SearchSysCache1(COLLOID, ObjectIdGetDatum(collation));
 	if (!HeapTupleIsValid(tuple))
