@@ -161,20 +161,10 @@ watch_drop(Oid classId, Oid objectId, int subId)
 		touch_lasting(RelationRelationId, relid);
 }
 
+/* What is made or altered is touched. */
 static void
-watch_object_access(ObjectAccessType access, Oid classId, Oid objectId,
-					int subId, void *arg)
+watch_change(ObjectAccessType access, Oid classId, Oid objectId, void *arg)
 {
-	if (prev_object_access_hook != NULL)
-		prev_object_access_hook(access, classId, objectId, subId, arg);
-
-	if (is_not_our_business())
-		return;
-	if (access == OAT_DROP)
-		watch_drop(classId, objectId, subId);
-	if (access != OAT_POST_CREATE && access != OAT_POST_ALTER)
-		return;
-
 	switch (classId)
 	{
 		case RelationRelationId:
@@ -215,6 +205,32 @@ watch_object_access(ObjectAccessType access, Oid classId, Oid objectId,
 				tg_touch(classId, objectId);
 			break;
 
+		default:
+			break;
+	}
+}
+
+static void
+watch_object_access(ObjectAccessType access, Oid classId, Oid objectId,
+					int subId, void *arg)
+{
+	if (prev_object_access_hook != NULL)
+		prev_object_access_hook(access, classId, objectId, subId, arg);
+
+	switch (access)
+	{
+		case OAT_POST_CREATE:
+		case OAT_POST_ALTER:
+			if (!is_not_our_business())
+				watch_change(access, classId, objectId, arg);
+			break;
+
+		case OAT_DROP:
+			if (!is_not_our_business())
+				watch_drop(classId, objectId, subId);
+			break;
+
+			/* Queries: each schema that they name, each function they call */
 		default:
 			break;
 	}
