@@ -54,6 +54,45 @@ BEGIN;
 ALTER POLICY floor ON item USING (:tenant AND 'pg_temp.names'::regtype IS NOT NULL);
 TABLE broken;
 ROLLBACK;
+-- a column of a permanent table that has a temporary type
+CREATE TYPE pg_temp.pair AS (one int, two int);
+CREATE DOMAIN pg_temp.fleeting AS text;
+BEGIN;
+CREATE TABLE helper (id text, pair pg_temp.pair);
+ALTER POLICY floor ON item USING (:tenant AND EXISTS (SELECT FROM helper h WHERE (h.pair).one = 1));
+TABLE broken;
+ROLLBACK;
+-- ... or is made of one that has, by way of a third
+BEGIN;
+CREATE TABLE helper (source pg_temp.fleeting, copied text GENERATED ALWAYS AS (source) STORED);
+ALTER POLICY floor ON item USING (:tenant AND EXISTS (SELECT FROM helper h WHERE h.copied = 'x'));
+TABLE broken;
+ROLLBACK;
+-- a permanent view that calls a temporary function
+BEGIN;
+CREATE VIEW seen AS SELECT 'x' AS one WHERE pg_temp.yes();
+ALTER POLICY floor ON item USING (:tenant AND EXISTS (SELECT FROM seen));
+TABLE broken;
+ROLLBACK;
+-- a permanent table of a temporary type, or partitioned by a temporary function
+BEGIN;
+CREATE TABLE helper OF pg_temp.pair;
+ALTER POLICY floor ON item USING (:tenant AND EXISTS (SELECT FROM helper h WHERE h.one = 1));
+TABLE broken;
+ROLLBACK;
+BEGIN;
+CREATE TABLE helper (id text) PARTITION BY LIST (pg_temp.same(id));
+ALTER POLICY floor ON item USING (:tenant AND EXISTS (SELECT FROM helper));
+TABLE broken;
+ROLLBACK;
+-- other columns of such a table, other views and partitioned tables do no harm
+BEGIN;
+CREATE TABLE helper (id text, pair pg_temp.pair, copied text GENERATED ALWAYS AS (lower(id)) STORED);
+CREATE VIEW seen AS SELECT lower(id) AS id FROM helper;
+CREATE TABLE parts (id text) PARTITION BY LIST (lower(id));
+ALTER POLICY floor ON item USING (:tenant AND EXISTS (SELECT FROM helper h, seen, parts WHERE h.copied = 'x'));
+TABLE broken;
+ROLLBACK;
 -- a permanent object does no harm
 BEGIN;
 CREATE SEQUENCE numbers;
@@ -81,6 +120,17 @@ DROP INDEX item_tenant_idx;
 CREATE INDEX ON item (organization_id, (id || 'x'));
 TABLE broken;
 ROLLBACK;
+
+--
+-- a tenant column that is generated from a column of a temporary type
+--
+BEGIN;
+CREATE TABLE made (id pg_temp.fleeting PRIMARY KEY, organization_id text GENERATED ALWAYS AS (id) STORED NOT NULL,
+  created_at timestamptz, updated_at timestamptz);
+ALTER TABLE made ENABLE ROW LEVEL SECURITY;
+CREATE INDEX ON made (organization_id);
+CREATE POLICY p ON made USING (:tenant);
+COMMIT;
 
 SET client_min_messages = error;
 SET trovella_guard.mode = off;

@@ -501,7 +501,7 @@ read_policies(FactsReader *reader, RelationFacts *facts)
 		}
 		policy->temporary =
 			(may_vanish && tg_stands_on_temporary(reader, PolicyRelationId,
-												  policy->oid)) ||
+												  policy->oid, facts->relid)) ||
 			tg_mentions_temporary_column(policy->qual, facts) ||
 			tg_mentions_temporary_column(policy->with_check, facts);
 		facts->policies = lappend(facts->policies, policy);
@@ -643,7 +643,8 @@ read_indexes(FactsReader *reader, RelationFacts *facts)
 			!tg_mentions_temporary_column((Node *) expressions, facts) &&
 			!tg_mentions_temporary_column((Node *) index->predicate, facts) &&
 			!(may_vanish &&
-			  tg_stands_on_temporary(reader, RelationRelationId, index->oid));
+			  tg_stands_on_temporary(reader, RelationRelationId,
+									 index->oid, facts->relid));
 		facts->indexes = lappend(facts->indexes, index);
 	}
 	systable_endscan(scan);

@@ -77,10 +77,12 @@ extern bool tg_names_user_object(const char *tree);
 
 /*
  * Would the object, or the column, vanish when a temporary object is dropped,
- * as happens at the end of its session without any DDL?
+ * as happens at the end of its session without any DDL?  Whether the object of
+ * relation "relid" mentions a column of that relation which will vanish is for
+ * tg_mentions_temporary_column() to tell.
  */
 extern bool tg_stands_on_temporary(FactsReader *reader, Oid classId,
-								   Oid objectId);
+								   Oid objectId, Oid relid);
 extern bool tg_column_stands_on_temporary(FactsReader *reader, Oid relid,
 										  AttrNumber attnum);
 

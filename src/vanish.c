@@ -8,10 +8,10 @@
  * there.
  *
  * Note: the depth of pg_depend that is followed is small in practice: pinned
- * objects have no entries, and a relation ends the walk.  Even so the walk was
- * a quarter of an audit's time, and most policies and indexes mention nothing
- * but PostgreSQL's own functions and types: what names no other object is not
- * followed at all.
+ * objects have no entries, and an ordinary table or column ends the walk.
+ * Even so the walk was a quarter of an audit's time, and most policies and
+ * indexes mention nothing but PostgreSQL's own functions and types: what names
+ * no other object is not followed at all.
  *
  * Copyright (c) 2026, Trovella
  *
@@ -19,8 +19,8 @@
  */
 #include "postgres.h"
 
+#include "access/transam.h"
 #include "catalog/namespace.h"
-#include "catalog/pg_attrdef.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_depend.h"
 #include "catalog/pg_namespace.h"
@@ -28,6 +28,7 @@
 #include "facts.h"
 #include "nodes/nodeFuncs.h"
 #include "reader.h"
+#include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
@@ -145,26 +146,120 @@ tg_names_user_object(const char *tree)
 	return false;
 }
 
-/*
- * Would the object vanish when a temporary object is dropped, as happens at
- * the end of its session without any DDL?
- */
-bool
-tg_stands_on_temporary(FactsReader *reader, Oid classId, Oid objectId)
+/* Is it a relation that a DROP ... CASCADE of something else takes along? */
+static bool
+relation_may_follow(Oid relid)
 {
-	List	   *seen = NIL;
-	ObjectAddress *start = palloc(sizeof(ObjectAddress));
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	bool		result = false;
 
-	ObjectAddressSet(*start, classId, objectId);
-	seen = lappend(seen, start);
+	if (HeapTupleIsValid(tuple))
+	{
+		Form_pg_class form = (Form_pg_class) GETSTRUCT(tuple);
+
+		/* by its query, its partition key or its type */
+		result = form->relkind == RELKIND_VIEW ||
+			form->relkind == RELKIND_MATVIEW ||
+			form->relkind == RELKIND_PARTITIONED_TABLE ||
+			OidIsValid(form->reloftype);
+		ReleaseSysCache(tuple);
+	}
+	return result;
+}
+
+/* The same of a column: by its type, its collation or its expression. */
+static bool
+column_may_follow(Oid relid, AttrNumber attnum)
+{
+	HeapTuple	tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(relid),
+										Int16GetDatum(attnum));
+	bool		result = false;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		Form_pg_attribute form = (Form_pg_attribute) GETSTRUCT(tuple);
+
+		result = form->atttypid >= FirstNormalObjectId ||
+			form->attcollation >= FirstNormalObjectId ||
+			form->attgenerated != '\0';
+		ReleaseSysCache(tuple);
+	}
+	return result;
+}
+
+/* Has it an internal part that a DROP ... CASCADE may begin with? */
+static bool
+has_internal_part(const ObjectAddress *object)
+{
+	if (object->classId != RelationRelationId)
+		return false;
+	if (object->objectSubId != 0)
+		return get_attgenerated(object->objectId,
+								object->objectSubId) != '\0';
+	switch (get_rel_relkind(object->objectId))
+	{
+		case RELKIND_VIEW:
+		case RELKIND_MATVIEW:
+			return true;
+		default:
+			return false;
+	}
+}
+
+/* Appends an object to those that are to be looked at, once. */
+static List *
+look_at(List *objects, Oid classId, Oid objectId, int32 subId)
+{
+	ObjectAddress *object;
+	ListCell   *lc;
+
+	foreach(lc, objects)
+	{
+		object = lfirst(lc);
+		if (object->classId == classId && object->objectId == objectId &&
+			object->objectSubId == subId)
+			return objects;
+	}
+	object = palloc(sizeof(ObjectAddress));
+	ObjectAddressSubSet(*object, classId, objectId, subId);
+	return lappend(objects, object);
+}
+
+/* The same for an object that another one depends on. */
+static List *
+look_at_referenced(List *objects, Form_pg_depend form)
+{
+	if (form->refclassid == NamespaceRelationId)
+		return objects;
+	if (form->refclassid != RelationRelationId)
+		return look_at(objects, form->refclassid, form->refobjid, 0);
+	if (relation_may_follow(form->refobjid))
+		objects = look_at(objects, RelationRelationId, form->refobjid, 0);
+	if (form->refobjsubid != 0 &&
+		column_may_follow(form->refobjid, form->refobjsubid))
+		objects = look_at(objects, RelationRelationId, form->refobjid,
+						  form->refobjsubid);
+	return objects;
+}
+
+/*
+ * Would the object, or the column of a relation, vanish when a temporary object
+ * is dropped, as happens at the end of its session without any DDL?  What it
+ * has of the relation "own" does not count.
+ */
+static bool
+stands_on_temporary(FactsReader *reader, Oid classId, Oid objectId,
+					int32 subId, Oid own)
+{
+	List	   *objects = look_at(NIL, classId, objectId, subId);
+	bool		found = false;
 
 	/* The list grows while we walk it */
-	for (int i = 0; i < list_length(seen); i++)
+	for (int i = 0; i < list_length(objects) && !found; i++)
 	{
-		ObjectAddress *object = list_nth(seen, i);
+		const ObjectAddress *object = list_nth(objects, i);
 		SysScanDesc scan;
 		HeapTuple	tuple;
-		bool		found = false;
 
 		scan = tg_reader_scan_depend(reader, DependDependerIndexId,
 									 Anum_pg_depend_classid, object->classId,
@@ -172,83 +267,48 @@ tg_stands_on_temporary(FactsReader *reader, Oid classId, Oid objectId)
 		while (!found && HeapTupleIsValid(tuple = systable_getnext(scan)))
 		{
 			Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
-			bool		known = false;
-			ObjectAddress *next;
 
-			if (form->deptype == DEPENDENCY_EXTENSION)
+			if (form->deptype == DEPENDENCY_EXTENSION ||
+				form->objsubid != object->objectSubId ||
+				(form->refclassid == RelationRelationId &&
+				 form->refobjid == own))
 				continue;
-			if (is_temporary(form->refclassid, form->refobjid))
-			{
-				found = true;
-				break;
-			}
-			/* A permanent relation cannot stand on a temporary object whole */
-			if (form->refclassid == RelationRelationId ||
-				form->refclassid == NamespaceRelationId)
-				continue;
-
-			for (int j = 0; j < list_length(seen) && !known; j++)
-			{
-				next = list_nth(seen, j);
-				known = next->classId == form->refclassid &&
-					next->objectId == form->refobjid;
-			}
-			if (known)
-				continue;
-			next = palloc(sizeof(ObjectAddress));
-			ObjectAddressSet(*next, form->refclassid, form->refobjid);
-			seen = lappend(seen, next);
+			found = is_temporary(form->refclassid, form->refobjid);
+			objects = look_at_referenced(objects, form);
 		}
 		systable_endscan(scan);
-		if (found)
-			return true;
+		if (found || !has_internal_part(object))
+			continue;
+
+		/* The expression of a generated column, the query of a view */
+		scan = tg_reader_scan_depend(reader, DependReferenceIndexId,
+									 Anum_pg_depend_refclassid, object->classId,
+									 Anum_pg_depend_refobjid, object->objectId);
+		while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		{
+			Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
+
+			if (form->deptype == DEPENDENCY_INTERNAL &&
+				form->refobjsubid == object->objectSubId)
+				objects = look_at(objects, form->classid, form->objid, 0);
+		}
+		systable_endscan(scan);
 	}
-	return false;
+	return found;
 }
 
-/*
- * Would the column vanish when a temporary object is dropped: its type, its
- * collation, or what the expression of a generated column calls?  (Such an
- * expression is an internal part of its column, and takes it along.)
- */
+bool
+tg_stands_on_temporary(FactsReader *reader, Oid classId, Oid objectId,
+					   Oid relid)
+{
+	return stands_on_temporary(reader, classId, objectId, 0, relid);
+}
+
 bool
 tg_column_stands_on_temporary(FactsReader *reader, Oid relid, AttrNumber attnum)
 {
-	SysScanDesc scan = tg_reader_scan_depend(reader, DependDependerIndexId,
-											 Anum_pg_depend_classid,
-											 RelationRelationId,
-											 Anum_pg_depend_objid, relid);
-	HeapTuple	tuple;
-	bool		found = false;
-
-	while (!found && HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
-
-		if (form->objsubid != attnum)
-			continue;
-		found = is_temporary(form->refclassid, form->refobjid) ||
-			(form->refclassid != RelationRelationId &&
-			 tg_stands_on_temporary(reader, form->refclassid, form->refobjid));
-	}
-	systable_endscan(scan);
-	if (found)
-		return true;
-
-	scan = tg_reader_scan_depend(reader, DependReferenceIndexId,
-								 Anum_pg_depend_refclassid, RelationRelationId,
-								 Anum_pg_depend_refobjid, relid);
-	while (!found && HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
-
-		found = form->refobjsubid == attnum &&
-			form->deptype == DEPENDENCY_INTERNAL &&
-			form->classid == AttrDefaultRelationId &&
-			tg_stands_on_temporary(reader, form->classid, form->objid);
-	}
-	systable_endscan(scan);
-	return found;
+	return stands_on_temporary(reader, RelationRelationId, relid, attnum,
+							   InvalidOid);
 }
 
 bool
