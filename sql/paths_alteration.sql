@@ -164,6 +164,19 @@ DO $$ BEGIN
   SET search_path = pg_catalog;
   CREATE TEMP TABLE guarded ();
 END $$;
+-- road: DISABLE ROW LEVEL SECURITY by a function within REFRESH MATERIALIZED VIEW (refused)
+CREATE FUNCTION disables() RETURNS int LANGUAGE plpgsql AS $$
+BEGIN ALTER TABLE paths.guarded DISABLE ROW LEVEL SECURITY; RETURN 1; END $$;
+CREATE MATERIALIZED VIEW refreshed AS SELECT disables() AS x WITH NO DATA;
+\c -
+REFRESH MATERIALIZED VIEW refreshed;
+-- road: GRANT by a function within REFRESH MATERIALIZED VIEW (refused)
+CREATE OR REPLACE FUNCTION disables() RETURNS int LANGUAGE plpgsql AS $$
+BEGIN GRANT SELECT ON paths.guarded TO regress_paths_app; RETURN 1; END $$;
+\c -
+REFRESH MATERIALIZED VIEW refreshed;
+DROP MATERIALIZED VIEW refreshed;
+DROP FUNCTION disables();
 -- road: FORCE and NO FORCE ROW LEVEL SECURITY (passes)
 ALTER TABLE guarded FORCE ROW LEVEL SECURITY;
 ALTER TABLE guarded NO FORCE ROW LEVEL SECURITY;
@@ -282,6 +295,11 @@ GRANT SELECT ON base_table TO regress_paths_app;
 -- road: a policy on such a parent (refused)
 \c -
 CREATE POLICY all_rows ON base_table USING (true);
+-- road: a policy on such a parent that lets rows be changed, but not read (refused)
+CREATE POLICY all_rows ON base_table FOR UPDATE USING (true);
+CREATE POLICY all_rows ON base_table FOR DELETE USING (true);
+-- road: a policy on such a parent for its own new rows (passes)
+CREATE POLICY new_rows ON base_table FOR INSERT WITH CHECK (true);
 -- road: DISABLE ROW LEVEL SECURITY of such a parent (refused)
 \c -
 ALTER TABLE base_table DISABLE ROW LEVEL SECURITY;

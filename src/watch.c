@@ -3,8 +3,9 @@
  * watch.c
  *		Sees what a transaction creates, alters and drops.
  *
- * Three watchers, each for what the others cannot see, all of which do
- * nothing but tg_touch() objects, and tg_untouch() a relation that goes:
+ * Three watchers, each for what the others cannot see.  They tg_touch()
+ * objects, tg_untouch() a relation that goes, and refuse what cannot be seen at
+ * all:
  *
  *	- object_access_hook sees every catalog change that PostgreSQL's DDL code
  *	  announces, by whatever statement it comes about;
@@ -54,6 +55,7 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "settings.h"
 #include "storage/lmgr.h"
 #include "tcop/deparse_utility.h"
 #include "touched.h"
@@ -347,20 +349,66 @@ touch_collected(const CollectedCommand *command)
 	}
 }
 
+/* Does a statement do what only the collected commands tell of? */
+static bool
+is_unannounced(const Node *parsetree)
+{
+	ListCell   *lc;
+
+	if (IsA(parsetree, GrantStmt))
+		return ((const GrantStmt *) parsetree)->objtype == OBJECT_TABLE;
+	if (!IsA(parsetree, AlterTableStmt))
+		return false;
+	foreach(lc, ((const AlterTableStmt *) parsetree)->cmds)
+	{
+		switch (lfirst_node(AlterTableCmd, lc)->subtype)
+		{
+			case AT_EnableRowSecurity:
+			case AT_DisableRowSecurity:
+			case AT_ForceRowSecurity:
+			case AT_NoForceRowSecurity:
+				return true;
+			default:
+				break;
+		}
+	}
+	return false;
+}
+
+/*
+ * REFRESH MATERIALIZED VIEW has nothing collected, and what the functions of
+ * its query execute is part of that (EventTriggerInhibitCommandCollection,
+ * event_trigger.c).  Nobody does this in earnest.
+ */
+static void
+refuse_uncollected(const Node *parsetree)
+{
+	if (tg_mode == TG_MODE_OFF || !InSecurityRestrictedOperation() ||
+		!is_unannounced(parsetree))
+		return;
+	ereport(tg_mode == TG_MODE_ENFORCE ? ERROR : WARNING,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("cannot judge a change of row-level security or privileges within REFRESH MATERIALIZED VIEW"),
+			 errdetail("PostgreSQL does not tell which tables such a statement is about."),
+			 errhint("Execute the statement by itself.")));
+}
+
 /*
  * collect(): touches what the collected commands are about.
  */
 Datum
 trovella_guard_collect_1_0(PG_FUNCTION_ARGS)
 {
+	EventTriggerData *trigger = (EventTriggerData *) fcinfo->context;
+
 	LOCAL_FCINFO(inner, 0);
 	FmgrInfo	flinfo;
 	ReturnSetInfo result = {.type = T_ReturnSetInfo};
 	TupleTableSlot *slot;
+	bool		any = false;
 
 	require_event_trigger(fcinfo, "collect");
-	if (is_not_our_business() ||
-		is_announced_whole(((EventTriggerData *) fcinfo->context)->tag))
+	if (is_not_our_business() || is_announced_whole(trigger->tag))
 		PG_RETURN_NULL();
 
 	fmgr_info(F_PG_EVENT_TRIGGER_DDL_COMMANDS, &flinfo);
@@ -379,12 +427,15 @@ trovella_guard_collect_1_0(PG_FUNCTION_ARGS)
 		bool		isnull;
 		Datum		command = slot_getattr(slot, result.setDesc->natts, &isnull);
 
+		any = true;
 		if (!isnull)
 			touch_collected((CollectedCommand *) DatumGetPointer(command));
 	}
 	ExecDropSingleTupleTableSlot(slot);
 	tuplestore_end(result.setResult);
 	FreeExprContext(result.econtext, true);
+	if (!any)
+		refuse_uncollected(trigger->parsetree);
 	PG_RETURN_NULL();
 }
 

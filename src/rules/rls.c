@@ -47,10 +47,11 @@ tg_is_unreachable_child(FactsReader *reader, const RelationFacts *facts)
 }
 
 /*
- * Does a parent show the rows of its children to anybody but the owner of the
- * child in question?  The policies of a tenant table are judged where it is
+ * Does a parent let anybody but the owner of the child in question reach the
+ * rows of its children?  The policies of a tenant table are judged where it is
  * judged itself; those of a parent without tenant column cannot tell tenants
- * apart, so that the parent must not show any rows.
+ * apart, so that the parent must admit no rows.  (UPDATE and DELETE without a
+ * WHERE clause need no policy for SELECT.)
  */
 static bool
 shows_its_children(const RelationFacts *parent, const RelationFacts *child)
@@ -69,7 +70,7 @@ shows_its_children(const RelationFacts *parent, const RelationFacts *child)
 	{
 		PolicyFacts *policy = lfirst(lc);
 
-		if (policy->permissive && (policy->commands & TG_SELECT) != 0)
+		if (policy->permissive && (policy->commands & ~TG_INSERT) != 0)
 			return true;
 	}
 	return false;
@@ -123,7 +124,7 @@ report_open_parents(const RuleSubject *subject, const RelationFacts *facts)
 		if (shows_its_children(parent, subject->facts))
 		{
 			finding = tg_report_finding(subject,
-										"whoever reads parent \"%s.%s\" reads the rows of the table without its row-level security",
+										"whoever reads or changes parent \"%s.%s\" does so to the rows of the table without its row-level security",
 										parent->schema, parent->name);
 			finding->object_oid = parent->relid;
 			finding->object = psprintf("%s.%s", parent->schema, parent->name);
