@@ -1,7 +1,7 @@
 --
--- policy_function: a policy is as good as the functions that it calls.  One
--- that is altered has the policies judged that call it, though nobody has
--- touched their tables.
+-- policy_function: a policy is as good as the functions that it calls, and as
+-- the row-level security of the tables that it asks.  What is altered has the
+-- policies judged that rely on it, though nobody has touched their tables.
 --
 \set SHOW_CONTEXT never
 \set VERBOSITY terse
@@ -44,6 +44,33 @@ COMMIT;
 -- a name says nothing
 ALTER FUNCTION tenant() RENAME TO organization;
 SELECT rule FROM trovella_guard.check('t') WHERE rule LIKE 'policy_un%';
+
+-- a function may also be called by an operator
+CREATE FUNCTION setting(text) RETURNS text STABLE LANGUAGE sql
+AS $$ SELECT current_setting($1, true) $$;
+CREATE OPERATOR ### (FUNCTION = setting, RIGHTARG = text);
+ALTER POLICY tenant ON t USING (organization_id = (### 'app.current_organization_id'::text));
+SELECT rule FROM trovella_guard.check('t') WHERE rule LIKE 'policy_un%';
+ALTER FUNCTION setting(text) IMMUTABLE;
+
+-- a table with row-level security may be all that confines a policy that asks it
+CREATE TABLE org (id text PRIMARY KEY);
+ALTER TABLE org ENABLE ROW LEVEL SECURITY;
+CREATE POLICY mine ON org USING (id = (SELECT current_setting('app.current_organization_id', true)));
+ALTER POLICY tenant ON t USING (organization_id IN (SELECT id FROM org));
+SELECT rule FROM trovella_guard.check('t') WHERE rule LIKE 'policy_un%';
+ALTER TABLE org DISABLE ROW LEVEL SECURITY;
+-- ... even where the one that asks has been judged before
+BEGIN;
+ALTER TABLE t ADD COLUMN note text;
+ALTER TABLE org DISABLE ROW LEVEL SECURITY;
+COMMIT;
+BEGIN;
+ALTER TABLE t ADD COLUMN note text;
+ALTER TABLE org DISABLE ROW LEVEL SECURITY;
+ALTER TABLE t DROP COLUMN note;
+ALTER TABLE org ENABLE ROW LEVEL SECURITY;
+COMMIT;
 
 SET client_min_messages = error;
 DROP SCHEMA regress_policy_function CASCADE;

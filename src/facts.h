@@ -222,7 +222,17 @@ extern List *tg_facts_relations_in(Node *node);
 /* The functions that a policy calls, but for PostgreSQL's own, as OIDs. */
 extern List *tg_facts_functions_of(const PolicyFacts *policy);
 
-/* The relations whose policies call a function, as a list of OIDs. */
+/*
+ * The other relations whose policies read a relation in a sub-select, as a list
+ * of OIDs.
+ */
+extern List *tg_facts_relations_whose_policies_read(FactsReader *reader,
+													Oid relid);
+
+/*
+ * The relations whose policies call a function, by its name or by that of an
+ * operator, as a list of OIDs.
+ */
 extern List *tg_facts_relations_using_function(FactsReader *reader,
 											   Oid function_oid);
 

@@ -24,6 +24,7 @@
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_language.h"
 #include "catalog/pg_namespace.h"
+#include "catalog/pg_operator.h"
 #include "catalog/pg_policy.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_rewrite.h"
@@ -227,6 +228,29 @@ tg_facts_children(FactsReader *reader, Oid relid)
 	return result;
 }
 
+/* The objects of one catalog that depend on an object, as OIDs. */
+static List *
+dependents_of(FactsReader *reader, Oid dependent_class, Oid classId,
+			  Oid objectId)
+{
+	SysScanDesc scan = tg_reader_scan_depend(reader, DependReferenceIndexId,
+											 Anum_pg_depend_refclassid,
+											 classId,
+											 Anum_pg_depend_refobjid, objectId);
+	HeapTuple	tuple;
+	List	   *result = NIL;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
+
+		if (form->classid == dependent_class)
+			result = lappend_oid(result, form->objid);
+	}
+	systable_endscan(scan);
+	return result;
+}
+
 /*
  * The relations to which objects of one catalog belong that depend on an
  * object, each once, as OIDs.
@@ -235,25 +259,10 @@ static List *
 relations_of_dependents(FactsReader *reader, Oid dependent_class,
 						Oid classId, Oid objectId)
 {
-	SysScanDesc scan = tg_reader_scan_depend(reader, DependReferenceIndexId,
-											 Anum_pg_depend_refclassid,
-											 classId,
-											 Anum_pg_depend_refobjid, objectId);
-	HeapTuple	tuple;
-	List	   *dependents = NIL;
 	List	   *result = NIL;
 	ListCell   *lc;
 
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
-
-		if (form->classid == dependent_class)
-			dependents = lappend_oid(dependents, form->objid);
-	}
-	systable_endscan(scan);
-
-	foreach(lc, dependents)
+	foreach(lc, dependents_of(reader, dependent_class, classId, objectId))
 	{
 		Oid			relid = tg_owning_relation(dependent_class,
 											   lfirst_oid(lc));
@@ -275,10 +284,30 @@ tg_facts_readers(FactsReader *reader, Oid relid)
 }
 
 List *
+tg_facts_relations_whose_policies_read(FactsReader *reader, Oid relid)
+{
+	return list_delete_oid(relations_of_dependents(reader, PolicyRelationId,
+												   RelationRelationId, relid),
+						   relid);
+}
+
+List *
 tg_facts_relations_using_function(FactsReader *reader, Oid function_oid)
 {
-	return relations_of_dependents(reader, PolicyRelationId,
-								   ProcedureRelationId, function_oid);
+	List	   *result = relations_of_dependents(reader, PolicyRelationId,
+												 ProcedureRelationId,
+												 function_oid);
+	ListCell   *lc;
+
+	/* A policy that calls a function by an operator depends on that alone */
+	foreach(lc, dependents_of(reader, OperatorRelationId, ProcedureRelationId,
+							  function_oid))
+		result = list_concat_unique_oid(result,
+										relations_of_dependents(reader,
+																PolicyRelationId,
+																OperatorRelationId,
+																lfirst_oid(lc)));
+	return result;
 }
 
 /*

@@ -69,7 +69,8 @@ typedef struct Trial
 	List	   *docket;			/* OIDs of relations to judge */
 	List	   *altered_functions;	/* OIDs of functions that policies call */
 	List	   *undermined;		/* OIDs of relations whose policies call a
-								 * function that is not what it was */
+								 * function, or read a table, that is not what
+								 * it was */
 	int			judged;			/* how many of them have been */
 	bool		schemas_altered;
 	Holds	   *holds;
@@ -113,10 +114,17 @@ touched_anything_lasting(void)
 	return result;
 }
 
+static bool
+is_to_be_judged(void)
+{
+	return touched_anything_lasting() &&
+		tg_version_check(tg_mode != TG_MODE_OFF);
+}
+
 /*
- * Mode "off" is the way out of every trouble, also of one that the guard
- * itself may cause: the verdict, which is only for the log, runs in a
- * subtransaction, and an error in it stays there.  PostgreSQL allows
+ * Mode "off" is the way out of trouble, also of one that the verdict itself may
+ * cause: here it is only for the log, and runs in a subtransaction, so that an
+ * error in it stays there.  PostgreSQL allows
  * subtransactions here because deferred triggers may need them.
  */
 static void
@@ -129,7 +137,8 @@ log_silently(void)
 	MemoryContextSwitchTo(context);
 	PG_TRY();
 	{
-		tg_log_what_went_through(tg_judge_transaction(false));
+		if (is_to_be_judged())
+			tg_log_what_went_through(tg_judge_transaction(false));
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
@@ -160,6 +169,8 @@ judge_commit(void)
 		return;
 	}
 
+	if (!is_to_be_judged())
+		return;
 	judgements = tg_judge_transaction(true);
 	if (tg_mode == TG_MODE_WARN)
 		tg_log_what_went_through(judgements);
@@ -173,8 +184,7 @@ verdict_xact_callback(XactEvent event, void *arg pg_attribute_unused())
 	{
 		case XACT_EVENT_PRE_COMMIT:
 		case XACT_EVENT_PRE_PREPARE:
-			if (tg_touched_any() && touched_anything_lasting() &&
-				tg_version_check(tg_mode != TG_MODE_OFF))
+			if (tg_touched_any())
 				judge_commit();
 			break;
 
@@ -525,9 +535,43 @@ has_left_allowlist(Trial *trial, const RelationFacts *facts,
 }
 
 /*
- * What is said about a child depends on its parents, and what is said about a
- * view on what it reads: if that has changed to the worse, they are judged,
- * too, though nobody has touched them.
+ * Has a relation judged, once more if need be, whose policies turn out to rely
+ * on what is not what it was: as the proof knows only the present, "before"
+ * cannot be told from "after" by it.
+ */
+static void
+undermine(Trial *trial, Oid relid)
+{
+	MemoryContext old;
+	ListCell   *lc;
+
+	if (list_member_oid(trial->undermined, relid))
+		return;
+	old = MemoryContextSwitchTo(trial->context);
+	trial->undermined = lappend_oid(trial->undermined, relid);
+	if (!check_off(trial, RelationRelationId, relid))
+	{
+		for (int i = trial->judged; i < list_length(trial->docket); i++)
+		{
+			if (list_nth_oid(trial->docket, i) == relid)
+				relid = InvalidOid; /* still to come */
+		}
+		foreach(lc, trial->judgements)
+		{
+			if (((Judgement *) lfirst(lc))->relid == relid)
+				trial->judgements = foreach_delete_current(trial->judgements,
+														   lc);
+		}
+	}
+	if (OidIsValid(relid))
+		trial->docket = lappend_oid(trial->docket, relid);
+	MemoryContextSwitchTo(old);
+}
+
+/*
+ * What is said about a child depends on its parents, what is said about a view
+ * on what it reads, and so it is with a policy: if that has changed to the
+ * worse, they are judged, too, though nobody has touched them.
  */
 static void
 summon_dependents(Trial *trial, const RelationFacts *facts,
@@ -560,6 +604,19 @@ summon_dependents(Trial *trial, const RelationFacts *facts,
 									   tg_facts_children(trial->after,
 														 list_nth_oid(relids, i)));
 		summon_all(trial, relids);
+	}
+
+	/*
+	 * A policy that asks a table may owe to its row-level security all it
+	 * does
+	 */
+	if (before->rls_enabled && !facts->rls_enabled)
+	{
+		ListCell   *lc;
+
+		foreach(lc, tg_facts_relations_whose_policies_read(trial->after,
+														   facts->relid))
+			undermine(trial, lfirst_oid(lc));
 	}
 
 	if (facts->kind != RELKIND_MATVIEW &&
