@@ -446,6 +446,7 @@ read_policies(FactsReader *reader, RelationFacts *facts)
 		bool		may_vanish = false;
 
 		policy->oid = form->oid;
+		policy->tid = tuple->t_self;
 		policy->name = pstrdup(NameStr(form->polname));
 		policy->permissive = form->polpermissive;
 		switch (form->polcmd)

@@ -53,6 +53,7 @@ typedef struct ColumnFacts
 typedef struct PolicyFacts
 {
 	Oid			oid;
+	ItemPointerData tid;		/* of its row in pg_policy */
 	char	   *name;
 	bool		permissive;
 	CommandSet	commands;
@@ -221,6 +222,10 @@ extern List *tg_facts_relations_in(Node *node);
 
 /* The functions that a policy calls, but for PostgreSQL's own, as OIDs. */
 extern List *tg_facts_functions_of(const PolicyFacts *policy);
+
+/* Are the policies of a relation those that it has in this moment? */
+extern bool tg_facts_policies_are_current(FactsReader *reader,
+										  const RelationFacts *facts);
 
 /*
  * The other relations whose policies read a relation in a sub-select, as a list

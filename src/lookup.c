@@ -228,6 +228,38 @@ tg_facts_children(FactsReader *reader, Oid relid)
 	return result;
 }
 
+bool
+tg_facts_policies_are_current(FactsReader *reader, const RelationFacts *facts)
+{
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	int			same = 0;
+	int			others = 0;
+
+	ScanKeyInit(&key, Anum_pg_policy_polrelid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(facts->relid));
+	scan = systable_beginscan(tg_reader_catalog(reader, CAT_POLICY),
+							  PolicyPolrelidPolnameIndexId, true, NULL, 1,
+							  &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		bool		known = false;
+		ListCell   *lc;
+
+		foreach(lc, facts->policies)
+			known = known ||
+			ItemPointerEquals(&((PolicyFacts *) lfirst(lc))->tid,
+							  &tuple->t_self);
+		if (known)
+			same++;
+		else
+			others++;
+	}
+	systable_endscan(scan);
+	return others == 0 && same == list_length(facts->policies);
+}
+
 /* The objects of one catalog that depend on an object, as OIDs. */
 static List *
 dependents_of(FactsReader *reader, Oid dependent_class, Oid classId,

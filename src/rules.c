@@ -296,8 +296,9 @@ lock_relations_in(Node *node, List **locked)
 }
 
 char *
-tg_expression_text(const RelationFacts *facts, Node *node)
+tg_expression_text(const RuleSubject *subject, Node *node)
 {
+	const RelationFacts *facts = subject->facts;
 	Relation	relation;
 	List	   *locked = NIL;
 	ListCell   *lc;
@@ -309,8 +310,14 @@ tg_expression_text(const RelationFacts *facts, Node *node)
 	relation = RelationIdGetRelation(facts->relid);
 	if (RelationIsValid(relation))
 	{
-		/* Printing mends sub-selects in place, and the tree is not ours */
-		if (lock_relations_in(node, &locked))
+		/*
+		 * As long as there is the policy, and nobody can drop it while we
+		 * have its table locked, there are the functions and types that it
+		 * names.  Printing mends sub-selects in place, and the tree is not
+		 * ours.
+		 */
+		if (tg_facts_policies_are_current(subject->reader, facts) &&
+			lock_relations_in(node, &locked))
 			text = deparse_expression(copyObject(node),
 									  deparse_context_for(facts->name,
 														  facts->relid),

@@ -151,13 +151,13 @@ extern Finding *tg_report_finding(const RuleSubject *subject,
 			pg_attribute_printf(2, 3);
 
 /*
- * For rules: the text of an expression of the table, or NULL.  Printing needs
- * the table's relation cache entry, and those of the relations in sub-selects;
- * a rule neither waits for them nor fails because one is just being dropped,
- * and lets the table's entry go again, because the cache would grow with every
- * table that an audit reports.
+ * For rules: the text of an expression in a policy of the table, or NULL.
+ * Printing needs the table's relation cache entry, and those of the relations in
+ * sub-selects; a rule neither waits for them nor fails because one is just being
+ * dropped, and lets the table's entry go again, because the cache would grow
+ * with every table that an audit reports.
  */
-extern char *tg_expression_text(const RelationFacts *facts, Node *node);
+extern char *tg_expression_text(const RuleSubject *subject, Node *node);
 
 /* rules/rls.c */
 extern void tg_check_rls_disabled(const RuleSubject *subject);

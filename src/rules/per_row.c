@@ -154,9 +154,9 @@ tg_check_policy_per_row_call(const RuleSubject *subject)
 		if (subject->describe)
 		{
 			char	   *using_text = qual ?
-				tg_expression_text(facts, qual) : NULL;
+				tg_expression_text(subject, qual) : NULL;
 			char	   *check_text = with_check ?
-				tg_expression_text(facts, with_check) : NULL;
+				tg_expression_text(subject, with_check) : NULL;
 			StringInfoData sql;
 
 			if ((qual && !using_text) || (with_check && !check_text))
