@@ -65,6 +65,12 @@ BEGIN;
 ALTER TABLE t ADD COLUMN note text;
 ALTER TABLE org DISABLE ROW LEVEL SECURITY;
 COMMIT;
+-- ... and found wanting: it is named once
+BEGIN;
+DROP INDEX t_organization_id_idx;
+ALTER TABLE org DISABLE ROW LEVEL SECURITY;
+COMMIT;
+-- only what is left at the end counts
 BEGIN;
 ALTER TABLE t ADD COLUMN note text;
 ALTER TABLE org DISABLE ROW LEVEL SECURITY;
