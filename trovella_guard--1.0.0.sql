@@ -431,7 +431,15 @@ DECLARE
   levels text[] := trovella_guard.levels_from(repair_sql.level);
   sql text;
 BEGIN
-  SELECT coalesce(string_agg(o.repair_sql, E'\n' ORDER BY o.position), '') INTO sql
+  -- On a table in use what takes long comes first: with indexes and policies
+  -- in place, the switch is short.
+  SELECT coalesce(string_agg(o.repair_sql, E'\n' ORDER BY
+           CASE WHEN NOT coalesce(repair_sql.concurrently, false) THEN 0
+                WHEN o.repair_sql LIKE 'CREATE INDEX %' THEN 1
+                WHEN o.repair_sql LIKE 'CREATE POLICY %' OR o.repair_sql LIKE 'ALTER POLICY %' THEN 2
+                WHEN o.repair_sql LIKE 'ALTER TABLE % ENABLE ROW LEVEL SECURITY;'
+                  OR o.repair_sql LIKE 'ALTER TABLE % FORCE ROW LEVEL SECURITY;' THEN 3
+                ELSE 4 END, o.position), '') INTO sql
   FROM (SELECT f.repair_sql, min(f.ordinality) AS position
         FROM trovella_guard.findings(repair_sql.relation) WITH ORDINALITY f
         WHERE f.level = ANY (levels)
@@ -448,7 +456,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION trovella_guard.repair_sql(pg_catalog.regclass, pg_catalog.text, pg_catalog.bool) IS
-  'The statements that repair a table: what it breaks at this level or above. Nothing is run. With concurrently, indexes are built without blocking writes, which must be done outside a transaction.';
+  'The statements that repair a table: what it breaks at this level or above. Nothing is run. With concurrently, indexes come first and are built without blocking writes, which must be done outside a transaction.';
 
 CREATE FUNCTION trovella_guard.protect(
   relation pg_catalog.regclass,

@@ -131,6 +131,29 @@ SELECT count(*) FROM trovella_guard.protect('debtor');
 SELECT trovella_guard.repair_sql('debtor', 'info', concurrently => true);
 ROLLBACK;
 
+-- With concurrently, what takes long comes first and the switch of row-level
+-- security after what it needs; one by one, each a transaction, it can be run
+SET trovella_guard.mode = warn;
+SET client_min_messages = error;
+CREATE TABLE in_use (id int, organization_id text NOT NULL, parent_id uuid REFERENCES parent, updated_at timestamptz);
+CREATE POLICY open ON in_use FOR SELECT USING (true);
+RESET client_min_messages;
+RESET trovella_guard.mode;
+SELECT trovella_guard.repair_sql('in_use', 'warning');
+SELECT trovella_guard.repair_sql('in_use', 'warning', concurrently => true);
+SET client_min_messages = error;
+SELECT s FROM regexp_split_to_table(trovella_guard.repair_sql('in_use', 'warning', concurrently => true), '\n')
+  WITH ORDINALITY t (s, n) ORDER BY n \gexec
+RESET client_min_messages;
+SELECT trovella_guard.repair_sql('in_use', 'warning') AS nothing_left;
+-- FORCE ROW LEVEL SECURITY is such a switch, too
+BEGIN;
+SET LOCAL trovella_guard.rules = 'rls_not_forced=error, fk_on_delete=error';
+ALTER TABLE in_use DROP CONSTRAINT in_use_parent_id_fkey, ADD FOREIGN KEY (parent_id) REFERENCES parent;
+SELECT trovella_guard.repair_sql('in_use', concurrently => NULL);
+SELECT trovella_guard.repair_sql('in_use', concurrently => true);
+ROLLBACK;
+
 -- Levels
 SELECT trovella_guard.repair_sql('feature_item', 'info');
 SELECT trovella_guard.repair_sql('feature_item', 'nonsense');
