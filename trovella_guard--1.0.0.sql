@@ -431,6 +431,12 @@ DECLARE
   levels text[] := trovella_guard.levels_from(repair_sql.level);
   sql text;
 BEGIN
+  -- findings(NULL) is about the whole database
+  IF repair_sql.relation IS NULL THEN
+    RAISE EXCEPTION 'relation must not be null'
+      USING ERRCODE = 'null_value_not_allowed';
+  END IF;
+
   -- On a table in use what takes long comes first: with indexes and policies
   -- in place, the switch is short.
   SELECT coalesce(string_agg(o.repair_sql, E'\n' ORDER BY

@@ -157,6 +157,10 @@ ROLLBACK;
 -- Levels
 SELECT trovella_guard.repair_sql('feature_item', 'info');
 SELECT trovella_guard.repair_sql('feature_item', 'nonsense');
+\set VERBOSITY sqlstate
+SELECT trovella_guard.repair_sql(NULL);
+\set VERBOSITY default
+SELECT trovella_guard.repair_sql(NULL, 'info', concurrently => true);
 SELECT trovella_guard.protect('feature_item', 'off');
 SELECT trovella_guard.protect('feature_item', NULL);
 SELECT trovella_guard.protect(NULL);
