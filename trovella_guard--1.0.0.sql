@@ -1189,12 +1189,14 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   this_database constant oid := (SELECT oid FROM pg_database WHERE datname = current_database());
-  -- what is there already: for this database, else in the configuration files
+  -- what is there already: for this database, else for all (ALTER ROLE ALL),
+  -- else in the configuration files; the setting to be made outranks them all
   present text := coalesce(
-    (SELECT split_part(c, '=', 2)
+    (SELECT substr(c, strpos(c, '=') + 1)
        FROM pg_db_role_setting s, unnest(s.setconfig) c
-       WHERE s.setdatabase = this_database AND s.setrole = 0
-         AND starts_with(c, 'session_preload_libraries=')),
+       WHERE s.setdatabase IN (this_database, 0) AND s.setrole = 0
+         AND starts_with(c, 'session_preload_libraries=')
+       ORDER BY s.setdatabase = this_database DESC LIMIT 1),
     (SELECT setting FROM pg_file_settings
        WHERE name = 'session_preload_libraries' AND error IS NULL
        ORDER BY seqno DESC LIMIT 1),

@@ -139,6 +139,20 @@ is( $node->safe_psql('guarded', 'SHOW session_preload_libraries'),
 	'auto_explain, "$libdir/passwordcheck", trovella_guard', 'and so it is set');
 $node->safe_psql('guarded',
 	'ALTER DATABASE guarded RESET session_preload_libraries');
+$node->safe_psql('guarded',
+	q{ALTER ROLE ALL SET session_preload_libraries = 'auto_explain'});
+is($node->safe_psql('guarded', 'SELECT trovella_guard.preload()'),
+	'auto_explain, trovella_guard',
+	'preload() keeps what is set for all roles, which outranks the files');
+is($node->safe_psql('guarded', 'SHOW session_preload_libraries'),
+	'auto_explain, trovella_guard', 'and so it is set');
+$node->safe_psql('guarded',
+	q{ALTER ROLE ALL SET session_preload_libraries = '$libdir/passwordcheck'});
+is($node->safe_psql('guarded', 'SELECT trovella_guard.preload()'),
+	'auto_explain, trovella_guard', 'what the database has outranks that');
+$node->safe_psql('guarded', 'ALTER ROLE ALL RESET session_preload_libraries');
+$node->safe_psql('guarded',
+	'ALTER DATABASE guarded RESET session_preload_libraries');
 $node->append_conf('postgresql.conf', q{session_preload_libraries = ''});
 $node->reload;
 
