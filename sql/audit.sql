@@ -98,6 +98,14 @@ ALTER EVENT TRIGGER trovella_guard_collect ENABLE;
 SELECT * FROM trovella_guard.status() WHERE NOT ok AND item LIKE 'event%' ORDER BY item;
 SELECT detail FROM trovella_guard.status() WHERE NOT ok AND item LIKE 'event%' ORDER BY item \gexec
 SELECT item FROM trovella_guard.status() WHERE NOT ok AND item LIKE 'event%';
+-- since PostgreSQL 17 there is a setting that switches them all off
+SELECT current_setting('server_version_num')::int >= 170000 AS has_setting \gset
+SELECT set_config(CASE WHEN :'has_setting' THEN '' ELSE 'regress_audit.' END || 'event_triggers', 'off', false);
+SELECT count(*) FILTER (WHERE ok = NOT :'has_setting'
+                        AND (value = 'enabled always, but event_triggers is off') = :'has_setting') AS as_it_should_be
+  FROM trovella_guard.status() WHERE item LIKE 'event%';
+SELECT set_config(CASE WHEN :'has_setting' THEN '' ELSE 'regress_audit.' END || 'event_triggers', 'on', false);
+SELECT item FROM trovella_guard.status() WHERE NOT ok AND item LIKE 'event%';
 
 SET client_min_messages = error;
 DROP SCHEMA regress_audit, regress_audit_2 CASCADE;

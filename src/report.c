@@ -32,6 +32,7 @@
 #include "raise.h"
 #include "rules.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -448,6 +449,18 @@ put_status(ReturnSetInfo *result, const char *item, const char *value,
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
+/*
+ * Has a superuser switched off all event triggers?  The setting is there since
+ * PostgreSQL 17.
+ */
+static bool
+event_triggers_are_off(void)
+{
+	const char *value = GetConfigOption("event_triggers", true, false);
+
+	return value != NULL && strcmp(value, "off") == 0;
+}
+
 static void
 put_event_trigger_status(ReturnSetInfo *result, const char *name,
 						 const char *missing)
@@ -466,7 +479,12 @@ put_event_trigger_status(ReturnSetInfo *result, const char *name,
 	switch (enabled)
 	{
 		case TRIGGER_FIRES_ALWAYS:
-			put_status(result, item, "enabled always", true, NULL);
+			if (event_triggers_are_off())
+				put_status(result, item, "enabled always, but event_triggers is off",
+						   false,
+						   "No event trigger fires in this session; SET event_triggers = on;");
+			else
+				put_status(result, item, "enabled always", true, NULL);
 			break;
 		case '\0':
 			put_status(result, item, "missing", false, missing);
