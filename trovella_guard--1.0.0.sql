@@ -1151,7 +1151,7 @@ CREATE FUNCTION trovella_guard.status(
 RETURNS SETOF record
 LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'trovella_guard_status_1_0';
 COMMENT ON FUNCTION trovella_guard.status() IS
-  'What is really active in this session: mode, versions, hook, event triggers, preloading. ok is false where the guard is weaker than it could be, and detail says what to do.';
+  'What is really active in this session: mode, versions, hook, event triggers, settings, preloading. ok is false where the guard is weaker than it could be, and detail says what to do.';
 
 --
 -- The watchers

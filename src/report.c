@@ -449,6 +449,16 @@ put_status(ReturnSetInfo *result, const char *item, const char *value,
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
+/* A setting, of which any value is as good as another. */
+static void
+put_setting_status(ReturnSetInfo *result, const char *name)
+{
+	const char *value = GetConfigOption(psprintf(TG_EXTENSION ".%s", name),
+										false, false);
+
+	put_status(result, name, *value != '\0' ? value : "none", true, NULL);
+}
+
 /*
  * Has a superuser switched off all event triggers?  The setting is there since
  * PostgreSQL 17.
@@ -542,6 +552,11 @@ trovella_guard_status_1_0(PG_FUNCTION_ARGS)
 							 "A fresh session does not load the library before its first DDL statement.");
 	put_event_trigger_status(result, "trovella_guard_collect",
 							 "Row-level security switches (before PostgreSQL 17), GRANT and REVOKE pass unseen.");
+
+	/* What a copy or a restore of the database may have left behind */
+	put_setting_status(result, "tenant_columns");
+	put_setting_status(result, "rules");
+	put_setting_status(result, "app_role");
 
 	by_session = session_preload_libraries_string != NULL &&
 		strstr(session_preload_libraries_string, TG_EXTENSION) != NULL;

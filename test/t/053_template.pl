@@ -34,6 +34,25 @@ foreach my $strategy ('wal_log', 'file_copy')
 	refuses($node, $strategy, "$strategy: the copy is guarded");
 }
 
+# What is set for the database is not copied, and status() shows it
+my $columns =
+  q{SELECT value FROM trovella_guard.status() WHERE item = 'tenant_columns'};
+$node->safe_psql('postgres',
+	q{ALTER DATABASE mydb SET trovella_guard.tenant_columns = 'organization_id, tenant_id'});
+is($node->safe_psql('mydb', $columns),
+	'organization_id, tenant_id', 'a setting of the template');
+$node->safe_psql('postgres', 'CREATE DATABASE unset TEMPLATE mydb');
+is($node->safe_psql('unset', $columns),
+	'organization_id', 'the copy has the default');
+$node->command_like([ 'pg_dump', 'mydb' ],
+	qr/\A(?!.*^ALTER DATABASE mydb SET)/ms, 'pg_dump leaves it out');
+$node->command_like(
+	[ 'pg_dump', '-C', 'mydb' ],
+	qr/^ALTER DATABASE mydb SET .*tenant_columns/m,
+	'pg_dump -C carries it');
+$node->safe_psql('postgres',
+	'ALTER DATABASE mydb RESET trovella_guard.tenant_columns');
+
 # What is done in a copy stays there
 $node->safe_psql('wal_log',
 	q{SELECT trovella_guard.allow('public.only_here', 'in the copy')});
