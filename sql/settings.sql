@@ -78,6 +78,36 @@ SET trovella_guard.app_role = '';
 SET trovella_guard.app_role = ' ';
 SET trovella_guard.tenant_expression = '';
 SET trovella_guard.tenant_expression = E' \n\t';
+-- one expression, which neither ends what it is put into nor comments it out
+SET trovella_guard.tenant_expression = 'foo((';
+SET trovella_guard.tenant_expression = 'a) OR (true';
+SET trovella_guard.tenant_expression = 'a, b';
+SET trovella_guard.tenant_expression = 'a; DROP TABLE b';
+SET trovella_guard.tenant_expression = 'a FROM b';
+SET trovella_guard.tenant_expression = 'a AS b';
+SET trovella_guard.tenant_expression = 'a -- b';
+SET trovella_guard.tenant_expression = 'a /* b';
+SET trovella_guard.tenant_expression = E'''a\n';
+SET trovella_guard.tenant_expression = 'SELECT a';
+SHOW trovella_guard.tenant_expression;
+SET trovella_guard.tenant_expression = '(SELECT a FROM b WHERE c = ''d) OR (e'')';
+SET trovella_guard.tenant_expression = 'nullif(a.b(), '''')::uuid /* c */';
+-- a refused value takes nothing of the transaction or of a PL block along
+BEGIN;
+SELECT set_config('trovella_guard.tenant_expression', 'a.c()', true);
+SAVEPOINT s;
+SET LOCAL trovella_guard.tenant_expression = 'a(';
+ROLLBACK TO s;
+DO $$
+BEGIN
+  PERFORM set_config('trovella_guard.tenant_expression', 'a(', true);
+EXCEPTION WHEN invalid_parameter_value THEN
+  RAISE WARNING '%', sqlerrm;
+END
+$$;
+SHOW trovella_guard.tenant_expression;
+COMMIT;
+RESET trovella_guard.tenant_expression;
 SET trovella_guard.app_role = 'regress_nobody_yet';
 RESET trovella_guard.app_role;
 
@@ -95,6 +125,7 @@ SET client_min_messages = warning;
 SET trovella_guard.mode = 'nonsense';
 SET trovella_guard.rules = 'rls_disabled=nonsense';
 SET trovella_guard.tenant_columns = '';
+SET trovella_guard.tenant_expression = 'foo((';
 SET trovella_guard.nonsense = 1;
 CREATE TABLE regress_settings.item (id text, organization_id text);
 SHOW trovella_guard.mode;

@@ -21,6 +21,9 @@
 
 #include "compat.h"
 #include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "nodes/parsenodes.h"
+#include "parser/parser.h"
 #include "rules.h"
 #include "settings.h"
 #include "utils/builtins.h"
@@ -302,6 +305,77 @@ check_not_blank(char **newval, void **extra pg_attribute_unused(), GucSource sou
 	return false;
 }
 
+/*
+ * Is this one expression, by itself and in parentheses?  The former keeps it
+ * from closing a parenthesis of the policy that it is put into, the latter
+ * from commenting one out.
+ */
+static void
+parse_expression(const char *expression)
+{
+	List	   *parsed = raw_parser(expression, RAW_PARSE_PLPGSQL_EXPR);
+	SelectStmt *select = (SelectStmt *) linitial_node(RawStmt, parsed)->stmt;
+
+	/* To PL/pgSQL an expression is all that can come after SELECT */
+	if (list_length(select->targetList) != 1 ||
+		linitial_node(ResTarget, select->targetList)->name != NULL ||
+		select->distinctClause != NIL || select->fromClause != NIL ||
+		select->whereClause != NULL || select->groupClause != NIL ||
+		select->havingClause != NULL || select->windowClause != NIL ||
+		select->sortClause != NIL || select->limitOffset != NULL ||
+		select->limitCount != NULL || select->lockingClause != NIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_SYNTAX_ERROR),
+				 errmsg("it is more than one expression")));
+	(void) raw_parser(psprintf("(%s)", expression), RAW_PARSE_PLPGSQL_EXPR);
+}
+
+/*
+ * Only the grammar is asked, which needs no catalog and no transaction and
+ * holds nothing but memory: so an error of it can be caught here, wherever a
+ * setting may be made.
+ */
+static bool
+check_expression(char **newval, void **extra, GucSource source)
+{
+	MemoryContext old = CurrentMemoryContext;
+	MemoryContext parsing;
+	uint32		interrupt_holdoff = InterruptHoldoffCount;
+	uint32		cancel_holdoff = QueryCancelHoldoffCount;
+	char	   *volatile message = NULL;
+
+	if (!check_not_blank(newval, extra, source))
+		return false;
+
+	parsing = AllocSetContextCreate(old, "trovella_guard expression",
+									ALLOCSET_SMALL_SIZES);
+	MemoryContextSwitchTo(parsing);
+	PG_TRY();
+	{
+		parse_expression(*newval);
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(parsing);
+		message = CopyErrorData()->message;
+		FlushErrorState();
+
+		/* An error lets go of these, as it expects to end what held them */
+		InterruptHoldoffCount = interrupt_holdoff;
+		QueryCancelHoldoffCount = cancel_holdoff;
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(old);
+
+	if (message != NULL)
+	{
+		GUC_check_errdetail("The value is not an SQL expression: %s.", message);
+		GUC_check_errhint("For example: current_setting('app.current_organization_id', true).");
+	}
+	MemoryContextDelete(parsing);
+	return message == NULL;
+}
+
 void
 tg_settings_init(void)
 {
@@ -358,7 +432,7 @@ tg_settings_init(void)
 							   "current_setting('app.current_organization_id', true)",
 							   PGC_SUSET,
 							   0,
-							   check_not_blank, NULL, NULL);
+							   check_expression, NULL, NULL);
 
 	MarkGUCPrefixReserved("trovella_guard");
 }

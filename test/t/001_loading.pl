@@ -140,14 +140,18 @@ like($err, qr/WARNING:  commit would be refused: table "public.warned"/,
 $node->safe_psql('guarded', 'DROP TABLE warned');
 my $log = -s $node->logfile;
 $node->append_conf('postgresql.conf', 'trovella_guard.mode = nonsense');
+$node->append_conf('postgresql.conf', "trovella_guard.tenant_expression = 'nonsense('");
 $node->append_conf('postgresql.conf', "trovella_guard.rules = 'nonsense=off'");
 $node->reload;
 $node->wait_for_log(qr/invalid value for parameter "trovella_guard.rules"/, $log);
+like(slurp_file($node->logfile, $log), qr/DETAIL:  The value is not an SQL expression/,
+	'also an expression, which the postmaster parses');
 like(slurp_file($node->logfile, $log), qr/invalid value for parameter "trovella_guard.mode": "nonsense"/,
 	'nonsense in the configuration file is in the log');
 is($node->safe_psql('guarded', 'SHOW trovella_guard.mode'), 'warn',
 	'and changes nothing');
 $node->append_conf('postgresql.conf', 'trovella_guard.mode = enforce');
+$node->append_conf('postgresql.conf', "trovella_guard.tenant_expression = 'nonsense()'");
 $node->append_conf('postgresql.conf', "trovella_guard.rules = ''");
 $node->reload;
 $node->poll_query_until('guarded', 'SHOW trovella_guard.mode', 'enforce')
