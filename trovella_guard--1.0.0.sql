@@ -40,7 +40,7 @@ CREATE TABLE trovella_guard.allowlist (
   CONSTRAINT allowlist_pkey PRIMARY KEY (schema_name, table_name, rule)
 );
 COMMENT ON TABLE trovella_guard.allowlist IS
-  'Relations that are meant to break a rule, or all of them (global tables), and why. Written by allow() and disallow() only.';
+  'Relations that are meant to break a rule, or all of them (global tables), and why. Written by allow(), disallow(), adopt() and prune() only.';
 COMMENT ON COLUMN trovella_guard.allowlist.schema_name IS 'Schema of the relation; it need not exist yet.';
 COMMENT ON COLUMN trovella_guard.allowlist.table_name IS 'Name of the relation, or * for all relations of the schema.';
 COMMENT ON COLUMN trovella_guard.allowlist.rule IS 'The rule that is waived, or * for all: a global table.';

@@ -3,8 +3,9 @@
  * allowlist.c
  *		Which findings are waived, by whom and why.
  *
- * The verdict and the audit ask whether an entry covers a finding; allow(),
- * disallow() and the trigger on the table are the only ways in.
+ * The verdict and the audit ask whether an entry covers a finding.  allow()
+ * and disallow() write entries, as do adopt() and prune() (adopt.c); whoever
+ * writes, the trigger on the table has judged anew what an entry has covered.
  *
  * Notes:
  *
