@@ -358,31 +358,34 @@ parse_relation(const char *raw, Name schema, Name table)
 	else
 	{
 		Oid			relid = RelnameGetRelid(linitial(names));
-		Oid			schema_oid;
+		Oid			schema_oid = InvalidOid;
 		List	   *path = fetch_search_path(false);
+		char	   *schema_name;
 
 		if (strcmp(linitial(names), ANY) == 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_NAME),
 					 errmsg("invalid relation name \"%s\"", raw),
 					 errhint("Write schema.* for a whole schema.")));
+
+		/* Nothing is locked, so what was there a moment ago may be gone */
 		if (OidIsValid(relid))
 			schema_oid = get_rel_namespace(relid);
-		else if (path != NIL)
+		if (!OidIsValid(schema_oid) && path != NIL)
 			schema_oid = linitial_oid(path);
-		else
+		schema_name = get_namespace_name(schema_oid);
+		if (schema_name == NULL)
 			ereport(ERROR,
 					(errcode(ERRCODE_UNDEFINED_SCHEMA),
 					 errmsg("no schema has been selected for relation \"%s\"",
 							raw),
 					 errhint("Write schema.table.")));
-		namestrcpy(schema, get_namespace_name(schema_oid));
+		namestrcpy(schema, schema_name);
 		namestrcpy(table, linitial(names));
 	}
 
 	/* A table that is really called "*" would open its whole schema */
-	if (strcmp(NameStr(*table), ANY) == 0 && strchr(raw, '"') != NULL &&
-		strstr(raw, "\"*\"") != NULL)
+	if (strcmp(NameStr(*table), ANY) == 0 && strstr(raw, "\"*\"") != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_NAME),
 				 errmsg("a relation named \"*\" cannot be on the allowlist"),
