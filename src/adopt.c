@@ -16,7 +16,6 @@
 #include "allowlist.h"
 #include "audit.h"
 #include "catalog/pg_type.h"
-#include "executor/spi.h"
 #include "funcapi.h"
 #include "rules.h"
 #include "utils/builtins.h"
@@ -25,20 +24,6 @@
 
 PG_FUNCTION_INFO_V1(trovella_guard_adopt_1_0);
 PG_FUNCTION_INFO_V1(trovella_guard_prune_1_0);
-
-static void
-connect_spi(void)
-{
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
-}
-
-static void
-finish_spi(void)
-{
-	if (SPI_finish() != SPI_OK_FINISH)
-		elog(ERROR, "SPI_finish failed");
-}
 
 /*
  * adopt(reason text, expires_at timestamptz): one entry for each rule that a
@@ -76,21 +61,18 @@ trovella_guard_adopt_1_0(PG_FUNCTION_ARGS)
 	else
 		values[2] = PG_GETARG_DATUM(1);
 
-	connect_spi();
-	tg_allowlist_execute("INSERT INTO trovella_guard.allowlist AS a"
-						 " (schema_name, table_name, rule, reason, added_by, expires_at, adopted)"
-						 " SELECT DISTINCT f.schema_name, f.table_name, f.rule, $1, $2, $3, true"
-						 " FROM trovella_guard.findings() f"
-						 " JOIN trovella_guard.registry() r ON r.rule = f.rule"
-						 " WHERE f.waived_by IS NULL AND f.table_name <> '*'"
-						 " AND r.is_about_relations"
-						 " ON CONFLICT (schema_name, table_name, rule) DO UPDATE"
-						 " SET reason = EXCLUDED.reason, added_by = EXCLUDED.added_by,"
-						 " added_at = EXCLUDED.added_at, expires_at = EXCLUDED.expires_at,"
-						 " adopted = true",
-						 3, types, values, nulls);
-	entries = SPI_processed;
-	finish_spi();
+	entries = tg_allowlist_write("INSERT INTO trovella_guard.allowlist AS a"
+								 " (schema_name, table_name, rule, reason, added_by, expires_at, adopted)"
+								 " SELECT DISTINCT f.schema_name, f.table_name, f.rule, $1, $2, $3, true"
+								 " FROM trovella_guard.findings() f"
+								 " JOIN trovella_guard.registry() r ON r.rule = f.rule"
+								 " WHERE f.waived_by IS NULL AND f.table_name <> '*'"
+								 " AND r.is_about_relations"
+								 " ON CONFLICT (schema_name, table_name, rule) DO UPDATE"
+								 " SET reason = EXCLUDED.reason, added_by = EXCLUDED.added_by,"
+								 " added_at = EXCLUDED.added_at, expires_at = EXCLUDED.expires_at,"
+								 " adopted = true",
+								 3, types, values, nulls, NULL);
 	PG_RETURN_INT64(entries);
 }
 
@@ -111,16 +93,12 @@ remove_entry(ReturnSetInfo *result, const AllowlistEntry *entry,
 	values[3] = PointerGetDatum(&tid);
 	values[4] = CStringGetTextDatum(why);
 
-	connect_spi();
-	tg_allowlist_execute("DELETE FROM trovella_guard.allowlist"
-						 " WHERE schema_name = $1 AND table_name = $2"
-						 " AND rule = $3 AND ctid = $4"
-						 " RETURNING schema_name, table_name, rule, reason,"
-						 " expires_at, $5",
-						 5, types, values, NULL);
-	for (uint64 i = 0; i < SPI_processed; i++)
-		tuplestore_puttuple(result->setResult, SPI_tuptable->vals[i]);
-	finish_spi();
+	(void) tg_allowlist_write("DELETE FROM trovella_guard.allowlist"
+							  " WHERE schema_name = $1 AND table_name = $2"
+							  " AND rule = $3 AND ctid = $4"
+							  " RETURNING schema_name, table_name, rule, reason,"
+							  " expires_at, $5",
+							  5, types, values, NULL, result->setResult);
 }
 
 /*

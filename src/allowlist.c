@@ -429,14 +429,15 @@ relation_argument(FunctionCallInfo fcinfo, Name schema, Name table)
  * The caller's search_path is put aside with the caller's rights: what runs
  * here must not find the caller's operators.
  */
-void
-tg_allowlist_execute(const char *sql, int nargs, Oid *types, Datum *values,
-					 const char *nulls)
+uint64
+tg_allowlist_write(const char *sql, int nargs, Oid *types, Datum *values,
+				   const char *nulls, Tuplestorestate *returned)
 {
 	Oid			save_userid;
 	int			save_sec_context;
 	int			save_nestlevel;
 	Oid			relid = allowlist_oid();
+	uint64		processed;
 
 	if (!OidIsValid(relid))
 		ereport(ERROR,
@@ -444,6 +445,8 @@ tg_allowlist_execute(const char *sql, int nargs, Oid *types, Datum *values,
 				 errmsg("table \"%s.allowlist\" does not exist", TG_SCHEMA),
 				 errhint("Run CREATE EXTENSION trovella_guard.")));
 
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
 	GetUserIdAndSecContext(&save_userid, &save_sec_context);
 	SetUserIdAndSecContext(allowlist_owner(relid),
 						   save_sec_context | SECURITY_LOCAL_USERID_CHANGE);
@@ -457,6 +460,13 @@ tg_allowlist_execute(const char *sql, int nargs, Oid *types, Datum *values,
 
 	AtEOXact_GUC(true, save_nestlevel);
 	SetUserIdAndSecContext(save_userid, save_sec_context);
+
+	processed = SPI_processed;
+	for (uint64 i = 0; returned != NULL && i < processed; i++)
+		tuplestore_puttuple(returned, SPI_tuptable->vals[i]);
+	if (SPI_finish() != SPI_OK_FINISH)
+		elog(ERROR, "SPI_finish failed");
+	return processed;
 }
 
 Datum
@@ -465,24 +475,6 @@ tg_allowlist_author(void)
 	return DirectFunctionCall1(namein,
 							   CStringGetDatum(GetUserNameFromId(GetSessionUserId(),
 																 false)));
-}
-
-/*
- * Runs one statement on the allowlist, and returns the number of rows.
- */
-static uint64
-write_allowlist(const char *sql, int nargs, Oid *types, Datum *values,
-				const char *nulls)
-{
-	uint64		processed;
-
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
-	tg_allowlist_execute(sql, nargs, types, values, nulls);
-	processed = SPI_processed;
-	if (SPI_finish() != SPI_OK_FINISH)
-		elog(ERROR, "SPI_finish failed");
-	return processed;
 }
 
 /*
@@ -535,14 +527,14 @@ trovella_guard_allow_1_0(PG_FUNCTION_ARGS)
 	else
 		values[5] = PG_GETARG_DATUM(3);
 
-	write_allowlist("INSERT INTO trovella_guard.allowlist"
-					" (schema_name, table_name, rule, reason, added_by, expires_at)"
-					" VALUES ($1, $2, $3, $4, $5, $6)"
-					" ON CONFLICT (schema_name, table_name, rule) DO UPDATE"
-					" SET reason = EXCLUDED.reason, added_by = EXCLUDED.added_by,"
-					" added_at = EXCLUDED.added_at, expires_at = EXCLUDED.expires_at,"
-					" adopted = false",
-					6, types, values, nulls);
+	tg_allowlist_write("INSERT INTO trovella_guard.allowlist"
+					   " (schema_name, table_name, rule, reason, added_by, expires_at)"
+					   " VALUES ($1, $2, $3, $4, $5, $6)"
+					   " ON CONFLICT (schema_name, table_name, rule) DO UPDATE"
+					   " SET reason = EXCLUDED.reason, added_by = EXCLUDED.added_by,"
+					   " added_at = EXCLUDED.added_at, expires_at = EXCLUDED.expires_at,"
+					   " adopted = false",
+					   6, types, values, nulls, NULL);
 	PG_RETURN_VOID();
 }
 
@@ -564,9 +556,9 @@ trovella_guard_disallow_1_0(PG_FUNCTION_ARGS)
 	values[0] = NameGetDatum(&schema);
 	values[1] = NameGetDatum(&table);
 	values[2] = CStringGetTextDatum(rule);
-	if (write_allowlist("DELETE FROM trovella_guard.allowlist"
-						" WHERE schema_name = $1 AND table_name = $2 AND rule = $3",
-						3, types, values, NULL) == 0)
+	if (tg_allowlist_write("DELETE FROM trovella_guard.allowlist"
+						   " WHERE schema_name = $1 AND table_name = $2 AND rule = $3",
+						   3, types, values, NULL, NULL) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("there is no allowlist entry for \"%s.%s\" and rule \"%s\"",

@@ -13,6 +13,7 @@
 #include "facts.h"
 #include "storage/itemptr.h"
 #include "utils/timestamp.h"
+#include "utils/tuplestore.h"
 
 /* A row of trovella_guard.allowlist. */
 typedef struct AllowlistEntry
@@ -95,11 +96,13 @@ extern bool tg_allowlist_hold(const AllowlistEntry *entry);
 
 /*
  * Runs one statement with the rights of the extension's owner, for functions
- * that write the allowlist for roles that may do no more than call them.  The
- * result is SPI's; the caller has connected to SPI.
+ * that write the allowlist for roles that may do no more than call them.
+ * Returns the number of rows, and puts what the statement returns into
+ * "returned", if there is that.
  */
-extern void tg_allowlist_execute(const char *sql, int nargs, Oid *types,
-								 Datum *values, const char *nulls);
+extern uint64 tg_allowlist_write(const char *sql, int nargs, Oid *types,
+								 Datum *values, const char *nulls,
+								 Tuplestorestate *returned);
 
 /* The session user, who answers for what is written. */
 extern Datum tg_allowlist_author(void);
