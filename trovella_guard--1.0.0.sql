@@ -108,7 +108,7 @@ CREATE FUNCTION trovella_guard.prune(
 RETURNS SETOF record
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'trovella_guard_prune_1_0';
 COMMENT ON FUNCTION trovella_guard.prune() IS
-  'Removes the allowlist entries that have expired or waive nothing any more, and returns them.';
+  'Removes the allowlist entries that have expired or are not needed any more, and returns them. What allow() has said of a relation that is not there stays: it may be made ahead.';
 REVOKE ALL ON FUNCTION trovella_guard.prune() FROM PUBLIC;
 
 --

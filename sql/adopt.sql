@@ -99,22 +99,40 @@ DROP TABLE expired;
 \set VERBOSITY default
 
 -- prune() leaves alone: global tables, rules that are off, rules that only a
--- commit can judge; it takes what names nothing
+-- commit can judge, and decisions about what is not there, which may be made
+-- ahead; it takes those that have expired, and debts of what is gone
 SELECT trovella_guard.allow('older', 'reference data');
 SELECT trovella_guard.allow('legacy', 'x', 'fk_on_delete');
 SELECT trovella_guard.allow('legacy', 'x', 'tenant_column_lost');
 SELECT trovella_guard.allow('regress_adopt.nothing', 'x');
+SELECT trovella_guard.allow('regress_adopt.nothing', 'x', 'fk_index_missing', '2999-01-01');
 SELECT trovella_guard.allow('regress_adopt_nowhere.*', 'x');
+SELECT trovella_guard.allow('regress_adopt_nowhere.nothing', 'x');
+SELECT trovella_guard.allow('regress_adopt_empty.*', 'x');
+CREATE SCHEMA regress_adopt_empty;
+SELECT trovella_guard.allow('regress_adopt.expires', 'x');
+UPDATE trovella_guard.allowlist SET expires_at = now() - interval '1 day' WHERE table_name = 'expires';
+SET trovella_guard.mode = off;
+CREATE TABLE gone (organization_id text NOT NULL, :columns);
+SET trovella_guard.mode = enforce;
+SELECT trovella_guard.adopt('to be dropped') > 0 AS adopted;
+DROP TABLE gone;
 \set fk_off 'fk_on_delete=off, ' :no_advice
 SET trovella_guard.rules = :'fk_off';
 SELECT schema_name, table_name, rule, why FROM trovella_guard.prune()
   WHERE schema_name LIKE 'regress_adopt%' ORDER BY 1, 2, 3;
 SET trovella_guard.rules = :'no_advice';
-SELECT table_name, rule FROM trovella_guard.allowlist WHERE schema_name = 'regress_adopt' ORDER BY 1, 2;
+SELECT schema_name, table_name, rule FROM trovella_guard.allowlist WHERE schema_name LIKE 'regress_adopt%' ORDER BY 1, 2, 3;
+-- they are named, with the SQL that removes them
+SELECT message FROM trovella_guard.check() WHERE rule = 'allowlist_stale' AND schema_name LIKE 'regress_adopt%' ORDER BY repair_sql;
+SELECT repair_sql FROM trovella_guard.check()
+  WHERE rule = 'allowlist_stale' AND schema_name LIKE 'regress_adopt_%' AND schema_name <> 'regress_adopt' ORDER BY 1 \gexec
+DROP SCHEMA regress_adopt_empty;
 
--- The history: everything that was said above, in order, and it stays
+-- The history: everything that was said above, in order, and it stays (in
+-- what order prune() took what it found is nobody's business)
 SELECT author = session_user AS by_me, at > now() - interval '1 hour' AS lately, action, table_name, rule, reason, adopted
-  FROM trovella_guard.allowlist_log WHERE schema_name = 'regress_adopt' ORDER BY at;
+  FROM trovella_guard.allowlist_log WHERE schema_name = 'regress_adopt' AND table_name NOT IN ('expires', 'gone') ORDER BY at;
 INSERT INTO trovella_guard.allowlist_log SELECT * FROM trovella_guard.allowlist_log WHERE false;
 UPDATE trovella_guard.allowlist_log SET reason = 'I never said so';
 DELETE FROM trovella_guard.allowlist_log;

@@ -15,10 +15,12 @@
 
 #include "allowlist.h"
 #include "audit.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "rules.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"
 
@@ -102,8 +104,29 @@ remove_entry(ReturnSetInfo *result, const AllowlistEntry *entry,
 }
 
 /*
+ * Is this a decision about what is not there?  It may have been made ahead of
+ * its table, which nobody can tell from one that has outlived it.
+ */
+static bool
+may_be_made_ahead(const AllowlistEntry *entry)
+{
+	Oid			schema_oid;
+
+	if (entry->adopted || entry->expired)
+		return false;
+
+	/* An entry for a schema is stale only if there is nothing in that */
+	if (strcmp(NameStr(entry->table), "*") == 0)
+		return true;
+	schema_oid = get_namespace_oid(NameStr(entry->schema), true);
+	return !OidIsValid(schema_oid) ||
+		!OidIsValid(get_relname_relid(NameStr(entry->table), schema_oid));
+}
+
+/*
  * prune(): removes the entries that are stale, whether or not the rule
- * allowlist_stale reports them, and returns them.
+ * allowlist_stale reports them, and returns them.  Those that may be made
+ * ahead of their table are for people to remove.
  */
 Datum
 trovella_guard_prune_1_0(PG_FUNCTION_ARGS)
@@ -119,8 +142,12 @@ trovella_guard_prune_1_0(PG_FUNCTION_ARGS)
 	while (tg_audit_next(audit, &findings) != NULL)
 		;
 	foreach(lc, tg_audit_stale_entries(audit))
-		remove_entry(result, lfirst(lc),
-					 tg_audit_why_stale(audit, lfirst(lc)));
+	{
+		AllowlistEntry *entry = lfirst(lc);
+
+		if (!may_be_made_ahead(entry))
+			remove_entry(result, entry, tg_audit_why_stale(audit, entry));
+	}
 	tg_audit_end(audit);
 	return (Datum) 0;
 }
