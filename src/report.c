@@ -14,17 +14,11 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
 #include "access/htup_details.h"
-#include "access/table.h"
-#include "access/transam.h"
 #include "audit.h"
-#include "catalog/indexing.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_event_trigger.h"
-#include "commands/event_trigger.h"
 #include "commands/trigger.h"
-#include "commands/extension.h"
 #include "funcapi.h"
 #include "guard.h"
 #include "lib/stringinfo.h"
@@ -34,8 +28,6 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
-#include "utils/rel.h"
-#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 #include "utils/tuplestore.h"
 #include "verdict.h"
@@ -167,6 +159,10 @@ put_finding(ReturnSetInfo *result, const Finding *finding)
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
+/*
+ * Leaves nothing in the current memory context, in which the findings must
+ * not be: they are in one of the audit's.
+ */
 static void
 put_findings(ReturnSetInfo *result, List *findings)
 {
@@ -190,7 +186,7 @@ trovella_guard_findings_1_0(PG_FUNCTION_ARGS)
 	bool		whole = PG_ARGISNULL(0);
 	Audit	   *audit;
 	List	   *findings;
-	MemoryContext per_relation;
+	MemoryContext per_row;
 	MemoryContext old;
 
 	InitMaterializedSRF(fcinfo, 0);
@@ -198,16 +194,16 @@ trovella_guard_findings_1_0(PG_FUNCTION_ARGS)
 		elog(ERROR, "findings() has an unexpected number of columns");
 
 	audit = begin_audit(fcinfo);
-	per_relation = AllocSetContextCreate(CurrentMemoryContext,
-										 "trovella_guard rows",
-										 ALLOCSET_SMALL_SIZES);
-	old = MemoryContextSwitchTo(per_relation);
+	per_row = AllocSetContextCreate(CurrentMemoryContext,
+									"trovella_guard row",
+									ALLOCSET_SMALL_SIZES);
+	old = MemoryContextSwitchTo(per_row);
 	while (tg_audit_next(audit, &findings) != NULL)
 		put_findings(result, findings);
 	if (whole)
 		put_findings(result, tg_audit_database(audit));
 	MemoryContextSwitchTo(old);
-	MemoryContextDelete(per_relation);
+	MemoryContextDelete(per_row);
 	tg_audit_end(audit);
 	return (Datum) 0;
 }
