@@ -98,4 +98,13 @@ INSERT INTO predicate (expected, why, predicate) VALUES
 ('unscoped', 'column', $$user_id = (SELECT uid())$$),
 ('unscoped', 'session', $$uid() IN (SELECT user_id FROM admin)$$),
 ('unproven', 'lateral', $$EXISTS (SELECT 1 FROM unnest(string_to_array(is_member(organization_id)::text, ',')) x WHERE x = org())$$);
+
+INSERT INTO predicate (expected, why, predicate) VALUES
+-- HAVING without GROUP BY yields a row, whatever WHERE says
+('unproven', 'having', $$(SELECT true WHERE organization_id = org() HAVING true)$$),
+('unproven', 'having', $$NOT (SELECT false WHERE organization_id = org() HAVING true)$$),
+('unproven', 'having', $$(SELECT true WHERE organization_id = org() HAVING true) IS NOT FALSE$$),
+('unproven', 'having', $$EXISTS (SELECT true WHERE organization_id = org() HAVING true)$$),
+('unproven', 'having', $$org() IN (SELECT org() WHERE organization_id = org() HAVING true)$$),
+('scoped', 'where', $$NOT (SELECT false WHERE organization_id = org())$$);
 \i :judge

@@ -243,8 +243,8 @@ tg_prove_sublink(SubLink *sublink, const Place *place)
 				if (query->commandType != CMD_SELECT ||
 					query->setOperations != NULL || query->hasAggs ||
 					query->hasWindowFuncs || query->groupClause != NIL ||
-					query->groupingSets != NIL)
-					return result;
+					query->groupingSets != NIL || query->havingQual != NULL)
+					return result;	/* may yield a row whatever WHERE says */
 				target = linitial_node(TargetEntry, query->targetList);
 				conditions = tg_query_conditions(query);
 				value = tg_prove((Node *) target->expr, &inner);
