@@ -54,6 +54,15 @@ SELECT repair_sql FROM trovella_guard.check('item')
   WHERE rule = 'policy_per_row_call' \gexec
 SELECT pg_get_expr(polwithcheck, polrelid) FROM pg_policy WHERE polrelid = 'item'::regclass;
 
+-- what mentions the row in any argument, has to stay where it is
+ALTER POLICY item_tenant ON item USING (:tenant) WITH CHECK (:tenant AND
+  current_setting('app.other', id IS NOT NULL) = 'x');
+SELECT count(*) FROM trovella_guard.check('item') WHERE rule = 'policy_per_row_call';
+SELECT rule FROM trovella_guard.check('item');
+ALTER POLICY item_tenant ON item USING (:tenant) WITH CHECK (:tenant AND organization_id =
+  current_setting('app.other', set_config('app.other', id, true) IS NOT NULL));
+SELECT rule FROM trovella_guard.check('item');
+
 -- at another level, and waived
 ALTER POLICY item_tenant ON item USING (:tenant) WITH CHECK (:tenant);
 SET trovella_guard.rules = 'policy_per_row_call=error';

@@ -69,4 +69,13 @@ INSERT INTO predicate (expected, why, predicate) VALUES
 ('unproven', 'whole', $$to_jsonb(item) ->> 'organization_id' = org()$$),
 ('unscoped', 'system', $$organization_id = tableoid::text$$),
 ('scoped', 'minmax', $$organization_id = greatest(org(), claim('org'))$$);
+
+INSERT INTO predicate (expected, why, predicate) VALUES
+-- what the second argument of current_setting() does
+('unscoped', 'setconfig', $$organization_id = current_setting('app.org', set_config('app.org', organization_id, true) IS NOT NULL)$$),
+('unscoped', 'setconfig', $$organization_id = (SELECT current_setting('app.org', set_config('app.org', 'acme', true) IS NOT NULL))$$),
+('unproven', 'volatile', $$organization_id = current_setting('app.org', log(user_id))$$),
+('unproven', 'argument', $$organization_id = current_setting('app.org', is_public)$$),
+('scoped', 'argument', $$organization_id = current_setting('app.org', 1 = 1)$$),
+('scoped', 'argument', $$organization_id = current_setting('app.org', is_admin())$$);
 \i :judge

@@ -242,27 +242,36 @@ classify_builtin(Oid function)
 }
 
 /*
- * current_setting(name): a custom setting, or one of the server's own that
- * sessions really have for themselves.  data_directory is the same for all.
+ * current_setting(name, missing_ok): a custom setting, or one of the server's
+ * own that sessions really have for themselves.  data_directory is the same
+ * for all.  The second argument is no part of the value, but may have side
+ * effects.
  */
 static Origin
-setting_origin(Node *name, Origin arguments)
+setting_origin(List *args, const Place *place, OriginFunction recurse)
 {
 	static const char *const own[] = {
 		"role", "session_authorization", "search_path", "application_name"
 	};
-	char	   *text = constant_text(name);
+	char	   *text;
+	Origin		origin;
 
-	if (text == NULL)
-		return (arguments & ~ORIGIN_LITERAL) | ORIGIN_SESSION;
-	if (strchr(text, '.') != NULL)
+	if (args == NIL)
 		return ORIGIN_SESSION;
+	text = constant_text(linitial(args));
+	origin = tg_list_origin(list_copy_tail(args, 1), place, tg_dependencies);
+	if (origin & (ORIGIN_TENANT | ORIGIN_ROW))
+		origin |= ORIGIN_OPAQUE;
+	origin |= recurse(linitial(args), place);
+	origin &= ~ORIGIN_LITERAL;
+	if (text == NULL || strchr(text, '.') != NULL)
+		return origin | ORIGIN_SESSION;
 	for (int i = 0; i < (int) lengthof(own); i++)
 	{
 		if (pg_strcasecmp(text, own[i]) == 0)
-			return ORIGIN_SESSION;
+			return origin | ORIGIN_SESSION;
 	}
-	return ORIGIN_UNKNOWN;
+	return origin | ORIGIN_UNKNOWN;
 }
 
 Origin
@@ -278,8 +287,7 @@ tg_function_origin(Oid function, List *args, const Place *place,
 		switch (classify_builtin(function))
 		{
 			case FUNCTION_SETTING:
-				return args == NIL ? ORIGIN_SESSION :
-					setting_origin(linitial(args), origin);
+				return setting_origin(args, place, recurse);
 			case FUNCTION_SESSION:
 				return origin | ORIGIN_SESSION;
 			case FUNCTION_SETS:

@@ -18,6 +18,7 @@
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
 #include "origin.h"
 #include "rules.h"
 #include "utils/builtins.h"
@@ -110,6 +111,7 @@ wrap_values(Node *node, WrapContext *context)
 				if ((origin & ORIGIN_SESSION) &&
 					(origin & ~(ORIGIN_SESSION | ORIGIN_LITERAL |
 								ORIGIN_GLUED)) == 0 &&
+					!contain_vars_of_level(node, 0) &&
 					find_function(node, &function))
 				{
 					if (!OidIsValid(context->function))
