@@ -119,4 +119,11 @@ INSERT INTO predicate (expected, why, column_type, predicate) VALUES
 ('scoped', 'notnull', 'text NOT NULL', $$organization_id = org() OR organization_id IS NULL$$),
 ('scoped', 'nullable', 'text', $$(organization_id, user_id) = (org(), uid())$$),
 ('unscoped', 'null', 'text', $$(organization_id, user_id) IS NOT DISTINCT FROM (org(), uid())$$);
+
+INSERT INTO predicate (expected, why, predicate) VALUES
+-- two orders
+('unscoped', 'between', $$organization_id COLLATE "C" >= org() AND organization_id COLLATE "en-x-icu" <= org()$$),
+('unscoped', 'between', $$NOT (organization_id COLLATE "C" < org() OR organization_id > org())$$),
+('scoped', 'between', $$organization_id COLLATE "C" >= org() AND organization_id COLLATE "C" <= org()$$),
+('scoped', 'between', $$organization_id COLLATE "en-x-icu" BETWEEN org() AND org()$$);
 \i :judge

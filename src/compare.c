@@ -25,10 +25,18 @@
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
+/* A value, and in which order the tenant column is limited by it. */
+typedef struct Bound
+{
+	Node	   *value;
+	Oid			collation;
+} Bound;
+
 /* Limits that a set of conditions puts on the tenant column. */
 typedef struct Limits
 {
-	List	   *lower;			/* it is not less than any of these ... */
+	List	   *lower;			/* of Bound: it is not less than any of these
+								 * ... */
 	List	   *upper;			/* ... and not greater than any of these */
 	List	   *equations;		/* of OpExpr: its two sides are equal */
 } Limits;
@@ -610,6 +618,16 @@ note_equation(OpExpr *expr, bool positive, Limits *limits)
 		limits->equations = lappend(limits->equations, expr);
 }
 
+static List *
+add_limit(List *limits, Node *value, Oid collation)
+{
+	Bound	   *limit = palloc(sizeof(Bound));
+
+	limit->value = value;
+	limit->collation = collation;
+	return lappend(limits, limit);
+}
+
 /*
  * Collects what "node is true" (or, if !positive, "node is false") says about
  * the order of the tenant column.
@@ -647,10 +665,10 @@ collect_limits(Node *node, bool positive, const Place *place, Limits *limits)
 		return;
 	if ((comparison == COMPARES_GREATER_EQUAL && positive) ||
 		(comparison == COMPARES_LESS && !positive))
-		limits->lower = lappend(limits->lower, other);
+		limits->lower = add_limit(limits->lower, other, expr->inputcollid);
 	else if ((comparison == COMPARES_LESS_EQUAL && positive) ||
 			 (comparison == COMPARES_GREATER && !positive))
-		limits->upper = lappend(limits->upper, other);
+		limits->upper = add_limit(limits->upper, other, expr->inputcollid);
 }
 
 /* A column of the policy's row, as it is? */
@@ -729,13 +747,21 @@ tg_prove_limits(List *nodes, bool positive, const Place *place,
 		collect_limits(lfirst(lc), positive, place, &limits);
 	foreach(lc, limits.lower)
 	{
-		Origin		origin;
+		Bound	   *lower = (Bound *) lfirst(lc);
+		ListCell   *lc2;
 
-		if (!list_member(limits.upper, lfirst(lc)))
-			continue;
-		origin = tg_value_origin(lfirst(lc), place);
-		verdict = tg_better(verdict,
-							tg_judge_origin(origin, verdict.arm, place));
+		/* what comes first in one order may come last in another */
+		foreach(lc2, limits.upper)
+		{
+			Bound	   *upper = (Bound *) lfirst(lc2);
+
+			if (lower->collation == upper->collation &&
+				equal(lower->value, upper->value))
+				verdict = tg_better(verdict,
+									tg_judge_origin(tg_value_origin(lower->value,
+																	place),
+													verdict.arm, place));
+		}
 	}
 	return prove_equations(limits.equations, place, verdict);
 }
