@@ -126,4 +126,16 @@ INSERT INTO predicate (expected, why, predicate) VALUES
 ('unscoped', 'between', $$NOT (organization_id COLLATE "C" < org() OR organization_id > org())$$),
 ('scoped', 'between', $$organization_id COLLATE "C" >= org() AND organization_id COLLATE "C" <= org()$$),
 ('scoped', 'between', $$organization_id COLLATE "en-x-icu" BETWEEN org() AND org()$$);
+
+INSERT INTO predicate (expected, why, column_type, predicate) VALUES
+-- a text column that is only called char(n), however deep
+('unproven', 'lossy', 'text NOT NULL', $$organization_id::bpchar::text = org()$$),
+('unproven', 'lossy', 'text NOT NULL', $$(SELECT organization_id::bpchar)::text = org()$$),
+('unproven', 'lossy', 'text NOT NULL', $$nullif(organization_id::bpchar, 'zz')::text = org()$$),
+('unproven', 'lossy', 'text NOT NULL', $$coalesce(organization_id::bpchar, 'zz')::text = org()$$),
+('unproven', 'lossy', 'varchar NOT NULL', $$nullif(organization_id::bpchar, 'zz')::text = org()$$),
+('unproven', 'lossy', 'uuid NOT NULL', $$nullif(organization_id::text::bpchar, 'zz')::text = org()$$),
+('scoped', 'char', 'char(8) NOT NULL', $$(SELECT organization_id)::text = org()$$),
+('scoped', 'char', 'char(8) NOT NULL', $$nullif(organization_id, 'zz')::text = org()$$),
+('scoped', 'char', 'char(8) NOT NULL', $$coalesce(organization_id, 'zz')::text = org()$$);
 \i :judge

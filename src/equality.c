@@ -292,58 +292,91 @@ is_lossless(Oid function)
 	}
 }
 
+/*
+ * What is under a lossless conversion, NULL if the expression is none.  *type
+ * is what it converts to.  Where *trims is set, the conversion is lossless
+ * only for a column that is char(n): a text column that is only called so
+ * minds its blanks.
+ */
+static Node *
+under_conversion(Node *node, Oid *type, bool *trims)
+{
+	if (IsA(node, CoerceViaIO))
+	{
+		CoerceViaIO *expr = (CoerceViaIO *) node;
+
+		if ((expr->resulttype != TEXTOID && expr->resulttype != VARCHAROID) ||
+			!writes_unambiguously(tg_base_type(tg_expression_type((Node *) expr->arg))))
+			return NULL;
+		*type = TEXTOID;
+		return (Node *) expr->arg;
+	}
+	if (IsA(node, FuncExpr))
+	{
+		FuncExpr   *expr = (FuncExpr *) node;
+
+		if (!is_lossless(expr->funcid))
+			return NULL;
+		if (expr->funcid == F_TEXT_BPCHAR)
+			*trims = true;
+		*type = expr->funcresulttype;
+		return linitial(expr->args);
+	}
+	return NULL;
+}
+
+Var *
+tg_as_column(Node *node)
+{
+	bool		trims = false;
+	Oid			type;
+
+	for (;;)
+	{
+		node = tg_strip(node);
+		if (node == NULL)
+			return NULL;
+		if (IsA(node, Var))
+			return trims && tg_base_type(((Var *) node)->vartype) !=
+				BPCHAROID ? NULL : (Var *) node;
+		if (IsA(node, NullIfExpr))
+			node = linitial(((NullIfExpr *) node)->args);
+		else
+			node = under_conversion(node, &type, &trims);
+	}
+}
+
 bool
 tg_is_tenant(Node *node, const Place *place, bool or_null, Oid *type)
 {
+	Oid			tenant_type = tg_base_type(place->facts->tenant->type);
 	Place		inner = *place;
 	Oid			converted = InvalidOid;
-
-	/* Conversions are met from the outside in: the outermost one decides. */
-#define CONVERTS_TO(result) \
-	(converted = OidIsValid(converted) ? converted : (result))
+	bool		trims = false;
 
 	check_stack_depth();
 	for (;;)
 	{
+		Node	   *under;
+		Oid			to;
+
 		node = tg_strip(node);
 		if (node == NULL)
 			return false;
 		if (IsA(node, Var))
 		{
-			if (!tg_is_tenant_var((Var *) node, &inner))
+			if (!tg_is_tenant_var((Var *) node, &inner) ||
+				(trims && tenant_type != BPCHAROID))
 				return false;
-			*type = OidIsValid(converted) ? converted :
-				tg_base_type(place->facts->tenant->type);
+			*type = OidIsValid(converted) ? converted : tenant_type;
 			return OidIsValid(*type);
 		}
-		else if (IsA(node, CoerceViaIO))
+		else if ((under = under_conversion(node, &to, &trims)) != NULL)
 		{
-			CoerceViaIO *expr = (CoerceViaIO *) node;
-			Oid			from;
-
-			from = tg_base_type(tg_expression_type((Node *) expr->arg));
-			if ((expr->resulttype != TEXTOID &&
-				 expr->resulttype != VARCHAROID) ||
-				!writes_unambiguously(from))
-				return false;
-			CONVERTS_TO(TEXTOID);
-			node = (Node *) expr->arg;
-		}
-		else if (IsA(node, FuncExpr))
-		{
-			FuncExpr   *expr = (FuncExpr *) node;
-			Oid			from;
-
-			if (!is_lossless(expr->funcid))
-				return false;
-
-			/* A text column that is only called char(n) minds its blanks. */
-			from = tg_expression_type(tg_strip(linitial(expr->args)));
-			if (expr->funcid == F_TEXT_BPCHAR &&
-				tg_base_type(from) != BPCHAROID)
-				return false;
-			CONVERTS_TO(expr->funcresulttype);
-			node = linitial(expr->args);
+			/* They are met from the outside in: the outermost one decides. */
+			if (!OidIsValid(converted))
+				converted = to;
+			node = under;
 		}
 		else if (IsA(node, NullIfExpr) && or_null)
 			node = linitial(((NullIfExpr *) node)->args);
@@ -374,5 +407,4 @@ tg_is_tenant(Node *node, const Place *place, bool or_null, Oid *type)
 		else
 			return false;
 	}
-#undef CONVERTS_TO
 }

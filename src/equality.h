@@ -49,4 +49,10 @@ extern Oid	tg_expression_type(Node *node);
 extern bool tg_is_tenant(Node *node, const Place *place, bool or_null,
 						 Oid *type);
 
+/*
+ * The column, of whatever table, that the expression is or is a lossless
+ * conversion of, NULL elsewhere; or NULL if it is something else.
+ */
+extern Var *tg_as_column(Node *node);
+
 #endif							/* TROVELLA_GUARD_EQUALITY_H */
