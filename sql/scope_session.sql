@@ -78,4 +78,10 @@ INSERT INTO predicate (expected, why, predicate) VALUES
 ('unproven', 'argument', $$organization_id = current_setting('app.org', is_public)$$),
 ('scoped', 'argument', $$organization_id = current_setting('app.org', 1 = 1)$$),
 ('scoped', 'argument', $$organization_id = current_setting('app.org', is_admin())$$);
+
+INSERT INTO predicate (expected, why, predicate) VALUES
+-- what is true or false in every session
+('unproven', 'mapped', $$organization_id = (org() IS NOT NULL)::text$$),
+('unproven', 'mapped', $$organization_id = starts_with(org(), 'a')::text$$),
+('scoped', 'boolean', $$organization_id = claim('beta')::boolean::text$$);
 \i :judge

@@ -107,4 +107,26 @@ INSERT INTO predicate (expected, why, predicate) VALUES
 ('unproven', 'having', $$EXISTS (SELECT true WHERE organization_id = org() HAVING true)$$),
 ('unproven', 'having', $$org() IN (SELECT org() WHERE organization_id = org() HAVING true)$$),
 ('scoped', 'where', $$NOT (SELECT false WHERE organization_id = org())$$);
+
+INSERT INTO predicate (expected, why, predicate) VALUES
+-- only an equality ties rows to the session ...
+('unproven', 'unequal', $$organization_id IN (SELECT m.organization_id FROM member m WHERE textne(m.organization_id, org()))$$),
+('unproven', 'prefix', $$organization_id IN (SELECT m.organization_id FROM member m WHERE starts_with(m.organization_id, org()))$$),
+('unproven', 'function', $$organization_id IN (SELECT m.organization_id FROM member m WHERE regexp_like(m.organization_id, org()))$$),
+('unproven', 'role', $$organization_id IN (SELECT m.organization_id FROM member m WHERE pg_has_role(org()::name, m.role::name, 'MEMBER'))$$),
+('scoped', 'role', $$organization_id IN (SELECT r.rolname::text FROM pg_roles_copy r WHERE pg_has_role(r.oid, 'MEMBER'))$$),
+-- ... and only one of a column
+('unproven', 'expression', $$organization_id IN (SELECT m.organization_id FROM member m WHERE (m.organization_id IS NOT NULL) = (org() IS NOT NULL))$$),
+('unproven', 'expression', $$organization_id IN (SELECT m.organization_id FROM member m WHERE length(m.role) = length(org()))$$),
+('unproven', 'expression', $$organization_id IN (SELECT m.organization_id FROM member m WHERE left(m.user_id, 1) = left(uid(), 1))$$),
+('unproven', 'expression', $$organization_id IN (SELECT m.organization_id FROM member m WHERE length(m.user_id) IN (SELECT length(uid())))$$),
+('unproven', 'expression', $$organization_id IN (SELECT x.o FROM (SELECT length(m.user_id) AS u, m.organization_id AS o FROM member m) x WHERE x.u = length(uid()))$$),
+('unproven', 'expression', $$organization_id IN (SELECT m.organization_id FROM member m WHERE m.user_id::bpchar::text = uid())$$),
+('unproven', 'boolean', $$organization_id IN (SELECT p.organization_id FROM project p WHERE p.is_public = (org() IS NOT NULL))$$),
+('unproven', 'boolean', $$organization_id IN (SELECT p.organization_id FROM project p WHERE p.owner_id = (org() IS NOT NULL)::text)$$),
+('scoped', 'column', $$organization_id IN (SELECT m.organization_id FROM member m WHERE nullif(m.user_id, '') = uid())$$),
+('scoped', 'column', $$organization_id IN (SELECT p.organization_id FROM project p WHERE p.id::text = uid())$$),
+('scoped', 'column', $$organization_id IN (SELECT p.organization_id FROM project p WHERE p.id::bigint = uid()::bigint AND p.is_public)$$),
+('scoped', 'column', $$organization_id IN (SELECT m.organization_id FROM member m WHERE uid() IN (m.user_id, m.role))$$),
+('scoped', 'column', $$organization_id IN (SELECT m.organization_id FROM member m WHERE m.user_id COLLATE "C" = lower(uid()))$$);
 \i :judge

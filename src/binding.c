@@ -16,7 +16,7 @@
  */
 #include "postgres.h"
 
-#include "access/transam.h"
+#include "catalog/pg_type.h"
 #include "compat.h"
 #include "equality.h"
 #include "miscadmin.h"
@@ -243,8 +243,9 @@ is_anchored(Node *side, Query *query, const Place *place, Bitmapset *bound,
 }
 
 /*
- * The one table that is bound where the expression is, or NULL if it takes
- * columns of several tables or of none.
+ * The one table that is bound where the expression is, or NULL.  It must be a
+ * column of that table: what else is made of columns may be the same for many
+ * rows, and so may a Boolean.
  *
  * The rows of a sub-select in FROM are bound by one of its columns only if
  * that ties all of its own tables together.
@@ -253,7 +254,7 @@ static Bitmapset *
 table_bound_by(Node *node, const Binding *binding)
 {
 	Bitmapset  *tables = tg_tables_of(node, binding->query);
-	Var		   *var = (Var *) tg_strip(node);
+	Var		   *var = tg_as_column(node);
 	RangeTblEntry *rte;
 	Query	   *inner = NULL;
 	Place		standing = *binding->place;
@@ -264,8 +265,10 @@ table_bound_by(Node *node, const Binding *binding)
 	ListCell   *lc;
 	int			index = 0;
 
-	if (bms_membership(tables) != BMS_SINGLETON ||
-		(binding->strict && !IsA(var, Var)))
+	if (bms_membership(tables) != BMS_SINGLETON || var == NULL ||
+		var->varattno < 0 ||
+		tg_base_type(var->vartype) == BOOLOID ||
+		(binding->strict && !IsA(tg_strip(node), Var)))
 		return NULL;
 	rte = rt_fetch(bms_singleton_member(tables), binding->query->rtable);
 	if (rte->rtekind == RTE_SUBQUERY)
@@ -279,7 +282,7 @@ table_bound_by(Node *node, const Binding *binding)
 	if (inner == NULL)
 		return tables;
 
-	if (!IsA(var, Var) || var->varlevelsup != 0 ||
+	if (var->varlevelsup != 0 ||
 		(int) var->varno != bms_singleton_member(tables) ||
 		var->varattno <= 0 ||
 		var->varattno > list_length(inner->targetList) ||
@@ -450,15 +453,16 @@ bind_condition(Node *node, const Binding *binding, Bitmapset *bound)
 		return bound;
 	}
 
-	/* pg_has_role(oid, 'MEMBER') in a query on the roles */
+	/* pg_has_role(column, 'MEMBER') in a query on the roles */
 	if (IsA(node, FuncExpr) && !binding->strict &&
-		((FuncExpr *) node)->funcid < FirstGenbkiObjectId)
+		(((FuncExpr *) node)->funcid == F_PG_HAS_ROLE_NAME_TEXT ||
+		 ((FuncExpr *) node)->funcid == F_PG_HAS_ROLE_OID_TEXT))
 	{
-		Bitmapset  *tables = table_bound_by(node, binding);
-		Origin		origin = tg_dependencies(node, place);
+		Bitmapset  *tables = table_bound_by(linitial(((FuncExpr *) node)->args),
+											binding);
 
 		if (tables != NULL &&
-			(origin & ORIGIN_SESSION) && tg_is_session_origin(origin))
+			tg_is_session_origin(tg_dependencies(node, place)))
 			return bms_union(bound, tables);
 	}
 	return bound;

@@ -31,6 +31,7 @@
 #include "postgres.h"
 
 #include "access/transam.h"
+#include "catalog/pg_type.h"
 #include "equality.h"
 #include "nodes/nodeFuncs.h"
 #include "origin.h"
@@ -287,11 +288,44 @@ choice_origin(List *values, const Place *place, Origin chosen_by,
 	return origin | (chosen_by & ORIGIN_SIDE_EFFECTS);
 }
 
+/*
+ * A comparison or the like, whose value is one of two constants, whatever the
+ * session has.
+ */
+static bool
+is_test(Node *node)
+{
+	switch (nodeTag(node))
+	{
+		case T_BoolExpr:
+		case T_BooleanTest:
+		case T_NullTest:
+		case T_DistinctExpr:
+		case T_ScalarArrayOpExpr:
+		case T_RowCompareExpr:
+			return true;
+		case T_OpExpr:
+			return ((OpExpr *) node)->opresulttype == BOOLOID;
+		case T_FuncExpr:
+			return ((FuncExpr *) node)->funcresulttype == BOOLOID &&
+				((FuncExpr *) node)->funcid < FirstGenbkiObjectId;
+		default:
+			return false;
+	}
+}
+
 static Origin
 value_origin(Node *node, const Place *place)
 {
 	if (node == NULL)
 		return 0;
+	if (is_test(node))
+	{
+		Origin		origin = tg_dependencies(node, place);
+
+		return (origin & ORIGIN_MAY_KNOW_SESSION) ? origin | ORIGIN_MAPPED :
+			origin;
+	}
 
 	switch (nodeTag(node))
 	{
