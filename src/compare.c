@@ -88,6 +88,8 @@ tg_judge_origin(Origin origin, Node *node, const Place *place)
 		verdict = tg_make_verdict(UNDECIDED, WHY_MAPPED, node);
 	else if (origin & ORIGIN_FALLBACK)
 		verdict = tg_make_verdict(UNDECIDED, WHY_FALLBACK, node);
+	else if (origin & ORIGIN_MIXED)
+		verdict = tg_make_verdict(UNDECIDED, WHY_MIXED, node);
 	else if (origin & ORIGIN_SAME_SET)
 		verdict = tg_make_verdict((origin & ORIGIN_SESSION) ? UNDECIDED : OPEN,
 								  WHY_SAME_SET, node);
@@ -524,6 +526,8 @@ tg_prove_containment(OpExpr *expr, const Place *place, Outcomes *result)
 				tg_comparison(TextEqualOperator, type) != COMPARES_EQUAL)
 				return false;
 			origin = tg_value_origin(set, place);
+			if (origin & ORIGIN_GLUED)
+				origin |= ORIGIN_MIXED;
 			same = tg_judge_origin(origin, node, place);
 			break;
 

@@ -123,6 +123,9 @@ tg_explain(const Verdict *verdict, const Place *place)
 		case WHY_FALLBACK:
 			return psprintf(_("%s falls back on a literal tenant when the session has none"),
 							what);
+		case WHY_MIXED:
+			return psprintf(_("%s compares %s with something that may be made of a literal tenant alone"),
+							what, column);
 		case WHY_MAPPED:
 			return psprintf(_("%s lets the session choose among literal tenants"),
 							what);

@@ -45,6 +45,7 @@ typedef struct OriginWalk
 	const Place *place;
 	OriginFunction function;
 	Origin		origin;
+	bool		literal;		/* one child is nothing but a literal */
 } OriginWalk;
 
 /* For tg_culprit(). */
@@ -60,20 +61,28 @@ typedef struct CulpritWalk
 static bool
 collect_origin(Node *node, OriginWalk *walk)
 {
+	Origin		one;
+
 	if (node == NULL)
 		return false;
 	if (IsA(node, List))
 		return expression_tree_walker(node, collect_origin, (void *) walk);
-	walk->origin |= walk->function(node, walk->place);
+	one = walk->function(node, walk->place);
+	walk->origin |= one;
+	walk->literal |= tg_is_literal(node, one);
 	return false;
 }
 
+/* Of a value that has several parts, one may be a literal's. */
 static Origin
 children_origin(Node *node, const Place *place, OriginFunction function)
 {
-	OriginWalk	walk = {place, function, 0};
+	OriginWalk	walk = {place, function, 0, false};
 
 	(void) expression_tree_walker(node, collect_origin, (void *) &walk);
+	if (walk.literal && function == tg_value_origin &&
+		(walk.origin & ~(ORIGIN_LITERAL | ORIGIN_FROZEN)) != 0)
+		walk.origin |= ORIGIN_MIXED;
 	return walk.origin;
 }
 
@@ -164,15 +173,39 @@ plain_origin(Node *node, const Place *place, OriginFunction recurse)
 			}
 
 		case T_Aggref:
-			origin = children_origin(node, place, recurse);
-			if (((Aggref *) node)->aggfnoid >= FirstGenbkiObjectId)
-				origin |= ORIGIN_OPAQUE;
-			return origin != 0 ? origin : ORIGIN_UNKNOWN;	/* count(*) */
+			{
+				Aggref	   *aggregate = (Aggref *) node;
+
+				if (aggregate->aggfnoid == F_STRING_AGG_TEXT_TEXT)
+				{
+					/* what the second one separates, it is no part of */
+					origin = tg_list_origin(aggregate->args, place, recurse);
+					if (aggregate->aggfilter != NULL)
+						origin |= recurse((Node *) aggregate->aggfilter,
+										  place);
+					if (!tg_is_nobody((Node *) lsecond_node(TargetEntry,
+															aggregate->args)->expr))
+						origin |= ORIGIN_GLUED;
+				}
+				else
+					origin = children_origin(node, place, recurse);
+				if (aggregate->aggfnoid >= FirstGenbkiObjectId)
+					origin |= ORIGIN_OPAQUE;
+				return origin != 0 ? origin : ORIGIN_UNKNOWN;	/* count(*) */
+			}
+
+		case T_ArrayCoerceExpr:
+			{
+				ArrayCoerceExpr *expr = (ArrayCoerceExpr *) node;
+
+				return recurse((Node *) expr->arg, place) |
+					(recurse((Node *) expr->elemexpr, place) &
+					 ~ORIGIN_LITERAL);
+			}
 
 			/* of NULL, or of no elements, there is no value */
 		case T_RelabelType:
 		case T_CoerceViaIO:
-		case T_ArrayCoerceExpr:
 		case T_CollateExpr:
 		case T_CoerceToDomain:
 		case T_NamedArgExpr:
@@ -387,6 +420,30 @@ value_origin(Node *node, const Place *place)
 					 ORIGIN_SIDE_EFFECTS);
 			}
 
+		case T_SubscriptingRef:
+			{
+				/* (ARRAY['acme', setting])[1] */
+				SubscriptingRef *expr = (SubscriptingRef *) node;
+				Origin		origin = tg_member_origin((Node *) expr->refexpr,
+													  place);
+				Origin		index = tg_list_origin(expr->refupperindexpr,
+												   place, tg_dependencies) |
+					tg_list_origin(expr->reflowerindexpr, place,
+								   tg_dependencies);
+
+				if ((origin & ~(ORIGIN_LITERAL | ORIGIN_FROZEN |
+								ORIGIN_MEMBER)) == 0)
+				{
+					if (index & ORIGIN_MAY_KNOW_SESSION)
+						origin |= ORIGIN_MAPPED;
+				}
+				else if (origin & (ORIGIN_MEMBER | ORIGIN_GLUED))
+					origin |= ORIGIN_MIXED;
+				origin &= ~ORIGIN_MEMBER;
+				return origin | (index & ~(ORIGIN_LITERAL | ORIGIN_FROZEN |
+										   ORIGIN_GLUED));
+			}
+
 		case T_SubLink:
 			{
 				SubLink    *sublink = (SubLink *) node;
@@ -464,7 +521,7 @@ member_origin(Node *node, const Place *place)
 		origin = element_origin(node, place);
 		if ((origin & ORIGIN_GLUED) && IsA(node, FuncExpr) &&
 			((FuncExpr *) node)->funcretset)
-			origin |= ORIGIN_FALLBACK;
+			origin |= ORIGIN_MIXED;
 		return origin;
 	}
 
@@ -519,7 +576,7 @@ member_origin(Node *node, const Place *place)
 		default:
 			origin = element_origin(node, place);
 			if (origin & ORIGIN_GLUED)
-				origin |= ORIGIN_FALLBACK;
+				origin |= ORIGIN_MIXED;
 			return origin;
 	}
 }

@@ -89,6 +89,8 @@ typedef uint32 Origin;
 										 * everything through */
 #define ORIGIN_MAPPED		(1 << 20)	/* literals, chosen by the session */
 #define ORIGIN_TOO_DEEP		(1 << 21)	/* not looked at */
+#define ORIGIN_MIXED		(1 << 22)	/* made of things of which one is a
+										 * literal */
 
 #define ORIGIN_MAY_KNOW_SESSION \
 	(ORIGIN_SESSION | ORIGIN_GUARDED | ORIGIN_OPAQUE | ORIGIN_UNKNOWN | \
@@ -132,6 +134,11 @@ extern bool tg_is_constant(Node *node, bool *isnull);
 
 /* Is this constant meant to be no tenant at all? */
 extern bool tg_is_nobody(Node *node);
+
+/*
+ * Is this value, which has such an origin, a literal that may be a tenant?
+ */
+extern bool tg_is_literal(Node *node, Origin origin);
 
 /* Is the value certainly not NULL? */
 extern bool tg_is_never_null(Node *node);

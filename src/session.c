@@ -22,6 +22,7 @@
 #include "origin.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/fmgrprotos.h"
 #include "utils/syscache.h"
 #include "utils/uuid.h"
 /* What we know of one of PostgreSQL's own functions. */
@@ -183,6 +184,165 @@ tg_is_never_null(Node *node)
 	return false;
 }
 
+/*
+ * Functions of which only some arguments are what the result is made of; the
+ * others are parameters: a separator, a key, a position, a pattern.
+ */
+#define FIRST	(1 << 0)
+#define SECOND	(1 << 1)
+#define THIRD	(1 << 2)
+
+static const struct
+{
+	Oid			function;
+	int			contents;		/* a bit for each argument */
+}			parametrized[] =
+
+{
+	{F_ARRAY_REMOVE, FIRST},
+	{F_ARRAY_TO_STRING_ANYARRAY_TEXT, FIRST},
+	{F_ARRAY_TO_STRING_ANYARRAY_TEXT_TEXT, FIRST | THIRD},
+	{F_BPCHAR_BPCHAR_INT4_BOOL, FIRST},
+	{F_BTRIM_TEXT_TEXT, FIRST},
+	{F_CONVERT, FIRST},
+	{F_CONVERT_FROM, FIRST},
+	{F_CONVERT_TO, FIRST},
+	{F_DECODE, FIRST},
+	{F_ENCODE, FIRST},
+	{F_JSONB_ARRAY_ELEMENT, FIRST},
+	{F_JSONB_ARRAY_ELEMENT_TEXT, FIRST},
+	{F_JSONB_DELETE_JSONB_INT4, FIRST},
+	{F_JSONB_DELETE_JSONB_TEXT, FIRST},
+	{F_JSONB_DELETE_JSONB__TEXT, FIRST},
+	{F_JSONB_DELETE_PATH, FIRST},
+	{F_JSONB_EXTRACT_PATH, FIRST},
+	{F_JSONB_EXTRACT_PATH_TEXT, FIRST},
+	{F_JSONB_OBJECT_FIELD, FIRST},
+	{F_JSONB_OBJECT_FIELD_TEXT, FIRST},
+	{F_JSONB_PATH_QUERY, FIRST | SECOND | THIRD},
+	{F_JSONB_PATH_QUERY_ARRAY, FIRST | SECOND | THIRD},
+	{F_JSONB_PATH_QUERY_FIRST, FIRST | SECOND | THIRD},
+	{F_JSON_ARRAY_ELEMENT, FIRST},
+	{F_JSON_ARRAY_ELEMENT_TEXT, FIRST},
+	{F_JSON_EXTRACT_PATH, FIRST},
+	{F_JSON_EXTRACT_PATH_TEXT, FIRST},
+	{F_JSON_OBJECT_FIELD, FIRST},
+	{F_JSON_OBJECT_FIELD_TEXT, FIRST},
+	{F_LEFT, FIRST},
+	{F_LPAD_TEXT_INT4, FIRST},
+	{F_LPAD_TEXT_INT4_TEXT, FIRST | THIRD},
+	{F_LTRIM_TEXT_TEXT, FIRST},
+	{F_NORMALIZE, FIRST},
+	{F_NUMERIC_NUMERIC_INT4, FIRST},
+	{F_REGEXP_MATCHES_TEXT_TEXT, FIRST},
+	{F_REGEXP_MATCHES_TEXT_TEXT_TEXT, FIRST},
+	{F_REGEXP_MATCH_TEXT_TEXT, FIRST},
+	{F_REGEXP_MATCH_TEXT_TEXT_TEXT, FIRST},
+	{F_REGEXP_REPLACE_TEXT_TEXT_TEXT, FIRST | THIRD},
+	{F_REGEXP_REPLACE_TEXT_TEXT_TEXT_TEXT, FIRST | THIRD},
+	{F_REGEXP_SPLIT_TO_ARRAY_TEXT_TEXT, FIRST},
+	{F_REGEXP_SPLIT_TO_ARRAY_TEXT_TEXT_TEXT, FIRST},
+	{F_REGEXP_SPLIT_TO_TABLE_TEXT_TEXT, FIRST},
+	{F_REGEXP_SPLIT_TO_TABLE_TEXT_TEXT_TEXT, FIRST},
+	{F_REPEAT, FIRST},
+	{F_REPLACE, FIRST | THIRD},
+	{F_RIGHT, FIRST},
+	{F_RPAD_TEXT_INT4, FIRST},
+	{F_RPAD_TEXT_INT4_TEXT, FIRST | THIRD},
+	{F_RTRIM_TEXT_TEXT, FIRST},
+	{F_SPLIT_PART, FIRST},
+	{F_STRING_TO_ARRAY_TEXT_TEXT, FIRST},
+	{F_STRING_TO_ARRAY_TEXT_TEXT_TEXT, FIRST},
+	{F_STRING_TO_TABLE_TEXT_TEXT, FIRST},
+	{F_STRING_TO_TABLE_TEXT_TEXT_TEXT, FIRST},
+	{F_SUBSTRING_TEXT_INT4, FIRST},
+	{F_SUBSTRING_TEXT_INT4_INT4, FIRST},
+	{F_SUBSTRING_TEXT_TEXT, FIRST},
+	{F_SUBSTRING_TEXT_TEXT_TEXT, FIRST},
+	{F_SUBSTR_TEXT_INT4, FIRST},
+	{F_SUBSTR_TEXT_INT4_INT4, FIRST},
+	{F_TO_NUMBER, FIRST},
+	{F_TRANSLATE, FIRST | THIRD},
+	{F_TRIM_ARRAY, FIRST},
+	{F_VARCHAR_VARCHAR_INT4_BOOL, FIRST},
+};
+
+/* Which of its arguments may the result be made of? */
+static int
+contents_of(Oid function)
+{
+	for (int i = 0; i < (int) lengthof(parametrized); i++)
+	{
+		if (parametrized[i].function == function)
+			return parametrized[i].contents;
+	}
+	return ~0;
+}
+
+/* "$.org": a path that does not begin with a value of its own. */
+static bool
+is_json_path(Node *node)
+{
+	Const	   *constant = (Const *) node;
+
+	return IsA(node, Const) && constant->consttype == JSONPATHOID &&
+		!constant->constisnull &&
+		DatumGetCString(DirectFunctionCall1(jsonpath_out,
+											constant->constvalue))[0] == '$';
+}
+
+bool
+tg_is_literal(Node *node, Origin origin)
+{
+	return origin != 0 && (origin & ~(ORIGIN_LITERAL | ORIGIN_FROZEN)) == 0 &&
+		!tg_is_nobody(node) && !is_json_path(node);
+}
+
+/*
+ * What a function of PostgreSQL's own makes of its arguments.  The value may
+ * be no more than a literal among them: jsonb_build_array(setting, 'acme').
+ * Where they are but glued together, it is not; until they are taken apart
+ * again.
+ */
+static Origin
+made_of(Oid function, bool glued, List *args, const Place *place,
+		OriginFunction recurse)
+{
+	int			contents = contents_of(function);
+	Origin		content = 0;
+	Origin		parameters = 0;
+	bool		literal = false;
+	ListCell   *lc;
+
+	foreach(lc, args)
+	{
+		Origin		one = recurse(lfirst(lc), place);
+
+		if ((contents >> Min(foreach_current_index(lc), 30)) & 1)
+		{
+			content |= one;
+			literal |= tg_is_literal(lfirst(lc), one);
+		}
+		else
+			parameters |= one;
+	}
+	if (glued)
+		return literal && (content & ORIGIN_SESSION) ?
+			content | ORIGIN_GLUED : content;
+	if (recurse == tg_dependencies || list_length(args) < 2)
+		return content | parameters;
+	if ((content & ~(ORIGIN_LITERAL | ORIGIN_FROZEN)) == 0)
+	{
+		if (parameters & ORIGIN_MAY_KNOW_SESSION)
+			content |= ORIGIN_MAPPED;
+	}
+	else if (literal || (content & ORIGIN_GLUED))
+		content |= ORIGIN_MIXED;
+	return content | (parameters & ~(ORIGIN_LITERAL | ORIGIN_FROZEN |
+									 ORIGIN_GLUED | ORIGIN_FALLBACK |
+									 ORIGIN_MIXED));
+}
+
 static FunctionClass
 classify_builtin(Oid function)
 {
@@ -211,9 +371,6 @@ classify_builtin(Oid function)
 		case F_ANYTEXTCAT:
 		case F_CONCAT:
 		case F_CONCAT_WS:
-		case F_FORMAT_TEXT:
-		case F_FORMAT_TEXT_ANY:
-		case F_JSONB_CONCAT:
 			return FUNCTION_GLUE;
 		case F_RANDOM:
 		case F_CLOCK_TIMESTAMP:
@@ -278,46 +435,40 @@ Origin
 tg_function_origin(Oid function, List *args, const Place *place,
 				   OriginFunction recurse)
 {
-	Origin		origin = tg_list_origin(args, place, recurse);
+	FunctionClass class = function < FirstGenbkiObjectId ?
+		classify_builtin(function) : FUNCTION_UNKNOWN;
+	Origin		origin;
 	HeapTuple	tuple;
 	char		volatility;
 
-	if (function < FirstGenbkiObjectId)
+	switch (class)
 	{
-		switch (classify_builtin(function))
-		{
-			case FUNCTION_SETTING:
-				return setting_origin(args, place, recurse);
-			case FUNCTION_SESSION:
-				return origin | ORIGIN_SESSION;
-			case FUNCTION_SETS:
-				return origin | ORIGIN_SETS;
-			case FUNCTION_RANDOM:
-				return origin | ORIGIN_RANDOM;
-			case FUNCTION_VOLATILE:
-				return origin | ORIGIN_VOLATILE;
-			case FUNCTION_UNKNOWN:
-				return origin | ORIGIN_UNKNOWN;
-			case FUNCTION_GLUE:
-				if (origin & ORIGIN_SESSION)
-				{
-					ListCell   *lc;
-					bool		isnull;
+		case FUNCTION_SETTING:
+			return setting_origin(args, place, recurse);
+		case FUNCTION_PLAIN:
+		case FUNCTION_GLUE:
+			origin = made_of(function, class == FUNCTION_GLUE, args, place,
+							 recurse);
 
-					foreach(lc, args)
-					{
-						if (tg_is_constant(lfirst(lc), &isnull) && !isnull &&
-							!tg_is_nobody(lfirst(lc)))
-							origin |= ORIGIN_GLUED;
-					}
-				}
-				break;
-			case FUNCTION_PLAIN:
-				break;
-		}
+			/* now(), version(), current_database(): everybody's */
+			return origin != 0 ? origin : ORIGIN_LITERAL;
+		default:
+			break;
+	}
 
-		/* now(), version(), current_database(): the same for everybody. */
-		return origin != 0 ? origin : ORIGIN_LITERAL;
+	origin = tg_list_origin(args, place, recurse);
+	switch (class)
+	{
+		case FUNCTION_SESSION:
+			return origin | ORIGIN_SESSION;
+		case FUNCTION_SETS:
+			return origin | ORIGIN_SETS;
+		case FUNCTION_RANDOM:
+			return origin | ORIGIN_RANDOM;
+		case FUNCTION_VOLATILE:
+			return origin | ORIGIN_VOLATILE;
+		default:
+			break;
 	}
 
 	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
