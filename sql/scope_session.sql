@@ -139,4 +139,20 @@ INSERT INTO predicate (expected, why, predicate) VALUES
 ('scoped', 'parameter', $$organization_id = convert_from(decode(split_part(org(), '.', 2), 'base64'), 'utf8')::json ->> 'org'$$),
 ('scoped', 'parameter', $$organization_id = lower('org_' || org())$$),
 ('scoped', 'parameter', $$organization_id = ANY (string_to_array((SELECT string_agg(m.organization_id, ',') FROM member m WHERE m.user_id = uid()), ','))$$);
+
+INSERT INTO predicate (expected, why, predicate) VALUES
+-- what is called by way of a domain or a view
+('unscoped', 'domain', $$organization_id::setting_org = current_setting('app.org', true)$$),
+('unscoped', 'domain', $$organization_id::setting_org_again = current_setting('app.org', true)$$),
+('unscoped', 'domain', $$'a' = ALL (ARRAY[user_id]::setting_org[]) AND organization_id = current_setting('app.org', true)$$),
+('unscoped', 'domain', $$user_id::setting_org[] IS NOT NULL AND organization_id = current_setting('app.org', true)$$),
+('unscoped', 'domain', $$EXISTS (SELECT 1 FROM organization o WHERE o.id::setting_org IS NOT NULL) AND organization_id = current_setting('app.org', true)$$),
+('unproven', 'domain', $$organization_id::logging_org = current_setting('app.org', true)$$),
+('unscoped', 'view', $$CASE WHEN (SELECT max(x) FROM setting_view) IS NULL THEN false ELSE organization_id = current_setting('app.org', true) END$$),
+('unscoped', 'view', $$CASE WHEN (SELECT x FROM setting_view_again) IS NULL THEN false ELSE organization_id = current_setting('app.org', true) END$$),
+('unproven', 'view', $$organization_id = org() AND EXISTS (SELECT FROM logging_view WHERE x)$$),
+('scoped', 'domain', $$organization_id::honest_org = current_setting('app.org', true)$$),
+('scoped', 'domain', $$organization_id::honest_org = ANY (current_setting('app.orgs', true)::honest_org[])$$),
+('scoped', 'view', $$organization_id = org() AND EXISTS (SELECT FROM my_organization)$$),
+('scoped', 'view', $$organization_id = org() AND EXISTS (SELECT FROM pg_roles)$$);
 \i :judge

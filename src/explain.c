@@ -112,8 +112,11 @@ tg_explain(const Verdict *verdict, const Place *place)
 							what, column);
 		case WHY_VOLATILE:
 			function = culprit_name(verdict, ORIGIN_VOLATILE);
-			return psprintf(_("function %s is VOLATILE, so its value may change from row to row"),
-							function ? quote_identifier(function) : "");
+			if (function != NULL)
+				return psprintf(_("function %s is VOLATILE, so its value may change from row to row"),
+								quote_identifier(function));
+			return psprintf(_("%s calls a VOLATILE function by way of a domain or a view"),
+							what);
 		case WHY_UNKNOWN:
 			return psprintf(_("%s compares %s with something that is not known to come from the session"),
 							what, column);

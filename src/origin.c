@@ -203,11 +203,18 @@ plain_origin(Node *node, const Place *place, OriginFunction recurse)
 					 ~ORIGIN_LITERAL);
 			}
 
+		case T_CoerceToDomain:
+			return recurse((Node *) ((CoerceToDomain *) node)->arg, place) |
+				tg_type_effects(((CoerceToDomain *) node)->resulttype, place);
+
+			/* an array of a domain has its input function call them */
+		case T_CoerceViaIO:
+			return recurse((Node *) ((CoerceViaIO *) node)->arg, place) |
+				tg_type_effects(((CoerceViaIO *) node)->resulttype, place);
+
 			/* of NULL, or of no elements, there is no value */
 		case T_RelabelType:
-		case T_CoerceViaIO:
 		case T_CollateExpr:
-		case T_CoerceToDomain:
 		case T_NamedArgExpr:
 		case T_ArrayExpr:
 		case T_TargetEntry:

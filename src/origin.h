@@ -169,4 +169,10 @@ extern Origin tg_query_origin(Query *query, int column, const Place *place);
 /* Where a Var comes from: the policy's row, or what a sub-select reads. */
 extern Origin tg_var_origin(Var *var, const Place *place);
 
+/* hidden.c */
+
+/* Side effects of a coercion to the type, and of reading the relation. */
+extern Origin tg_type_effects(Oid type, const Place *place);
+extern Origin tg_view_effects(Oid relid, const Place *place);
+
 #endif							/* TROVELLA_GUARD_ORIGIN_H */

@@ -244,7 +244,8 @@ collect_dependencies(Node *node, QueryWalk *walk)
 			RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
 
 			if (rte->rtekind == RTE_RELATION)
-				walk->origin |= relation_origin(rte->relid);
+				walk->origin |= relation_origin(rte->relid) |
+					tg_view_effects(rte->relid, &walk->place);
 		}
 		(void) query_tree_walker(query, collect_dependencies, (void *) walk,
 								 QTW_IGNORE_JOINALIASES);
@@ -264,6 +265,7 @@ collect_dependencies(Node *node, QueryWalk *walk)
 	if (IsA(node, FuncExpr) || IsA(node, OpExpr) || IsA(node, DistinctExpr) ||
 		IsA(node, NullIfExpr) || IsA(node, ScalarArrayOpExpr) ||
 		IsA(node, Aggref) || IsA(node, SQLValueFunction) ||
+		IsA(node, CoerceToDomain) || IsA(node, CoerceViaIO) ||
 		IsA(node, NextValueExpr))
 	{
 		walk->origin |= tg_dependencies(node, &walk->place);
