@@ -138,4 +138,12 @@ INSERT INTO predicate (expected, why, column_type, predicate) VALUES
 ('scoped', 'char', 'char(8) NOT NULL', $$(SELECT organization_id)::text = org()$$),
 ('scoped', 'char', 'char(8) NOT NULL', $$nullif(organization_id, 'zz')::text = org()$$),
 ('scoped', 'char', 'char(8) NOT NULL', $$coalesce(organization_id, 'zz')::text = org()$$);
+
+INSERT INTO predicate (expected, why, column_type, predicate) VALUES
+-- types that compare by what they consist of
+('unproven', 'composite', 'composite NOT NULL', $$organization_id = ROW(org())::composite$$),
+('unproven', 'composite', 'composite NOT NULL', $$organization_id = current_setting('app.org', true)::composite$$),
+('unproven', 'composite', 'composite[] NOT NULL', $$organization_id = current_setting('app.org', true)::composite[]$$),
+('unproven', 'range', 'text_range NOT NULL', $$organization_id = current_setting('app.org', true)::text_range$$),
+('scoped', 'array', 'text[] NOT NULL', $$organization_id = string_to_array(current_setting('app.org', true), ',')$$);
 \i :judge

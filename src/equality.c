@@ -18,7 +18,8 @@
  * compared by citext's equality takes "Acme" and "acme" for one tenant.
  *
  * 2. Equality under a nondeterministic collation is not the identity of
- * strings either.
+ * strings either.  Composite types and ranges compare by the collations of
+ * what they consist of, and nobody has one as a tenant: they are left alone.
  *
  * Copyright (c) 2026, Trovella
  *
@@ -144,6 +145,28 @@ comparison_in(Oid operator, Oid btree_family, Oid hash_family)
 	return comparison;
 }
 
+/*
+ * Is equality of this type that of parts, which go by a collation that the
+ * operator is not given?
+ */
+static bool
+compares_parts(Oid type)
+{
+	Oid			element = get_element_type(type);
+
+	switch (get_typtype(OidIsValid(element) ? element : type))
+	{
+		case TYPTYPE_COMPOSITE:
+		case TYPTYPE_RANGE:
+		case TYPTYPE_MULTIRANGE:
+			return true;
+		case TYPTYPE_PSEUDO:
+			return type == RECORDOID;
+		default:
+			return false;
+	}
+}
+
 /* What the catalogs say of an operator and a type that is no domain. */
 static Comparison
 look_up_comparison(Oid operator, Oid type)
@@ -154,7 +177,8 @@ look_up_comparison(Oid operator, Oid type)
 	Comparison	comparison;
 	Oid			negator;
 
-	if (!OidIsValid(entry->btree_opf) && !OidIsValid(entry->hash_opf))
+	if ((!OidIsValid(entry->btree_opf) && !OidIsValid(entry->hash_opf)) ||
+		compares_parts(type))
 		return COMPARES_NOT;
 
 	comparison = comparison_in(operator, entry->btree_opf, entry->hash_opf);
