@@ -129,4 +129,17 @@ INSERT INTO predicate (expected, why, predicate) VALUES
 ('scoped', 'column', $$organization_id IN (SELECT p.organization_id FROM project p WHERE p.id::bigint = uid()::bigint AND p.is_public)$$),
 ('scoped', 'column', $$organization_id IN (SELECT m.organization_id FROM member m WHERE uid() IN (m.user_id, m.role))$$),
 ('scoped', 'column', $$organization_id IN (SELECT m.organization_id FROM member m WHERE m.user_id COLLATE "C" = lower(uid()))$$);
+
+INSERT INTO predicate (expected, why, predicate) VALUES
+-- sets that are never empty, and arms of NULLs
+('scoped', 'all', $$organization_id = ALL (SELECT current_setting('app.org', true))$$),
+('scoped', 'all', $$organization_id = ALL (SELECT m.organization_id FROM member m WHERE m.user_id = uid() UNION SELECT org())$$),
+('unscoped', 'literal', $$organization_id = ALL (SELECT 'acme')$$),
+('unscoped', 'empty', $$organization_id = ALL (SELECT org() WHERE is_admin())$$),
+('unscoped', 'empty', $$organization_id = ALL (SELECT orgs())$$),
+('unscoped', 'unequal', $$organization_id <> ALL (SELECT org())$$),
+('scoped', 'union', $$organization_id IN (SELECT org() UNION ALL SELECT NULL)$$),
+('scoped', 'union', $$organization_id IN (SELECT NULL UNION SELECT m.organization_id FROM member m WHERE m.user_id = uid())$$),
+('unscoped', 'union', $$organization_id IN (SELECT org() UNION ALL SELECT NULL UNION ALL SELECT 'acme')$$),
+('scoped', 'never', $$organization_id IN (SELECT NULL UNION ALL SELECT NULL)$$);
 \i :judge

@@ -222,7 +222,10 @@ tg_prove_sublink(SubLink *sublink, const Place *place)
 			if (prove_test(sublink, sublink->testexpr, place, &comparison,
 						   &equal))
 			{
+				/* = ALL is true where all are equal, or where there are none */
 				result.if_true = tg_open_verdict(WHY_EMPTY_SET, node);
+				if (comparison == COMPARES_EQUAL && tg_always_yields(query))
+					result.if_true = equal;
 				if (comparison == COMPARES_UNEQUAL)
 					result.if_false = equal;
 				else

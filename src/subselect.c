@@ -348,9 +348,9 @@ set_operation_origin(Node *node, Query *query, int column,
 		return left;
 	right = set_operation_origin(operation->rarg, query, column, inner);
 	if (operation->op == SETOP_UNION &&
-		((left & ORIGIN_MAY_KNOW_SESSION) == 0 ||
-		 (right & ORIGIN_MAY_KNOW_SESSION) == 0))
-		left |= ORIGIN_MEMBER;
+		((left != 0 && (left & ORIGIN_MAY_KNOW_SESSION) == 0) ||
+		 (right != 0 && (right & ORIGIN_MAY_KNOW_SESSION) == 0)))
+		left |= ORIGIN_MEMBER;	/* but an arm of NULLs has no members */
 	if (operation->op == SETOP_INTERSECT)
 	{
 		/* what both yield is no more than what the better one yields */
