@@ -142,6 +142,21 @@ SELECT polname, pg_get_expr(polqual, polrelid) FROM pg_policy
   WHERE polrelid = '"Feature ""Item"""'::regclass AND polqual IS NOT NULL
   ORDER BY 1;
 
+-- a domain over an enum, which the operators of enums don't know
+CREATE TYPE plan AS ENUM ('acme', 'beta');
+CREATE DOMAIN some_plan AS plan;
+BEGIN;
+CREATE TABLE planned (organization_id some_plan NOT NULL,
+  created_at timestamptz, updated_at timestamptz);
+CREATE INDEX ON planned (organization_id);
+SELECT repair_sql FROM trovella_guard.check('planned')
+  WHERE level = 'error' \gexec
+COMMIT;
+SELECT polname, pg_get_expr(polqual, polrelid) FROM pg_policy
+  WHERE polrelid = 'planned'::regclass AND polqual IS NOT NULL
+  ORDER BY 1;
+SELECT rule FROM trovella_guard.check('planned') WHERE rule LIKE 'policy%';
+
 -- waived
 \set VERBOSITY sqlstate
 SELECT trovella_guard.allow('item', 'written by one process only', 'policy_missing');
@@ -149,7 +164,9 @@ DROP POLICY item_tenant_delete ON item;
 SELECT trovella_guard.disallow('item', 'policy_missing');
 SELECT count(*) FROM trovella_guard.allowlist;
 
-DROP TABLE item, "Feature ""Item""";
+DROP TABLE item, "Feature ""Item""", planned;
+DROP DOMAIN some_plan;
+DROP TYPE plan;
 SELECT trovella_guard.disallow('item', 'policy_missing');
 DROP ROLE regress_policy_app;
 DROP SCHEMA regress_policy;

@@ -14,6 +14,7 @@
 
 #include "catalog/pg_type.h"
 #include "commands/defrem.h"
+#include "equality.h"
 #include "lib/stringinfo.h"
 #include "nodes/bitmapset.h"
 #include "nodes/parsenodes.h"
@@ -21,6 +22,7 @@
 #include "settings.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 
 static const struct
 {
@@ -78,16 +80,25 @@ char *
 tg_tenant_predicate(const RelationFacts *facts)
 {
 	const ColumnFacts *tenant = facts->tenant;
+	Oid			type = tenant->type;
+	Oid			base;
+	char	   *name;
 
 	/* A type that was dropped in this transaction is not to be looked up */
 	if (tenant->type == TEXTOID)
 		return psprintf("%s = (SELECT %s)", quote_identifier(tenant->name),
 						tg_tenant_expression);
-	return psprintf("%s = (SELECT (%s)::%s)", quote_identifier(tenant->name),
-					tg_tenant_expression,
-					format_type_extended(tenant->type, -1,
-										 FORMAT_TYPE_ALLOW_INVALID |
-										 FORMAT_TYPE_FORCE_QUALIFY));
+
+	/* The operators of enums don't know domains over them */
+	base = tg_base_type(type);
+	if (OidIsValid(base) && get_typtype(base) == TYPTYPE_ENUM)
+		type = base;
+	name = format_type_extended(type, -1, FORMAT_TYPE_ALLOW_INVALID |
+								FORMAT_TYPE_FORCE_QUALIFY);
+	return psprintf("%s%s = (SELECT (%s)::%s)",
+					quote_identifier(tenant->name),
+					type == tenant->type ? "" : psprintf("::%s", name),
+					tg_tenant_expression, name);
 }
 
 char *
