@@ -155,4 +155,11 @@ INSERT INTO predicate (expected, why, predicate) VALUES
 ('scoped', 'domain', $$organization_id::honest_org = ANY (current_setting('app.orgs', true)::honest_org[])$$),
 ('scoped', 'view', $$organization_id = org() AND EXISTS (SELECT FROM my_organization)$$),
 ('scoped', 'view', $$organization_id = org() AND EXISTS (SELECT FROM pg_roles)$$);
+
+INSERT INTO predicate (expected, why, predicate) VALUES
+-- concat() of a literal and NULL is the literal; {} is nobody
+('unproven', 'literal', $$organization_id = concat('acme', org())$$),
+('scoped', 'parameter', $$organization_id = concat(org(), '-', claim('org'))$$),
+('scoped', 'fallback', $$organization_id = coalesce(claim('all')::jsonb, '{}') ->> 'org'$$),
+('unproven', 'fallback', $$organization_id = coalesce(claim('all')::jsonb, '{"org":"acme"}') ->> 'org'$$);
 \i :judge

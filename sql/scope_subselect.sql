@@ -142,4 +142,12 @@ INSERT INTO predicate (expected, why, predicate) VALUES
 ('scoped', 'union', $$organization_id IN (SELECT NULL UNION SELECT m.organization_id FROM member m WHERE m.user_id = uid())$$),
 ('unscoped', 'union', $$organization_id IN (SELECT org() UNION ALL SELECT NULL UNION ALL SELECT 'acme')$$),
 ('scoped', 'never', $$organization_id IN (SELECT NULL UNION ALL SELECT NULL)$$);
+
+INSERT INTO predicate (expected, why, predicate) VALUES
+-- rows that are tied to the session, or to a literal besides
+('unproven', 'literal', $$organization_id IN (SELECT o.id FROM organization o WHERE o.id = ANY (ARRAY['acme', org()]))$$),
+('unproven', 'literal', $$organization_id IN (SELECT o.id FROM organization o WHERE jsonb_build_array(org(), 'acme') ? o.id)$$),
+('unproven', 'literal', $$organization_id IN (SELECT o.id FROM organization o WHERE ('["acme","' || org() || '"]')::jsonb ? o.id)$$),
+('scoped', 'key', $$organization_id IN (SELECT o.id FROM organization o WHERE claim('orgs')::jsonb ? o.id)$$),
+('scoped', 'key', $$organization_id IN (SELECT m.organization_id FROM member m WHERE m.user_ids && ARRAY[uid(), claim('sub')])$$);
 \i :judge

@@ -369,6 +369,7 @@ bind_condition(Node *node, const Binding *binding, Bitmapset *bound)
 	const Place *place = binding->place;
 	Oid			operator = InvalidOid;
 	List	   *args = NIL;
+	bool		contains;
 	ListCell   *lc;
 
 	check_stack_depth();
@@ -411,13 +412,15 @@ bind_condition(Node *node, const Binding *binding, Bitmapset *bound)
 	{
 		operator = ((OpExpr *) node)->opno;
 		args = ((OpExpr *) node)->args;
-		if (list_length(args) != 2 ||
-			!(tg_is_some_equality(operator) || is_containment(operator, args)))
+		if (list_length(args) != 2)
+			return bound;
+		contains = is_containment(operator, args);
+		if (!contains && !tg_is_some_equality(operator))
 			return bound;
 		bound = bind_sides(linitial(args), lsecond(args), binding, bound,
-						   false);
+						   contains);
 		return bind_sides(lsecond(args), linitial(args), binding, bound,
-						  false);
+						  contains);
 	}
 
 	if (IsA(node, ScalarArrayOpExpr))

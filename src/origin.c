@@ -526,8 +526,9 @@ member_origin(Node *node, const Place *place)
 	{
 		/* "acme," || setting, taken apart again, has got a literal in it. */
 		origin = element_origin(node, place);
-		if ((origin & ORIGIN_GLUED) && IsA(node, FuncExpr) &&
-			((FuncExpr *) node)->funcretset)
+		if ((origin & ORIGIN_GLUED) &&
+			((IsA(node, FuncExpr) && ((FuncExpr *) node)->funcretset) ||
+			 tg_base_type(tg_expression_type(node)) == JSONBOID))
 			origin |= ORIGIN_MIXED;
 		return origin;
 	}

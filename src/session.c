@@ -23,6 +23,7 @@
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
+#include "utils/jsonb.h"
 #include "utils/syscache.h"
 #include "utils/uuid.h"
 /* What we know of one of PostgreSQL's own functions. */
@@ -111,6 +112,8 @@ tg_is_nobody(Node *node)
 		return true;
 	switch (constant->consttype)
 	{
+		case JSONBOID:
+			return JB_ROOT_COUNT(DatumGetJsonbP(constant->constvalue)) == 0;
 		case INT2OID:
 			return DatumGetInt16(constant->constvalue) <= 0;
 		case INT4OID:
@@ -369,9 +372,7 @@ classify_builtin(Oid function)
 		case F_TEXTCAT:
 		case F_TEXTANYCAT:
 		case F_ANYTEXTCAT:
-		case F_CONCAT:
-		case F_CONCAT_WS:
-			return FUNCTION_GLUE;
+			return FUNCTION_GLUE;	/* concat() is not: it passes over NULLs */
 		case F_RANDOM:
 		case F_CLOCK_TIMESTAMP:
 		case F_TIMEOFDAY:
