@@ -25,6 +25,7 @@
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
+
 /* A value, and in which order the tenant column is limited by it. */
 typedef struct Bound
 {

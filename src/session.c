@@ -26,6 +26,7 @@
 #include "utils/jsonb.h"
 #include "utils/syscache.h"
 #include "utils/uuid.h"
+
 /* What we know of one of PostgreSQL's own functions. */
 typedef enum FunctionClass
 {
