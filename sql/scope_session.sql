@@ -147,6 +147,7 @@ INSERT INTO predicate (expected, why, predicate) VALUES
 ('unscoped', 'domain', $$'a' = ALL (ARRAY[user_id]::setting_org[]) AND organization_id = current_setting('app.org', true)$$),
 ('unscoped', 'domain', $$user_id::setting_org[] IS NOT NULL AND organization_id = current_setting('app.org', true)$$),
 ('unscoped', 'domain', $$EXISTS (SELECT 1 FROM organization o WHERE o.id::setting_org IS NOT NULL) AND organization_id = current_setting('app.org', true)$$),
+('unproven', 'domain', $$organization_id::checked_org = current_setting('app.org', true)$$),
 ('unproven', 'domain', $$organization_id::logging_org = current_setting('app.org', true)$$),
 ('unscoped', 'view', $$CASE WHEN (SELECT max(x) FROM setting_view) IS NULL THEN false ELSE organization_id = current_setting('app.org', true) END$$),
 ('unscoped', 'view', $$CASE WHEN (SELECT x FROM setting_view_again) IS NULL THEN false ELSE organization_id = current_setting('app.org', true) END$$),

@@ -115,7 +115,7 @@ tg_explain(const Verdict *verdict, const Place *place)
 			if (function != NULL)
 				return psprintf(_("function %s is VOLATILE, so its value may change from row to row"),
 								quote_identifier(function));
-			return psprintf(_("%s calls a VOLATILE function by way of a domain or a view"),
+			return psprintf(_("%s calls a function that may change the session, by way of a domain or a view"),
 							what);
 		case WHY_UNKNOWN:
 			return psprintf(_("%s compares %s with something that is not known to come from the session"),

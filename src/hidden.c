@@ -6,10 +6,16 @@
  * A cast to a domain evaluates the domain's constraints, and a sub-select on a
  * view runs the view's query.  Neither changes where a value comes from, but
  * either may call a function that changes the session while rows are read.
- * So only such side effects are of interest.  That functions are what they
- * are declared to be is believed here as everywhere.
+ * So only such side effects are of interest.
  *
- * Note: what input functions of composite types and functions such as
+ * Notes:
+ *
+ * 1. That functions are what they are declared to be is believed of views as
+ * of policies.  Of a domain it is not: it is cast to where nobody thinks of
+ * functions, and nobody needs others than PostgreSQL's own immutable ones to
+ * say what a tenant looks like.
+ *
+ * 2. What input functions of composite types and functions such as
  * jsonb_populate_record() coerce to domains is not looked at.
  *
  * Copyright (c) 2026, Trovella
@@ -25,9 +31,11 @@
 #include "catalog/indexing.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_rewrite.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
 #include "origin.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -65,6 +73,29 @@ read_trees(Oid catalog, Oid index, AttrNumber key, Oid value,
 	return trees;
 }
 
+static bool
+is_doubtful(Oid function, void *context pg_attribute_unused())
+{
+	return function >= FirstNormalObjectId ||
+		func_volatile(function) != PROVOLATILE_IMMUTABLE;
+}
+
+static bool
+calls_doubtful(Node *node, void *context)
+{
+	return node != NULL &&
+		(check_functions_in_node(node, is_doubtful, context) ||
+		 expression_tree_walker(node, calls_doubtful, context));
+}
+
+/* What a constraint of a domain may do. */
+static Origin
+constraint_effects(Node *node, const Place *place)
+{
+	return tg_dependencies(node, place) |
+		(calls_doubtful(node, NULL) ? ORIGIN_VOLATILE : 0);
+}
+
 Origin
 tg_type_effects(Oid type, const Place *place)
 {
@@ -91,7 +122,7 @@ tg_type_effects(Oid type, const Place *place)
 												Anum_pg_constraint_contypid,
 												type,
 												Anum_pg_constraint_conbin),
-									 place, tg_dependencies);
+									 place, constraint_effects);
 		type = next;
 	}
 	return origin & ORIGIN_EFFECTS;
