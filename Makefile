@@ -16,7 +16,7 @@
 #   make check-version dist   is the version the same everywhere?  The PGXN zip
 #   make lab                  walk at random for SECONDS=600 from SEED=...
 #   make mutants              does the suite notice a check that is knocked out?
-#   make bench                measure what the guard costs (twenty minutes)
+#   make bench                measure what the guard costs (fifty minutes)
 
 # These bring what they need, and must work where there is no pg_config yet.
 HARNESS = demo test test-versions lint format check-format check-version \
