@@ -20,6 +20,7 @@
 
 #include "nodes/pg_list.h"
 #include "nodes/primnodes.h"
+#include "storage/itemptr.h"
 #include "utils/snapshot.h"
 
 /*
