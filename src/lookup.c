@@ -234,30 +234,25 @@ tg_facts_policies_are_current(FactsReader *reader, const RelationFacts *facts)
 	ScanKeyData key;
 	SysScanDesc scan;
 	HeapTuple	tuple;
-	int			same = 0;
-	int			others = 0;
+	bool		same = true;
+	int			n = 0;
 
 	ScanKeyInit(&key, Anum_pg_policy_polrelid, BTEqualStrategyNumber, F_OIDEQ,
 				ObjectIdGetDatum(facts->relid));
 	scan = systable_beginscan(tg_reader_catalog(reader, CAT_POLICY),
 							  PolicyPolrelidPolnameIndexId, true, NULL, 1,
 							  &key);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		bool		known = false;
-		ListCell   *lc;
 
-		foreach(lc, facts->policies)
-			known = known ||
-			ItemPointerEquals(&((PolicyFacts *) lfirst(lc))->tid,
+	/* The facts are in the order of the same index */
+	while (same && HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		same = n < list_length(facts->policies) &&
+			ItemPointerEquals(&((PolicyFacts *) list_nth(facts->policies, n))->tid,
 							  &tuple->t_self);
-		if (known)
-			same++;
-		else
-			others++;
+		n++;
 	}
 	systable_endscan(scan);
-	return others == 0 && same == list_length(facts->policies);
+	return same && n == list_length(facts->policies);
 }
 
 /* The objects of one catalog that depend on an object, as OIDs. */
@@ -283,21 +278,16 @@ dependents_of(FactsReader *reader, Oid dependent_class, Oid classId,
 	return result;
 }
 
-/*
- * The relations to which objects of one catalog belong that depend on an
- * object, each once, as OIDs.
- */
+/* The relations to which objects of one catalog belong, each once. */
 static List *
-relations_of_dependents(FactsReader *reader, Oid dependent_class,
-						Oid classId, Oid objectId)
+relations_of(Oid classId, List *objects)
 {
 	List	   *result = NIL;
 	ListCell   *lc;
 
-	foreach(lc, dependents_of(reader, dependent_class, classId, objectId))
+	foreach(lc, objects)
 	{
-		Oid			relid = tg_owning_relation(dependent_class,
-											   lfirst_oid(lc));
+		Oid			relid = tg_owning_relation(classId, lfirst_oid(lc));
 
 		if (OidIsValid(relid))
 			result = lappend_oid(result, relid);
@@ -307,39 +297,44 @@ relations_of_dependents(FactsReader *reader, Oid dependent_class,
 	return result;
 }
 
+/* The other relations to which objects belong that depend on a relation. */
+static List *
+relations_of_dependents(FactsReader *reader, Oid dependent_class, Oid relid)
+{
+	return list_delete_oid(relations_of(dependent_class,
+										dependents_of(reader, dependent_class,
+													  RelationRelationId,
+													  relid)),
+						   relid);
+}
+
 List *
 tg_facts_readers(FactsReader *reader, Oid relid)
 {
-	return list_delete_oid(relations_of_dependents(reader, RewriteRelationId,
-												   RelationRelationId, relid),
-						   relid);
+	return relations_of_dependents(reader, RewriteRelationId, relid);
 }
 
 List *
 tg_facts_relations_whose_policies_read(FactsReader *reader, Oid relid)
 {
-	return list_delete_oid(relations_of_dependents(reader, PolicyRelationId,
-												   RelationRelationId, relid),
-						   relid);
+	return relations_of_dependents(reader, PolicyRelationId, relid);
 }
 
 List *
 tg_facts_relations_using_function(FactsReader *reader, Oid function_oid)
 {
-	List	   *result = relations_of_dependents(reader, PolicyRelationId,
-												 ProcedureRelationId,
-												 function_oid);
+	List	   *policies = dependents_of(reader, PolicyRelationId,
+										 ProcedureRelationId, function_oid);
 	ListCell   *lc;
 
 	/* A policy that calls a function by an operator depends on that alone */
 	foreach(lc, dependents_of(reader, OperatorRelationId, ProcedureRelationId,
 							  function_oid))
-		result = list_concat_unique_oid(result,
-										relations_of_dependents(reader,
-																PolicyRelationId,
-																OperatorRelationId,
-																lfirst_oid(lc)));
-	return result;
+		policies = list_concat(policies,
+							   dependents_of(reader, PolicyRelationId,
+											 OperatorRelationId,
+											 lfirst_oid(lc)));
+	return relations_of(PolicyRelationId, policies);
 }
 
 /*

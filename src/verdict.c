@@ -52,6 +52,16 @@
 #include "verdict.h"
 #include "version.h"
 
+/* What has had attention in a trial: a relation, or a part of one judged. */
+typedef struct SeenEntry
+{
+	TouchedKey	key;			/* hash key, must be first */
+	bool		judged;
+	bool		undermined;		/* its policies call a function, or read a
+								 * table, that is not what it was */
+	Judgement  *judgement;		/* if there was anything to be said */
+} SeenEntry;
+
 /* The state of one attempt to reach a verdict. */
 typedef struct Trial
 {
@@ -64,13 +74,9 @@ typedef struct Trial
 	Allowlist  *before_allowlist;
 	MemoryContext context;		/* of the trial */
 	MemoryContext relation_context; /* reset for each relation */
-	HTAB	   *seen;			/* of TouchedKey: relations that are on the
-								 * docket, and parts of those judged */
-	List	   *docket;			/* OIDs of relations to judge */
+	HTAB	   *seen;			/* of SeenEntry */
+	List	   *docket;			/* SeenEntry of relations to judge */
 	List	   *altered_functions;	/* OIDs of functions that policies call */
-	List	   *undermined;		/* OIDs of relations whose policies call a
-								 * function, or read a table, that is not what
-								 * it was */
 	int			judged;			/* how many of them have been */
 	bool		schemas_altered;
 	Holds	   *holds;
@@ -235,28 +241,66 @@ end_trial(Trial *trial)
 	UnregisterSnapshot(trial->after_snapshot);
 }
 
-/* Notes that an object needs no more attention; did it need any? */
+/* The entry of an object, made if need be; was there none? */
 static bool
-check_off(Trial *trial, Oid classId, Oid objectId)
+see(Trial *trial, Oid classId, Oid objectId, SeenEntry **entry)
 {
 	TouchedKey	key = {classId, objectId};
 	bool		found;
 
-	hash_search(trial->seen, &key, HASH_ENTER, &found);
+	*entry = hash_search(trial->seen, &key, HASH_ENTER, &found);
+	if (!found)
+	{
+		(*entry)->judged = false;
+		(*entry)->undermined = false;
+		(*entry)->judgement = NULL;
+	}
 	return !found;
+}
+
+/* Notes that an object needs no more attention. */
+static void
+check_off(Trial *trial, Oid classId, Oid objectId)
+{
+	SeenEntry  *entry;
+
+	(void) see(trial, classId, objectId, &entry);
+}
+
+static void
+put_on_docket(Trial *trial, SeenEntry *entry)
+{
+	MemoryContext old = MemoryContextSwitchTo(trial->context);
+
+	trial->docket = lappend(trial->docket, entry);
+	MemoryContextSwitchTo(old);
 }
 
 /* Puts a relation on the docket, once. */
 static void
 summon(Trial *trial, Oid relid)
 {
-	MemoryContext old;
+	SeenEntry  *entry;
 
-	if (!OidIsValid(relid) || !check_off(trial, RelationRelationId, relid))
-		return;
-	old = MemoryContextSwitchTo(trial->context);
-	trial->docket = lappend_oid(trial->docket, relid);
-	MemoryContextSwitchTo(old);
+	if (OidIsValid(relid) &&
+		see(trial, RelationRelationId, relid, &entry))
+		put_on_docket(trial, entry);
+}
+
+/*
+ * Has a relation judged, once more if need be, whose policies turn out to rely
+ * on what is not what it was: as the proof knows only the present, "before"
+ * cannot be told from "after" by it.
+ */
+static void
+undermine(Trial *trial, Oid relid)
+{
+	SeenEntry  *entry;
+	bool		is_new = see(trial, RelationRelationId, relid, &entry);
+
+	if (is_new || (entry->judged && !entry->undermined))
+		put_on_docket(trial, entry);
+	entry->undermined = true;
 }
 
 static void
@@ -280,25 +324,27 @@ summon_for_function(Trial *trial, Oid function_oid)
 														   function_oid);
 	FunctionFacts before;
 	FunctionFacts after;
-	bool		undermines;
 	MemoryContext old;
+	ListCell   *lc;
 
 	summon_all(trial, relids);
 	if (!tg_facts_function(trial->before, function_oid, &before) ||
 		!tg_facts_function(trial->after, function_oid, &after))
 		return;
 
-	undermines = before.volatility != after.volatility;
-	if (undermines)
-		tg_hold_altered_function(trial->holds, function_oid);
-
-	old = MemoryContextSwitchTo(trial->context);
 	if (relids != NIL)
+	{
+		old = MemoryContextSwitchTo(trial->context);
 		trial->altered_functions = lappend_oid(trial->altered_functions,
 											   function_oid);
-	if (undermines)
-		trial->undermined = list_concat(trial->undermined, relids);
-	MemoryContextSwitchTo(old);
+		MemoryContextSwitchTo(old);
+	}
+	if (before.volatility != after.volatility)
+	{
+		tg_hold_altered_function(trial->holds, function_oid);
+		foreach(lc, relids)
+			undermine(trial, lfirst_oid(lc));
+	}
 }
 
 /*
@@ -406,7 +452,7 @@ same_finding(const Finding *after, const Finding *before)
 }
 
 static void
-mark_those_that_were_there(Trial *trial, List *after, List *before)
+mark_those_that_were_there(const SeenEntry *entry, List *after, List *before)
 {
 	ListCell   *lc;
 
@@ -416,7 +462,7 @@ mark_those_that_were_there(Trial *trial, List *after, List *before)
 		ListCell   *other;
 
 		if (finding->rule->check == tg_check_policy_unscoped &&
-			list_member_oid(trial->undermined, finding->relid))
+			entry->undermined)
 			continue;
 		foreach(other, before)
 		{
@@ -465,14 +511,25 @@ copy_finding(const Finding *finding)
 	return copy;
 }
 
+/*
+ * Keeps what is to be said of a relation, in place of what was said when it was
+ * judged before.
+ */
 static void
-pronounce(Trial *trial, const RelationFacts *facts, bool created,
-		  List *findings)
+pronounce(Trial *trial, SeenEntry *entry, const RelationFacts *facts,
+		  bool created, List *findings)
 {
 	MemoryContext old = MemoryContextSwitchTo(trial->context);
-	Judgement  *judgement = palloc0(sizeof(Judgement));
+	Judgement  *judgement = entry->judgement;
 	ListCell   *lc;
 
+	if (judgement == NULL)
+	{
+		judgement = palloc(sizeof(Judgement));
+		trial->judgements = lappend(trial->judgements, judgement);
+		entry->judgement = judgement;
+	}
+	memset(judgement, 0, sizeof(Judgement));
 	judgement->relid = facts->relid;
 	judgement->schema = pstrdup(facts->schema);
 	judgement->name = pstrdup(facts->name);
@@ -481,7 +538,6 @@ pronounce(Trial *trial, const RelationFacts *facts, bool created,
 	foreach(lc, findings)
 		judgement->findings = lappend(judgement->findings,
 									  copy_finding(lfirst(lc)));
-	trial->judgements = lappend(trial->judgements, judgement);
 	MemoryContextSwitchTo(old);
 }
 
@@ -532,40 +588,6 @@ has_left_allowlist(Trial *trial, const RelationFacts *facts,
 	return tg_allowlist_gained(allowlist_of(trial, false), trial->before,
 							   before, allowlist_of(trial, true), trial->after,
 							   facts) != NULL;
-}
-
-/*
- * Has a relation judged, once more if need be, whose policies turn out to rely
- * on what is not what it was: as the proof knows only the present, "before"
- * cannot be told from "after" by it.
- */
-static void
-undermine(Trial *trial, Oid relid)
-{
-	MemoryContext old;
-	ListCell   *lc;
-
-	if (list_member_oid(trial->undermined, relid))
-		return;
-	old = MemoryContextSwitchTo(trial->context);
-	trial->undermined = lappend_oid(trial->undermined, relid);
-	if (!check_off(trial, RelationRelationId, relid))
-	{
-		for (int i = trial->judged; i < list_length(trial->docket); i++)
-		{
-			if (list_nth_oid(trial->docket, i) == relid)
-				relid = InvalidOid; /* still to come */
-		}
-		foreach(lc, trial->judgements)
-		{
-			if (((Judgement *) lfirst(lc))->relid == relid)
-				trial->judgements = foreach_delete_current(trial->judgements,
-														   lc);
-		}
-	}
-	if (OidIsValid(relid))
-		trial->docket = lappend_oid(trial->docket, relid);
-	MemoryContextSwitchTo(old);
 }
 
 /*
@@ -637,8 +659,9 @@ summon_dependents(Trial *trial, const RelationFacts *facts,
 }
 
 static void
-judge_relation(Trial *trial, Oid relid)
+judge_relation(Trial *trial, SeenEntry *entry)
 {
+	Oid			relid = entry->key.objectId;
 	RelationFacts *facts = tg_facts_read(trial->after, relid);
 	const RelationFacts *outline;
 	RelationFacts *before = NULL;
@@ -698,14 +721,14 @@ judge_relation(Trial *trial, Oid relid)
 		List	   *old_findings = tg_apply_rules(trial->before, before, NULL,
 												  TG_LEVEL_WARNING, false);
 
-		mark_those_that_were_there(trial, findings,
+		mark_those_that_were_there(entry, findings,
 								   without_waived(trial, old_findings, before,
 												  false));
 		findings = without_debts(trial, findings, facts);
 		if (findings == NIL)
 			return;
 	}
-	pronounce(trial, facts, !existed, findings);
+	pronounce(trial, entry, facts, !existed, findings);
 }
 
 static bool
@@ -721,8 +744,11 @@ work_off_docket(Trial *trial)
 {
 	while (trial->judged < list_length(trial->docket))
 	{
+		SeenEntry  *entry = list_nth(trial->docket, trial->judged++);
+
 		CHECK_FOR_INTERRUPTS();
-		judge_relation(trial, list_nth_oid(trial->docket, trial->judged++));
+		entry->judged = true;
+		judge_relation(trial, entry);
 		MemoryContextReset(trial->relation_context);
 	}
 }
@@ -735,7 +761,7 @@ hold_trial(Trial *trial)
 	ListCell   *lc;
 
 	ctl.keysize = sizeof(TouchedKey);
-	ctl.entrysize = sizeof(TouchedKey);
+	ctl.entrysize = sizeof(SeenEntry);
 	ctl.hcxt = trial->context;
 	trial->seen = hash_create("trovella_guard seen", 256, &ctl,
 							  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
