@@ -5,7 +5,8 @@
  *
  * The guard never changes a schema by itself.  protect() is the same as to
  * paste the repair SQL: each statement runs with the caller's rights, in the
- * caller's search_path and transaction.
+ * caller's transaction.  The search_path is pg_catalog alone, so that nothing
+ * in the schemas of the caller's path has a part in what is made.
  *
  * Notes:
  *
@@ -14,7 +15,9 @@
  * until it is taken.
  *
  * 2. A repair that has not helped is not tried again, and then the whole call
- * fails: half a protection would look like one.
+ * fails: half a protection would look like one.  So it does if a policy that
+ * was made here is not proven to confine rows to the tenant, at whatever level
+ * that is a finding.
  *
  * Copyright (c) 2026, Trovella
  *
@@ -32,9 +35,18 @@
 #include "miscadmin.h"
 #include "raise.h"
 #include "remedy.h"
+#include "settings.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/tuplestore.h"
+
+/* A policy that was not known to confine rows to the tenant. */
+typedef struct Doubt
+{
+	Oid			policy;
+	uint64		fingerprint;
+} Doubt;
 
 PG_FUNCTION_INFO_V1(trovella_guard_protect_1_0);
 
@@ -138,12 +150,33 @@ was_tried(const List *tried, const char *sql)
 	return false;
 }
 
+/* Is the finding a doubt about a policy that was not there in "doubts"? */
+static bool
+is_new_doubt(const Finding *finding, const List *doubts)
+{
+	ListCell   *lc;
+
+	if (finding->waived_by != NULL && !finding->is_debt)
+		return false;
+	foreach(lc, doubts)
+	{
+		const Doubt *doubt = lfirst(lc);
+
+		if (doubt->policy == finding->object_oid &&
+			doubt->fingerprint == finding->fingerprint)
+			return false;
+	}
+	return true;
+}
+
 /*
  * The next statements to run, in the current memory context, or NULL.  What
- * cannot be repaired is described in "left".
+ * cannot be repaired is described in "left".  The first call takes down the
+ * doubts about policies that are there already.
  */
 static char *
-next_repair(Oid relid, RuleLevel least, const List *tried, StringInfo left)
+next_repair(Oid relid, RuleLevel least, const List *tried, List **doubts,
+			StringInfo left)
 {
 	Audit	   *audit = tg_audit_begin(&relid);
 	List	   *findings = NIL;
@@ -157,8 +190,20 @@ next_repair(Oid relid, RuleLevel least, const List *tried, StringInfo left)
 	foreach(lc, findings)
 	{
 		Finding    *finding = lfirst(lc);
+		bool		doubts_policy =
+			finding->rule->check == tg_check_policy_unscoped ||
+			finding->rule->check == tg_check_policy_unproven;
 
-		if (!is_to_be_repaired(finding, least))
+		if (doubts_policy && tried == NIL)
+		{
+			Doubt	   *doubt = palloc(sizeof(Doubt));
+
+			doubt->policy = finding->object_oid;
+			doubt->fingerprint = finding->fingerprint;
+			*doubts = lappend(*doubts, doubt);
+		}
+		if (!is_to_be_repaired(finding, least) &&
+			!(doubts_policy && is_new_doubt(finding, *doubts)))
 			continue;
 		if (sql == NULL && finding->repair_sql != NULL &&
 			!tg_remedy_is_to_allow(finding->repair_sql) &&
@@ -182,7 +227,9 @@ trovella_guard_protect_1_0(PG_FUNCTION_ARGS)
 	Oid			relid;
 	RuleLevel	least;
 	List	   *tried = NIL;
+	List	   *doubts = NIL;
 	StringInfoData left;
+	int			save_nestlevel;
 	char	   *sql;
 
 	if (PG_ARGISNULL(0))
@@ -193,8 +240,10 @@ trovella_guard_protect_1_0(PG_FUNCTION_ARGS)
 	least = level_argument(fcinfo, 1);
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 
+	save_nestlevel = tg_pin_search_path();
+
 	initStringInfo(&left);
-	while ((sql = next_repair(relid, least, tried, &left)) != NULL)
+	while ((sql = next_repair(relid, least, tried, &doubts, &left)) != NULL)
 	{
 		Datum		value = CStringGetTextDatum(sql);
 		bool		isnull = false;
@@ -212,6 +261,7 @@ trovella_guard_protect_1_0(PG_FUNCTION_ARGS)
 							 &isnull);
 		tried = lappend(tried, sql);
 	}
+	AtEOXact_GUC(true, save_nestlevel);
 
 	if (left.len > 0)
 		ereport(ERROR,

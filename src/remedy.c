@@ -4,7 +4,8 @@
  *		The SQL that repairs a finding.
  *
  * Rules call in with the facts and the part that is missing.  The statements
- * are only printed here; whoever runs them does it as themselves.
+ * are only printed here; whoever runs them does it as themselves, and in a
+ * search_path that is not known here: a statement must mean the same in each.
  *
  * Copyright (c) 2026, Trovella
  *
@@ -12,6 +13,8 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
 #include "commands/defrem.h"
 #include "equality.h"
@@ -23,6 +26,8 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
+#include "utils/typcache.h"
 
 static const struct
 {
@@ -76,29 +81,60 @@ column_name(const RelationFacts *facts, AttrNumber attnum)
 	return NULL;
 }
 
+/*
+ * What is printed here is run in somebody else's search_path, in which others
+ * may have made operators and types, and in which pg_catalog need not come
+ * first.  So every operator, type and function is named with its schema: an
+ * operator of pg_catalog's cannot be mistaken then, as nobody can make another
+ * there; another one is given operands of exactly the types it is made for.
+ *
+ * NULL, if no equality tells the tenants of this type apart.
+ */
 char *
 tg_tenant_predicate(const RelationFacts *facts)
 {
 	const ColumnFacts *tenant = facts->tenant;
+	const char *column = quote_identifier(tenant->name);
+	Oid			base = tg_base_type(tenant->type);
 	Oid			type = tenant->type;
-	Oid			base;
+	Oid			equality;
+	HeapTuple	tuple;
+	Form_pg_operator form;
+	char	   *schema;
+	char	   *operator;
 	char	   *name;
 
 	/* A type that was dropped in this transaction is not to be looked up */
-	if (tenant->type == TEXTOID)
-		return psprintf("%s = (SELECT %s)", quote_identifier(tenant->name),
-						tg_tenant_expression);
+	if (!OidIsValid(base))
+		return NULL;
+	equality = lookup_type_cache(base, TYPECACHE_EQ_OPR)->eq_opr;
+	tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(equality));
+	if (!HeapTupleIsValid(tuple))
+		return NULL;
+	form = (Form_pg_operator) GETSTRUCT(tuple);
+	schema = get_namespace_name(form->oprnamespace);
+	operator = psprintf("OPERATOR(%s.%s)",
+						schema ? quote_identifier(schema) : "pg_catalog",
+						NameStr(form->oprname));
 
 	/* The operators of enums don't know domains over them */
-	base = tg_base_type(type);
-	if (OidIsValid(base) && get_typtype(base) == TYPTYPE_ENUM)
+	if (form->oprnamespace != PG_CATALOG_NAMESPACE)
+		type = form->oprleft;
+	else if (get_typtype(base) == TYPTYPE_ENUM)
 		type = base;
-	name = format_type_extended(type, -1, FORMAT_TYPE_ALLOW_INVALID |
+	ReleaseSysCache(tuple);
+
+	if (type == TEXTOID)
+		return psprintf("%s %s (SELECT %s)", column, operator,
+						tg_tenant_expression);
+
+	/* Without a length: char(1) and bit(1) would cut the value */
+	name = format_type_extended(type, -1, FORMAT_TYPE_TYPEMOD_GIVEN |
+								FORMAT_TYPE_ALLOW_INVALID |
 								FORMAT_TYPE_FORCE_QUALIFY);
-	return psprintf("%s%s = (SELECT (%s)::%s)",
-					quote_identifier(tenant->name),
+	return psprintf("%s%s %s (SELECT (%s)::%s)", column,
 					type == tenant->type ? "" : psprintf("::%s", name),
-					tg_tenant_expression, name);
+					operator, tg_tenant_expression, name);
 }
 
 char *
@@ -137,6 +173,8 @@ tg_remedy_policies(const RelationFacts *facts, CommandSet commands)
 	StringInfoData sql;
 	char	   *predicate = tg_tenant_predicate(facts);
 
+	if (predicate == NULL)
+		return NULL;
 	initStringInfo(&sql);
 	for (int i = 0; i < (int) lengthof(commands_in_order); i++)
 	{
@@ -165,6 +203,8 @@ tg_remedy_scope(const RelationFacts *facts, const PolicyFacts *policy)
 	StringInfoData sql;
 	char	   *predicate = tg_tenant_predicate(facts);
 
+	if (predicate == NULL)
+		return NULL;
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "ALTER POLICY %s ON %s",
 					 quote_identifier(policy->name), qualified_name(facts));
@@ -381,10 +421,13 @@ tg_remedy_required_column(const RelationFacts *facts, const char *column)
 {
 	int			length = strlen(column);
 
-	/* The checklist's columns are times; of others we know only the name */
+	/*
+	 * The checklist's columns are times; of others we know only the name.  The
+	 * grammar itself knows this type and this default: no search_path matters.
+	 */
 	if (length > 3 && strcmp(column + length - 3, "_at") == 0)
 		return tg_remedy_table(facts,
-							   psprintf("ADD COLUMN %s timestamptz NOT NULL DEFAULT now()",
+							   psprintf("ADD COLUMN %s timestamp with time zone NOT NULL DEFAULT CURRENT_TIMESTAMP",
 										quote_identifier(column)));
 	return NULL;
 }

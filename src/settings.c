@@ -21,13 +21,9 @@
 
 #include "compat.h"
 #include "lib/stringinfo.h"
-#include "miscadmin.h"
-#include "nodes/parsenodes.h"
-#include "parser/parser.h"
 #include "rules.h"
 #include "settings.h"
 #include "utils/builtins.h"
-#include "utils/memutils.h"
 #include "utils/varlena.h"
 
 /* Overrides of trovella_guard.rules: a level for each rule, or -1. */
@@ -306,74 +302,81 @@ check_not_blank(char **newval, void **extra pg_attribute_unused(), GucSource sou
 }
 
 /*
- * Is this one expression, by itself and in parentheses?  The former keeps it
- * from closing a parenthesis of the policy that it is put into, the latter
- * from commenting one out.
+ * What keeps the value from being one expression inside the parentheses of a
+ * policy, or NULL.
+ *
+ * The grammar is not asked, since it raises errors, and a check hook runs where
+ * none can be raised (a reload in the postmaster) or caught (there need be no
+ * transaction).  So a value may still be no expression; then the statement
+ * that it is put into is none either.
  */
-static void
-parse_expression(const char *expression)
+static const char *
+why_not_expression(const char *value)
 {
-	List	   *parsed = raw_parser(expression, RAW_PARSE_PLPGSQL_EXPR);
-	SelectStmt *select = (SelectStmt *) linitial_node(RawStmt, parsed)->stmt;
+	char		closing[64];
+	int			depth = 0;
+	char		quote = '\0';
 
-	/* To PL/pgSQL an expression is all that can come after SELECT */
-	if (list_length(select->targetList) != 1 ||
-		linitial_node(ResTarget, select->targetList)->name != NULL ||
-		select->distinctClause != NIL || select->fromClause != NIL ||
-		select->whereClause != NULL || select->groupClause != NIL ||
-		select->havingClause != NULL || select->windowClause != NIL ||
-		select->sortClause != NIL || select->limitOffset != NULL ||
-		select->limitCount != NULL || select->lockingClause != NIL)
-		ereport(ERROR,
-				(errcode(ERRCODE_SYNTAX_ERROR),
-				 errmsg("it is more than one expression")));
-	(void) raw_parser(psprintf("(%s)", expression), RAW_PARSE_PLPGSQL_EXPR);
+	for (const char *c = value; *c != '\0'; c++)
+	{
+		if (quote != '\0')
+		{
+			/* Whether it ends the string depends on how the string began */
+			if (*c == '\\' && quote == '\'' && (c[1] == '\'' || c[1] == '\\'))
+				return "a backslash comes before a quote or another backslash";
+			if (*c == quote)
+				quote = '\0';
+			continue;
+		}
+		if (*c == '\'' || *c == '"')
+			quote = *c;
+		else if (*c == '(' || *c == '[')
+		{
+			if (depth == (int) lengthof(closing))
+				return "it is nested too deeply";
+			closing[depth++] = *c == '(' ? ')' : ']';
+		}
+		else if (*c == ')' || *c == ']')
+		{
+			if (depth == 0 || closing[--depth] != *c)
+				return "a parenthesis has no counterpart";
+		}
+		else if (*c == ';' || (*c == ',' && depth == 0))
+			return "it is more than one expression";
+		else if ((*c == '-' && c[1] == '-') || (*c == '/' && c[1] == '*'))
+			return "it contains a comment";
+		else if (*c == '$')
+			return "it contains a dollar sign outside quotes";
+	}
+	if (quote != '\0')
+		return "a quote is not closed";
+	return depth > 0 ? "a parenthesis has no counterpart" : NULL;
 }
 
-/*
- * Only the grammar is asked, which needs no catalog and no transaction and
- * holds nothing but memory: so an error of it can be caught here, wherever a
- * setting may be made.
- */
 static bool
 check_expression(char **newval, void **extra, GucSource source)
 {
-	MemoryContext old = CurrentMemoryContext;
-	MemoryContext parsing;
-	uint32		interrupt_holdoff = InterruptHoldoffCount;
-	uint32		cancel_holdoff = QueryCancelHoldoffCount;
-	char	   *volatile message = NULL;
+	const char *why;
 
 	if (!check_not_blank(newval, extra, source))
 		return false;
+	why = why_not_expression(*newval);
+	if (why == NULL)
+		return true;
+	GUC_check_errdetail("The value is not an SQL expression: %s.", why);
+	GUC_check_errhint("For example: pg_catalog.current_setting('app.current_organization_id', true).");
+	return false;
+}
 
-	parsing = AllocSetContextCreate(old, "trovella_guard expression",
-									ALLOCSET_SMALL_SIZES);
-	MemoryContextSwitchTo(parsing);
-	PG_TRY();
-	{
-		parse_expression(*newval);
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(parsing);
-		message = CopyErrorData()->message;
-		FlushErrorState();
+int
+tg_pin_search_path(void)
+{
+	int			save_nestlevel = NewGUCNestLevel();
 
-		/* An error lets go of these, as it expects to end what held them */
-		InterruptHoldoffCount = interrupt_holdoff;
-		QueryCancelHoldoffCount = cancel_holdoff;
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(old);
-
-	if (message != NULL)
-	{
-		GUC_check_errdetail("The value is not an SQL expression: %s.", message);
-		GUC_check_errhint("For example: current_setting('app.current_organization_id', true).");
-	}
-	MemoryContextDelete(parsing);
-	return message == NULL;
+	(void) set_config_option("search_path", "pg_catalog, pg_temp",
+							 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
+							 true, 0, false);
+	return save_nestlevel;
 }
 
 void
@@ -429,7 +432,7 @@ tg_settings_init(void)
 							   "Sets the SQL expression that yields the session's tenant.",
 							   "Generated policies compare the tenant column with it.",
 							   &tg_tenant_expression,
-							   "current_setting('app.current_organization_id', true)",
+							   "pg_catalog.current_setting('app.current_organization_id', true)",
 							   PGC_SUSET,
 							   0,
 							   check_expression, NULL, NULL);

@@ -54,4 +54,10 @@ extern bool tg_rule_is_overridden(int rule);
 extern bool tg_parse_level(const char *name, RuleLevel *level);
 extern const char *tg_level_name(RuleLevel level);
 
+/*
+ * Has names mean PostgreSQL's own objects, whatever search_path the caller
+ * has, until AtEOXact_GUC(true, ...) is called with the level returned.
+ */
+extern int	tg_pin_search_path(void);
+
 #endif							/* TROVELLA_GUARD_SETTINGS_H */

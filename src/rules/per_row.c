@@ -21,7 +21,9 @@
 #include "optimizer/optimizer.h"
 #include "origin.h"
 #include "rules.h"
+#include "settings.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 
 typedef struct WrapContext
@@ -123,6 +125,22 @@ wrap_values(Node *node, WrapContext *context)
 	return expression_tree_mutator(node, wrap_values, (void *) context);
 }
 
+/*
+ * The text of an expression, to be run in any search_path that does not list
+ * pg_catalog behind another schema: names that are not PostgreSQL's own get
+ * their schema.
+ */
+static char *
+text_for_any_path(const RuleSubject *subject, Node *node)
+{
+	int			save_nestlevel = tg_pin_search_path();
+	char	   *text;
+
+	text = tg_expression_text(subject, node);
+	AtEOXact_GUC(true, save_nestlevel);
+	return text;
+}
+
 void
 tg_check_policy_per_row_call(const RuleSubject *subject)
 {
@@ -156,9 +174,9 @@ tg_check_policy_per_row_call(const RuleSubject *subject)
 		if (subject->describe)
 		{
 			char	   *using_text = qual ?
-				tg_expression_text(subject, qual) : NULL;
+				text_for_any_path(subject, qual) : NULL;
 			char	   *check_text = with_check ?
-				tg_expression_text(subject, with_check) : NULL;
+				text_for_any_path(subject, with_check) : NULL;
 			StringInfoData sql;
 
 			if ((qual && !using_text) || (with_check && !check_text))
