@@ -92,4 +92,27 @@ INSERT INTO predicate (expected, why, predicate) VALUES
 ('scoped', 'transitive', $$organization_id = other_org AND other_org = org()$$),
 ('scoped', 'random', $$random() < 0.5 AND organization_id = org()$$),
 ('unscoped', 'random', $$random() < 0.5 OR organization_id = org()$$);
+
+INSERT INTO predicate (expected, why, column_type, predicate) VALUES
+-- a cast may make NULL of a constant
+('unscoped', 'null', 'text NOT NULL', $$organization_id = org() OR ('infinity'::timestamp)::time IS NULL$$),
+('unscoped', 'null', 'text NOT NULL', $$organization_id = org() OR ('infinity'::timestamptz)::time IS NULL$$),
+('unscoped', 'null', 'text NOT NULL', $$organization_id = org() OR ('null'::jsonb)::int IS NULL$$),
+('unscoped', 'null', 'text NOT NULL', $$(organization_id = ('infinity'::timestamp)::time::text) IS NOT FALSE$$),
+('unscoped', 'null', 'text', $$organization_id IS NOT DISTINCT FROM coalesce(org(), ('infinity'::timestamp)::time::text)$$),
+('unscoped', 'itself', 'text NOT NULL', $$organization_id = coalesce(('infinity'::timestamp)::time::text, organization_id)$$),
+('unscoped', 'null', 'text NOT NULL', $$organization_id = org() OR coalesce(('infinity'::timestamp)::time::text, NULL) IS NULL$$),
+('unscoped', 'null', 'text NOT NULL', $$organization_id = org() OR nullif('a', 'a') IS NULL$$),
+('unscoped', 'null', 'text NOT NULL', $$organization_id = org() OR substring('a' from 'b') IS NULL$$),
+('unscoped', 'null', 'text NOT NULL', $$organization_id = org() OR '{"a":1}'::jsonb ->> 'b' IS NULL$$),
+('unscoped', 'null', 'text NOT NULL', $$organization_id = org() OR (ARRAY['a'])[2] IS NULL$$),
+('unscoped', 'null', 'text NOT NULL', $$organization_id = org() OR array_position(ARRAY['a'], 'b') IS NULL$$),
+('scoped', 'nevernull', 'text NOT NULL', $$organization_id = org() OR 'a'::text IS NULL$$),
+('scoped', 'nevernull', 'text NOT NULL', $$organization_id = org() OR coalesce(org(), '')::varchar::text IS NULL$$),
+('scoped', 'nevernull', 'bigint NOT NULL', $$organization_id = org()::int OR (1::bigint)::numeric IS NULL$$),
+('scoped', 'nevernull', 'uuid', $$organization_id IS NOT DISTINCT FROM coalesce(org(), '')::uuid$$),
+-- an array of no elements is a value
+('unscoped', 'literal', 'text[] NOT NULL', $$organization_id = ARRAY[]::text[]$$),
+('unscoped', 'literal', 'text[] NOT NULL', $$organization_id = ARRAY[NULL]::text[]$$),
+('unscoped', 'literal', 'text[] NOT NULL', $$organization_id = (ARRAY[]::text[])[1:2]$$);
 \i :judge

@@ -104,7 +104,7 @@ INSERT INTO predicate (expected, why, predicate) VALUES
 ('unproven', 'having', $$(SELECT true WHERE organization_id = org() HAVING true)$$),
 ('unproven', 'having', $$NOT (SELECT false WHERE organization_id = org() HAVING true)$$),
 ('unproven', 'having', $$(SELECT true WHERE organization_id = org() HAVING true) IS NOT FALSE$$),
-('unproven', 'having', $$EXISTS (SELECT true WHERE organization_id = org() HAVING true)$$),
+('unscoped', 'having', $$EXISTS (SELECT true WHERE organization_id = org() HAVING true)$$),
 ('unproven', 'having', $$org() IN (SELECT org() WHERE organization_id = org() HAVING true)$$),
 ('scoped', 'where', $$NOT (SELECT false WHERE organization_id = org())$$);
 
@@ -150,4 +150,66 @@ INSERT INTO predicate (expected, why, predicate) VALUES
 ('unproven', 'literal', $$organization_id IN (SELECT o.id FROM organization o WHERE ('["acme","' || org() || '"]')::jsonb ? o.id)$$),
 ('scoped', 'key', $$organization_id IN (SELECT o.id FROM organization o WHERE claim('orgs')::jsonb ? o.id)$$),
 ('scoped', 'key', $$organization_id IN (SELECT m.organization_id FROM member m WHERE m.user_ids && ARRAY[uid(), claim('sub')])$$);
+INSERT INTO predicate (expected, why, predicate) VALUES
+-- sub-selects that have a row for everybody
+('unscoped', 'always', $$EXISTS (SELECT count(*) FROM member m WHERE m.organization_id = item.organization_id AND m.user_id = uid())$$),
+('unscoped', 'always', $$EXISTS (SELECT max(m.user_id) FROM member m WHERE m.organization_id = item.organization_id AND m.user_id = uid() LIMIT 1)$$),
+('unscoped', 'always', $$EXISTS (SELECT FROM member m WHERE m.organization_id = item.organization_id AND m.user_id = uid() GROUP BY ())$$),
+('unscoped', 'always', $$EXISTS (SELECT FROM member m WHERE m.organization_id = item.organization_id AND m.user_id = uid() GROUP BY ROLLUP (m.role))$$),
+('unscoped', 'always', $$EXISTS (SELECT FROM member m WHERE m.organization_id = item.organization_id AND m.user_id = uid() GROUP BY GROUPING SETS ((m.role), ()))$$),
+('unproven', 'correlated', $$EXISTS (SELECT FROM member m WHERE m.organization_id = item.organization_id AND m.user_id = uid() GROUP BY m.role, ROLLUP (m.user_id))$$),
+('unproven', 'having', $$EXISTS (SELECT count(*) FROM member m WHERE m.organization_id = item.organization_id AND m.user_id = uid() HAVING count(*) > 0)$$),
+('unproven', 'offset', $$EXISTS (SELECT count(*) FROM member m WHERE m.organization_id = item.organization_id AND m.user_id = uid() OFFSET 1)$$),
+('scoped', 'never', $$EXISTS (SELECT count(*) FROM member m LIMIT 0)$$),
+('scoped', 'never', $$NOT EXISTS (SELECT count(*) FROM member m WHERE m.organization_id = item.organization_id)$$),
+('unscoped', 'always', $$EXISTS (SELECT FROM member m WHERE m.organization_id = item.organization_id AND m.user_id = uid() UNION ALL SELECT)$$),
+('unscoped', 'always', $$EXISTS (SELECT org() WHERE organization_id = org() UNION (VALUES ('a'), ('b')))$$),
+('scoped', 'union', $$EXISTS (SELECT 1 WHERE organization_id = org() UNION ALL SELECT 2 WHERE organization_id = claim('org'))$$),
+('unscoped', 'union', $$EXISTS (SELECT o.id FROM organization o UNION ALL SELECT org() WHERE organization_id = org())$$),
+('scoped', 'intersect', $$EXISTS (SELECT o.id FROM organization o INTERSECT SELECT org() WHERE organization_id = org())$$),
+('unscoped', 'except', $$EXISTS (SELECT o.id FROM organization o EXCEPT SELECT org() WHERE organization_id = org())$$),
+('unscoped', 'always', $$EXISTS (WITH w AS (SELECT count(*) AS n FROM member m WHERE m.organization_id = item.organization_id AND m.user_id = uid()) SELECT FROM w)$$),
+('unscoped', 'always', $$EXISTS (SELECT FROM (VALUES (1)) v (x) LEFT JOIN member m ON m.organization_id = item.organization_id AND m.user_id = uid())$$),
+('unscoped', 'always', $$EXISTS (SELECT FROM current_setting('app.org', true) s LEFT JOIN member m ON m.organization_id = item.organization_id AND m.user_id = s)$$),
+('unproven', 'correlated', $$EXISTS (SELECT FROM member m RIGHT JOIN project p ON p.id = item.project_id WHERE m.organization_id = item.organization_id AND m.user_id = uid())$$),
+('scoped', 'all', $$organization_id = ALL (SELECT max(m.organization_id) FROM member m WHERE m.user_id = uid())$$),
+('unscoped', 'literal', $$EXISTS (SELECT FROM generate_series(1, 3))$$);
+
+INSERT INTO predicate (expected, why, column_type, predicate) VALUES
+-- numbers that count and measure are nobody's
+('unproven', 'ordinality', 'int NOT NULL', $$organization_id IN (SELECT o::int FROM string_to_table(current_setting('app.orgs', true), ',') WITH ORDINALITY u (x, o))$$),
+('unproven', 'ordinality', 'int NOT NULL', $$organization_id = ANY (ARRAY(SELECT u.o::int FROM unnest(org_array()) WITH ORDINALITY u (x, o)))$$),
+('unproven', 'ordinality', 'int NOT NULL', $$organization_id IN (SELECT (to_jsonb(u) ->> 'o')::int FROM unnest(org_array()) WITH ORDINALITY u (x, o))$$),
+('unscoped', 'ordinality', 'int NOT NULL', $$organization_id IN (SELECT o::int FROM unnest(ARRAY['a', 'b']) WITH ORDINALITY u (x, o))$$),
+('unproven', 'ordinality', 'int NOT NULL', $$organization_id IN (SELECT o::int FROM member m, unnest(m.user_ids) WITH ORDINALITY u (x, o) WHERE m.user_id = uid())$$),
+('unproven', 'ordinality', 'int NOT NULL', $$organization_id IN (SELECT t.o FROM XMLTABLE(org() PASSING (claim('x')::xml) COLUMNS o FOR ORDINALITY) t)$$),
+('scoped', 'ordinality', 'int NOT NULL', $$organization_id IN (SELECT x::int FROM string_to_table(current_setting('app.orgs', true), ',') WITH ORDINALITY u (x, o))$$),
+('scoped', 'ordinality', 'int NOT NULL', $$organization_id IN (SELECT x::int FROM string_to_table(current_setting('app.orgs', true), ',') WITH ORDINALITY u (x, o) WHERE o < 3)$$),
+('unproven', 'count', 'int NOT NULL', $$organization_id = (SELECT count(m.user_id) FROM member m WHERE m.user_id = uid())$$),
+('unproven', 'sum', 'int NOT NULL', $$organization_id = (SELECT sum(p.id) FROM project p WHERE p.owner_id = uid())$$),
+('scoped', 'max', 'int NOT NULL', $$organization_id = (SELECT max(p.id) FROM project p WHERE p.owner_id = uid())$$),
+('unproven', 'window', 'int NOT NULL', $$organization_id IN (SELECT row_number() OVER () FROM member m WHERE m.user_id = uid())$$),
+('unproven', 'window', 'int NOT NULL', $$organization_id IN (SELECT count(m.user_id) OVER () FROM member m WHERE m.user_id = uid())$$),
+('unproven', 'window', 'int NOT NULL', $$organization_id IN (SELECT ntile(uid()::int) OVER () FROM member m WHERE m.user_id = uid())$$),
+('scoped', 'window', 'int NOT NULL', $$organization_id IN (SELECT lag(p.id) OVER () FROM project p WHERE p.owner_id = uid())$$),
+('unscoped', 'grouping', 'int NOT NULL', $$organization_id IN (SELECT grouping(m.user_id) FROM member m WHERE m.user_id = uid() GROUP BY m.user_id)$$),
+('unproven', 'series', 'int NOT NULL', $$organization_id IN (SELECT generate_series(0, org()::int))$$),
+('unproven', 'series', 'int NOT NULL', $$organization_id IN (SELECT generate_series(org()::int, claim('org')::int))$$),
+('unscoped', 'series', 'int NOT NULL', $$organization_id IN (SELECT generate_series(1, 9))$$),
+('unproven', 'subscripts', 'int NOT NULL', $$organization_id IN (SELECT generate_subscripts(org_array(), 1))$$),
+('unproven', 'length', 'int NOT NULL', $$organization_id = length(org())$$),
+('unproven', 'length', 'int NOT NULL', $$organization_id = cardinality(org_array())$$),
+('unproven', 'position', 'int NOT NULL', $$organization_id = array_position(org_array(), uid())$$),
+('unproven', 'position', 'int NOT NULL', $$organization_id = ANY (array_positions(org_array(), uid()))$$),
+('scoped', 'number', 'int NOT NULL', $$organization_id = (claim('all')::jsonb -> 'org')::int$$),
+('scoped', 'number', 'int NOT NULL', $$organization_id = org()::numeric::int$$);
+
+INSERT INTO predicate (expected, why, column_type, predicate) VALUES
+-- and so is what kind of thing it is
+('unproven', 'enum', 'plan NOT NULL', $$organization_id = enum_last(org()::plan)$$),
+('unproven', 'enum', 'plan NOT NULL', $$organization_id = ANY (enum_range(org()::plan))$$),
+('unscoped', 'enum', 'plan NOT NULL', $$organization_id = enum_first(NULL::plan)$$),
+('unproven', 'type', 'text NOT NULL', $$organization_id = pg_typeof(org())::text$$),
+('unproven', 'type', 'text NOT NULL', $$organization_id = jsonb_typeof(claim('all')::jsonb)$$),
+('unproven', 'test', 'text NOT NULL', $$organization_id = (org()::xml IS DOCUMENT)::text$$);
 \i :judge

@@ -36,6 +36,12 @@
 	 pg_class_ownercheck((objectid), (roleid)) : false)
 #endif
 
+#if PG_VERSION_NUM < 160000
+#define object_aclcheck(classid, objectid, roleid, mode) \
+	((classid) == NamespaceRelationId ? \
+	 pg_namespace_aclcheck((objectid), (roleid), (mode)) : ACLCHECK_NO_PRIV)
+#endif
+
 /* 18 knows the module's version; before, only the ABI was recorded. */
 #if PG_VERSION_NUM >= 180000
 #define TG_MODULE_MAGIC(module_version) \
@@ -73,6 +79,28 @@
 #else
 #define TG_MEMBER_INHERITS(form) \
 	(has_privs_of_role((form)->member, (form)->roleid))
+#endif
+
+/* Since 16 there are SQL/JSON expressions, more of them since 17. */
+#if PG_VERSION_NUM >= 170000
+#define TG_JSON_BEHAVIOR T_JsonBehavior
+#define TG_IS_JSON_TEST(node) \
+	(IsA(node, JsonIsPredicate) || \
+	 (IsA(node, JsonExpr) && ((JsonExpr *) (node))->op == JSON_EXISTS_OP))
+#elif PG_VERSION_NUM >= 160000
+#define TG_IS_JSON_TEST(node) IsA(node, JsonIsPredicate)
+#else
+#define TG_IS_JSON_TEST(node) false
+#endif
+
+/* Is a column (counted from 0) of XMLTABLE or JSON_TABLE FOR ORDINALITY? */
+#if PG_VERSION_NUM >= 170000
+#define TG_IS_ORDINALITY(tf, column) \
+	((column) == (tf)->ordinalitycol || \
+	 ((tf)->functype == TFT_JSON_TABLE && \
+	  list_nth((tf)->colvalexprs, (column)) == NULL))
+#else
+#define TG_IS_ORDINALITY(tf, column) ((column) == (tf)->ordinalitycol)
 #endif
 
 /* Since 17 there are several functions random(). */

@@ -290,9 +290,8 @@ writes_unambiguously(Oid type)
 	}
 }
 
-/* Built-in conversions that keep different values different, or fail. */
-static bool
-is_lossless(Oid function)
+bool
+tg_is_lossless(Oid function)
 {
 	switch (function)
 	{
@@ -339,7 +338,7 @@ under_conversion(Node *node, Oid *type, bool *trims)
 	{
 		FuncExpr   *expr = (FuncExpr *) node;
 
-		if (!is_lossless(expr->funcid))
+		if (!tg_is_lossless(expr->funcid))
 			return NULL;
 		if (expr->funcid == F_TEXT_BPCHAR)
 			*trims = true;

@@ -38,6 +38,12 @@ extern bool tg_keeps_apart(Oid collation);
 /* A type without its domains; InvalidOid where it is gone. */
 extern Oid	tg_base_type(Oid type);
 
+/*
+ * Built-in conversions that keep different values different, or fail; of NULL
+ * alone they make NULL.
+ */
+extern bool tg_is_lossless(Oid function);
+
 /* The type of an expression; InvalidOid for ARRAY (SELECT ...). */
 extern Oid	tg_expression_type(Node *node);
 

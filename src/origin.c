@@ -32,6 +32,7 @@
 
 #include "access/transam.h"
 #include "catalog/pg_type.h"
+#include "compat.h"
 #include "equality.h"
 #include "nodes/nodeFuncs.h"
 #include "origin.h"
@@ -191,8 +192,21 @@ plain_origin(Node *node, const Place *place, OriginFunction recurse)
 					origin = children_origin(node, place, recurse);
 				if (aggregate->aggfnoid >= FirstGenbkiObjectId)
 					origin |= ORIGIN_OPAQUE;
+				else if (recurse != tg_dependencies &&
+						 !tg_keeps_values(aggregate->aggfnoid))
+					origin |= ORIGIN_MAPPED;
 				return origin != 0 ? origin : ORIGIN_UNKNOWN;	/* count(*) */
 			}
+
+		case T_WindowFunc:
+			origin = children_origin(node, place, recurse);
+			if (recurse != tg_dependencies &&
+				!tg_keeps_values(((WindowFunc *) node)->winfnoid))
+				origin |= ORIGIN_MAPPED;
+			return origin != 0 ? origin : ORIGIN_UNKNOWN;	/* rank() */
+
+		case T_GroupingFunc:
+			return ORIGIN_LITERAL;
 
 		case T_ArrayCoerceExpr:
 			{
@@ -212,13 +226,17 @@ plain_origin(Node *node, const Place *place, OriginFunction recurse)
 			return recurse((Node *) ((CoerceViaIO *) node)->arg, place) |
 				tg_type_effects(((CoerceViaIO *) node)->resulttype, place);
 
-			/* of NULL, or of no elements, there is no value */
+			/* of NULL there is no value */
 		case T_RelabelType:
 		case T_CollateExpr:
 		case T_NamedArgExpr:
-		case T_ArrayExpr:
 		case T_TargetEntry:
 			return children_origin(node, place, recurse);
+
+			/* but an array of no elements, or of NULLs, is one */
+		case T_ArrayExpr:
+			origin = children_origin(node, place, recurse);
+			return origin != 0 ? origin : ORIGIN_LITERAL;
 
 		case T_SQLValueFunction:
 			switch (((SQLValueFunction *) node)->op)
@@ -242,6 +260,12 @@ plain_origin(Node *node, const Place *place, OriginFunction recurse)
 		case T_Param:
 		case T_CurrentOfExpr:
 			return ORIGIN_UNKNOWN;
+
+#ifdef TG_JSON_BEHAVIOR
+			/* ON ERROR and the like, mostly without a value */
+		case TG_JSON_BEHAVIOR:
+			return children_origin(node, place, recurse);
+#endif
 
 		case T_NextValueExpr:
 			return ORIGIN_RANDOM;
@@ -349,9 +373,18 @@ is_test(Node *node)
 		case T_FuncExpr:
 			return ((FuncExpr *) node)->funcresulttype == BOOLOID &&
 				((FuncExpr *) node)->funcid < FirstGenbkiObjectId;
+		case T_XmlExpr:
+			return ((XmlExpr *) node)->op == IS_DOCUMENT;
 		default:
-			return false;
+			return TG_IS_JSON_TEST(node);
 	}
+}
+
+Origin
+tg_counter_origin(Origin origin)
+{
+	return (origin & ~(ORIGIN_LITERAL | ORIGIN_FROZEN)) != 0 ?
+		origin | ORIGIN_MAPPED : origin | ORIGIN_LITERAL | ORIGIN_MEMBER;
 }
 
 static Origin
@@ -378,20 +411,21 @@ value_origin(Node *node, const Place *place)
 				bool		isnull;
 				ListCell   *lc;
 
-				/* Nothing after a literal is ever reached. */
+				/* Nothing after what is never NULL is ever reached. */
 				foreach(lc, ((CoalesceExpr *) node)->args)
 				{
-					if (!tg_is_constant(lfirst(lc), &isnull))
-						values = lappend(values, lfirst(lc));
-					else if (!isnull)
+					bool		constant = tg_is_constant(lfirst(lc), &isnull);
+
+					if (constant && isnull)
+						continue;
+					if (tg_is_never_null(lfirst(lc)))
 					{
-						if (values == NIL)
+						if (constant && values == NIL)
 							return ORIGIN_LITERAL;
 						values = lappend(values, lfirst(lc));
 						break;
 					}
-					if (tg_is_never_null(lfirst(lc)))
-						break;
+					values = lappend(values, lfirst(lc));
 				}
 				return choice_origin(values, place, 0, true);
 			}
@@ -447,6 +481,8 @@ value_origin(Node *node, const Place *place)
 				else if (origin & (ORIGIN_MEMBER | ORIGIN_GLUED))
 					origin |= ORIGIN_MIXED;
 				origin &= ~ORIGIN_MEMBER;
+				if (origin == 0 && expr->reflowerindexpr != NIL)
+					origin = ORIGIN_LITERAL;	/* a slice of nothing is {} */
 				return origin | (index & ~(ORIGIN_LITERAL | ORIGIN_FROZEN |
 										   ORIGIN_GLUED));
 			}

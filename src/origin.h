@@ -87,7 +87,8 @@ typedef uint32 Origin;
 										 * confine it */
 #define ORIGIN_LOOSE_SET	(1 << 19)	/* a sub-select with an arm that lets
 										 * everything through */
-#define ORIGIN_MAPPED		(1 << 20)	/* literals, chosen by the session */
+#define ORIGIN_MAPPED		(1 << 20)	/* literals, chosen by the session, or
+										 * what is counted or measured of it */
 #define ORIGIN_TOO_DEEP		(1 << 21)	/* not looked at */
 #define ORIGIN_MIXED		(1 << 22)	/* made of things of which one is a
 										 * literal */
@@ -110,6 +111,12 @@ extern Origin tg_value_origin(Node *node, const Place *place);
 /* Where the elements of an array or set come from. */
 extern Origin tg_member_origin(Node *node, const Place *place);
 
+/*
+ * Where a number comes from that counts what has such an origin, or how much
+ * of it there is: 1, 2 and 3 are some tenants, whoever counts to there.
+ */
+extern Origin tg_counter_origin(Origin origin);
+
 /* One of these, of all expressions of a list. */
 extern Origin tg_list_origin(List *list, const Place *place,
 							 OriginFunction function);
@@ -129,7 +136,10 @@ extern Oid	tg_culprit(Node *node, Origin origin);
 
 /* session.c */
 
-/* A constant under relabels and casts, which the parser does not fold. */
+/*
+ * A constant under relabels and casts, which the parser does not fold.  Where
+ * *isnull is false, a cast may still make NULL of it.
+ */
 extern bool tg_is_constant(Node *node, bool *isnull);
 
 /* Is this constant meant to be no tenant at all? */
@@ -142,6 +152,9 @@ extern bool tg_is_literal(Node *node, Origin origin);
 
 /* Is the value certainly not NULL? */
 extern bool tg_is_never_null(Node *node);
+
+/* Has an aggregate or window function one of its arguments for a result? */
+extern bool tg_keeps_values(Oid function);
 
 /* What a call of a function, or an operator, adds to its arguments. */
 extern Origin tg_function_origin(Oid function, List *args, const Place *place,
@@ -157,8 +170,9 @@ extern Place tg_enter_query(const Place *place, Query *query);
 /* The conditions that every row which a sub-select yields has passed. */
 extern List *tg_query_conditions(Query *query);
 
-/* Does it yield a row, whatever the tables hold? */
+/* Does it yield a row, whatever the tables hold?  Or never (LIMIT 0)? */
 extern bool tg_always_yields(Query *query);
+extern bool tg_yields_nothing(Query *query);
 
 /* What a sub-select depends on. */
 extern Origin tg_query_dependencies(Query *query, const Place *place);

@@ -15,11 +15,13 @@
 
 #include "access/htup_details.h"
 #include "access/transam.h"
+#include "catalog/pg_cast.h"
 #include "catalog/pg_operator.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "compat.h"
-#include "origin.h"
+#include "equality.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
@@ -36,6 +38,7 @@ typedef enum FunctionClass
 	FUNCTION_SETS,				/* set_config() */
 	FUNCTION_RANDOM,			/* volatile, but does nothing that matters */
 	FUNCTION_GLUE,				/* concatenates */
+	FUNCTION_MEASURE,			/* counts or classifies its argument */
 	FUNCTION_VOLATILE,
 	FUNCTION_UNKNOWN
 } FunctionClass;
@@ -137,7 +140,10 @@ tg_is_nobody(Node *node)
 	}
 }
 
-/* A constant under relabels and casts, which the parser does not fold. */
+/*
+ * A constant under relabels and casts, which the parser does not fold.  Where
+ * *isnull is false, a cast may still make NULL of it.
+ */
 bool
 tg_is_constant(Node *node, bool *isnull)
 {
@@ -163,20 +169,40 @@ tg_is_constant(Node *node, bool *isnull)
 	}
 }
 
-/* Certainly not NULL: COALESCE(anything, literal), however deep. */
+/*
+ * Certainly not NULL: a literal, COALESCE(anything, literal), and a cast of
+ * these that returns NULL for nothing but NULL.  Most functions may return
+ * NULL for whatever they like, casts among them: ('infinity'::timestamp)::time
+ * is NULL.
+ */
 bool
 tg_is_never_null(Node *node)
 {
 	List	   *args = NIL;
-	bool		isnull;
 	ListCell   *lc;
 
-	if (tg_is_constant(node, &isnull))
-		return !isnull;
+	check_stack_depth();
 	node = tg_strip(node);
-	if (node != NULL && IsA(node, CoalesceExpr))
+	if (node == NULL)
+		return false;
+	if (IsA(node, Const))
+		return !((Const *) node)->constisnull;
+	if (IsA(node, CoerceViaIO))
+	{
+		/* input and output functions of PostgreSQL's own types */
+		Node	   *arg = (Node *) ((CoerceViaIO *) node)->arg;
+
+		return tg_base_type(((CoerceViaIO *) node)->resulttype) <
+			FirstGenbkiObjectId &&
+			tg_base_type(tg_expression_type(arg)) < FirstGenbkiObjectId &&
+			tg_is_never_null(arg);
+	}
+	if (IsA(node, FuncExpr))
+		return tg_is_lossless(((FuncExpr *) node)->funcid) &&
+			tg_is_never_null(linitial(((FuncExpr *) node)->args));
+	if (IsA(node, CoalesceExpr))
 		args = ((CoalesceExpr *) node)->args;
-	else if (node != NULL && IsA(node, MinMaxExpr))
+	else if (IsA(node, MinMaxExpr))
 		args = ((MinMaxExpr *) node)->args;
 
 	/* these pass over the NULLs among their arguments */
@@ -347,6 +373,73 @@ made_of(Oid function, bool glued, List *args, const Place *place,
 									 ORIGIN_MIXED));
 }
 
+bool
+tg_keeps_values(Oid function)
+{
+	static const char *const keeping[] = {
+		"min", "max", "any_value", "array_agg", "string_agg", "xmlagg",
+		"json_agg", "jsonb_agg", "json_object_agg", "jsonb_object_agg",
+		"json_agg_strict", "jsonb_agg_strict", "mode", "percentile_disc",
+		"lag", "lead", "first_value", "last_value", "nth_value"
+	};
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+	bool		result = false;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	for (int i = 0; i < (int) lengthof(keeping) && !result; i++)
+		result = strcmp(NameStr(((Form_pg_proc) GETSTRUCT(tuple))->proname),
+						keeping[i]) == 0;
+	ReleaseSysCache(tuple);
+	return result;
+}
+
+static bool
+is_number(Oid type)
+{
+	switch (type)
+	{
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+		case FLOAT4OID:
+		case FLOAT8OID:
+		case NUMERICOID:
+		case INT4ARRAYOID:
+			return true;
+		default:
+			return false;
+	}
+}
+
+/*
+ * A number that is made of something else, other than by a cast, is a length,
+ * a position, or the like: length(), array_position().  Sets of numbers, such
+ * as that of generate_series(), count.
+ */
+static bool
+is_measure(Form_pg_proc form)
+{
+	HeapTuple	cast;
+	bool		casts;
+
+	if (form->pronargs == 0 || !is_number(form->prorettype) ||
+		form->oid == F_TO_NUMBER)
+		return false;
+	if (form->proretset)
+		return true;
+	if (is_number(form->proargtypes.values[0]))
+		return false;
+	cast = SearchSysCache2(CASTSOURCETARGET,
+						   ObjectIdGetDatum(form->proargtypes.values[0]),
+						   ObjectIdGetDatum(form->prorettype));
+	casts = HeapTupleIsValid(cast) &&
+		((Form_pg_cast) GETSTRUCT(cast))->castfunc == form->oid;
+	if (HeapTupleIsValid(cast))
+		ReleaseSysCache(cast);
+	return !casts;
+}
+
 static FunctionClass
 classify_builtin(Oid function)
 {
@@ -374,6 +467,15 @@ classify_builtin(Oid function)
 		case F_TEXTANYCAT:
 		case F_ANYTEXTCAT:
 			return FUNCTION_GLUE;	/* concat() is not: it passes over NULLs */
+		case F_ENUM_FIRST:
+		case F_ENUM_LAST:
+		case F_ENUM_RANGE_ANYENUM:
+		case F_ENUM_RANGE_ANYENUM_ANYENUM:
+		case F_PG_TYPEOF:
+		case F_JSON_TYPEOF:
+		case F_JSONB_TYPEOF:
+		case F_ARRAY_DIMS:
+			return FUNCTION_MEASURE;
 		case F_RANDOM:
 		case F_CLOCK_TIMESTAMP:
 		case F_TIMEOFDAY:
@@ -396,6 +498,8 @@ classify_builtin(Oid function)
 			 strcmp(NameStr(form->proname), "pg_has_role") == 0 ||
 			 strcmp(NameStr(form->proname), "row_security_active") == 0)
 		class = FUNCTION_SESSION;
+	else if (is_measure(form))
+		class = FUNCTION_MEASURE;
 	ReleaseSysCache(tuple);
 	return class;
 }
@@ -447,6 +551,10 @@ tg_function_origin(Oid function, List *args, const Place *place,
 	{
 		case FUNCTION_SETTING:
 			return setting_origin(args, place, recurse);
+		case FUNCTION_MEASURE:
+			origin = tg_list_origin(args, place, recurse);
+			return recurse == tg_dependencies ? origin :
+				tg_counter_origin(origin);
 		case FUNCTION_PLAIN:
 		case FUNCTION_GLUE:
 			origin = made_of(function, class == FUNCTION_GLUE, args, place,

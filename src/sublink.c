@@ -14,7 +14,9 @@
 #include "postgres.h"
 
 #include "access/transam.h"
+#include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
+#include "parser/parsetree.h"
 #include "proof.h"
 #include "utils/lsyscache.h"
 
@@ -41,15 +43,49 @@ show_sublink(Verdict verdict, Node *sublink)
 	return verdict;
 }
 
+static Verdict prove_yields(Node *node, Query *query, const Place *place);
+
+/* What holds where a set operation, inside the query, yields a row. */
+static Verdict
+prove_arms_yield(Node *arm, Node *node, Query *query, const Place *inner)
+{
+	SetOperationStmt *operation = (SetOperationStmt *) arm;
+	Verdict		left;
+	Verdict		right;
+
+	check_stack_depth();
+	if (IsA(arm, RangeTblRef))
+		return prove_yields(node, rt_fetch(((RangeTblRef *) arm)->rtindex,
+										   query->rtable)->subquery, inner);
+	left = prove_arms_yield(operation->larg, node, query, inner);
+	if (operation->op == SETOP_EXCEPT)
+		return left;
+	right = prove_arms_yield(operation->rarg, node, query, inner);
+	return operation->op == SETOP_UNION ? tg_worse(left, right) :
+		tg_better(left, right);
+}
+
 /* What holds where the sub-select yields a row. */
 static Verdict
 prove_yields(Node *node, Query *query, const Place *place)
 {
-	Place		inner = enter_conditions(query, place);
+	Place		inner;
 	Verdict		verdict = tg_make_verdict(OPEN, WHY_NOT_MENTIONED, node);
 	ListCell   *lc;
 
-	/* Without GROUP BY, aggregates yield a row even if there is none. */
+	if (tg_yields_nothing(query))
+		return tg_never();
+	if (tg_always_yields(query))
+		return tg_make_verdict(OPEN, WHY_ALWAYS, node);
+	if (query->commandType == CMD_SELECT && query->setOperations != NULL &&
+		place->budget->fuel >= 0)
+	{
+		inner = tg_enter_query(place, query);
+		return prove_arms_yield(query->setOperations, node, query, &inner);
+	}
+
+	/* It is HAVING that decides, or which grouping sets there are. */
+	inner = enter_conditions(query, place);
 	if (query->commandType != CMD_SELECT || query->setOperations != NULL ||
 		((query->hasAggs || query->havingQual != NULL) &&
 		 query->groupClause == NIL) || query->groupingSets != NIL)
@@ -170,6 +206,8 @@ tg_prove_sublink(SubLink *sublink, const Place *place)
 		case EXISTS_SUBLINK:
 			result.if_true = prove_yields(node, query, place);
 			result.if_null = tg_never();
+			if (tg_always_yields(query))
+				result.if_false = tg_never();
 			if (is_plain(query) && query->jointree->fromlist == NIL)
 			{
 				/* without FROM, there is a row unless WHERE is not true */

@@ -24,11 +24,13 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
 #include "compat.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "parser/parsetree.h"
 #include "subselect.h"
+#include "utils/fmgroids.h"
 #include "utils/syscache.h"
 
 /* For collect_dependencies() and the like. */
@@ -97,6 +99,30 @@ tg_find_with(RangeTblEntry *rte, const Place *place, Place *standing)
 	return NULL;
 }
 
+/* The same of functions in FROM, WITH ORDINALITY or without. */
+static Origin
+function_column_origin(RangeTblEntry *rte, AttrNumber column,
+					   const Place *place)
+{
+	Origin		origin = 0;
+	int			ncolumns = 0;
+	ListCell   *lc;
+
+	foreach(lc, rte->functions)
+	{
+		RangeTblFunction *function = lfirst_node(RangeTblFunction, lc);
+
+		if (column <= 0 || (column > ncolumns &&
+							column <= ncolumns + function->funccolcount))
+			origin |= tg_member_origin(function->funcexpr, place);
+		ncolumns += function->funccolcount;
+	}
+	if (column > ncolumns || (column <= 0 && rte->funcordinality))
+		origin |= tg_counter_origin(tg_dependencies((Node *) rte->functions,
+													place));
+	return origin;
+}
+
 /* The origin of a column of one item of a FROM list. */
 static Origin
 column_origin(RangeTblEntry *rte, AttrNumber column, const Place *place)
@@ -132,10 +158,7 @@ column_origin(RangeTblEntry *rte, AttrNumber column, const Place *place)
 								   place);
 
 		case RTE_FUNCTION:
-			foreach(lc, rte->functions)
-				origin |= tg_member_origin(((RangeTblFunction *)
-											lfirst(lc))->funcexpr, place);
-			return origin;
+			return function_column_origin(rte, column, place);
 
 		case RTE_VALUES:
 			foreach(lc, rte->values_lists)
@@ -150,7 +173,12 @@ column_origin(RangeTblEntry *rte, AttrNumber column, const Place *place)
 			return origin;
 
 		case RTE_TABLEFUNC:
-			return tg_value_origin((Node *) rte->tablefunc, place);
+			origin = tg_value_origin((Node *) rte->tablefunc, place);
+			if (column <= 0 ||
+				column > list_length(rte->tablefunc->colnames) ||
+				TG_IS_ORDINALITY(rte->tablefunc, column - 1))
+				return tg_counter_origin(origin);
+			return origin;
 
 		default:
 			if (TG_IS_GROUP_RTE(rte) && column > 0 &&
@@ -185,6 +213,67 @@ tg_var_origin(Var *var, const Place *place)
 						 &standing);
 }
 
+/* The number that LIMIT or OFFSET gives; false where it is not written out. */
+static bool
+literal_count(Node *node, int64 *count)
+{
+	node = tg_strip(node);
+	if (node != NULL && IsA(node, FuncExpr) &&
+		((FuncExpr *) node)->funcid == F_INT8_INT4)
+		node = tg_strip(linitial(((FuncExpr *) node)->args));
+	if (node == NULL || !IsA(node, Const) || ((Const *) node)->constisnull)
+		return false;
+	switch (((Const *) node)->consttype)
+	{
+		case INT4OID:
+			*count = DatumGetInt32(((Const *) node)->constvalue);
+			return true;
+		case INT8OID:
+			*count = DatumGetInt64(((Const *) node)->constvalue);
+			return true;
+		default:
+			return false;
+	}
+}
+
+static bool
+is_null(Node *node)
+{
+	bool		isnull;
+
+	return node == NULL || (tg_is_constant(node, &isnull) && isnull);
+}
+
+/* May LIMIT and OFFSET leave nothing of a row? */
+static bool
+is_limited(Query *query)
+{
+	int64		count;
+
+	if (!is_null(query->limitCount) &&
+		!(literal_count(query->limitCount, &count) && count > 0))
+		return true;
+	return !is_null(query->limitOffset) &&
+		!(literal_count(query->limitOffset, &count) && count == 0);
+}
+
+bool
+tg_yields_nothing(Query *query)
+{
+	int64		count;
+
+	return literal_count(query->limitCount, &count) && count == 0;
+}
+
+/* Is a condition no condition? */
+static bool
+is_true(Node *node)
+{
+	return node == NULL ||
+		(IsA(node, Const) && !((Const *) node)->constisnull &&
+		 DatumGetBool(((Const *) node)->constvalue));
+}
+
 static bool
 set_operation_yields(Node *node, Query *query)
 {
@@ -199,26 +288,116 @@ set_operation_yields(Node *node, Query *query)
 		 set_operation_yields(operation->rarg, query));
 }
 
+/* Has GROUP BY (), ROLLUP or CUBE a group of all rows, if there are none? */
+static bool
+has_grand_total(List *sets, bool all)
+{
+	ListCell   *lc;
+
+	check_stack_depth();
+	foreach(lc, sets)
+	{
+		GroupingSet *set = lfirst_node(GroupingSet, lc);
+		bool		has = set->kind == GROUPING_SET_SETS ?
+			has_grand_total(set->content, false) :
+			set->kind != GROUPING_SET_SIMPLE;
+
+		if (has != all)
+			return has;
+	}
+	return all;
+}
+
+/* Is there a row of an item of the join tree, whatever the tables hold? */
+static bool
+item_yields(Node *item, Query *query)
+{
+	ListCell   *lc;
+
+	check_stack_depth();
+	if (IsA(item, FromExpr))
+	{
+		foreach(lc, ((FromExpr *) item)->fromlist)
+		{
+			if (!item_yields(lfirst(lc), query))
+				return false;
+		}
+		return is_true(((FromExpr *) item)->quals);
+	}
+	if (IsA(item, JoinExpr))
+	{
+		JoinExpr   *join = (JoinExpr *) item;
+
+		switch (join->jointype)
+		{
+			case JOIN_INNER:
+				return item_yields(join->larg, query) &&
+					item_yields(join->rarg, query) && is_true(join->quals);
+			case JOIN_LEFT:
+				return item_yields(join->larg, query);
+			case JOIN_RIGHT:
+				return item_yields(join->rarg, query);
+			case JOIN_FULL:
+				return item_yields(join->larg, query) ||
+					item_yields(join->rarg, query);
+			default:
+				return false;
+		}
+	}
+	if (IsA(item, RangeTblRef))
+	{
+		RangeTblEntry *rte = rt_fetch(((RangeTblRef *) item)->rtindex,
+									  query->rtable);
+
+		switch (rte->rtekind)
+		{
+			case RTE_VALUES:
+				return true;
+			case RTE_SUBQUERY:
+				return tg_always_yields(rte->subquery);
+			case RTE_FUNCTION:
+				foreach(lc, rte->functions)
+				{
+					if (!expression_returns_set(lfirst_node(RangeTblFunction,
+															lc)->funcexpr))
+						return true;
+				}
+				return false;
+			case RTE_CTE:
+				foreach(lc, rte->ctelevelsup == 0 ? query->cteList : NIL)
+				{
+					CommonTableExpr *cte = lfirst_node(CommonTableExpr, lc);
+
+					if (strcmp(cte->ctename, rte->ctename) == 0)
+						return !cte->cterecursive &&
+							IsA(cte->ctequery, Query) &&
+							tg_always_yields((Query *) cte->ctequery);
+				}
+				return false;
+			default:
+				return false;
+		}
+	}
+	return false;
+}
+
 bool
 tg_always_yields(Query *query)
 {
-	RangeTblRef *from;
-
-	if (query->commandType != CMD_SELECT || query->limitCount != NULL ||
-		query->limitOffset != NULL || query->hasTargetSRFs ||
-		query->havingQual != NULL || query->groupClause != NIL ||
-		query->groupingSets != NIL || query->jointree->quals != NULL)
+	check_stack_depth();
+	if (query->commandType != CMD_SELECT || is_limited(query) ||
+		query->hasTargetSRFs || !is_true(query->havingQual))
 		return false;
 	if (query->setOperations != NULL)
 		return set_operation_yields(query->setOperations, query);
-	if (query->jointree->fromlist == NIL)
-		return true;
+	if (query->groupingSets != NIL)
+		return has_grand_total(query->groupingSets, true);
 
-	/* VALUES */
-	from = (RangeTblRef *) linitial(query->jointree->fromlist);
-	return list_length(query->jointree->fromlist) == 1 &&
-		IsA(from, RangeTblRef) &&
-		rt_fetch(from->rtindex, query->rtable)->rtekind == RTE_VALUES;
+	/* Without GROUP BY, aggregates yield a row even if there is none. */
+	if (query->groupClause == NIL &&
+		(query->hasAggs || query->havingQual != NULL))
+		return true;
+	return item_yields((Node *) query->jointree, query);
 }
 
 static bool
