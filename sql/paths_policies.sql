@@ -157,6 +157,9 @@ ALTER FUNCTION paths.who() OWNER TO regress_paths_app;
 \c -
 ALTER FUNCTION paths.who() OWNER TO regress_paths;
 ALTER FUNCTION paths.who() SECURITY DEFINER;
+-- road: ALTER FUNCTION SET search_path to one in which temporary tables come first (warns)
+ALTER FUNCTION paths.who() SET search_path = paths, pg_temp;
+ALTER FUNCTION paths.who() SET search_path = paths;
 \c - regress_paths
 
 SELECT table_name, rule, message FROM trovella_guard.check() WHERE level = 'error'

@@ -88,6 +88,30 @@ CREATE OR REPLACE FUNCTION tenant() RETURNS text STABLE LANGUAGE sql
 AS $$ SELECT current_setting('app.current_organization_id', true) $$;
 :findings;
 
+-- a search_path in which somebody else says what names mean is none
+CREATE SCHEMA regress_everybodys;
+GRANT CREATE ON SCHEMA regress_everybodys TO PUBLIC;
+CREATE FUNCTION is_reported(path text) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE 'ALTER FUNCTION tenant() SET search_path = ' || path;
+	RETURN EXISTS (SELECT FROM trovella_guard.check('item')
+		WHERE message LIKE '%SECURITY DEFINER without a search_path%');
+END $$;
+SET client_min_messages = error;
+ALTER FUNCTION tenant() SECURITY DEFINER;
+SELECT path, is_reported(path) FROM (VALUES (1, ''''''), (2, 'pg_temp'),
+	(3, 'regress_function, pg_temp'),
+	(4, 'pg_catalog, regress_function, "pg_temp"'),
+	(5, ''''', pg_temp'), (6, 'regress_function'), (7, 'pg_catalog'),
+	(8, 'pg_temp, regress_function'), (9, 'regress_function, pg_temp, pg_catalog'),
+	(10, '"pg_temp, x"'), (11, '"$user", pg_temp'),
+	(12, 'regress_everybodys, pg_temp')) AS paths (no, path)
+ORDER BY no;
+ALTER FUNCTION tenant() SECURITY INVOKER;
+ALTER FUNCTION tenant() RESET search_path;
+SET client_min_messages = warning;
+DROP SCHEMA regress_everybodys;
+
 -- a function that no policy calls, and a policy that is dropped with it
 CREATE FUNCTION nobodys() RETURNS text STABLE LANGUAGE sql AS 'SELECT $$x$$';
 ALTER FUNCTION nobodys() OWNER TO regress_app;

@@ -16,6 +16,7 @@
 
 #include "access/table.h"
 #include "catalog/index.h"
+#include "catalog/namespace.h"
 #include "catalog/objectaddress.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_depend.h"
@@ -33,11 +34,13 @@
 #include "facts.h"
 #include "miscadmin.h"
 #include "reader.h"
+#include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/varlena.h"
 
 bool
 tg_facts_place(FactsReader *reader, Oid relid, RelationPlace *place)
@@ -338,8 +341,45 @@ tg_facts_relations_using_function(FactsReader *reader, Oid function_oid)
 }
 
 /*
- * Does a function have a search_path of its own, or a body in which names are
- * not looked up when it runs (SQL-standard, C)?
+ * Does a search_path leave it to nobody else what names mean?  Where pg_temp is
+ * not listed it is searched first, so a temporary table of the caller takes the
+ * place of any table whose name has no schema.  An empty path finds no table
+ * but PostgreSQL's own.  "$user" is whoever has a schema of that name, and in a
+ * schema in which everybody may create things, everybody may give a name
+ * another meaning.
+ */
+static bool
+is_fixed_path(char *path)
+{
+	List	   *names;
+	bool		fixed = true;
+	ListCell   *lc;
+
+	if (!SplitIdentifierString(path, ',', &names))
+		return false;
+	foreach(lc, names)
+	{
+		char	   *name = lfirst(lc);
+		Oid			schema;
+
+		if (*name == '\0')
+			continue;
+		fixed = strcmp(name, "pg_temp") == 0;
+		if (fixed)
+			continue;
+		schema = get_namespace_oid(name, true);
+		if (strcmp(name, "$user") == 0 ||
+			(OidIsValid(schema) &&
+			 object_aclcheck(NamespaceRelationId, schema, ACL_ID_PUBLIC,
+							 ACL_CREATE) == ACLCHECK_OK))
+			return false;
+	}
+	return fixed;
+}
+
+/*
+ * Does a function have a search_path of its own that is fixed, or a body in
+ * which names are not looked up when it runs (SQL-standard, C)?
  */
 static bool
 names_are_fixed(FactsReader *reader, HeapTuple tuple)
@@ -363,9 +403,10 @@ names_are_fixed(FactsReader *reader, HeapTuple tuple)
 					  TYPALIGN_INT, &settings, NULL, &nsettings);
 	for (int i = 0; i < nsettings; i++)
 	{
-		if (strncmp(TextDatumGetCString(settings[i]), "search_path=",
-					strlen("search_path=")) == 0)
-			return true;
+		char	   *setting = TextDatumGetCString(settings[i]);
+
+		if (strncmp(setting, "search_path=", strlen("search_path=")) == 0)
+			return is_fixed_path(setting + strlen("search_path="));
 	}
 	return false;
 }

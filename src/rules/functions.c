@@ -137,7 +137,7 @@ report_names_of_caller(const RuleSubject *subject, const Call *call)
 
 	if (schema != NULL)
 		report(subject, call, NAMES_OF_CALLER, InvalidOid,
-			   "is SECURITY DEFINER without a search_path of its own: its caller decides what the names in it mean",
+			   "is SECURITY DEFINER without a search_path of its own that ends with pg_temp: its caller decides what the names in it mean",
 			   psprintf("SET search_path = pg_catalog, %s, pg_temp",
 						quote_identifier(schema)));
 }
