@@ -368,9 +368,13 @@ BEGIN
            coalesce((SELECT s.position FROM steps s WHERE g.rule = ANY (s.rules)), 11) AS step_position
     FROM trovella_guard.registry() g
     WHERE g.is_about_relations
+  ), found AS MATERIALIZED (
+    SELECT * FROM trovella_guard.findings(checklist.relation)
   ), by_step AS (
     SELECT g.step_position,
            count(f.rule) FILTER (WHERE f.waived_by IS NULL AND f.level <> 'info') AS broken,
+           count(*) FILTER (WHERE EXISTS (SELECT FROM found x WHERE x.rule = 'audit_failed'
+                                          AND coalesce(x.object, g.rule) = g.rule)) AS failed,
            count(f.rule) FILTER (WHERE f.waived_by IS NOT NULL) AS waived,
            count(*) FILTER (WHERE g.level <> 'off') AS active,
            string_agg(CASE WHEN f.waived_by IS NOT NULL
@@ -381,15 +385,16 @@ BEGIN
            string_agg(f.repair_sql, E'\n' ORDER BY g.rule_position, f.object)
              FILTER (WHERE f.waived_by IS NULL OR f.is_debt) AS repair_sql
     FROM registry g
-    LEFT JOIN trovella_guard.findings(checklist.relation) f ON f.rule = g.rule
+    LEFT JOIN found f ON f.rule = g.rule
     GROUP BY g.step_position
   )
   SELECT s.position, s.step,
          CASE WHEN b.broken > 0 THEN 'broken'
+              WHEN b.failed > 0 THEN 'unknown'
               WHEN b.waived > 0 THEN 'waived'
               WHEN n.why_not IS NOT NULL THEN 'not applicable'
               ELSE 'ok' END,
-         coalesce(b.detail, n.why_not,
+         coalesce(b.detail, CASE WHEN b.failed > 0 THEN 'the audit failed' END, n.why_not,
            CASE s.position
              WHEN 1 THEN r.tenant_column
              WHEN 6 THEN (SELECT c.relname::text FROM pg_class c WHERE c.oid = r.tenant_index) END),
@@ -406,7 +411,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION trovella_guard.checklist(pg_catalog.regclass) IS
-  'The checklist of a complete tenant table, step by step: ok, broken, waived or not applicable, with the SQL that repairs it.';
+  'The checklist of a complete tenant table, step by step: ok, broken, waived, not applicable, or unknown where the audit failed, with the SQL that repairs it.';
 
 CREATE FUNCTION trovella_guard.pending(
   OUT schema_name pg_catalog.name, OUT table_name pg_catalog.name,
@@ -1033,7 +1038,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
   WITH s AS MATERIALIZED (SELECT * FROM trovella_guard.summary()),
   found AS (
-    SELECT f.schema_name, f.table_name, g.is_about_relations,
+    SELECT f.schema_name, f.table_name, g.is_about_relations AND f.table_name IS NOT NULL AS is_about_relations,
            string_agg(DISTINCT CASE WHEN f.waived_by IS NULL THEN f.level ELSE 'waived' END, ' ') AS levels,
            string_agg(DISTINCT f.rule, ' ') AS rules,
            string_agg(
@@ -1046,7 +1051,7 @@ AS $$
              E'\n' ORDER BY f.waived_by IS NOT NULL, array_position('{error,warning,info}', f.level), f.rule, f.object) AS html
     FROM trovella_guard.findings() f
     JOIN trovella_guard.registry() g ON g.rule = f.rule
-    GROUP BY f.schema_name, f.table_name, g.is_about_relations
+    GROUP BY f.schema_name, f.table_name, g.is_about_relations AND f.table_name IS NOT NULL
   ), rows AS (
     SELECT r.schema_name || '.' || r.table_name AS name, r.kind, r.class, r.errors, r.warnings, r.infos, r.waived, r.reason,
            f.levels, f.rules, f.html

@@ -32,7 +32,8 @@ PG_FUNCTION_INFO_V1(trovella_guard_prune_1_0);
  * relation breaks today.  Returns the number of entries.
  *
  * A relation that is really named "*" cannot be on the allowlist, because
- * its entry would open its whole schema.
+ * its entry would open its whole schema.  And what could not be audited is no
+ * debt, because nobody knows what it would be.
  */
 Datum
 trovella_guard_adopt_1_0(PG_FUNCTION_ARGS)
@@ -70,6 +71,7 @@ trovella_guard_adopt_1_0(PG_FUNCTION_ARGS)
 								 " JOIN trovella_guard.registry() r ON r.rule = f.rule"
 								 " WHERE f.waived_by IS NULL AND f.table_name <> '*'"
 								 " AND r.is_about_relations"
+								 " AND f.rule <> 'audit_failed'"
 								 " ON CONFLICT (schema_name, table_name, rule) DO UPDATE"
 								 " SET reason = EXCLUDED.reason, added_by = EXCLUDED.added_by,"
 								 " added_at = EXCLUDED.added_at, expires_at = EXCLUDED.expires_at,"

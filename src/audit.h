@@ -26,7 +26,8 @@ extern void tg_audit_end(Audit *audit);
 /*
  * The next relation that rules are about, with its findings (of Finding, in
  * the order of the rules; waived_by and is_debt are filled in).  NULL when
- * there are no more.  Facts and findings live until the next call.
+ * there are no more.  Facts and findings live until the next call.  Where an
+ * error keeps a rule from being applied, that is one of the findings.
  */
 extern const RelationFacts *tg_audit_next(Audit *audit, List **findings);
 

@@ -55,14 +55,17 @@ tg_facts_begin(Snapshot snapshot, bool detaching_counts)
 	reader->snapshot = snapshot;
 	reader->detaching_counts = detaching_counts;
 	reader->context = context;
+	reader->owner = CurrentResourceOwner;
 	return reader;
 }
 
 void
 tg_facts_end(FactsReader *reader)
 {
+	ResourceOwner old = CurrentResourceOwner;
 	ListCell   *lc;
 
+	CurrentResourceOwner = reader->owner;
 	foreach(lc, reader->indexes)
 		index_close((Relation) lfirst(lc), AccessShareLock);
 	for (int i = 0; i < CAT_COUNT; i++)
@@ -70,6 +73,7 @@ tg_facts_end(FactsReader *reader)
 		if (reader->catalogs[i] != NULL)
 			table_close(reader->catalogs[i], AccessShareLock);
 	}
+	CurrentResourceOwner = old;
 	MemoryContextDelete(reader->context);
 }
 
@@ -83,8 +87,14 @@ Relation
 tg_reader_catalog(FactsReader *reader, ReaderCatalog which)
 {
 	if (reader->catalogs[which] == NULL)
+	{
+		ResourceOwner old = CurrentResourceOwner;
+
+		CurrentResourceOwner = reader->owner;
 		reader->catalogs[which] = table_open(catalog_oids[which],
 											 AccessShareLock);
+		CurrentResourceOwner = old;
+	}
 	return reader->catalogs[which];
 }
 
@@ -97,6 +107,7 @@ static void
 keep_open(FactsReader *reader, Oid index)
 {
 	MemoryContext old;
+	ResourceOwner old_owner = CurrentResourceOwner;
 	ListCell   *lc;
 
 	foreach(lc, reader->indexes)
@@ -105,8 +116,10 @@ keep_open(FactsReader *reader, Oid index)
 			return;
 	}
 	old = MemoryContextSwitchTo(reader->context);
+	CurrentResourceOwner = reader->owner;
 	reader->indexes = lappend(reader->indexes,
 							  index_open(index, AccessShareLock));
+	CurrentResourceOwner = old_owner;
 	MemoryContextSwitchTo(old);
 }
 

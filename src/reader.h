@@ -17,6 +17,7 @@
 #include "facts.h"
 #include "utils/hsearch.h"
 #include "utils/relcache.h"
+#include "utils/resowner.h"
 
 /* The catalogs that are kept open while a reader lives. */
 typedef enum ReaderCatalog
@@ -40,6 +41,8 @@ struct FactsReader
 	Snapshot	snapshot;
 	bool		detaching_counts;
 	MemoryContext context;		/* of what is kept as long as the reader */
+	ResourceOwner owner;		/* of the same: a subtransaction may begin and
+								 * end while the reader lives */
 	Relation	catalogs[CAT_COUNT];	/* opened at first use */
 	List	   *indexes;		/* Relations: those used so far, kept open */
 	Oid			schema_oid;		/* of the schema that was read last */

@@ -15,6 +15,8 @@
 
 #include "catalog/pg_class.h"
 #include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
+#include "nodes/nodeFuncs.h"
 #include "rules.h"
 #include "storage/lmgr.h"
 #include "utils/rel.h"
@@ -64,6 +66,13 @@ const Rule	tg_rules[] = {
 		ABOUT_TENANT_TABLES | ABOUT_OTHER_TABLES,
 		tg_check_exemption_taken_over,
 		"An allowlist entry was made for another table; renaming a tenant table onto it must not exempt its rows."
+	},
+	{
+		"audit_failed", TG_LEVEL_ERROR,
+		ABOUT_TENANT_TABLES | ABOUT_OTHER_TABLES | ABOUT_OTHER_RELATIONS |
+		ABOUT_DATABASE,
+		tg_check_audit_failed,
+		"What an error keeps the audit from judging is not known to be right; nobody may hide a table behind one, or others behind a table."
 	},
 	{
 		"tenant_column_nullable", TG_LEVEL_WARNING, ABOUT_TENANT_TABLES,
@@ -151,6 +160,17 @@ tg_rule_by_name(const char *name)
 	return -1;
 }
 
+int
+tg_rule_by_check(RuleCheck check)
+{
+	for (int i = 0; i < tg_rules_count; i++)
+	{
+		if (tg_rules[i].check == check)
+			return i;
+	}
+	return -1;
+}
+
 char *
 tg_rule_names(void)
 {
@@ -183,58 +203,63 @@ what_it_is(const RelationFacts *facts)
 	return facts->tenant != NULL ? ABOUT_TENANT_TABLES : ABOUT_OTHER_TABLES;
 }
 
+/* Applies a rule, unless it is about something else, or off. */
+static void
+apply_rule(RuleSubject *subject, int number, RuleLevel least)
+{
+	const Rule *rule = &tg_rules[number];
+	RuleAbout	about = subject->facts != NULL ? what_it_is(subject->facts) :
+		ABOUT_DATABASE;
+	RuleLevel	level = tg_rule_level(number);
+
+	if ((rule->about & about) == 0 || level == TG_LEVEL_OFF || level < least)
+		return;
+	subject->rule = rule;
+	rule->check(subject);
+}
+
 List *
 tg_apply_rules(FactsReader *reader, const RelationFacts *facts,
 			   const RelationHistory *history, RuleLevel least, bool describe)
 {
 	List	   *findings = NIL;
 	RuleMemo	memo = {0};
-	RuleAbout	about = what_it_is(facts);
+	RuleSubject subject = {
+		.reader = reader,
+		.facts = facts,
+		.history = history,
+		.describe = describe,
+		.memo = &memo,
+		.findings = &findings
+	};
 
 	if (facts->temporary)
 		return NIL;
 
 	for (int i = 0; i < tg_rules_count; i++)
-	{
-		RuleLevel	level = tg_rule_level(i);
-		RuleSubject subject = {
-			.reader = reader,
-			.facts = facts,
-			.history = history,
-			.describe = describe,
-			.memo = &memo,
-			.rule = &tg_rules[i],
-			.findings = &findings
-		};
-
-		if ((tg_rules[i].about & about) != 0 && level != TG_LEVEL_OFF &&
-			level >= least)
-			tg_rules[i].check(&subject);
-	}
+		apply_rule(&subject, i, least);
 	return findings;
 }
 
 List *
-tg_apply_database_rules(FactsReader *reader,
-						const struct Allowlist *allowlist, RuleLevel least)
+tg_apply_rule(FactsReader *reader, const RelationFacts *facts,
+			  const struct Allowlist *allowlist, int number,
+			  const RuleFailure *failure)
 {
 	List	   *findings = NIL;
+	RuleMemo	memo = {0};
+	RuleSubject subject = {
+		.reader = reader,
+		.facts = facts,
+		.allowlist = allowlist,
+		.describe = true,
+		.failure = failure,
+		.memo = &memo,
+		.findings = &findings
+	};
 
-	for (int i = 0; i < tg_rules_count; i++)
-	{
-		RuleLevel	level = tg_rule_level(i);
-		RuleSubject subject = {
-			.reader = reader,
-			.allowlist = allowlist,
-			.describe = true,
-			.rule = &tg_rules[i],
-			.findings = &findings
-		};
-
-		if ((tg_rules[i].about & ABOUT_DATABASE) != 0 &&
-			level != TG_LEVEL_OFF && level >= least)
-			tg_rules[i].check(&subject);
-	}
+	if (facts == NULL || !facts->temporary)
+		apply_rule(&subject, number, TG_LEVEL_INFO);
 	return findings;
 }
 
@@ -272,6 +297,45 @@ tg_report_finding(const RuleSubject *subject, const char *message_fmt,...)
 	return finding;
 }
 
+/* The extent of an expression that tg_expression_text() prints. */
+#define MAX_NODES_PRINTED 5000
+#define MAX_DEPTH_PRINTED 200
+
+/* More than this makes a message unreadable. */
+#define MAX_EXCERPT 1000
+
+typedef struct Extent
+{
+	int			nodes;
+	int			depth;
+} Extent;
+
+static bool
+is_too_large(Node *node, Extent *extent)
+{
+	bool		result;
+
+	if (node == NULL)
+		return false;
+	if (++extent->nodes > MAX_NODES_PRINTED ||
+		extent->depth >= MAX_DEPTH_PRINTED)
+		return true;
+	extent->depth++;
+	result = IsA(node, Query) ?
+		query_tree_walker((Query *) node, is_too_large, extent, 0) :
+		expression_tree_walker(node, is_too_large, extent);
+	extent->depth--;
+	return result;
+}
+
+bool
+tg_is_printable(Node *node)
+{
+	Extent		extent = {0};
+
+	return !is_too_large(node, &extent);
+}
+
 /*
  * Locks the relations that an expression names in sub-selects, and of which
  * printing asks the relation cache for the columns, but waits for none of
@@ -304,7 +368,7 @@ tg_expression_text(const RuleSubject *subject, Node *node)
 	ListCell   *lc;
 	char	   *text = NULL;
 
-	if (node == NULL ||
+	if (node == NULL || !tg_is_printable(node) ||
 		!ConditionalLockRelationOid(facts->relid, AccessShareLock))
 		return NULL;
 	relation = RelationIdGetRelation(facts->relid);
@@ -329,4 +393,18 @@ tg_expression_text(const RuleSubject *subject, Node *node)
 	}
 	UnlockRelationOid(facts->relid, AccessShareLock);
 	return text;
+}
+
+char *
+tg_expression_excerpt(const RuleSubject *subject, Node *node)
+{
+	char	   *text = tg_expression_text(subject, node);
+	int			length;
+
+	if (text == NULL)
+		return NULL;
+	length = pg_mbcliplen(text, strlen(text), MAX_EXCERPT);
+	if (text[length] == '\0')
+		return text;
+	return psprintf("%.*s ...", length, text);
 }

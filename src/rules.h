@@ -64,6 +64,13 @@ typedef struct RelationHistory
 									 * PARTITION, or NULL */
 } RelationHistory;
 
+/* Why an audit could not apply a rule. */
+typedef struct RuleFailure
+{
+	const Rule *rule;			/* NULL: none of them */
+	const char *message;		/* of the error */
+} RuleFailure;
+
 /* What rules about the same relation need not find out twice. */
 typedef struct RuleMemo
 {
@@ -81,7 +88,8 @@ typedef struct RuleSubject
 										 * NULL */
 	bool		describe;		/* is the subject the present state, whose
 								 * expressions can be printed? */
-	RuleMemo   *memo;			/* NULL for a rule about the database */
+	const RuleFailure *failure; /* for audit_failed, else NULL */
+	RuleMemo   *memo;
 	const Rule *rule;			/* the rule being checked */
 	List	  **findings;		/* where tg_report_finding() appends */
 } RuleSubject;
@@ -115,6 +123,9 @@ extern const int tg_rules_count;
 /* The number of a rule by its name, or -1. */
 extern int	tg_rule_by_name(const char *name);
 
+/* The number of the rule that has this check. */
+extern int	tg_rule_by_check(RuleCheck check);
+
 /* "a, b, c", for hints. */
 extern char *tg_rule_names(void);
 
@@ -130,14 +141,14 @@ extern List *tg_apply_rules(FactsReader *reader, const RelationFacts *facts,
 							bool describe);
 
 /*
- * Applies the rules that are about the database.  Their findings name no
- * relation, or one that need not exist: schema and table may be NULL.  To be
- * called at the end of an audit of all relations, which has noted what the
- * allowlist was used for.
+ * For audits: applies one rule to a relation or (NULL) to the database.  What
+ * is found about the database names no relation, or one that need not exist:
+ * schema and table may be NULL; and it is asked for at the end of an audit of
+ * all relations, which has noted what the allowlist was used for.
  */
-extern List *tg_apply_database_rules(FactsReader *reader,
-									 const struct Allowlist *allowlist,
-									 RuleLevel least);
+extern List *tg_apply_rule(FactsReader *reader, const RelationFacts *facts,
+						   const struct Allowlist *allowlist, int number,
+						   const RuleFailure *failure);
 
 /* Is this a table with a tenant column that rules apply to? */
 extern bool tg_is_tenant_table(const RelationFacts *facts);
@@ -151,6 +162,12 @@ extern Finding *tg_report_finding(const RuleSubject *subject,
 			pg_attribute_printf(2, 3);
 
 /*
+ * For rules: is an expression small enough to be printed?  Nobody reads the
+ * others, and PostgreSQL might fail to print them.
+ */
+extern bool tg_is_printable(Node *node);
+
+/*
  * For rules: the text of an expression in a policy of the table, or NULL.
  * Printing needs the table's relation cache entry, and those of the relations in
  * sub-selects; a rule neither waits for them nor fails because one is just being
@@ -158,6 +175,9 @@ extern Finding *tg_report_finding(const RuleSubject *subject,
  * with every table that an audit reports.
  */
 extern char *tg_expression_text(const RuleSubject *subject, Node *node);
+
+/* The same for messages: of a long text the beginning. */
+extern char *tg_expression_excerpt(const RuleSubject *subject, Node *node);
 
 /* rules/rls.c */
 extern void tg_check_rls_disabled(const RuleSubject *subject);
@@ -202,6 +222,9 @@ extern void tg_check_policy_function_untrusted(const RuleSubject *subject);
 extern AclMode tg_privileges_of(Oid role, const RelationFacts *facts);
 extern void tg_check_grant_missing(const RuleSubject *subject);
 extern void tg_check_role_bypasses_rls(const RuleSubject *subject);
+
+/* rules/failures.c */
+extern void tg_check_audit_failed(const RuleSubject *subject);
 
 /* rules/exemptions.c */
 struct AllowlistEntry;

@@ -92,7 +92,7 @@ report_doubts(const RuleSubject *subject, ScopeAnswer answer)
 			with = psprintf(" with restrictive policy \"%s\"",
 							doubt->restrictive->name);
 		arm = subject->describe ?
-			tg_expression_text(subject, doubt->arm) : NULL;
+			tg_expression_excerpt(subject, doubt->arm) : NULL;
 		finding = tg_report_finding(subject,
 									"policy \"%s\"%s for %s: %s%s%s%s: %s",
 									doubt->policy->name, with,

@@ -29,11 +29,20 @@ $primary->backup('base');
 my $standby = PostgreSQL::Test::Cluster->new('standby');
 $standby->init_from_backup($primary, 'base', has_streaming => 1);
 $standby->start;
+$primary->safe_psql('mydb',
+		'SET trovella_guard.mode = off; CREATE VIEW deep AS SELECT '
+	  . ('lower(' x 1000) . "'x'" . (')' x 1000) . ' AS x');
 my $state = guard_state($primary, 'mydb');
 $primary->wait_for_catchup($standby);
 
 is(guard_state($standby, 'mydb'),
 	$state, 'the standby answers audits as the primary does');
+is( $standby->safe_psql(
+		'mydb',
+		q{SET max_stack_depth = '100kB'; SELECT table_name FROM trovella_guard.check() WHERE rule = 'audit_failed'}
+	),
+	'deep',
+	'of which none ends with an error about one relation');
 is($standby->safe_psql('mydb', 'SELECT count(*) > 0 FROM trovella_guard.status()'),
 	't', 'and tells its status');
 my ($status, $out, $err) = $standby->psql('mydb',
