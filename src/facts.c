@@ -282,7 +282,8 @@ read_columns(FactsReader *reader, RelationFacts *facts)
 			(form->atttypid >= FirstNormalObjectId ||
 			 form->attcollation >= FirstNormalObjectId ||
 			 form->attgenerated != '\0') &&
-			tg_column_stands_on_temporary(reader, facts->relid, form->attnum);
+			tg_part_vanishes(reader, RelationRelationId, facts->relid,
+							 form->attnum, facts->relid);
 		facts->columns = lappend(facts->columns, column);
 
 		acl = heap_getattr(tuple, Anum_pg_attribute_attacl, descriptor,
@@ -424,6 +425,19 @@ read_expression(FactsReader *reader, Datum value)
 	return result;
 }
 
+static bool
+any_column_vanishes(const RelationFacts *facts)
+{
+	ListCell   *lc;
+
+	foreach(lc, facts->columns)
+	{
+		if (((ColumnFacts *) lfirst(lc))->temporary)
+			return true;
+	}
+	return false;
+}
+
 static void
 read_policies(FactsReader *reader, RelationFacts *facts)
 {
@@ -443,7 +457,7 @@ read_policies(FactsReader *reader, RelationFacts *facts)
 		ArrayType  *roles;
 		int			nroles;
 		Oid		   *role_oids;
-		bool		may_vanish = false;
+		bool		may_vanish = any_column_vanishes(facts);
 
 		policy->oid = form->oid;
 		policy->tid = tuple->t_self;
@@ -488,7 +502,7 @@ read_policies(FactsReader *reader, RelationFacts *facts)
 			policy->qual = expression.tree;
 			policy->fingerprint = hash_combine64(policy->fingerprint,
 												 expression.hash);
-			may_vanish = expression.names_user_object;
+			may_vanish = may_vanish || expression.names_user_object;
 		}
 		value = heap_getattr(tuple, Anum_pg_policy_polwithcheck, descriptor,
 							 &isnull);
@@ -500,11 +514,9 @@ read_policies(FactsReader *reader, RelationFacts *facts)
 												 expression.hash);
 			may_vanish = may_vanish || expression.names_user_object;
 		}
-		policy->temporary =
-			(may_vanish && tg_stands_on_temporary(reader, PolicyRelationId,
-												  policy->oid, facts->relid)) ||
-			tg_mentions_temporary_column(policy->qual, facts) ||
-			tg_mentions_temporary_column(policy->with_check, facts);
+		policy->temporary = may_vanish &&
+			tg_part_vanishes(reader, PolicyRelationId, policy->oid, 0,
+							 facts->relid);
 		facts->policies = lappend(facts->policies, policy);
 	}
 	systable_endscan(scan);
@@ -558,30 +570,14 @@ names_tenant_column(const RelationFacts *facts, const IndexFacts *index,
 						 FirstLowInvalidHeapAttributeNumber, attnums);
 }
 
-static bool
-keys_are_temporary(const RelationFacts *facts, const IndexFacts *index)
-{
-	ListCell   *lc;
-
-	foreach(lc, facts->columns)
-	{
-		ColumnFacts *column = lfirst(lc);
-
-		for (int i = 0; column->temporary && i < index->nkeys; i++)
-		{
-			if (index->keys[i] == column->attnum)
-				return true;
-		}
-	}
-	return false;
-}
-
 static void
 read_indexes(FactsReader *reader, RelationFacts *facts)
 {
 	SysScanDesc scan = tg_reader_scan(reader, CAT_INDEX, IndexIndrelidIndexId,
 									  Anum_pg_index_indrelid, facts->relid);
 	TupleDesc	descriptor = RelationGetDescr(tg_reader_catalog(reader, CAT_INDEX));
+	bool		any_may_vanish = tg_members_may_vanish(reader) ||
+		any_column_vanishes(facts);
 	HeapTuple	tuple;
 
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
@@ -606,7 +602,7 @@ read_indexes(FactsReader *reader, RelationFacts *facts)
 		vector = (oidvector *) DatumGetPointer(value);
 		index->collations = palloc(index->nkeys * sizeof(Oid));
 		memcpy(index->collations, vector->values, index->nkeys * sizeof(Oid));
-		may_vanish = any_user_object(vector);
+		may_vanish = any_may_vanish || any_user_object(vector);
 
 		value = heap_getattr(tuple, Anum_pg_index_indclass, descriptor,
 							 &isnull);
@@ -640,12 +636,9 @@ read_indexes(FactsReader *reader, RelationFacts *facts)
 
 		index->usable = form->indisvalid && form->indisready &&
 			form->indislive &&
-			!keys_are_temporary(facts, index) &&
-			!tg_mentions_temporary_column((Node *) expressions, facts) &&
-			!tg_mentions_temporary_column((Node *) index->predicate, facts) &&
 			!(may_vanish &&
-			  tg_stands_on_temporary(reader, RelationRelationId,
-									 index->oid, facts->relid));
+			  tg_part_vanishes(reader, RelationRelationId, index->oid, 0,
+							   facts->relid));
 		facts->indexes = lappend(facts->indexes, index);
 	}
 	systable_endscan(scan);

@@ -265,6 +265,18 @@ extern List *tg_facts_members(FactsReader *reader, Oid extension);
  */
 extern bool tg_is_temporary(Oid relid);
 
+/*
+ * The same for an object of whatever kind that has a schema, and for a
+ * temporary schema.
+ */
+extern bool tg_is_temporary_object(Oid classId, Oid objectId);
+
+/*
+ * The relations that will lose something because a touched object (a List of
+ * TouchedKey) stands on a temporary one, as OIDs.
+ */
+extern List *tg_facts_relations_that_lose(FactsReader *reader, List *touched);
+
 /* Is the relation a member of an extension that a superuser owns? */
 extern bool tg_facts_is_trusted_member(FactsReader *reader, Oid relid);
 

@@ -101,27 +101,45 @@ tg_facts_qualified_name(FactsReader *reader, Oid relid)
 		quote_qualified_identifier(schema, NameStr(place.name)) : NULL;
 }
 
-char *
-tg_facts_column_name(FactsReader *reader, Oid relid, AttrNumber attnum)
+static SysScanDesc
+scan_column(FactsReader *reader, Oid relid, AttrNumber attnum)
 {
 	ScanKeyData keys[2];
-	SysScanDesc scan;
-	HeapTuple	tuple;
-	char	   *name = NULL;
 
 	ScanKeyInit(&keys[0], Anum_pg_attribute_attrelid, BTEqualStrategyNumber,
 				F_OIDEQ, ObjectIdGetDatum(relid));
 	ScanKeyInit(&keys[1], Anum_pg_attribute_attnum, BTEqualStrategyNumber,
 				F_INT2EQ, Int16GetDatum(attnum));
-	scan = systable_beginscan(tg_reader_catalog(reader, CAT_ATTRIBUTE),
+	return systable_beginscan(tg_reader_catalog(reader, CAT_ATTRIBUTE),
 							  AttributeRelidNumIndexId, true,
 							  reader->snapshot, 2, keys);
+}
+
+char *
+tg_facts_column_name(FactsReader *reader, Oid relid, AttrNumber attnum)
+{
+	SysScanDesc scan = scan_column(reader, relid, attnum);
+	HeapTuple	tuple;
+	char	   *name = NULL;
+
 	tuple = systable_getnext(scan);
 	if (HeapTupleIsValid(tuple) &&
 		!((Form_pg_attribute) GETSTRUCT(tuple))->attisdropped)
 		name = pstrdup(NameStr(((Form_pg_attribute) GETSTRUCT(tuple))->attname));
 	systable_endscan(scan);
 	return name;
+}
+
+bool
+tg_reader_column_is_generated(FactsReader *reader, Oid relid, AttrNumber attnum)
+{
+	SysScanDesc scan = scan_column(reader, relid, attnum);
+	HeapTuple	tuple = systable_getnext(scan);
+	bool		result = HeapTupleIsValid(tuple) &&
+		((Form_pg_attribute) GETSTRUCT(tuple))->attgenerated != '\0';
+
+	systable_endscan(scan);
+	return result;
 }
 
 bool
@@ -432,8 +450,8 @@ tg_facts_function(FactsReader *reader, Oid function_oid, FunctionFacts *facts)
 	return found;
 }
 
-static bool
-is_trusted_extension(FactsReader *reader, Oid extension)
+bool
+tg_reader_extension_is_trusted(FactsReader *reader, Oid extension)
 {
 	SysScanDesc scan = tg_reader_scan(reader, CAT_EXTENSION,
 									  ExtensionOidIndexId,
@@ -489,7 +507,7 @@ tg_facts_is_trusted_member(FactsReader *reader, Oid relid)
 	if (!OidIsValid(extension))
 		return false;
 
-	return is_trusted_extension(reader, extension);
+	return tg_reader_extension_is_trusted(reader, extension);
 }
 
 List *
@@ -518,7 +536,7 @@ tg_facts_trusted_members(FactsReader *reader)
 		if (form->refobjid != last)
 		{
 			last = form->refobjid;
-			trusted = is_trusted_extension(reader, last);
+			trusted = tg_reader_extension_is_trusted(reader, last);
 		}
 		if (trusted)
 			result = lappend_oid(result, form->objid);

@@ -156,3 +156,45 @@ tg_reader_scan_depend(FactsReader *reader, Oid index,
 	return systable_beginscan(tg_reader_catalog(reader, CAT_DEPEND), index, true,
 							  reader->snapshot, 2, keys);
 }
+
+/* The same with the number of a column, or 0 for the object itself. */
+static SysScanDesc
+scan_depend_part(FactsReader *reader, Oid index, AttrNumber class_attnum,
+				 AttrNumber object_attnum, AttrNumber part_attnum,
+				 const ObjectAddress *object)
+{
+	ScanKeyData keys[3];
+
+	ScanKeyInit(&keys[0], class_attnum, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(object->classId));
+	ScanKeyInit(&keys[1], object_attnum, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(object->objectId));
+	ScanKeyInit(&keys[2], part_attnum, BTEqualStrategyNumber, F_INT4EQ,
+				Int32GetDatum(object->objectSubId));
+	keep_open(reader, index);
+	return systable_beginscan(tg_reader_catalog(reader, CAT_DEPEND), index, true,
+							  reader->snapshot, 3, keys);
+}
+
+SysScanDesc
+tg_reader_scan_referenced(FactsReader *reader, const ObjectAddress *object)
+{
+	return scan_depend_part(reader, DependDependerIndexId,
+							Anum_pg_depend_classid, Anum_pg_depend_objid,
+							Anum_pg_depend_objsubid, object);
+}
+
+SysScanDesc
+tg_reader_scan_dependents(FactsReader *reader, const ObjectAddress *object,
+						  bool whole)
+{
+	if (whole && object->objectSubId == 0)
+		return tg_reader_scan_depend(reader, DependReferenceIndexId,
+									 Anum_pg_depend_refclassid,
+									 object->classId,
+									 Anum_pg_depend_refobjid,
+									 object->objectId);
+	return scan_depend_part(reader, DependReferenceIndexId,
+							Anum_pg_depend_refclassid, Anum_pg_depend_refobjid,
+							Anum_pg_depend_refobjsubid, object);
+}

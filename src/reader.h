@@ -14,6 +14,7 @@
 #define TROVELLA_GUARD_READER_H
 
 #include "access/genam.h"
+#include "catalog/objectaddress.h"
 #include "facts.h"
 #include "utils/hsearch.h"
 #include "utils/relcache.h"
@@ -50,6 +51,9 @@ struct FactsReader
 	HTAB	   *expressions;	/* of Expression */
 	struct Expression *last_expression; /* the one that was read last */
 	HTAB	   *outlines;		/* of Outline */
+	struct Fates *fates;		/* what vanishes, and what does not */
+	bool		extensions_known;	/* is the next one set? */
+	bool		any_untrusted_extension;
 };
 
 /* reader.c */
@@ -70,6 +74,27 @@ extern SysScanDesc tg_reader_scan_depend(FactsReader *reader, Oid index,
 										 AttrNumber object_attnum,
 										 Oid objectId);
 
+/*
+ * What an object, or a column of a relation, depends on.  Of an object the rows
+ * of its columns are left out.
+ */
+extern SysScanDesc tg_reader_scan_referenced(FactsReader *reader,
+											 const ObjectAddress *object);
+
+/*
+ * What depends on an object or a column.  "whole": or on any column of it.
+ */
+extern SysScanDesc tg_reader_scan_dependents(FactsReader *reader,
+											 const ObjectAddress *object,
+											 bool whole);
+
+/* lookup.c */
+extern bool tg_reader_column_is_generated(FactsReader *reader, Oid relid,
+										  AttrNumber attnum);
+
+/* Is a superuser its owner? */
+extern bool tg_reader_extension_is_trusted(FactsReader *reader, Oid extension);
+
 /* vanish.c */
 
 /*
@@ -80,16 +105,19 @@ extern bool tg_names_user_object(const char *tree);
 
 /*
  * Would the object, or the column, vanish when a temporary object is dropped,
- * as happens at the end of its session without any DDL?  Whether the object of
- * relation "relid" mentions a column of that relation which will vanish is for
- * tg_mentions_temporary_column() to tell.
+ * as happens at the end of its session without any DDL?
  */
-extern bool tg_stands_on_temporary(FactsReader *reader, Oid classId,
-								   Oid objectId, Oid relid);
-extern bool tg_column_stands_on_temporary(FactsReader *reader, Oid relid,
-										  AttrNumber attnum);
+extern bool tg_vanishes(FactsReader *reader, Oid classId, Oid objectId,
+						int32 subId);
 
-/* Does an expression of the relation mention a column that will vanish? */
-extern bool tg_mentions_temporary_column(Node *node, void *context);
+/* The same for what a relation owns, and the relation would stay. */
+extern bool tg_part_vanishes(FactsReader *reader, Oid classId, Oid objectId,
+							 int32 subId, Oid relid);
+
+/*
+ * Is there an extension that may vanish because of a member?  By DEPENDS ON
+ * EXTENSION an index may stand on it that names no object of a user's.
+ */
+extern bool tg_members_may_vanish(FactsReader *reader);
 
 #endif							/* TROVELLA_GUARD_READER_H */

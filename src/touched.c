@@ -48,6 +48,7 @@ typedef struct TouchedFrame
 
 static HTAB *touched = NULL;
 static TouchedFrame *innermost = NULL;
+static bool sealed = false;
 
 static TouchedFrame *current_frame(void);
 static void touched_subxact_callback(SubXactEvent event,
@@ -135,8 +136,21 @@ tg_touched_objects(void)
 }
 
 void
+tg_touched_seal(void)
+{
+	sealed = true;
+}
+
+bool
+tg_touched_is_sealed(void)
+{
+	return sealed;
+}
+
+void
 tg_touched_forget(void)
 {
+	sealed = false;
 	touched = NULL;
 	innermost = NULL;
 }

@@ -38,6 +38,13 @@ extern bool tg_touched_any(void);
  */
 extern List *tg_touched_objects(void);
 
+/*
+ * The verdict has been reached: what is touched from now on is judged by
+ * nobody, until tg_touched_forget().
+ */
+extern void tg_touched_seal(void);
+extern bool tg_touched_is_sealed(void);
+
 /* Registers the subtransaction callback; called once, from _PG_init. */
 extern void tg_touched_init(void);
 

@@ -3,15 +3,35 @@
  * vanish.c
  *		What will vanish without any DDL by anybody?
  *
- * A policy, an index or a column that stands on a temporary object goes with
- * it when its session ends.  So it does not count as protection while it is
- * there.
+ * When a session ends, PostgreSQL drops its temporary objects and whatever
+ * depends on them; of a table that says ON COMMIT DROP it does so at commit,
+ * after the verdict.  What stands on a temporary object, at whatever distance,
+ * protects nobody while it is there: it counts as gone already.
  *
- * Note: the depth of pg_depend that is followed is small in practice: pinned
- * objects have no entries, and an ordinary table or column ends the walk.
- * Even so the walk was a quarter of an audit's time, and most policies and
- * indexes mention nothing but PostgreSQL's own functions and types: what names
- * no other object is not followed at all.
+ * findDependentObjects() in dependency.c walks from what is dropped to what
+ * depends on it.  The walks here go by the same rules:
+ *
+ *	- tg_vanishes() asks the question of one object, and walks the other way,
+ *	  from the object to what it depends on: of temporary objects there may be
+ *	  as many as sessions can make, but few things depend on much.
+ *	- tg_facts_relations_that_lose() finds what a transaction takes along that
+ *	  makes something that was there before stand on a temporary object:
+ *	  other relations lose their policies, indexes and columns by that, though
+ *	  nobody has touched them.
+ *
+ * Notes:
+ *
+ * 1. What an object depends on, of whatever type the dependency is, takes the
+ * object along.  An internal part that goes takes its owner along, and so does
+ * a member its extension.  PostgreSQL spares extensions at the end of a
+ * session, but not at ON COMMIT DROP.
+ *
+ * 2. Members of an extension that a superuser owns are taken for lasting: no
+ * other role can add one, and PostGIS has thousands of them.
+ *
+ * 3. An answer is kept as long as the reader: objects share most of what they
+ * stand on.  A policy that names no object of a user's is not asked about at
+ * all, and so it is with columns and indexes (facts.c).
  *
  * Copyright (c) 2026, Trovella
  *
@@ -19,60 +39,74 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/transam.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_attrdef.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_depend.h"
+#include "catalog/pg_extension.h"
+#include "catalog/pg_index.h"
 #include "catalog/pg_namespace.h"
+#include "catalog/pg_opclass.h"
+#include "catalog/pg_opfamily.h"
+#include "catalog/pg_policy.h"
+#include "catalog/pg_proc.h"
 #include "compat.h"
 #include "facts.h"
-#include "nodes/nodeFuncs.h"
+#include "miscadmin.h"
 #include "reader.h"
-#include "utils/lsyscache.h"
-#include "utils/rel.h"
+#include "touched.h"
 #include "utils/syscache.h"
 
-static bool is_temporary(Oid classId, Oid objectId);
-
 /*
- * Does an expression of the relation mention a column that will vanish?  It
- * then vanishes, too.  (A column of another relation at the same level in a
- * sub-select may be taken for it: that errs on the safe side.)
+ * A walk that meets more objects than this is not finished: then they all are
+ * taken for temporary.
  */
-bool
-tg_mentions_temporary_column(Node *node, void *context)
+#define MAX_OBJECTS_WALKED 100000
+
+/* Past this number of objects the answers are forgotten. */
+#define MAX_OBJECTS_KNOWN (2 * MAX_OBJECTS_WALKED)
+
+typedef enum Fate
 {
-	RelationFacts *facts = context;
+	FATE_UNKNOWN,
+	FATE_LASTS,
+	FATE_VANISHES
+} Fate;
 
-	if (node == NULL)
-		return false;
-	if (IsA(node, Var))
-	{
-		ListCell   *lc;
+/* What is known of an object. */
+typedef struct Known
+{
+	ObjectAddress object;		/* hash key, must be first */
+	Fate		fate;
+	uint64		walk;			/* the last one that met it */
+} Known;
 
-		foreach(lc, facts->columns)
-		{
-			ColumnFacts *column = lfirst(lc);
+/* An object that the walk has met, and the one that led to it. */
+typedef struct Step
+{
+	Known	   *known;
+	int			from;
+} Step;
 
-			if (column->temporary &&
-				column->attnum == ((Var *) node)->varattno)
-				return true;
-		}
-		return false;
-	}
-	if (IsA(node, Query))
-		return query_tree_walker((Query *) node, tg_mentions_temporary_column,
-								 context, 0);
-	return expression_tree_walker(node, tg_mentions_temporary_column, context);
-}
+typedef struct Fates
+{
+	HTAB	   *known;			/* of Known */
+	uint64		walk;			/* the number of the present one */
+	Step	   *steps;
+	int			count;
+	int			size;
+} Fates;
 
 /*
  * Does an object live in a temporary schema, or is it a temporary schema?
  * What the caches do not know any more was not temporary: temporary objects
  * of this session are dropped after its last transaction.
  */
-static bool
-is_temporary(Oid classId, Oid objectId)
+bool
+tg_is_temporary_object(Oid classId, Oid objectId)
 {
 	AttrNumber	namespace_attnum;
 	HeapTuple	tuple;
@@ -146,169 +180,367 @@ tg_names_user_object(const char *tree)
 	return false;
 }
 
-/* Is it a relation that a DROP ... CASCADE of something else takes along? */
-static bool
-relation_may_follow(Oid relid)
+/* What is known of objects, or a new hash table where it is too much. */
+static Fates *
+fates_of(FactsReader *reader)
 {
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-	bool		result = false;
+	Fates	   *fates = reader->fates;
+	HASHCTL		ctl = {0};
 
-	if (HeapTupleIsValid(tuple))
+	if (fates == NULL)
 	{
-		Form_pg_class form = (Form_pg_class) GETSTRUCT(tuple);
-
-		/* by its query, its partition key or its type */
-		result = form->relkind == RELKIND_VIEW ||
-			form->relkind == RELKIND_MATVIEW ||
-			form->relkind == RELKIND_PARTITIONED_TABLE ||
-			OidIsValid(form->reloftype);
-		ReleaseSysCache(tuple);
+		fates = MemoryContextAllocZero(reader->context, sizeof(Fates));
+		fates->size = 64;
+		fates->steps = MemoryContextAlloc(reader->context,
+										  fates->size * sizeof(Step));
+		reader->fates = fates;
 	}
-	return result;
+	if (fates->known != NULL &&
+		hash_get_num_entries(fates->known) > MAX_OBJECTS_KNOWN)
+	{
+		hash_destroy(fates->known);
+		fates->known = NULL;
+	}
+	if (fates->known == NULL)
+	{
+		ctl.keysize = sizeof(ObjectAddress);
+		ctl.entrysize = sizeof(Known);
+		ctl.hcxt = reader->context;
+		fates->known = hash_create("trovella_guard fates", 64, &ctl,
+								   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	}
+	return fates;
 }
 
-/* The same of a column: by its type, its collation or its expression. */
+/*
+ * Takes an object into the walk, unless it is known to last or was met before.
+ * Does it vanish?
+ */
 static bool
-column_may_follow(Oid relid, AttrNumber attnum)
+meet(Fates *fates, int from, Oid classId, Oid objectId, int32 subId)
 {
-	HeapTuple	tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(relid),
-										Int16GetDatum(attnum));
-	bool		result = false;
+	ObjectAddress object;
+	Known	   *known;
+	bool		found;
 
-	if (HeapTupleIsValid(tuple))
+	ObjectAddressSubSet(object, classId, objectId, subId);
+	known = hash_search(fates->known, &object, HASH_ENTER, &found);
+	if (!found)
 	{
-		Form_pg_attribute form = (Form_pg_attribute) GETSTRUCT(tuple);
-
-		result = form->atttypid >= FirstNormalObjectId ||
-			form->attcollation >= FirstNormalObjectId ||
-			form->attgenerated != '\0';
-		ReleaseSysCache(tuple);
+		known->fate = FATE_UNKNOWN;
+		known->walk = 0;
+		if (classId == NamespaceRelationId && isAnyTempNamespace(objectId))
+			known->fate = FATE_VANISHES;
 	}
-	return result;
+	if (known->fate != FATE_UNKNOWN || known->walk == fates->walk)
+		return known->fate == FATE_VANISHES;
+
+	if (fates->count == fates->size)
+	{
+		fates->size *= 2;
+		fates->steps = repalloc(fates->steps, fates->size * sizeof(Step));
+	}
+	known->walk = fates->walk;
+	fates->steps[fates->count].known = known;
+	fates->steps[fates->count].from = from;
+	fates->count++;
+	return false;
 }
 
-/* Has it an internal part that a DROP ... CASCADE may begin with? */
+/* Has an object parts that may be dropped and take it along? */
 static bool
-has_internal_part(const ObjectAddress *object)
+parts_may_vanish(FactsReader *reader, const ObjectAddress *object)
 {
-	if (object->classId != RelationRelationId)
-		return false;
-	if (object->objectSubId != 0)
-		return get_attgenerated(object->objectId,
-								object->objectSubId) != '\0';
-	switch (get_rel_relkind(object->objectId))
+	RelationPlace place;
+
+	switch (object->classId)
 	{
-		case RELKIND_VIEW:
-		case RELKIND_MATVIEW:
+		case RelationRelationId:
+			if (object->objectSubId != 0)
+				return tg_reader_column_is_generated(reader, object->objectId,
+													 object->objectSubId);
+
+			/* The query of a view */
+			return tg_facts_place(reader, object->objectId, &place) &&
+				(place.kind == RELKIND_VIEW || place.kind == RELKIND_MATVIEW);
+
+			/* The index of a constraint, the operators of an operator class */
+		case ConstraintRelationId:
+		case OperatorClassRelationId:
+		case OperatorFamilyRelationId:
 			return true;
+
+		case ExtensionRelationId:
+			return !tg_reader_extension_is_trusted(reader, object->objectId);
+
 		default:
 			return false;
 	}
 }
 
-/* Appends an object to those that are to be looked at, once. */
-static List *
-look_at(List *objects, Oid classId, Oid objectId, int32 subId)
+static bool
+takes_owner_along(Form_pg_depend form)
 {
-	ObjectAddress *object;
+	return form->deptype == DEPENDENCY_INTERNAL ||
+		form->deptype == DEPENDENCY_EXTENSION;
+}
+
+/* Meets everything that would take an object along.  Does any of it vanish? */
+static bool
+meet_what_it_stands_on(FactsReader *reader, int from)
+{
+	Fates	   *fates = reader->fates;
+	const ObjectAddress object = fates->steps[from].known->object;
+	bool		vanishes;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	vanishes = object.objectSubId != 0 &&
+		meet(fates, from, object.classId, object.objectId, 0);
+
+	scan = tg_reader_scan_referenced(reader, &object);
+	while (!vanishes && HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
+
+		vanishes = meet(fates, from, form->refclassid, form->refobjid,
+						form->refobjsubid);
+	}
+	systable_endscan(scan);
+	if (vanishes || !parts_may_vanish(reader, &object))
+		return vanishes;
+
+	scan = tg_reader_scan_dependents(reader, &object, false);
+	while (!vanishes && HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
+
+		vanishes = takes_owner_along(form) &&
+			meet(fates, from, form->classid, form->objid, form->objsubid);
+	}
+	systable_endscan(scan);
+	return vanishes;
+}
+
+bool
+tg_vanishes(FactsReader *reader, Oid classId, Oid objectId, int32 subId)
+{
+	Fates	   *fates = fates_of(reader);
+	bool		vanishes;
+
+	fates->walk++;
+	fates->count = 0;
+	if (meet(fates, -1, classId, objectId, subId))
+		return true;
+
+	for (int i = 0; i < fates->count; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (meet_what_it_stands_on(reader, i))
+		{
+			/* So does all on the way that led to it, and the rest is open */
+			for (; i >= 0; i = fates->steps[i].from)
+				fates->steps[i].known->fate = FATE_VANISHES;
+			return true;
+		}
+		if (fates->count > MAX_OBJECTS_WALKED)
+			break;
+	}
+	vanishes = fates->count > MAX_OBJECTS_WALKED;
+	for (int i = 0; i < fates->count; i++)
+		fates->steps[i].known->fate = vanishes ? FATE_VANISHES : FATE_LASTS;
+	return vanishes;
+}
+
+bool
+tg_part_vanishes(FactsReader *reader, Oid classId, Oid objectId, int32 subId,
+				 Oid relid)
+{
+	return tg_vanishes(reader, classId, objectId, subId) &&
+		!tg_vanishes(reader, RelationRelationId, relid, 0);
+}
+
+bool
+tg_members_may_vanish(FactsReader *reader)
+{
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	if (reader->extensions_known)
+		return reader->any_untrusted_extension;
+	scan = systable_beginscan(tg_reader_catalog(reader, CAT_EXTENSION),
+							  InvalidOid, false, reader->snapshot, 0, NULL);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		if (!superuser_arg(((Form_pg_extension) GETSTRUCT(tuple))->extowner))
+			reader->any_untrusted_extension = true;
+	}
+	systable_endscan(scan);
+	reader->extensions_known = true;
+	return reader->any_untrusted_extension;
+}
+
+/* A walk from what vanishes to all that goes with it. */
+typedef struct Fall
+{
+	FactsReader *reader;
+	HTAB	   *met;			/* of ObjectAddress */
+	List	   *objects;		/* the same, in the order in which they fell */
+	List	   *relids;			/* to whom they belong */
+} Fall;
+
+static void
+fall(Fall *walk, Oid classId, Oid objectId, int32 subId)
+{
+	ObjectAddress object;
+	ObjectAddress *met;
+	bool		found;
+	Oid			relid;
+
+	ObjectAddressSubSet(object, classId, objectId, subId);
+	if (walk->met == NULL)
+	{
+		HASHCTL		ctl = {0};
+
+		ctl.keysize = sizeof(ObjectAddress);
+		ctl.entrysize = sizeof(ObjectAddress);
+		ctl.hcxt = CurrentMemoryContext;
+		walk->met = hash_create("trovella_guard what falls", 64, &ctl,
+								HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	}
+	met = hash_search(walk->met, &object, HASH_ENTER, &found);
+	if (found)
+		return;
+	walk->objects = lappend(walk->objects, met);
+	relid = tg_owning_relation(classId, objectId);
+	if (OidIsValid(relid))
+		walk->relids = lappend_oid(walk->relids, relid);
+}
+
+static void
+fall_with(Fall *walk, const ObjectAddress *object)
+{
+	SysScanDesc scan = tg_reader_scan_dependents(walk->reader, object, true);
+	HeapTuple	tuple;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
+
+		CHECK_FOR_INTERRUPTS();
+		fall(walk, form->classid, form->objid, form->objsubid);
+	}
+	systable_endscan(scan);
+
+	scan = tg_reader_scan_referenced(walk->reader, object);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
+
+		if (takes_owner_along(form) &&
+			tg_vanishes(walk->reader, form->refclassid, form->refobjid,
+						form->refobjsubid))
+			fall(walk, form->refclassid, form->refobjid, form->refobjsubid);
+	}
+	systable_endscan(scan);
+}
+
+/* Lets an object fall that the transaction has touched, if it vanishes. */
+static void
+fall_if_it_vanishes(Fall *walk, Oid classId, Oid objectId, int32 subId)
+{
+	if (tg_vanishes(walk->reader, classId, objectId, subId))
+		fall(walk, classId, objectId, subId);
+}
+
+/* The same for the columns of a relation. */
+static void
+columns_fall(Fall *walk, Oid relid)
+{
+	SysScanDesc scan = tg_reader_scan_depend(walk->reader,
+											 DependDependerIndexId,
+											 Anum_pg_depend_classid,
+											 RelationRelationId,
+											 Anum_pg_depend_objid, relid);
+	HeapTuple	tuple;
+	int32		last = 0;
+
+	/* In the order of the index: each column has its rows together */
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		int32		subId = ((Form_pg_depend) GETSTRUCT(tuple))->objsubid;
+
+		if (subId != last)
+			fall_if_it_vanishes(walk, RelationRelationId, relid, subId);
+		last = subId;
+	}
+	systable_endscan(scan);
+}
+
+/* The same for the generated columns: their expressions are objects. */
+static void
+generated_columns_fall(Fall *walk, Oid relid)
+{
+	ObjectAddress relation;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ObjectAddressSet(relation, RelationRelationId, relid);
+	scan = tg_reader_scan_dependents(walk->reader, &relation, true);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
+
+		CHECK_FOR_INTERRUPTS();
+		if (form->classid == AttrDefaultRelationId)
+			fall_if_it_vanishes(walk, form->classid, form->objid, 0);
+	}
+	systable_endscan(scan);
+}
+
+List *
+tg_facts_relations_that_lose(FactsReader *reader, List *touched)
+{
+	Fall		walk = {.reader = reader};
 	ListCell   *lc;
 
-	foreach(lc, objects)
+	foreach(lc, touched)
 	{
-		object = lfirst(lc);
-		if (object->classId == classId && object->objectId == objectId &&
-			object->objectSubId == subId)
-			return objects;
+		const TouchedKey *object = lfirst(lc);
+
+		CHECK_FOR_INTERRUPTS();
+		switch (object->classId)
+		{
+				/* On these nothing stands but what is judged with them */
+			case PolicyRelationId:
+			case ConstraintRelationId:
+			case IndexRelationId:
+			case NamespaceRelationId:
+				break;
+
+				/* The hook names the relation in place of the expression */
+			case AttrDefaultRelationId:
+				generated_columns_fall(&walk, object->objectId);
+				break;
+
+			case RelationRelationId:
+				columns_fall(&walk, object->objectId);
+				/* FALLTHROUGH */
+
+			default:
+				fall_if_it_vanishes(&walk, object->classId, object->objectId,
+									0);
+				break;
+		}
 	}
-	object = palloc(sizeof(ObjectAddress));
-	ObjectAddressSubSet(*object, classId, objectId, subId);
-	return lappend(objects, object);
-}
-
-/* The same for an object that another one depends on. */
-static List *
-look_at_referenced(List *objects, Form_pg_depend form)
-{
-	if (form->refclassid == NamespaceRelationId)
-		return objects;
-	if (form->refclassid != RelationRelationId)
-		return look_at(objects, form->refclassid, form->refobjid, 0);
-	if (relation_may_follow(form->refobjid))
-		objects = look_at(objects, RelationRelationId, form->refobjid, 0);
-	if (form->refobjsubid != 0 &&
-		column_may_follow(form->refobjid, form->refobjsubid))
-		objects = look_at(objects, RelationRelationId, form->refobjid,
-						  form->refobjsubid);
-	return objects;
-}
-
-/*
- * Would the object, or the column of a relation, vanish when a temporary object
- * is dropped, as happens at the end of its session without any DDL?  What it
- * has of the relation "own" does not count.
- */
-static bool
-stands_on_temporary(FactsReader *reader, Oid classId, Oid objectId,
-					int32 subId, Oid own)
-{
-	List	   *objects = look_at(NIL, classId, objectId, subId);
-	bool		found = false;
 
 	/* The list grows while we walk it */
-	for (int i = 0; i < list_length(objects) && !found; i++)
-	{
-		const ObjectAddress *object = list_nth(objects, i);
-		SysScanDesc scan;
-		HeapTuple	tuple;
-
-		scan = tg_reader_scan_depend(reader, DependDependerIndexId,
-									 Anum_pg_depend_classid, object->classId,
-									 Anum_pg_depend_objid, object->objectId);
-		while (!found && HeapTupleIsValid(tuple = systable_getnext(scan)))
-		{
-			Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
-
-			if (form->deptype == DEPENDENCY_EXTENSION ||
-				form->objsubid != object->objectSubId ||
-				(form->refclassid == RelationRelationId &&
-				 form->refobjid == own))
-				continue;
-			found = is_temporary(form->refclassid, form->refobjid);
-			objects = look_at_referenced(objects, form);
-		}
-		systable_endscan(scan);
-		if (found || !has_internal_part(object))
-			continue;
-
-		/* The expression of a generated column, the query of a view */
-		scan = tg_reader_scan_depend(reader, DependReferenceIndexId,
-									 Anum_pg_depend_refclassid, object->classId,
-									 Anum_pg_depend_refobjid, object->objectId);
-		while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-		{
-			Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
-
-			if (form->deptype == DEPENDENCY_INTERNAL &&
-				form->refobjsubid == object->objectSubId)
-				objects = look_at(objects, form->classid, form->objid, 0);
-		}
-		systable_endscan(scan);
-	}
-	return found;
-}
-
-bool
-tg_stands_on_temporary(FactsReader *reader, Oid classId, Oid objectId,
-					   Oid relid)
-{
-	return stands_on_temporary(reader, classId, objectId, 0, relid);
-}
-
-bool
-tg_column_stands_on_temporary(FactsReader *reader, Oid relid, AttrNumber attnum)
-{
-	return stands_on_temporary(reader, RelationRelationId, relid, attnum,
-							   InvalidOid);
+	for (int i = 0; i < list_length(walk.objects); i++)
+		fall_with(&walk, list_nth(walk.objects, i));
+	if (walk.met != NULL)
+		hash_destroy(walk.met);
+	list_free(walk.objects);
+	return walk.relids;
 }
 
 bool

@@ -192,6 +192,7 @@ verdict_xact_callback(XactEvent event, void *arg pg_attribute_unused())
 		case XACT_EVENT_PRE_PREPARE:
 			if (tg_touched_any())
 				judge_commit();
+			tg_touched_seal();
 			break;
 
 		case XACT_EVENT_COMMIT:
@@ -775,6 +776,8 @@ hold_trial(Trial *trial)
 	 * as soon as it is on the docket: see check_off_parts().
 	 */
 	MemoryContextSwitchTo(trial->relation_context);
+	summon_all(trial, tg_facts_relations_that_lose(trial->after, objects));
+	MemoryContextReset(trial->relation_context);
 	foreach(lc, objects)
 	{
 		CHECK_FOR_INTERRUPTS();

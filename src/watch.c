@@ -11,7 +11,7 @@
  *	  announces, by whatever statement it comes about;
  *	- the event trigger trovella_guard_collect (ddl_command_end) sees what is
  *	  not announced: the row-level security switches of ALTER TABLE before
- *	  PostgreSQL 17, and GRANT and REVOKE;
+ *	  PostgreSQL 17, GRANT and REVOKE, and DEPENDS ON EXTENSION;
  *	- the event trigger trovella_guard_open (ddl_command_start) is there to be
  *	  called: that loads this library, and with it the hook, before the first
  *	  DDL statement of a fresh session does anything.  It sees but one thing,
@@ -39,6 +39,9 @@
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/objectaccess.h"
+#include "catalog/pg_amop.h"
+#include "catalog/pg_amproc.h"
+#include "catalog/pg_attrdef.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_extension.h"
@@ -54,14 +57,18 @@
 #include "facts.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "guard.h"
 #include "miscadmin.h"
 #include "settings.h"
+#include "storage/ipc.h"
 #include "storage/lmgr.h"
 #include "tcop/deparse_utility.h"
 #include "touched.h"
 #include "utils/fmgroids.h"
 #include "utils/rel.h"
 #include "utils/relcache.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
 #include "utils/tuplestore.h"
 #include "watch.h"
 
@@ -146,6 +153,51 @@ touch_lasting(Oid classId, Oid relid)
 		tg_touch(classId, relid);
 }
 
+/* Has a relation a tenant column, at this moment? */
+static bool
+is_tenant_table_now(Oid relid)
+{
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	FactsReader *reader = tg_facts_begin(snapshot, false);
+	const RelationFacts *facts = tg_facts_outline(reader, relid);
+	bool		result = facts != NULL && !facts->temporary &&
+		facts->tenant != NULL;
+
+	tg_facts_end(reader);
+	UnregisterSnapshot(snapshot);
+	return result;
+}
+
+/*
+ * A tenant table loses a policy, an index or a column when nobody will judge it
+ * any more: PostgreSQL drops temporary objects, and what depends on them, after
+ * the verdict (PreCommit_on_commit_actions, tablecmds.c) or when the session
+ * ends.  A transaction that makes something of that kind depend on them is
+ * refused (vanish.c); this is for what slipped past, or came about while
+ * nobody enforced.
+ *
+ * At the end of a session it is let through.  An ERROR would leave the
+ * temporary schema to the next session that gets its number, and that could
+ * have no temporary table.
+ */
+static void
+watch_late_drop(Oid classId, Oid objectId, int subId, Oid relid)
+{
+	ObjectAddress object;
+	bool		refuse = tg_mode == TG_MODE_ENFORCE && !proc_exit_inprogress;
+
+	if ((classId != PolicyRelationId && classId != RelationRelationId) ||
+		!is_tenant_table_now(relid))
+		return;
+	ObjectAddressSubSet(object, classId, objectId, subId);
+	ereport(refuse ? ERROR : LOG_SERVER_ONLY,
+			(errcode(ERRCODE_TENANT_TABLE_UNPROTECTED),
+			 errmsg("%s would be dropped with a temporary object that it depends on",
+					getObjectDescription(&object, false)),
+			 errdetail("PostgreSQL drops it after it was judged what the transaction does to the table."),
+			 errhint("Let no object that lasts depend on a temporary one.")));
+}
+
 /*
  * What goes is missed by the relation that it belonged to.  Of a relation that
  * goes itself nothing is left to be judged; what belonged to it has gone
@@ -159,13 +211,49 @@ watch_drop(Oid classId, Oid objectId, int subId)
 
 	if (classId == RelationRelationId && objectId == relid && subId == 0)
 		tg_untouch(classId, objectId);
-	else if (OidIsValid(relid))
-		touch_lasting(RelationRelationId, relid);
+	else if (!OidIsValid(relid) || tg_is_temporary(relid))
+		return;
+	else if (tg_touched_is_sealed() || proc_exit_inprogress)
+		watch_late_drop(classId, objectId, subId, relid);
+	else
+		tg_touch(RelationRelationId, relid);
+}
+
+/*
+ * Touches the relation of a column whose generating expression is being set:
+ * the hook names the column in place of the expression.
+ */
+static void
+touch_generated_column(Oid relid, AttrNumber attnum)
+{
+	HeapTuple	tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(relid),
+										Int16GetDatum(attnum));
+
+	if (!HeapTupleIsValid(tuple))
+		return;
+	if (((Form_pg_attribute) GETSTRUCT(tuple))->attgenerated != '\0')
+		touch_lasting(AttrDefaultRelationId, relid);
+	ReleaseSysCache(tuple);
+}
+
+/*
+ * Touches what may have come to depend on something: types, operators, text
+ * search objects and whatever else has a schema.  On what is just being made
+ * nothing depends that was there before.
+ */
+static void
+touch_altered(Oid classId, Oid objectId)
+{
+	if (is_objectclass_supported(classId) &&
+		get_object_attnum_namespace(classId) != InvalidAttrNumber &&
+		!tg_is_temporary_object(classId, objectId))
+		tg_touch(classId, objectId);
 }
 
 /* What is made or altered is touched. */
 static void
-watch_change(ObjectAccessType access, Oid classId, Oid objectId, void *arg)
+watch_change(ObjectAccessType access, Oid classId, Oid objectId, int subId,
+			 void *arg)
 {
 	switch (classId)
 	{
@@ -207,7 +295,19 @@ watch_change(ObjectAccessType access, Oid classId, Oid objectId, void *arg)
 				tg_touch(classId, objectId);
 			break;
 
+			/* With what they call they take an operator class along */
+		case AccessMethodOperatorRelationId:
+		case AccessMethodProcedureRelationId:
+			tg_touch(classId, objectId);
+			break;
+
+		case AttrDefaultRelationId:
+			touch_generated_column(objectId, subId);
+			break;
+
 		default:
+			if (access == OAT_POST_ALTER)
+				touch_altered(classId, objectId);
 			break;
 	}
 }
@@ -224,7 +324,7 @@ watch_object_access(ObjectAccessType access, Oid classId, Oid objectId,
 		case OAT_POST_CREATE:
 		case OAT_POST_ALTER:
 			if (!is_not_our_business())
-				watch_change(access, classId, objectId, arg);
+				watch_change(access, classId, objectId, subId, arg);
 			break;
 
 		case OAT_DROP:
@@ -344,22 +444,20 @@ touch_collected(const CollectedCommand *command)
 			break;
 
 		default:
-			/* Announced to the object hook */
+			if (IsA(command->parsetree, AlterObjectDependsStmt))
+				tg_touch(command->d.simple.address.classId,
+						 command->d.simple.address.objectId);
+			/* All else is announced to the object hook */
 			break;
 	}
 }
 
-/* Does a statement do what only the collected commands tell of? */
 static bool
-is_unannounced(const Node *parsetree)
+switches_row_security(const AlterTableStmt *stmt)
 {
 	ListCell   *lc;
 
-	if (IsA(parsetree, GrantStmt))
-		return ((const GrantStmt *) parsetree)->objtype == OBJECT_TABLE;
-	if (!IsA(parsetree, AlterTableStmt))
-		return false;
-	foreach(lc, ((const AlterTableStmt *) parsetree)->cmds)
+	foreach(lc, stmt->cmds)
 	{
 		switch (lfirst_node(AlterTableCmd, lc)->subtype)
 		{
@@ -376,6 +474,40 @@ is_unannounced(const Node *parsetree)
 }
 
 /*
+ * Does a statement do what only the collected commands tell of?  CREATE SCHEMA
+ * is the one that has others as its elements, for which no event trigger
+ * fires.
+ */
+static bool
+is_unannounced(const Node *parsetree)
+{
+	ListCell   *lc;
+
+	switch (nodeTag(parsetree))
+	{
+		case T_GrantStmt:
+			return ((const GrantStmt *) parsetree)->objtype == OBJECT_TABLE;
+
+		case T_AlterTableStmt:
+			return switches_row_security((const AlterTableStmt *) parsetree);
+
+		case T_AlterObjectDependsStmt:
+			return true;
+
+		case T_CreateSchemaStmt:
+			foreach(lc, ((const CreateSchemaStmt *) parsetree)->schemaElts)
+			{
+				if (is_unannounced(lfirst(lc)))
+					return true;
+			}
+			return false;
+
+		default:
+			return false;
+	}
+}
+
+/*
  * REFRESH MATERIALIZED VIEW has nothing collected, and what the functions of
  * its query execute is part of that (EventTriggerInhibitCommandCollection,
  * event_trigger.c).  Nobody does this in earnest.
@@ -388,8 +520,8 @@ refuse_uncollected(const Node *parsetree)
 		return;
 	ereport(tg_mode == TG_MODE_ENFORCE ? ERROR : WARNING,
 			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-			 errmsg("cannot judge a change of row-level security or privileges within REFRESH MATERIALIZED VIEW"),
-			 errdetail("PostgreSQL does not tell which tables such a statement is about."),
+			 errmsg("cannot judge a change of row-level security, privileges or dependencies within REFRESH MATERIALIZED VIEW"),
+			 errdetail("PostgreSQL does not tell which objects such a statement is about."),
 			 errhint("Execute the statement by itself.")));
 }
 
