@@ -175,6 +175,33 @@ CREATE OR REPLACE FUNCTION disables() RETURNS int LANGUAGE plpgsql AS $$
 BEGIN GRANT SELECT ON paths.guarded TO regress_paths_app; RETURN 1; END $$;
 \c -
 REFRESH MATERIALIZED VIEW refreshed;
+-- road: GRANT as an element of CREATE SCHEMA by a function within REFRESH MATERIALIZED VIEW (refused)
+CREATE OR REPLACE FUNCTION disables() RETURNS int LANGUAGE plpgsql AS $$
+BEGIN CREATE SCHEMA paths_granting CREATE TABLE unimportant (id int)
+  GRANT SELECT ON paths.guarded TO regress_paths_app; RETURN 1; END $$;
+\c -
+REFRESH MATERIALIZED VIEW refreshed;
+-- road: the same by an SQL function, CONCURRENTLY (refused)
+CREATE OR REPLACE FUNCTION disables() RETURNS int LANGUAGE sql AS 'SELECT 1';
+CREATE UNIQUE INDEX ON refreshed (x);
+REFRESH MATERIALIZED VIEW refreshed;
+CREATE OR REPLACE FUNCTION disables() RETURNS int LANGUAGE sql AS $$
+  CREATE SCHEMA paths_granting GRANT SELECT (id) ON paths.guarded TO regress_paths_app;
+  SELECT 1 $$;
+\c -
+REFRESH MATERIALIZED VIEW CONCURRENTLY refreshed;
+-- road: DEPENDS ON EXTENSION by a function within REFRESH MATERIALIZED VIEW (refused)
+CREATE OR REPLACE FUNCTION disables() RETURNS int LANGUAGE plpgsql AS $$
+BEGIN ALTER FUNCTION paths.make DEPENDS ON EXTENSION plpgsql; RETURN 1; END $$;
+\c -
+REFRESH MATERIALIZED VIEW refreshed;
+-- road: CREATE SCHEMA with other elements by a function within REFRESH MATERIALIZED VIEW (passes)
+CREATE OR REPLACE FUNCTION disables() RETURNS int LANGUAGE plpgsql AS $$
+BEGIN CREATE SCHEMA paths_granting CREATE VIEW unimportant AS SELECT 1 AS x; RETURN 1; END $$;
+\c -
+REFRESH MATERIALIZED VIEW refreshed;
+DROP VIEW paths_granting.unimportant;
+DROP SCHEMA paths_granting;
 DROP MATERIALIZED VIEW refreshed;
 DROP FUNCTION disables();
 -- road: FORCE and NO FORCE ROW LEVEL SECURITY (passes)

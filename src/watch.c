@@ -184,18 +184,23 @@ static void
 watch_late_drop(Oid classId, Oid objectId, int subId, Oid relid)
 {
 	ObjectAddress object;
-	bool		refuse = tg_mode == TG_MODE_ENFORCE && !proc_exit_inprogress;
+	int			elevel = LOG_SERVER_ONLY;
 
 	if ((classId != PolicyRelationId && classId != RelationRelationId) ||
 		!is_tenant_table_now(relid))
 		return;
+	if (!proc_exit_inprogress && tg_mode == TG_MODE_ENFORCE)
+		elevel = ERROR;
+	else if (!proc_exit_inprogress && tg_mode == TG_MODE_WARN)
+		elevel = WARNING;
 	ObjectAddressSubSet(object, classId, objectId, subId);
-	ereport(refuse ? ERROR : LOG_SERVER_ONLY,
-			(errcode(ERRCODE_TENANT_TABLE_UNPROTECTED),
-			 errmsg("%s would be dropped with a temporary object that it depends on",
+	ereport(elevel,
+			(errcode(elevel == ERROR ? ERRCODE_TENANT_TABLE_UNPROTECTED :
+					 ERRCODE_WARNING_TENANT_TABLE),
+			 errmsg("%s depends on a temporary object, and is dropped with it",
 					getObjectDescription(&object, false)),
-			 errdetail("PostgreSQL drops it after it was judged what the transaction does to the table."),
-			 errhint("Let no object that lasts depend on a temporary one.")));
+			 errdetail("What this means to the table is judged by nobody any more."),
+			 errhint("Let nothing that is to last depend on a temporary object.")));
 }
 
 /*
