@@ -61,7 +61,7 @@ COMMENT ON FUNCTION trovella_guard.allowlist_changed() IS
   'Trigger on the allowlist: has the relations that an entry covered judged anew when it changes or goes.';
 REVOKE ALL ON FUNCTION trovella_guard.allowlist_changed() FROM PUBLIC;
 
-CREATE TRIGGER allowlist_changed AFTER UPDATE OR DELETE ON trovella_guard.allowlist
+CREATE TRIGGER allowlist_changed AFTER INSERT OR UPDATE OR DELETE ON trovella_guard.allowlist
   FOR EACH ROW EXECUTE FUNCTION trovella_guard.allowlist_changed();
 ALTER TABLE trovella_guard.allowlist ENABLE ALWAYS TRIGGER allowlist_changed;
 COMMENT ON TRIGGER allowlist_changed ON trovella_guard.allowlist IS

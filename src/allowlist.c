@@ -19,10 +19,8 @@
  * DEFINER, because an unqualified name is looked up in the caller's
  * search_path, which such a function would have to give up.
  *
- * 3. A verdict that relies on an entry locks its row FOR KEY SHARE: that
- * blocks a removal until the transaction is over, and nothing else.  The
- * removal then sees the new table and judges it.  A removal that came first
- * is waited for and leads to a new verdict.
+ * 3. An entry is touched by whoever writes it.  What it covers is looked up at
+ * the verdict, which locks the entry against those who rely on it (locks.c).
  *
  * Copyright (c) 2026, Trovella
  *
@@ -38,11 +36,11 @@
 #include "allowlist.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_inherits.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
 #include "commands/trigger.h"
+#include "common/hashfn.h"
 #include "compat.h"
 #include "executor/spi.h"
 #include "executor/tuptable.h"
@@ -95,9 +93,8 @@ PG_FUNCTION_INFO_V1(trovella_guard_allow_1_0);
 PG_FUNCTION_INFO_V1(trovella_guard_disallow_1_0);
 PG_FUNCTION_INFO_V1(trovella_guard_allowlist_changed_1_0);
 
-/* The table, or InvalidOid in a database without the extension. */
-static Oid
-allowlist_oid(void)
+Oid
+tg_allowlist_oid(void)
 {
 	Oid			schema_oid = get_namespace_oid(TG_SCHEMA, true);
 
@@ -145,7 +142,7 @@ Allowlist *
 tg_allowlist_read(Snapshot snapshot, TimestampTz now)
 {
 	Allowlist  *allowlist = palloc0(sizeof(Allowlist));
-	Oid			relid = allowlist_oid();
+	Oid			relid = tg_allowlist_oid();
 	Relation	relation;
 	TupleTableSlot *slot;
 	TableScanDesc scan;
@@ -308,27 +305,19 @@ tg_allowlist_gained(const Allowlist *after, FactsReader *after_reader,
 	return NULL;
 }
 
-bool
-tg_allowlist_hold(const AllowlistEntry *entry)
+/* namestrcpy() has padded the names with zeroes. */
+static uint32
+key_of_names(const AllowlistKey *key)
 {
-	Relation	relation;
-	TupleTableSlot *slot;
-	TM_FailureData failure;
-	TM_Result	result;
-	ItemPointerData tid = entry->tid;
+	return hash_bytes((const unsigned char *) key, sizeof(AllowlistKey));
+}
 
-	/* Nobody else can see, much less remove, what is ours alone */
-	if (entry->fresh)
-		return true;
+uint32
+tg_allowlist_key(const AllowlistEntry *entry)
+{
+	AllowlistKey key = {entry->schema, entry->table};
 
-	relation = table_open(allowlist_oid(), RowShareLock);
-	slot = table_slot_create(relation, NULL);
-	result = table_tuple_lock(relation, &tid, GetLatestSnapshot(), slot,
-							  GetCurrentCommandId(true), LockTupleKeyShare,
-							  LockWaitBlock, 0, &failure);
-	ExecDropSingleTupleTableSlot(slot);
-	table_close(relation, NoLock);
-	return result == TM_Ok;
+	return key_of_names(&key);
 }
 
 /*
@@ -436,7 +425,7 @@ tg_allowlist_write(const char *sql, int nargs, Oid *types, Datum *values,
 	Oid			save_userid;
 	int			save_sec_context;
 	int			save_nestlevel;
-	Oid			relid = allowlist_oid();
+	Oid			relid = tg_allowlist_oid();
 	uint64		processed;
 
 	if (!OidIsValid(relid))
@@ -567,44 +556,25 @@ trovella_guard_disallow_1_0(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/*
- * Touches what an entry that is about to go, or to change, has covered.
- */
 static void
-touch_covered(HeapTuple tuple, TupleDesc descriptor)
+touch_entry(Relation relation, HeapTuple tuple)
 {
+	TupleDesc	descriptor = RelationGetDescr(relation);
+	AllowlistKey key;
 	bool		isnull;
-	Name		schema = DatumGetName(heap_getattr(tuple,
-												   Anum_allowlist_schema_name,
-												   descriptor, &isnull));
-	Name		table = DatumGetName(heap_getattr(tuple,
-												  Anum_allowlist_table_name,
-												  descriptor, &isnull));
-	Oid			schema_oid = get_namespace_oid(NameStr(*schema), true);
-	Oid			relid;
+	Datum		value;
 
-	Assert(!isnull);
-	if (!OidIsValid(schema_oid))
-		return;
-	if (strcmp(NameStr(*table), ANY) == 0)
-	{
-		tg_touch(NamespaceRelationId, schema_oid);
-		return;
-	}
-	relid = get_relname_relid(NameStr(*table), schema_oid);
-	if (OidIsValid(relid))
-	{
-		/* An entry covers partitions as well */
-		ListCell   *lc;
-
-		foreach(lc, find_all_inheritors(relid, NoLock, NULL))
-			tg_touch(RelationRelationId, lfirst_oid(lc));
-	}
+	value = heap_getattr(tuple, Anum_allowlist_schema_name, descriptor, &isnull);
+	namestrcpy(&key.schema, NameStr(*DatumGetName(value)));
+	value = heap_getattr(tuple, Anum_allowlist_table_name, descriptor, &isnull);
+	namestrcpy(&key.table, NameStr(*DatumGetName(value)));
+	tg_touch(RelationGetRelid(relation), key_of_names(&key));
 }
 
 /*
- * Trigger on the allowlist: AFTER UPDATE OR DELETE FOR EACH ROW has what the
- * old row covered judged anew; BEFORE TRUNCATE refuses.
+ * Trigger on the allowlist: AFTER INSERT OR UPDATE OR DELETE FOR EACH ROW
+ * touches the entry, so that the verdict judges what it covers; BEFORE TRUNCATE
+ * refuses.
  */
 Datum
 trovella_guard_allowlist_changed_1_0(PG_FUNCTION_ARGS)
@@ -620,10 +590,13 @@ trovella_guard_allowlist_changed_1_0(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("cannot truncate the allowlist"),
-				 errhint("Remove entries with trovella_guard.disallow(), which has their tables judged anew.")));
+				 errhint("Remove entries with trovella_guard.disallow(), so that their tables are judged.")));
 
 	if (TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
-		touch_covered(trigger->tg_trigtuple,
-					  RelationGetDescr(trigger->tg_relation));
+	{
+		touch_entry(trigger->tg_relation, trigger->tg_trigtuple);
+		if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
+			touch_entry(trigger->tg_relation, trigger->tg_newtuple);
+	}
 	return PointerGetDatum(NULL);
 }

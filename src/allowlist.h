@@ -88,11 +88,12 @@ extern const char *tg_allowlist_gained(const Allowlist *after,
 									   const RelationFacts *before_facts);
 
 /*
- * Keeps an entry that the verdict relies on from being removed by others
- * until the transaction ends.  Returns false if somebody has been faster:
- * then the verdict has to be reached anew.
+ * What a verdict that relies on an entry locks, and what its change touches:
+ * the table of the allowlist (InvalidOid in a database without the extension),
+ * and a number for the names of the entry.
  */
-extern bool tg_allowlist_hold(const AllowlistEntry *entry);
+extern Oid	tg_allowlist_oid(void);
+extern uint32 tg_allowlist_key(const AllowlistEntry *entry);
 
 /*
  * Runs one statement with the rights of the extension's owner, for functions

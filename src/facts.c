@@ -212,6 +212,7 @@ read_relation(FactsReader *reader, Oid relid, bool whole)
 RelationFacts *
 tg_facts_read(FactsReader *reader, Oid relid)
 {
+	tg_facts_note_read(reader, RelationRelationId, relid);
 	return read_relation(reader, relid, true);
 }
 
@@ -223,6 +224,7 @@ tg_facts_outline(FactsReader *reader, Oid relid)
 	RelationFacts *facts;
 	MemoryContext old;
 
+	tg_facts_note_read(reader, RelationRelationId, relid);
 	if (reader->outlines == NULL)
 	{
 		HASHCTL		ctl = {0};

@@ -160,6 +160,19 @@ extern void tg_facts_end(FactsReader *reader);
 extern Snapshot tg_facts_snapshot(const FactsReader *reader);
 
 /*
+ * Has every object noted whose state is read from now on, except the subject
+ * itself: whoever relies on what was read may want to lock it.
+ */
+typedef void (*ReadNote) (Oid classId, Oid objectId, void *arg);
+
+extern void tg_facts_note_reads(FactsReader *reader, ReadNote note, void *arg);
+extern void tg_facts_set_subject(FactsReader *reader, Oid relid);
+
+/* Notes a read of what was not read through the reader, but from a cache. */
+extern void tg_facts_note_read(FactsReader *reader, Oid classId,
+							   Oid objectId);
+
+/*
  * The facts of one relation, in the current memory context; NULL if the
  * snapshot sees no such relation, or if it is of a kind that no rule is
  * about (index, sequence, TOAST table, composite type, system catalog).
@@ -212,11 +225,14 @@ extern char *tg_facts_schema_name(FactsReader *reader, Oid schema_oid);
 extern List *tg_facts_relations_of_schema(FactsReader *reader,
 										  Oid schema_oid);
 
-/* The partitions or inheritance children of a relation, as OIDs. */
-extern List *tg_facts_children(FactsReader *reader, Oid relid);
+/* The partitions and inheritance children, near and far, each once, as OIDs. */
+extern List *tg_facts_descendants(FactsReader *reader, Oid relid);
 
-/* The relations whose rewrite rules name a relation: its views, mostly. */
-extern List *tg_facts_readers(FactsReader *reader, Oid relid);
+/*
+ * The relations whose rewrite rules name a relation (views, mostly), and those
+ * whose rules name these, and so on, each once, as OIDs.
+ */
+extern List *tg_facts_dependent_views(FactsReader *reader, Oid relid);
 
 /* The relations that an expression or a query names, as OIDs. */
 extern List *tg_facts_relations_in(Node *node);
@@ -224,9 +240,14 @@ extern List *tg_facts_relations_in(Node *node);
 /* The functions that a policy calls, but for PostgreSQL's own, as OIDs. */
 extern List *tg_facts_functions_of(const PolicyFacts *policy);
 
-/* Are the policies of a relation those that it has in this moment? */
+/*
+ * Are the policies of a relation those that it has in this moment, or those
+ * that another reader's snapshot sees?
+ */
 extern bool tg_facts_policies_are_current(FactsReader *reader,
 										  const RelationFacts *facts);
+extern bool tg_facts_policies_are_those_of(FactsReader *other,
+										   const RelationFacts *facts);
 
 /*
  * The other relations whose policies read a relation in a sub-select, as a list

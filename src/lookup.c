@@ -233,8 +233,9 @@ tg_facts_relations_of_schema(FactsReader *reader, Oid schema_oid)
 	return result;
 }
 
-List *
-tg_facts_children(FactsReader *reader, Oid relid)
+/* The partitions or inheritance children of a relation, as OIDs. */
+static List *
+children_of(FactsReader *reader, Oid relid)
 {
 	SysScanDesc scan = tg_reader_scan(reader, CAT_INHERITS,
 									  InheritsParentIndexId,
@@ -249,8 +250,55 @@ tg_facts_children(FactsReader *reader, Oid relid)
 	return result;
 }
 
-bool
-tg_facts_policies_are_current(FactsReader *reader, const RelationFacts *facts)
+/*
+ * All that can be reached from a relation step by step, each relation once and
+ * without the first one.  A lattice of parents has many more paths than
+ * relations.
+ */
+static List *
+reach(FactsReader *reader, Oid relid, List *(*step) (FactsReader *, Oid))
+{
+	HASHCTL		ctl = {.keysize = sizeof(Oid),.entrysize = sizeof(Oid),.hcxt = CurrentMemoryContext};
+	HTAB	   *seen = hash_create("trovella_guard reached relations", 64, &ctl,
+								   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	List	   *result = NIL;
+	Oid			from = relid;
+	int			next = 0;
+
+	(void) hash_search(seen, &relid, HASH_ENTER, NULL);
+	for (;;)
+	{
+		List	   *reached = step(reader, from);
+		ListCell   *lc;
+
+		CHECK_FOR_INTERRUPTS();
+		foreach(lc, reached)
+		{
+			Oid			oid = lfirst_oid(lc);
+			bool		found;
+
+			(void) hash_search(seen, &oid, HASH_ENTER, &found);
+			if (!found)
+				result = lappend_oid(result, oid);
+		}
+		list_free(reached);
+		if (next >= list_length(result))
+			break;
+		from = list_nth_oid(result, next++);
+	}
+	hash_destroy(seen);
+	return result;
+}
+
+List *
+tg_facts_descendants(FactsReader *reader, Oid relid)
+{
+	return reach(reader, relid, children_of);
+}
+
+static bool
+policies_are_seen_by(FactsReader *reader, Snapshot snapshot,
+					 const RelationFacts *facts)
 {
 	ScanKeyData key;
 	SysScanDesc scan;
@@ -261,7 +309,7 @@ tg_facts_policies_are_current(FactsReader *reader, const RelationFacts *facts)
 	ScanKeyInit(&key, Anum_pg_policy_polrelid, BTEqualStrategyNumber, F_OIDEQ,
 				ObjectIdGetDatum(facts->relid));
 	scan = systable_beginscan(tg_reader_catalog(reader, CAT_POLICY),
-							  PolicyPolrelidPolnameIndexId, true, NULL, 1,
+							  PolicyPolrelidPolnameIndexId, true, snapshot, 1,
 							  &key);
 
 	/* The facts are in the order of the same index */
@@ -274,6 +322,18 @@ tg_facts_policies_are_current(FactsReader *reader, const RelationFacts *facts)
 	}
 	systable_endscan(scan);
 	return same && n == list_length(facts->policies);
+}
+
+bool
+tg_facts_policies_are_current(FactsReader *reader, const RelationFacts *facts)
+{
+	return policies_are_seen_by(reader, NULL, facts);
+}
+
+bool
+tg_facts_policies_are_those_of(FactsReader *other, const RelationFacts *facts)
+{
+	return policies_are_seen_by(other, other->snapshot, facts);
 }
 
 /* The objects of one catalog that depend on an object, as OIDs. */
@@ -329,10 +389,17 @@ relations_of_dependents(FactsReader *reader, Oid dependent_class, Oid relid)
 						   relid);
 }
 
-List *
-tg_facts_readers(FactsReader *reader, Oid relid)
+/* The relations whose rewrite rules name a relation. */
+static List *
+readers_of(FactsReader *reader, Oid relid)
 {
 	return relations_of_dependents(reader, RewriteRelationId, relid);
+}
+
+List *
+tg_facts_dependent_views(FactsReader *reader, Oid relid)
+{
+	return reach(reader, relid, readers_of);
 }
 
 List *
@@ -437,6 +504,7 @@ tg_facts_function(FactsReader *reader, Oid function_oid, FunctionFacts *facts)
 	HeapTuple	tuple = systable_getnext(scan);
 	bool		found = HeapTupleIsValid(tuple);
 
+	tg_facts_note_read(reader, ProcedureRelationId, function_oid);
 	if (found)
 	{
 		Form_pg_proc form = (Form_pg_proc) GETSTRUCT(tuple);
@@ -507,6 +575,7 @@ tg_facts_is_trusted_member(FactsReader *reader, Oid relid)
 	if (!OidIsValid(extension))
 		return false;
 
+	tg_facts_note_read(reader, ExtensionRelationId, extension);
 	return tg_reader_extension_is_trusted(reader, extension);
 }
 

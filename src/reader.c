@@ -15,6 +15,8 @@
 #include "postgres.h"
 
 #include "access/table.h"
+#include "access/transam.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_depend.h"
 #include "catalog/pg_extension.h"
@@ -81,6 +83,28 @@ Snapshot
 tg_facts_snapshot(const FactsReader *reader)
 {
 	return reader->snapshot;
+}
+
+void
+tg_facts_note_reads(FactsReader *reader, ReadNote note, void *arg)
+{
+	reader->note = note;
+	reader->note_arg = arg;
+}
+
+void
+tg_facts_set_subject(FactsReader *reader, Oid relid)
+{
+	reader->subject = relid;
+}
+
+/* Nobody but a superuser changes what PostgreSQL itself has made. */
+void
+tg_facts_note_read(FactsReader *reader, Oid classId, Oid objectId)
+{
+	if (reader->note != NULL && objectId >= FirstNormalObjectId &&
+		!(classId == RelationRelationId && objectId == reader->subject))
+		reader->note(classId, objectId, reader->note_arg);
 }
 
 Relation

@@ -54,6 +54,9 @@ struct FactsReader
 	struct Fates *fates;		/* what vanishes, and what does not */
 	bool		extensions_known;	/* is the next one set? */
 	bool		any_untrusted_extension;
+	ReadNote	note;			/* see tg_facts_note_reads(); NULL: nobody asks */
+	void	   *note_arg;
+	Oid			subject;		/* a relation whose reads are not noted */
 };
 
 /* reader.c */

@@ -11,15 +11,15 @@
  *
  * Notes:
  *
- * 1. The catalogs are read twice: "after" under the latest snapshot, "before"
- * under a copy of it whose curcid is the first command of the transaction,
- * so that the same snapshot minus our own changes results, in every isolation
- * level.  A finding that was there before is not this transaction's fault.
+ * 1. Each relation on the queue (queue.c) is judged as it is after the
+ * transaction, and compared with what it was before (attempt.c).  A finding
+ * that was there before is not this transaction's fault.
  *
  * 2. CommandCounterIncrement() comes first: DROP INDEX CONCURRENTLY commits
  * its first transaction without one after it has marked the index invalid.
  *
- * 3. Memory per relation is freed; only what is to be said is kept.
+ * 3. Memory per relation is freed, and that of the verdict when it has been
+ * raised: a procedure may commit many times.
  *
  * Copyright (c) 2026, Trovella
  *
@@ -27,61 +27,22 @@
  */
 #include "postgres.h"
 
-#include "access/parallel.h"
 #include "access/xact.h"
-#include "allowlist.h"
+#include "attempt.h"
+#include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
-#include "catalog/pg_extension.h"
-#include "catalog/pg_index.h"
 #include "catalog/pg_namespace.h"
-#include "catalog/pg_policy.h"
 #include "catalog/pg_proc.h"
 #include "guard.h"
-#include "hold.h"
 #include "miscadmin.h"
 #include "raise.h"
 #include "rules.h"
 #include "settings.h"
-#include "touched.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
-#include "utils/snapmgr.h"
-#include "utils/timestamp.h"
-#include "verdict.h"
 #include "version.h"
-
-/* What has had attention in a trial: a relation, or a part of one judged. */
-typedef struct SeenEntry
-{
-	TouchedKey	key;			/* hash key, must be first */
-	bool		judged;
-	bool		undermined;		/* its policies call a function, or read a
-								 * table, that is not what it was */
-	Judgement  *judgement;		/* if there was anything to be said */
-} SeenEntry;
-
-/* The state of one attempt to reach a verdict. */
-typedef struct Trial
-{
-	Snapshot	after_snapshot;
-	Snapshot	before_snapshot;
-	FactsReader *after;
-	FactsReader *before;
-	TimestampTz now;
-	Allowlist  *after_allowlist;	/* see allowlist_of() */
-	Allowlist  *before_allowlist;
-	MemoryContext context;		/* of the trial */
-	MemoryContext relation_context; /* reset for each relation */
-	HTAB	   *seen;			/* of SeenEntry */
-	List	   *docket;			/* SeenEntry of relations to judge */
-	List	   *altered_functions;	/* OIDs of functions that policies call */
-	int			judged;			/* how many of them have been */
-	bool		schemas_altered;
-	Holds	   *holds;
-	List	   *judgements;
-} Trial;
 
 static void judge_commit(void);
 static void verdict_xact_callback(XactEvent event, void *arg);
@@ -121,30 +82,51 @@ touched_anything_lasting(void)
 }
 
 static bool
-is_to_be_judged(void)
+must_judge(void)
 {
 	return touched_anything_lasting() &&
 		tg_version_check(tg_mode != TG_MODE_OFF);
 }
 
+/* Somebody wants the commit to end: that is no fault of the verdict. */
+static bool
+is_interrupt(const ErrorData *error)
+{
+	switch (error->sqlerrcode)
+	{
+		case ERRCODE_QUERY_CANCELED:
+		case ERRCODE_ADMIN_SHUTDOWN:
+		case ERRCODE_CRASH_SHUTDOWN:
+		case ERRCODE_DATABASE_DROPPED:
+			return true;
+		default:
+			return false;
+	}
+}
+
 /*
- * Mode "off" is the way out of trouble, also of one that the verdict itself may
- * cause: here it is only for the log, and runs in a subtransaction, so that an
- * error in it stays there.  PostgreSQL allows
- * subtransactions here because deferred triggers may need them.
+ * Judges a commit that the guard does not refuse, in mode "warn" or "off".  These
+ * modes are the way out of trouble, also of trouble that the verdict itself may
+ * cause.  So it runs in a subtransaction, and an error in it goes to the server
+ * log.  (PostgreSQL allows subtransactions here because deferred triggers may
+ * need them.)
  */
 static void
-log_silently(void)
+judge_without_refusing(void)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
+	List	   *volatile judgements = NIL;
 
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(context);
 	PG_TRY();
 	{
-		if (is_to_be_judged())
-			tg_log_what_went_through(tg_judge_transaction(false));
+		if (must_judge())
+		{
+			judgements = tg_judge_transaction(false);
+			tg_log_what_went_through(judgements);
+		}
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
@@ -155,32 +137,41 @@ log_silently(void)
 		error = CopyErrorData();
 		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();
+		CurrentResourceOwner = owner;
+		MemoryContextSwitchTo(context);
+		if (is_interrupt(error))
+			ReThrowError(error);
 		ereport(LOG_SERVER_ONLY,
-				(errmsg("trovella_guard could not tell what mode \"off\" let through"),
+				(errmsg("trovella_guard could not judge a commit in mode \"%s\"",
+						tg_mode == TG_MODE_WARN ? "warn" : "off"),
 				 errdetail_internal("%s", error->message)));
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(context);
 	CurrentResourceOwner = owner;
+	if (tg_mode == TG_MODE_WARN)
+		tg_raise(judgements);
 }
 
+/*
+ * The memory of the verdict is a child of TopTransactionContext, which is freed
+ * should we not come back from here.  The current context may be that of a
+ * procedure, which lives longer than the transaction.
+ */
 static void
 judge_commit(void)
 {
-	List	   *judgements;
+	MemoryContext context = AllocSetContextCreate(TopTransactionContext,
+												  "trovella_guard verdict",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
 
-	if (tg_mode == TG_MODE_OFF)
-	{
-		log_silently();
-		return;
-	}
-
-	if (!is_to_be_judged())
-		return;
-	judgements = tg_judge_transaction(true);
-	if (tg_mode == TG_MODE_WARN)
-		tg_log_what_went_through(judgements);
-	tg_raise(judgements);
+	if (tg_mode != TG_MODE_ENFORCE)
+		judge_without_refusing();
+	else if (must_judge())
+		tg_raise(tg_judge_transaction(true));
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
 }
 
 static void
@@ -209,204 +200,23 @@ verdict_xact_callback(XactEvent event, void *arg pg_attribute_unused())
 }
 
 /*
- * Takes the two snapshots that note 1 above describes.
+ * Notes that the verdict relies on an allowlist entry, by the names of a
+ * relation or of a table that it is a partition of.
  */
 static void
-begin_trial(Trial *trial)
+rely_on_entry(Attempt *attempt, const AllowlistEntry *entry,
+			  const RelationFacts *facts)
 {
-	Snapshot	latest;
-
-	/*
-	 * Without a first snapshot GetLatestSnapshot() would hand out the
-	 * transaction snapshot, which RegisterSnapshot() need not copy.
-	 */
-	if (!FirstSnapshotSet)
-		(void) GetTransactionSnapshot();
-	latest = GetLatestSnapshot();
-	trial->after_snapshot = RegisterSnapshot(latest);
-	trial->before_snapshot = RegisterSnapshot(latest);
-	Assert(trial->before_snapshot != trial->after_snapshot);
-	trial->before_snapshot->curcid = FirstCommandId;
-
-	trial->after = tg_facts_begin(trial->after_snapshot, false);
-	trial->before = tg_facts_begin(trial->before_snapshot, true);
-	trial->now = GetCurrentTimestamp();
-}
-
-static void
-end_trial(Trial *trial)
-{
-	tg_facts_end(trial->before);
-	tg_facts_end(trial->after);
-	UnregisterSnapshot(trial->before_snapshot);
-	UnregisterSnapshot(trial->after_snapshot);
-}
-
-/* The entry of an object, made if need be; was there none? */
-static bool
-see(Trial *trial, Oid classId, Oid objectId, SeenEntry **entry)
-{
-	TouchedKey	key = {classId, objectId};
-	bool		found;
-
-	*entry = hash_search(trial->seen, &key, HASH_ENTER, &found);
-	if (!found)
-	{
-		(*entry)->judged = false;
-		(*entry)->undermined = false;
-		(*entry)->judgement = NULL;
-	}
-	return !found;
-}
-
-/* Notes that an object needs no more attention. */
-static void
-check_off(Trial *trial, Oid classId, Oid objectId)
-{
-	SeenEntry  *entry;
-
-	(void) see(trial, classId, objectId, &entry);
-}
-
-static void
-put_on_docket(Trial *trial, SeenEntry *entry)
-{
-	MemoryContext old = MemoryContextSwitchTo(trial->context);
-
-	trial->docket = lappend(trial->docket, entry);
-	MemoryContextSwitchTo(old);
-}
-
-/* Puts a relation on the docket, once. */
-static void
-summon(Trial *trial, Oid relid)
-{
-	SeenEntry  *entry;
-
-	if (OidIsValid(relid) &&
-		see(trial, RelationRelationId, relid, &entry))
-		put_on_docket(trial, entry);
-}
-
-/*
- * Has a relation judged, once more if need be, whose policies turn out to rely
- * on what is not what it was: as the proof knows only the present, "before"
- * cannot be told from "after" by it.
- */
-static void
-undermine(Trial *trial, Oid relid)
-{
-	SeenEntry  *entry;
-	bool		is_new = see(trial, RelationRelationId, relid, &entry);
-
-	if (is_new || (entry->judged && !entry->undermined))
-		put_on_docket(trial, entry);
-	entry->undermined = true;
-}
-
-static void
-summon_all(Trial *trial, List *relids)
-{
-	ListCell   *lc;
-
-	foreach(lc, relids)
-		summon(trial, lfirst_oid(lc));
-}
-
-/*
- * Puts the relations whose policies call a function on the docket.  The proof
- * that a policy is scoped knows only the present function: where its
- * volatility has changed, "before" cannot be told from "after" by it.
- */
-static void
-summon_for_function(Trial *trial, Oid function_oid)
-{
-	List	   *relids = tg_facts_relations_using_function(trial->after,
-														   function_oid);
-	FunctionFacts before;
-	FunctionFacts after;
-	MemoryContext old;
-	ListCell   *lc;
-
-	summon_all(trial, relids);
-	if (!tg_facts_function(trial->before, function_oid, &before) ||
-		!tg_facts_function(trial->after, function_oid, &after))
+	if (!attempt->locks->wanted)
 		return;
-
-	if (relids != NIL)
+	tg_lock_read(attempt->locks, tg_allowlist_oid(), tg_allowlist_key(entry));
+	while (facts != NULL)
 	{
-		old = MemoryContextSwitchTo(trial->context);
-		trial->altered_functions = lappend_oid(trial->altered_functions,
-											   function_oid);
-		MemoryContextSwitchTo(old);
+		tg_lock_read(attempt->locks, NamespaceRelationId, facts->schema_oid);
+		facts = facts->partition && facts->parents != NIL ?
+			tg_facts_outline(attempt->after, linitial_oid(facts->parents)) :
+			NULL;
 	}
-	if (before.volatility != after.volatility)
-	{
-		tg_hold_altered_function(trial->holds, function_oid);
-		foreach(lc, relids)
-			undermine(trial, lfirst_oid(lc));
-	}
-}
-
-/*
- * Puts the relations that a touched object is about on the docket.
- */
-static void
-summon_for_object(Trial *trial, const TouchedKey *object)
-{
-	if (hash_search(trial->seen, object, HASH_FIND, NULL) != NULL)
-		return;
-
-	switch (object->classId)
-	{
-		case NamespaceRelationId:
-			trial->schemas_altered = true;
-			tg_hold_renamed_schema(trial->holds, object->objectId);
-			summon_all(trial,
-					   tg_facts_relations_of_schema(trial->after,
-													object->objectId));
-			break;
-
-		case ExtensionRelationId:
-			summon_all(trial, tg_facts_members(trial->before,
-											   object->objectId));
-			break;
-
-		case ProcedureRelationId:
-			summon_for_function(trial, object->objectId);
-			break;
-
-			/*
-			 * An index that was altered turns out to be one in
-			 * judge_relation()
-			 */
-		case RelationRelationId:
-			summon(trial, object->objectId);
-			break;
-
-		default:
-			summon(trial, tg_owning_relation(object->classId,
-											 object->objectId));
-			break;
-	}
-}
-
-/* The allowlist, read when it is first needed. */
-static const Allowlist *
-allowlist_of(Trial *trial, bool is_after)
-{
-	Allowlist **allowlist = is_after ? &trial->after_allowlist :
-		&trial->before_allowlist;
-
-	if (*allowlist == NULL)
-	{
-		MemoryContext old = MemoryContextSwitchTo(trial->context);
-
-		*allowlist = tg_allowlist_read(is_after ? trial->after_snapshot :
-									   trial->before_snapshot, trial->now);
-		MemoryContextSwitchTo(old);
-	}
-	return *allowlist;
 }
 
 /*
@@ -414,17 +224,17 @@ allowlist_of(Trial *trial, bool is_after)
  * gained exemption are not for that exemption to waive.
  */
 static List *
-without_waived(Trial *trial, List *findings, const RelationFacts *facts,
+without_waived(Attempt *attempt, List *findings, const RelationFacts *facts,
 			   bool is_after)
 {
+	FactsReader *reader = is_after ? attempt->after : attempt->before;
 	List	   *result = NIL;
 	ListCell   *lc;
 
 	foreach(lc, findings)
 	{
 		Finding    *finding = lfirst(lc);
-		const Allowlist *allowlist = allowlist_of(trial, is_after);
-		FactsReader *reader = is_after ? trial->after : trial->before;
+		const Allowlist *allowlist = tg_attempt_allowlist(attempt, is_after);
 		const AllowlistEntry *entry = NULL;
 
 		if (finding->rule->check != tg_check_exemption_taken_over)
@@ -436,41 +246,83 @@ without_waived(Trial *trial, List *findings, const RelationFacts *facts,
 		if (entry == NULL)
 			result = lappend(result, finding);
 		else if (is_after)
-			tg_hold_exemption(trial->holds, entry, facts);
+			rely_on_entry(attempt, entry, facts);
 	}
 	return result;
 }
 
-static bool
-same_finding(const Finding *after, const Finding *before)
+/* What tells one finding about a relation from another. */
+typedef struct FindingKey
 {
-	/* What holds for more commands than before is a new finding */
-	return after->rule == before->rule &&
-		after->object_oid == before->object_oid &&
-		after->other_relid == before->other_relid &&
-		after->fingerprint == before->fingerprint &&
-		(after->commands & ~before->commands) == 0;
+	const Rule *rule;
+	uint64		fingerprint;
+	Oid			object_oid;
+	Oid			other_relid;
+} FindingKey;
+
+typedef struct KnownFinding
+{
+	FindingKey	key;			/* hash key, must be first */
+	CommandSet	commands;
+} KnownFinding;
+
+static KnownFinding *
+known_finding(HTAB *known, const Finding *finding, HASHACTION action)
+{
+	FindingKey	key;
+	KnownFinding *result;
+	bool		found;
+
+	memset(&key, 0, sizeof(key));
+	key.rule = finding->rule;
+	key.fingerprint = finding->fingerprint;
+	key.object_oid = finding->object_oid;
+	key.other_relid = finding->other_relid;
+	result = hash_search(known, &key, action, &found);
+	if (result != NULL && !found)
+		result->commands = TG_NO_COMMAND;
+	return result;
 }
 
-static void
-mark_those_that_were_there(const SeenEntry *entry, List *after, List *before)
+/* Can "before" and "after" not be told apart by the rule? */
+static bool
+is_blind_to_change(const Finding *finding, RestsOn rests_on)
 {
+	return (rests_on >= RESTS_ON_OTHER_FACTS &&
+			finding->rule->check == tg_check_policy_unscoped) ||
+		(rests_on >= RESTS_ON_OTHER_POLICIES &&
+		 finding->rule->check == tg_check_policy_unproven);
+}
+
+/* What holds for more commands than before is a new finding. */
+static void
+mark_known_findings(const QueueEntry *entry, List *after, List *before)
+{
+	HASHCTL		ctl = {.keysize = sizeof(FindingKey),.entrysize = sizeof(KnownFinding),.hcxt = CurrentMemoryContext};
+	HTAB	   *known;
 	ListCell   *lc;
 
+	if (before == NIL)
+		return;
+	known = hash_create("trovella_guard known findings", 16, &ctl,
+						HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	foreach(lc, before)
+	{
+		Finding    *finding = lfirst(lc);
+
+		known_finding(known, finding, HASH_ENTER)->commands |=
+			finding->commands;
+	}
 	foreach(lc, after)
 	{
 		Finding    *finding = lfirst(lc);
-		ListCell   *other;
+		KnownFinding *same = known_finding(known, finding, HASH_FIND);
 
-		if (finding->rule->check == tg_check_policy_unscoped &&
-			entry->undermined)
-			continue;
-		foreach(other, before)
-		{
-			if (same_finding(finding, lfirst(other)))
-				finding->was_there = true;
-		}
+		finding->was_there = same != NULL &&
+			(finding->commands & ~same->commands) == 0 &&
+			!is_blind_to_change(finding, entry->rests_on);
 	}
+	hash_destroy(known);
 }
 
 /*
@@ -478,7 +330,7 @@ mark_those_that_were_there(const SeenEntry *entry, List *after, List *before)
  * than before is no debt, whatever rule it breaks.
  */
 static List *
-without_debts(Trial *trial, List *findings, const RelationFacts *facts)
+without_debts(Attempt *attempt, List *findings, const RelationFacts *facts)
 {
 	List	   *result = NIL;
 	ListCell   *lc;
@@ -486,16 +338,21 @@ without_debts(Trial *trial, List *findings, const RelationFacts *facts)
 	foreach(lc, findings)
 	{
 		Finding    *finding = lfirst(lc);
+		const AllowlistEntry *entry = NULL;
 
-		if (!finding->was_there ||
-			tg_allowlist_debt(allowlist_of(trial, true), trial->after, facts,
-							  finding->rule->name) == NULL)
+		if (finding->was_there)
+			entry = tg_allowlist_debt(tg_attempt_allowlist(attempt, true),
+									  attempt->after, facts,
+									  finding->rule->name);
+		if (entry == NULL)
 			result = lappend(result, finding);
+		else
+			rely_on_entry(attempt, entry, facts);
 	}
 	return result;
 }
 
-/* Copies what is to be said into the current memory context. */
+/* Copies a finding into the current memory context. */
 static Finding *
 copy_finding(const Finding *finding)
 {
@@ -512,22 +369,19 @@ copy_finding(const Finding *finding)
 	return copy;
 }
 
-/*
- * Keeps what is to be said of a relation, in place of what was said when it was
- * judged before.
- */
+/* Records the findings about a relation, in place of earlier ones. */
 static void
-pronounce(Trial *trial, SeenEntry *entry, const RelationFacts *facts,
-		  bool created, List *findings)
+record(Attempt *attempt, QueueEntry *entry, const RelationFacts *facts,
+	   bool created, List *findings)
 {
-	MemoryContext old = MemoryContextSwitchTo(trial->context);
+	MemoryContext old = MemoryContextSwitchTo(attempt->context);
 	Judgement  *judgement = entry->judgement;
 	ListCell   *lc;
 
 	if (judgement == NULL)
 	{
 		judgement = palloc(sizeof(Judgement));
-		trial->judgements = lappend(trial->judgements, judgement);
+		attempt->judgements = lappend(attempt->judgements, judgement);
 		entry->judgement = judgement;
 	}
 	memset(judgement, 0, sizeof(Judgement));
@@ -543,127 +397,49 @@ pronounce(Trial *trial, SeenEntry *entry, const RelationFacts *facts,
 }
 
 /*
- * Notes the policies, indexes and constraints of a relation that is being
- * judged, so that nobody has to look up whose they are when they are found
- * among the touched objects, too.  A migration creates a table before it
- * creates what belongs to it: for most of its objects this saves the search.
+ * Notes what the findings about a relation rest on and the rules do not read
+ * by way of the reader: the proof asks the system caches, which a lock brings
+ * up to date.
  */
 static void
-check_off_parts(Trial *trial, const RelationFacts *facts)
+note_reads(Attempt *attempt, const RelationFacts *facts,
+		   const RelationFacts *before)
 {
+	VerdictLocks *locks = attempt->locks;
 	ListCell   *lc;
 
-	foreach(lc, facts->policies)
-		check_off(trial, PolicyRelationId, ((PolicyFacts *) lfirst(lc))->oid);
-	foreach(lc, facts->indexes)
-	{
-		check_off(trial, RelationRelationId, ((IndexFacts *) lfirst(lc))->oid);
-		check_off(trial, IndexRelationId, ((IndexFacts *) lfirst(lc))->oid);
-	}
-	foreach(lc, facts->constraints)
-		check_off(trial, ConstraintRelationId, lfirst_oid(lc));
-}
-
-static bool
-is_at_commit(RuleCheck check)
-{
-	for (int i = 0; i < tg_rules_count; i++)
-	{
-		if (tg_rules[i].check == check)
-			return tg_rule_level(i) >= TG_LEVEL_WARNING;
-	}
-	return false;
-}
-
-/*
- * Did an allowlist entry cover a partitioned table, and its partitions with
- * it, that does not cover it under its present name or parent?  (An entry
- * that goes touches what it has covered.)  Seen backwards, it would gain it.
- */
-static bool
-has_left_allowlist(Trial *trial, const RelationFacts *facts,
-				   const RelationFacts *before)
-{
-	if (facts->kind != RELKIND_PARTITIONED_TABLE)
-		return false;
-	return tg_allowlist_gained(allowlist_of(trial, false), trial->before,
-							   before, allowlist_of(trial, true), trial->after,
-							   facts) != NULL;
-}
-
-/*
- * What is said about a child depends on its parents, what is said about a view
- * on what it reads, and so it is with a policy: if that has changed to the
- * worse, they are judged, too, though nobody has touched them.
- */
-static void
-summon_dependents(Trial *trial, const RelationFacts *facts,
-				  const RelationFacts *before)
-{
-	bool		new_owner;
-	List	   *relids;
-
-	/*
-	 * Who depends on it is looked up last: of a table that all others refer
-	 * to, pg_depend has as many rows.  Of a new relation all dependents are
-	 * new.
-	 */
-	if (before == NULL)
+	if (!locks->wanted)
 		return;
-	new_owner = before->owner != facts->owner;
-
-	if ((facts->kind != RELKIND_VIEW && facts->kind != RELKIND_MATVIEW) &&
-		(new_owner || (before->rls_enabled && !facts->rls_enabled) ||
-		 (facts->granted && !before->granted) ||
-		 list_difference_oid(facts->parents, before->parents) != NIL ||
-		 (facts->tenant == NULL &&
-		  (before->tenant != NULL || facts->policies != NIL)) ||
-		 has_left_allowlist(trial, facts, before)))
+	foreach(lc, facts->policies)
 	{
-		relids = tg_facts_children(trial->after, facts->relid);
-		for (int i = 0; i < list_length(relids); i++)
-			relids =
-				list_concat_unique_oid(relids,
-									   tg_facts_children(trial->after,
-														 list_nth_oid(relids, i)));
-		summon_all(trial, relids);
+		const PolicyFacts *policy = lfirst(lc);
+		ListCell   *lc2;
+
+		CHECK_FOR_INTERRUPTS();
+		foreach(lc2, tg_facts_functions_of(policy))
+			tg_lock_read(locks, ProcedureRelationId, lfirst_oid(lc2));
+		foreach(lc2, tg_facts_relations_in(policy->qual))
+			tg_facts_note_read(attempt->after, RelationRelationId,
+							   lfirst_oid(lc2));
+		foreach(lc2, tg_facts_relations_in(policy->with_check))
+			tg_facts_note_read(attempt->after, RelationRelationId,
+							   lfirst_oid(lc2));
+		foreach(lc2, policy->roles)
+			tg_facts_note_read(attempt->after, AuthIdRelationId,
+							   lfirst_oid(lc2));
 	}
 
-	/*
-	 * A policy that asks a table may owe to its row-level security all it
-	 * does
-	 */
-	if (before->rls_enabled && !facts->rls_enabled)
-	{
-		ListCell   *lc;
-
-		foreach(lc, tg_facts_relations_whose_policies_read(trial->after,
-														   facts->relid))
-			undermine(trial, lfirst_oid(lc));
-	}
-
-	if (facts->kind != RELKIND_MATVIEW &&
-		(new_owner || before->rls_enabled != facts->rls_enabled ||
-		 (before->rls_forced && !facts->rls_forced) ||
-		 (before->security_invoker && !facts->security_invoker) ||
-		 (before->tenant == NULL && facts->tenant != NULL)) &&
-		is_at_commit(tg_check_view_bypasses_rls))
-	{
-		relids = tg_facts_readers(trial->after, facts->relid);
-		for (int i = 0; i < list_length(relids); i++)
-			relids =
-				list_concat_unique_oid(relids,
-									   tg_facts_readers(trial->after,
-														list_nth_oid(relids, i)));
-		summon_all(trial, relids);
-	}
+	/* A new name is nobody's exemption as long as the schema keeps its name */
+	if (before != NULL && facts->tenant != NULL &&
+		strcmp(before->name, facts->name) != 0)
+		tg_lock_read(locks, NamespaceRelationId, facts->schema_oid);
 }
 
 static void
-judge_relation(Trial *trial, SeenEntry *entry)
+judge_relation(Attempt *attempt, QueueEntry *entry)
 {
 	Oid			relid = entry->key.objectId;
-	RelationFacts *facts = tg_facts_read(trial->after, relid);
+	RelationFacts *facts;
 	const RelationFacts *outline;
 	RelationFacts *before = NULL;
 	RelationHistory history = {0};
@@ -671,67 +447,71 @@ judge_relation(Trial *trial, SeenEntry *entry)
 	bool		existed;
 	List	   *findings;
 
+	tg_facts_set_subject(attempt->after, relid);
+	facts = tg_facts_read(attempt->after, relid);
 	if (facts == NULL)
 	{
 		/* No table, but perhaps the index of one, altered by its name */
-		summon(trial, tg_owning_relation(IndexRelationId, relid));
+		tg_queue_table_of_index(attempt, relid);
 		return;
 	}
 	if (facts->temporary)
 		return;
-	check_off_parts(trial, facts);
+	tg_queue_skip_parts(attempt, facts);
 
 	/*
 	 * What the relation was before matters if it may have changed its class
 	 * or its name, and if there is a finding.
 	 */
-	existed = tg_facts_place(trial->before, relid, &place);
-	outline = existed ? tg_facts_outline(trial->before, relid) : NULL;
-	tg_hold_relation(trial->holds, facts, outline);
-	summon_dependents(trial, facts, outline);
+	existed = tg_facts_place(attempt->before, relid, &place);
+	outline = existed ? tg_facts_outline(attempt->before, relid) : NULL;
+	note_reads(attempt, facts, outline);
+	tg_queue_dependents(attempt, facts, outline);
 	if (existed)
 	{
-		history.reader = trial->before;
-		history.altered_functions = trial->altered_functions;
+		history.reader = attempt->before;
+		history.altered_functions = attempt->altered_functions;
 	}
 	if (existed &&
 		(facts->tenant == NULL || facts->partition ||
-		 trial->schemas_altered ||
+		 attempt->schemas_altered ||
 		 place.schema_oid != facts->schema_oid ||
 		 strcmp(NameStr(place.name), facts->name) != 0))
 	{
-		before = tg_facts_read(trial->before, relid);
+		before = tg_facts_read(attempt->before, relid);
 		history.before = before;
 		if (before != NULL && tg_is_tenant_table(before))
 			history.gained_exemption =
-				tg_allowlist_gained(allowlist_of(trial, true), trial->after,
-									facts, allowlist_of(trial, false),
-									trial->before, before);
+				tg_allowlist_gained(tg_attempt_allowlist(attempt, true),
+									attempt->after, facts,
+									tg_attempt_allowlist(attempt, false),
+									attempt->before, before);
 	}
 
-	findings = tg_apply_rules(trial->after, facts, &history,
+	findings = tg_apply_rules(attempt->after, facts, &history,
 							  TG_LEVEL_WARNING, true);
-	findings = without_waived(trial, findings, facts, true);
-	if (findings == NIL || tg_facts_is_trusted_member(trial->after, relid))
+	findings = without_waived(attempt, findings, facts, true);
+	if (findings == NIL || tg_facts_is_trusted_member(attempt->after, relid))
 		return;
 
 	if (existed && before == NULL)
-		before = tg_facts_read(trial->before, relid);
-	if (before != NULL && !tg_facts_is_trusted_member(trial->before, relid))
+		before = tg_facts_read(attempt->before, relid);
+	if (before != NULL && !tg_facts_is_trusted_member(attempt->before, relid))
 	{
-		List	   *old_findings = tg_apply_rules(trial->before, before, NULL,
+		List	   *old_findings = tg_apply_rules(attempt->before, before, NULL,
 												  TG_LEVEL_WARNING, false);
 
-		mark_those_that_were_there(entry, findings,
-								   without_waived(trial, old_findings, before,
-												  false));
-		findings = without_debts(trial, findings, facts);
+		mark_known_findings(entry, findings,
+							without_waived(attempt, old_findings, before,
+										   false));
+		findings = without_debts(attempt, findings, facts);
 		if (findings == NIL)
 			return;
 	}
-	pronounce(trial, entry, facts, !existed, findings);
+	record(attempt, entry, facts, !existed, findings);
 }
 
+/* What became of these matters to the judgement of every relation. */
 static bool
 concerns_many(const TouchedKey *object)
 {
@@ -739,73 +519,71 @@ concerns_many(const TouchedKey *object)
 		object->classId == ProcedureRelationId;
 }
 
-/* Judging a relation may put others on the docket: see judge_relation(). */
+/* Judging a relation may queue others: see judge_relation(). */
 static void
-work_off_docket(Trial *trial)
+judge_queue(Attempt *attempt)
 {
-	while (trial->judged < list_length(trial->docket))
-	{
-		SeenEntry  *entry = list_nth(trial->docket, trial->judged++);
+	QueueEntry *entry;
 
+	while ((entry = tg_queue_next(attempt)) != NULL)
+	{
 		CHECK_FOR_INTERRUPTS();
 		entry->judged = true;
-		judge_relation(trial, entry);
-		MemoryContextReset(trial->relation_context);
+		judge_relation(attempt, entry);
+		MemoryContextReset(attempt->relation_context);
 	}
 }
 
+/*
+ * Each relation is judged as soon as it is queued: then its parts need not be
+ * looked up (tg_queue_skip_parts).
+ */
 static void
-hold_trial(Trial *trial)
+judge_objects(Attempt *attempt, List *objects, bool many)
 {
-	HASHCTL		ctl = {0};
-	List	   *objects = tg_touched_objects();
 	ListCell   *lc;
 
-	ctl.keysize = sizeof(TouchedKey);
-	ctl.entrysize = sizeof(SeenEntry);
-	ctl.hcxt = trial->context;
-	trial->seen = hash_create("trovella_guard seen", 256, &ctl,
-							  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-
-	begin_trial(trial);
-	tg_hold_begin(trial->holds, trial->before, trial->after);
-
-	/*
-	 * Schemas and functions come first, because what became of them matters
-	 * to the judgement of every relation.  After them each relation is judged
-	 * as soon as it is on the docket: see check_off_parts().
-	 */
-	MemoryContextSwitchTo(trial->relation_context);
-	summon_all(trial, tg_facts_relations_that_lose(trial->after, objects));
-	MemoryContextReset(trial->relation_context);
 	foreach(lc, objects)
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (concerns_many(lfirst(lc)))
-			summon_for_object(trial, lfirst(lc));
-		MemoryContextReset(trial->relation_context);
+		if (concerns_many(lfirst(lc)) != many)
+			continue;
+		tg_queue_object(attempt, lfirst(lc));
+		MemoryContextReset(attempt->relation_context);
+		if (!many)
+			judge_queue(attempt);
 	}
-	work_off_docket(trial);
-	foreach(lc, objects)
-	{
-		CHECK_FOR_INTERRUPTS();
-		if (!concerns_many(lfirst(lc)))
-			summon_for_object(trial, lfirst(lc));
-		MemoryContextReset(trial->relation_context);
-		work_off_docket(trial);
-	}
-	MemoryContextSwitchTo(trial->context);
+	judge_queue(attempt);
+}
 
-	end_trial(trial);
+/*
+ * Makes one attempt, in the current memory context.  Returns false if locks
+ * were missing: what it has concluded may not be true any more.
+ */
+static bool
+attempt_verdict(Attempt *attempt)
+{
+	List	   *objects = tg_touched_objects();
+	bool		is_certain;
+
+	tg_attempt_begin(attempt);
+	MemoryContextSwitchTo(attempt->relation_context);
+	tg_queue_losers(attempt, objects);
+	judge_objects(attempt, objects, true);
+	judge_objects(attempt, objects, false);
+	MemoryContextSwitchTo(attempt->context);
+	is_certain = !tg_lock_noted(attempt->locks, attempt->before);
+	tg_attempt_end(attempt);
+	return is_certain;
 }
 
 List *
-tg_judge_transaction(bool hold)
+tg_judge_transaction(bool lock)
 {
 	MemoryContext old = CurrentMemoryContext;
-	Holds		holds = {.wanted = hold,.context = CurrentMemoryContext};
-	bool		certain;
-	Trial		trial;
+	VerdictLocks locks = {.wanted = lock,.context = old};
+	bool		is_certain;
+	Attempt		attempt;
 
 	if (!tg_touched_any())
 		return NIL;
@@ -815,22 +593,21 @@ tg_judge_transaction(bool hold)
 	do
 	{
 		CHECK_FOR_INTERRUPTS();
-		memset(&trial, 0, sizeof(Trial));
-		trial.holds = &holds;
-		trial.context = AllocSetContextCreate(old, "trovella_guard verdict",
-											  ALLOCSET_DEFAULT_SIZES);
-		trial.relation_context =
-			AllocSetContextCreate(trial.context,
+		memset(&attempt, 0, sizeof(Attempt));
+		attempt.locks = &locks;
+		attempt.context = AllocSetContextCreate(old, "trovella_guard attempt",
+												ALLOCSET_DEFAULT_SIZES);
+		attempt.relation_context =
+			AllocSetContextCreate(attempt.context,
 								  "trovella_guard relation",
 								  ALLOCSET_DEFAULT_SIZES);
-		MemoryContextSwitchTo(trial.context);
-		hold_trial(&trial);
-		certain = tg_hold_end(&holds);
+		MemoryContextSwitchTo(attempt.context);
+		is_certain = attempt_verdict(&attempt);
 		MemoryContextSwitchTo(old);
-		MemoryContextDelete(trial.relation_context);
-		if (!certain)
-			MemoryContextDelete(trial.context);
-	} while (!certain);
+		MemoryContextDelete(attempt.relation_context);
+		if (!is_certain)
+			MemoryContextDelete(attempt.context);
+	} while (!is_certain);
 
-	return trial.judgements;
+	return attempt.judgements;
 }

@@ -31,9 +31,9 @@ extern void tg_verdict_init(void);
  * do now.  Returns a List of Judgement, one for each relation that has a
  * finding of level warning or error, in the current memory context.
  *
- * "hold": the commit relies on the answer, so keep as it is what it rests on
- * (see hold.h).
+ * "lock": the commit relies on the answer, so nobody may change what it rests on
+ * until the transaction ends (locks.h).
  */
-extern List *tg_judge_transaction(bool hold);
+extern List *tg_judge_transaction(bool lock);
 
 #endif							/* TROVELLA_GUARD_VERDICT_H */

@@ -61,7 +61,6 @@
 #include "miscadmin.h"
 #include "settings.h"
 #include "storage/ipc.h"
-#include "storage/lmgr.h"
 #include "tcop/deparse_utility.h"
 #include "touched.h"
 #include "utils/fmgroids.h"
@@ -433,19 +432,7 @@ touch_collected(const CollectedCommand *command)
 			if (command->d.grant.istmt->objtype != OBJECT_TABLE)
 				break;
 			foreach(lc, command->d.grant.istmt->objects)
-			{
 				touch_lasting(RelationRelationId, lfirst_oid(lc));
-
-				/*
-				 * Before 18 GRANT locks no table.  What it says of whole
-				 * tables is in the way of every ALTER TABLE as a change of
-				 * the same row of pg_class; what it says of columns is not,
-				 * and two verdicts at one time would know nothing of each
-				 * other.
-				 */
-				if (command->d.grant.istmt->col_privs != NIL)
-					LockRelationOid(lfirst_oid(lc), AccessShareLock);
-			}
 			break;
 
 		default:
