@@ -36,7 +36,6 @@
 #include "catalog/pg_type.h"
 #include "equality.h"
 #include "miscadmin.h"
-#include "nodes/nodeFuncs.h"
 #include "utils/catcache.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
@@ -67,28 +66,6 @@ tg_base_type(Oid type)
 			return type;
 		type = base;
 	}
-}
-
-Oid
-tg_expression_type(Node *node)
-{
-	/*
-	 * exprType() knows everything from the tree itself, but for the array
-	 * type of a sub-select's column, and fails where that is gone.
-	 */
-	while (IsA(node, SubLink))
-	{
-		SubLink    *sublink = (SubLink *) node;
-		Query	   *query;
-
-		if (sublink->subLinkType == ARRAY_SUBLINK)
-			return InvalidOid;
-		if (sublink->subLinkType != EXPR_SUBLINK)
-			return BOOLOID;
-		query = castNode(Query, sublink->subselect);
-		node = (Node *) linitial_node(TargetEntry, query->targetList)->expr;
-	}
-	return exprType(node);
 }
 
 /*

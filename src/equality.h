@@ -10,6 +10,7 @@
 #ifndef TROVELLA_GUARD_EQUALITY_H
 #define TROVELLA_GUARD_EQUALITY_H
 
+#include "expression.h"
 #include "origin.h"
 
 /* How an operator compares, in the default operator family of a type. */
@@ -43,9 +44,6 @@ extern Oid	tg_base_type(Oid type);
  * alone they make NULL.
  */
 extern bool tg_is_lossless(Oid function);
-
-/* The type of an expression; InvalidOid for ARRAY (SELECT ...). */
-extern Oid	tg_expression_type(Node *node);
 
 /*
  * Is the expression the tenant column, or a lossless conversion of it?  If so

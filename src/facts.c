@@ -27,6 +27,7 @@
 #include "commands/defrem.h"
 #include "common/hashfn.h"
 #include "compat.h"
+#include "expression.h"
 #include "facts.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
@@ -776,7 +777,7 @@ collect_functions(Node *node, List **functions)
 	if (IsA(node, Query))
 		return query_tree_walker((Query *) node, collect_functions, functions,
 								 0);
-	check_functions_in_node(node, note_user_function, functions);
+	tg_check_functions_in_node(node, note_user_function, functions);
 	return expression_tree_walker(node, collect_functions, functions);
 }
 

@@ -34,6 +34,7 @@
 #include "catalog/pg_proc.h"
 #include "catalog/pg_rewrite.h"
 #include "catalog/pg_type.h"
+#include "expression.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "origin.h"
@@ -84,7 +85,7 @@ static bool
 calls_doubtful(Node *node, void *context)
 {
 	return node != NULL &&
-		(check_functions_in_node(node, is_doubtful, context) ||
+		(tg_check_functions_in_node(node, is_doubtful, context) ||
 		 expression_tree_walker(node, calls_doubtful, context));
 }
 

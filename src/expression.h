@@ -1,0 +1,27 @@
+/*-------------------------------------------------------------------------
+ *
+ * expression.h
+ *		Questions about expressions whose objects may be gone.
+ *
+ * Copyright (c) 2026, Trovella
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TROVELLA_GUARD_EXPRESSION_H
+#define TROVELLA_GUARD_EXPRESSION_H
+
+#include "nodes/nodeFuncs.h"
+
+/* The type of an expression; InvalidOid for ARRAY (SELECT ...). */
+extern Oid	tg_expression_type(Node *node);
+
+/*
+ * The same as check_functions_in_node(): does the checker return true for a
+ * function that the node itself calls?  A cast to or from a type that is gone
+ * calls none.
+ */
+extern bool tg_check_functions_in_node(Node *node,
+									   check_function_callback checker,
+									   void *context);
+
+#endif							/* TROVELLA_GUARD_EXPRESSION_H */
