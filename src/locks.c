@@ -114,7 +114,7 @@ is_our_own(const LockedKey *key, FactsReader *before)
 {
 	RelationPlace place;
 
-	return key->classId == RelationRelationId &&
+	return before != NULL && key->classId == RelationRelationId &&
 		!tg_facts_place(before, key->objectId, &place);
 }
 

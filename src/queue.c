@@ -316,12 +316,18 @@ is_at_commit(RuleCheck check)
 
 /*
  * Did an allowlist entry cover a relation that does not cover it under its
- * present name or parent?  Seen backwards, it would gain it.
+ * present name or parent?  Seen backwards, it would gain it.  (What an entry
+ * covered that has changed itself is queued by enqueue_covered().)
  */
 static bool
 has_left_allowlist(Attempt *attempt, const RelationFacts *facts,
 				   const RelationFacts *before)
 {
+	if (!attempt->schemas_altered &&
+		facts->schema_oid == before->schema_oid &&
+		strcmp(facts->name, before->name) == 0 &&
+		equal(facts->parents, before->parents))
+		return false;
 	return tg_allowlist_gained(tg_attempt_allowlist(attempt, false),
 							   attempt->before, before,
 							   tg_attempt_allowlist(attempt, true),

@@ -34,6 +34,7 @@
 typedef struct TouchedEntry
 {
 	TouchedKey	key;			/* hash key, must be first */
+	bool		created;		/* by this transaction */
 	struct TouchedFrame *frame; /* of the subtransaction that touched it first */
 	dlist_node	node;			/* in that frame */
 } TouchedEntry;
@@ -62,8 +63,8 @@ tg_touched_init(void)
 	RegisterSubXactCallback(touched_subxact_callback, NULL);
 }
 
-void
-tg_touch(Oid classId, Oid objectId)
+static void
+touch(Oid classId, Oid objectId, bool created)
 {
 	TouchedKey	key = {classId, objectId};
 	TouchedEntry *entry;
@@ -86,9 +87,29 @@ tg_touch(Oid classId, Oid objectId)
 	entry = (TouchedEntry *) hash_search(touched, &key, HASH_ENTER, &found);
 	if (!found)
 	{
+		entry->created = created;
 		entry->frame = frame;
 		dlist_push_tail(&frame->entries, &entry->node);
 	}
+}
+
+void
+tg_touch(Oid classId, Oid objectId)
+{
+	touch(classId, objectId, false);
+}
+
+void
+tg_touch_created(Oid classId, Oid objectId)
+{
+	touch(classId, objectId, true);
+}
+
+/* The keys that tg_touched_objects() hands out begin their entries. */
+bool
+tg_touched_is_created(const TouchedKey *object)
+{
+	return ((const TouchedEntry *) object)->created;
 }
 
 void

@@ -23,6 +23,13 @@ typedef struct TouchedKey
 extern void tg_touch(Oid classId, Oid objectId);
 
 /*
+ * The same for an object that it creates.  Was the object created by this
+ * transaction?
+ */
+extern void tg_touch_created(Oid classId, Oid objectId);
+extern bool tg_touched_is_created(const TouchedKey *object);
+
+/*
  * The current (sub)transaction drops the object, so nothing need be judged of
  * it.  What an outer one has touched is left: this one may yet be rolled back.
  */

@@ -577,6 +577,28 @@ attempt_verdict(Attempt *attempt)
 	return is_certain;
 }
 
+/*
+ * Locks what is known to be needed before anything is read: that saves the
+ * second attempt.
+ */
+static void
+lock_altered_relations(VerdictLocks *locks)
+{
+	List	   *objects = tg_touched_objects();
+	ListCell   *lc;
+
+	foreach(lc, objects)
+	{
+		const TouchedKey *object = lfirst(lc);
+
+		if (object->classId == RelationRelationId &&
+			!tg_touched_is_created(object))
+			tg_lock_changed(locks, object->classId, object->objectId);
+	}
+	list_free(objects);
+	(void) tg_lock_noted(locks, NULL);
+}
+
 List *
 tg_judge_transaction(bool lock)
 {
@@ -589,6 +611,8 @@ tg_judge_transaction(bool lock)
 		return NIL;
 
 	CommandCounterIncrement();
+	if (lock)
+		lock_altered_relations(&locks);
 
 	do
 	{

@@ -116,7 +116,7 @@ touch_new_relation(Oid relid)
 
 	if (!RelationIsValid(relation))
 	{
-		tg_touch(RelationRelationId, relid);
+		tg_touch_created(RelationRelationId, relid);
 		return;
 	}
 	if (relation->rd_rel->relpersistence != RELPERSISTENCE_TEMP)
@@ -125,7 +125,7 @@ touch_new_relation(Oid relid)
 		{
 			case RELKIND_INDEX:
 			case RELKIND_PARTITIONED_INDEX:
-				tg_touch(IndexRelationId, relid);
+				tg_touch_created(IndexRelationId, relid);
 				break;
 
 				/* No rule is about these */
@@ -134,7 +134,7 @@ touch_new_relation(Oid relid)
 				break;
 
 			default:
-				tg_touch(RelationRelationId, relid);
+				tg_touch_created(RelationRelationId, relid);
 				break;
 		}
 	}
@@ -264,7 +264,8 @@ watch_change(ObjectAccessType access, Oid classId, Oid objectId, int subId,
 		case RelationRelationId:
 			if (is_internal(access, arg))
 				break;
-			if (access == OAT_POST_ALTER)
+			/* A column that is added is announced as created, too */
+			if (access == OAT_POST_ALTER || subId != 0)
 				touch_lasting(classId, objectId);
 			else
 				touch_new_relation(objectId);
