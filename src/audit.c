@@ -300,7 +300,7 @@ attempt(void (*action) (Task *task), Task *task)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
-	ErrorData  *error = NULL;
+	ErrorData  *volatile error = NULL;
 
 	if (tg_rule_level(tg_rule_by_check(tg_check_audit_failed)) == TG_LEVEL_OFF)
 	{
