@@ -221,25 +221,68 @@ find_entry(const Allowlist *allowlist, const char *schema, const char *table,
 	return for_any_rule;
 }
 
+/*
+ * Is the relation in its schema for its own sake?  An entry for a whole schema
+ * speaks of what is there, not of the rows of a tenant table that stands
+ * elsewhere and of which the relation is an inheritance child.
+ */
+static bool
+stands_alone(const Allowlist *allowlist, FactsReader *reader,
+			 const RelationFacts *facts, const char *rule, bool adopted)
+{
+	bool		alone;
+	List	   *ancestors;
+	ListCell   *lc;
+
+	if (facts->parents == NIL)
+		return true;
+	ancestors = tg_facts_ancestors(reader, facts->relid, &alone);
+	foreach(lc, ancestors)
+	{
+		const RelationFacts *ancestor = tg_facts_outline(reader,
+														 lfirst_oid(lc));
+
+		CHECK_FOR_INTERRUPTS();
+		if (ancestor != NULL && tg_is_tenant_table(ancestor) &&
+			find_entry(allowlist, ancestor->schema, ancestor->name, rule,
+					   adopted) == NULL &&
+			find_entry(allowlist, ancestor->schema, ANY, rule,
+					   adopted) == NULL)
+			alone = false;
+	}
+	return alone;
+}
+
+/*
+ * An entry for a relation covers its partitions, and theirs.  One for a schema
+ * covers a partition only if it covers the table of which it is one.
+ */
 static const AllowlistEntry *
 match(const Allowlist *allowlist, FactsReader *reader,
 	  const RelationFacts *facts, const char *rule, bool adopted)
 {
-	const AllowlistEntry *entry;
-	const RelationFacts *parent;
-
 	if (allowlist->buckets == NULL)
 		return NULL;
 
-	entry = find_entry(allowlist, facts->schema, facts->name, rule, adopted);
-	if (entry == NULL)
-		entry = find_entry(allowlist, facts->schema, ANY, rule, adopted);
-	if (entry != NULL || !facts->partition || facts->parents == NIL)
-		return entry;
+	while (facts != NULL)
+	{
+		const AllowlistEntry *entry = find_entry(allowlist, facts->schema,
+												 facts->name, rule, adopted);
 
-	parent = tg_facts_outline(reader, linitial_oid(facts->parents));
-	return parent != NULL ?
-		match(allowlist, reader, parent, rule, adopted) : NULL;
+		CHECK_FOR_INTERRUPTS();
+		if (entry != NULL)
+			return entry;
+		if (!facts->partition || facts->parents == NIL ||
+			facts->tenant == NULL)
+		{
+			entry = find_entry(allowlist, facts->schema, ANY, rule, adopted);
+			return entry != NULL &&
+				stands_alone(allowlist, reader, facts, rule, adopted) ?
+				entry : NULL;
+		}
+		facts = tg_facts_outline(reader, linitial_oid(facts->parents));
+	}
+	return NULL;
 }
 
 const AllowlistEntry *

@@ -20,7 +20,6 @@
 #include "access/transam.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_constraint.h"
-#include "catalog/pg_inherits.h"
 #include "catalog/pg_opclass.h"
 #include "catalog/pg_policy.h"
 #include "catalog/pg_rewrite.h"
@@ -29,13 +28,16 @@
 #include "compat.h"
 #include "expression.h"
 #include "facts.h"
+#include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
+#include "oidset.h"
 #include "optimizer/optimizer.h"
 #include "reader.h"
 #include "settings.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
@@ -68,7 +70,6 @@ typedef struct Outline
 #define MAX_OUTLINES_KEPT 256
 
 static void read_columns(FactsReader *reader, RelationFacts *facts);
-static void read_parents(FactsReader *reader, RelationFacts *facts);
 static void read_policies(FactsReader *reader, RelationFacts *facts);
 static void read_indexes(FactsReader *reader, RelationFacts *facts);
 static void read_constraints(FactsReader *reader, RelationFacts *facts);
@@ -110,6 +111,120 @@ is_security_invoker(Datum reloptions)
 			(void) parse_bool(defGetString(option), &result);
 	}
 	return result;
+}
+
+/* An array of pg_constraint as an array of column numbers. */
+static AttrNumber *
+attnum_array(HeapTuple tuple, AttrNumber attnum, TupleDesc descriptor,
+			 int *count)
+{
+	bool		isnull;
+	Datum		value = heap_getattr(tuple, attnum, descriptor, &isnull);
+	ArrayType  *array;
+
+	*count = 0;
+	if (isnull)
+		return NULL;
+	array = DatumGetArrayTypePCopy(value);
+	*count = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+	return (AttrNumber *) ARR_DATA_PTR(array);
+}
+
+#ifdef TG_NOT_NULL_CAN_BE_NOT_VALID
+/* Is a column NOT NULL for new rows only? */
+static bool
+not_null_is_not_valid(FactsReader *reader, Oid relid, AttrNumber attnum)
+{
+	SysScanDesc scan = tg_reader_scan(reader, CAT_CONSTRAINT,
+									  ConstraintRelidTypidNameIndexId,
+									  Anum_pg_constraint_conrelid, relid);
+	TupleDesc	descriptor = RelationGetDescr(tg_reader_catalog(reader, CAT_CONSTRAINT));
+	bool		result = false;
+	HeapTuple	tuple;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_constraint form = (Form_pg_constraint) GETSTRUCT(tuple);
+
+		if (form->contype == CONSTRAINT_NOTNULL && !form->convalidated)
+		{
+			int			count;
+			AttrNumber *keys = attnum_array(tuple, Anum_pg_constraint_conkey,
+											descriptor, &count);
+
+			if (count == 1 && keys[0] == attnum)
+				result = true;
+		}
+	}
+	systable_endscan(scan);
+	return result;
+}
+#else
+#define not_null_is_not_valid(reader, relid, attnum) false
+#endif
+
+/*
+ * Can a column be null in an inheritance child?  Temporary children are left
+ * out: nobody but their session reads them.
+ */
+static bool
+is_nullable_in_child(FactsReader *reader, Oid relid, const char *name)
+{
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	bool		nullable = true;
+	RelationPlace place;
+
+	ScanKeyInit(&keys[0], Anum_pg_attribute_attrelid, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(relid));
+	ScanKeyInit(&keys[1], Anum_pg_attribute_attname, BTEqualStrategyNumber,
+				F_NAMEEQ, CStringGetDatum(name));
+	scan = systable_beginscan(tg_reader_catalog(reader, CAT_ATTRIBUTE),
+							  AttributeRelidNameIndexId, true,
+							  reader->snapshot, 2, keys);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+	{
+		Form_pg_attribute form = (Form_pg_attribute) GETSTRUCT(tuple);
+
+		nullable = !form->attnotnull ||
+			not_null_is_not_valid(reader, relid, form->attnum);
+	}
+	systable_endscan(scan);
+	tg_facts_note_read(reader, RelationRelationId, relid);
+
+	return nullable && (!tg_facts_place(reader, relid, &place) ||
+						place.persistence != RELPERSISTENCE_TEMP);
+}
+
+#define MAX_HEIRS_ASKED 10000
+
+/* Can the column be null in no row of the inheritance children, either? */
+static bool
+heirs_are_not_null(FactsReader *reader, Oid relid, const char *name)
+{
+	OidSet		heirs = {0};
+	int			next = 0;
+
+	for (;;)
+	{
+		List	   *children = tg_facts_children(reader, relid);
+		ListCell   *lc;
+
+		foreach(lc, children)
+		{
+			CHECK_FOR_INTERRUPTS();
+			if (tg_oidset_add(&heirs, lfirst_oid(lc)) &&
+				(list_length(heirs.oids) > MAX_HEIRS_ASKED ||
+				 is_nullable_in_child(reader, lfirst_oid(lc), name)))
+				return false;
+		}
+		list_free(children);
+		if (next >= list_length(heirs.oids))
+			return true;
+		relid = list_nth_oid(heirs.oids, next++);
+	}
 }
 
 static RelationFacts *
@@ -190,7 +305,7 @@ read_relation(FactsReader *reader, Oid relid, bool whole)
 	if (facts->kind == RELKIND_RELATION ||
 		facts->kind == RELKIND_PARTITIONED_TABLE ||
 		facts->kind == RELKIND_FOREIGN_TABLE)
-		read_parents(reader, facts);
+		facts->parents = tg_facts_parents(reader, relid);
 	if (!whole)
 		return facts;
 
@@ -205,6 +320,10 @@ read_relation(FactsReader *reader, Oid relid, bool whole)
 			read_constraints(reader, facts);
 		}
 	}
+	if (facts->tenant != NULL && facts->tenant->not_null &&
+		facts->policies != NIL && facts->kind == RELKIND_RELATION)
+		facts->tenant->not_null = heirs_are_not_null(reader, relid,
+													 facts->tenant->name);
 	if (has_rewrites)
 		read_rewrites(reader, facts);
 	return facts;
@@ -274,7 +393,7 @@ read_columns(FactsReader *reader, RelationFacts *facts)
 		if (form->attnum <= 0 || form->attisdropped)
 			continue;
 
-		column = palloc(sizeof(ColumnFacts));
+		column = palloc0(sizeof(ColumnFacts));
 		column->attnum = form->attnum;
 		column->name = pstrdup(NameStr(form->attname));
 		column->type = form->atttypid;
@@ -295,7 +414,8 @@ read_columns(FactsReader *reader, RelationFacts *facts)
 		{
 			if (acl_opens_to_others(acl, facts->owner))
 				facts->granted = true;
-			facts->acls = lappend(facts->acls, DatumGetAclPCopy(acl));
+			column->acl = DatumGetAclPCopy(acl);
+			facts->acls = lappend(facts->acls, column->acl);
 		}
 	}
 	systable_endscan(scan);
@@ -310,28 +430,13 @@ read_columns(FactsReader *reader, RelationFacts *facts)
 		{
 			ColumnFacts *column = lfirst(lc);
 
-			if (strcmp(column->name, name) == 0)
-				facts->tenant = column;
+			if (facts->tenant == NULL && strcmp(column->name, name) == 0)
+			{
+				facts->tenant = palloc(sizeof(ColumnFacts));
+				*facts->tenant = *column;
+			}
 		}
 	}
-}
-
-static void
-read_parents(FactsReader *reader, RelationFacts *facts)
-{
-	SysScanDesc scan = tg_reader_scan(reader, CAT_INHERITS,
-									  InheritsRelidSeqnoIndexId,
-									  Anum_pg_inherits_inhrelid, facts->relid);
-	HeapTuple	tuple;
-
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		Form_pg_inherits form = (Form_pg_inherits) GETSTRUCT(tuple);
-
-		if (!form->inhdetachpending || reader->detaching_counts)
-			facts->parents = lappend_oid(facts->parents, form->inhparent);
-	}
-	systable_endscan(scan);
 }
 
 /*
@@ -647,23 +752,6 @@ read_indexes(FactsReader *reader, RelationFacts *facts)
 	systable_endscan(scan);
 }
 
-/* An array of pg_constraint as an array of column numbers. */
-static AttrNumber *
-attnum_array(HeapTuple tuple, AttrNumber attnum, TupleDesc descriptor,
-			 int *count)
-{
-	bool		isnull;
-	Datum		value = heap_getattr(tuple, attnum, descriptor, &isnull);
-	ArrayType  *array;
-
-	*count = 0;
-	if (isnull)
-		return NULL;
-	array = DatumGetArrayTypePCopy(value);
-	*count = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
-	return (AttrNumber *) ARR_DATA_PTR(array);
-}
-
 static void
 read_constraints(FactsReader *reader, RelationFacts *facts)
 {
@@ -724,6 +812,8 @@ read_constraints(FactsReader *reader, RelationFacts *facts)
 				if (count == 1 && column->attnum == keys[0])
 					column->not_null = false;
 			}
+			if (count == 1 && facts->tenant->attnum == keys[0])
+				facts->tenant->not_null = false;
 		}
 #endif
 	}
@@ -840,6 +930,7 @@ read_rewrites(FactsReader *reader, RelationFacts *facts)
 		RewriteFacts *rewrite = palloc0(sizeof(RewriteFacts));
 		bool		isnull;
 		Datum		value;
+		char	   *stored;
 		Node	   *node;
 		ListCell   *lc;
 
@@ -849,14 +940,20 @@ read_rewrites(FactsReader *reader, RelationFacts *facts)
 
 		value = heap_getattr(tuple, Anum_pg_rewrite_ev_action, descriptor,
 							 &isnull);
-		node = stringToNode(TextDatumGetCString(value));
+		stored = TextDatumGetCString(value);
+		node = stringToNode(stored);
+		cut_locations(stored);
+		rewrite->fingerprint = mix(0, stored, strlen(stored));
 		foreach(lc, castNode(List, node))
 			forget_old_and_new(lfirst_node(Query, lc), facts->relid);
 		collect_relations(node, &rewrite->reads);
 
 		value = heap_getattr(tuple, Anum_pg_rewrite_ev_qual, descriptor,
 							 &isnull);
-		node = stringToNode(TextDatumGetCString(value));
+		stored = TextDatumGetCString(value);
+		node = stringToNode(stored);
+		cut_locations(stored);
+		rewrite->fingerprint = mix(rewrite->fingerprint, stored, strlen(stored));
 		collect_relations(node, &rewrite->reads);
 
 		rewrite->reads = list_delete_oid(rewrite->reads, InvalidOid);

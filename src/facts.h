@@ -48,6 +48,7 @@ typedef struct ColumnFacts
 	bool		not_null;
 	bool		temporary;		/* stands on a temporary object: will be
 								 * dropped with the session without any DDL */
+	struct ArrayType *acl;		/* its own grants, or NULL */
 } ColumnFacts;
 
 /* A row-level security policy. */
@@ -112,6 +113,7 @@ typedef struct RewriteFacts
 	Oid			oid;
 	char	   *name;
 	bool		select;			/* ON SELECT: the query of a view */
+	uint64		fingerprint;	/* differs when it says something else */
 	List	   *reads;			/* OIDs of the relations that it names */
 } RewriteFacts;
 
@@ -134,7 +136,10 @@ typedef struct RelationFacts
 	List	   *acls;			/* of Acl: the relation's (its default, if it
 								 * has none) and those of columns */
 	List	   *columns;		/* of ColumnFacts, live user columns */
-	ColumnFacts *tenant;		/* the tenant column, or NULL */
+	ColumnFacts *tenant;		/* the tenant column, or NULL.  A copy: where
+								 * the policies are read, too, it can be null
+								 * if that of an inheritance child can, whose
+								 * rows they apply to */
 	List	   *parents;		/* OIDs of the relations it inherits from */
 	List	   *policies;		/* of PolicyFacts */
 	List	   *indexes;		/* of IndexFacts */
@@ -225,6 +230,9 @@ extern char *tg_facts_schema_name(FactsReader *reader, Oid schema_oid);
 extern List *tg_facts_relations_of_schema(FactsReader *reader,
 										  Oid schema_oid);
 
+/* The partitions and inheritance children of a relation, as OIDs. */
+extern List *tg_facts_children(FactsReader *reader, Oid relid);
+
 /* The partitions and inheritance children, near and far, each once, as OIDs. */
 extern List *tg_facts_descendants(FactsReader *reader, Oid relid);
 
@@ -233,6 +241,20 @@ extern List *tg_facts_descendants(FactsReader *reader, Oid relid);
  * whose rules name these, and so on, each once, as OIDs.
  */
 extern List *tg_facts_dependent_views(FactsReader *reader, Oid relid);
+/* The same, but for a partitioned table none. */
+extern List *tg_facts_heirs(FactsReader *reader, Oid relid);
+
+/* The relations that a relation inherits from, as OIDs. */
+extern List *tg_facts_parents(FactsReader *reader, Oid relid);
+
+/*
+ * The relations that a relation inherits from, near and far, each once and the
+ * nearest first, as OIDs.  There can be more of them than anybody should wait
+ * for: then the list is cut off, and "all" says so.
+ */
+#define TG_MAX_ANCESTORS 2000
+
+extern List *tg_facts_ancestors(FactsReader *reader, Oid relid, bool *all);
 
 /* The relations that an expression or a query names, as OIDs. */
 extern List *tg_facts_relations_in(Node *node);
@@ -250,15 +272,16 @@ extern bool tg_facts_policies_are_those_of(FactsReader *other,
 										   const RelationFacts *facts);
 
 /*
- * The other relations whose policies read a relation in a sub-select, as a list
+ * The other relations whose policies read a relation in a sub-select, and their
+ * inheritance children, to whose rows these policies apply as well, as a list
  * of OIDs.
  */
 extern List *tg_facts_relations_whose_policies_read(FactsReader *reader,
 													Oid relid);
 
 /*
- * The relations whose policies call a function, by its name or by that of an
- * operator, as a list of OIDs.
+ * The same for those whose policies call a function, by its name or by that of
+ * an operator.
  */
 extern List *tg_facts_relations_using_function(FactsReader *reader,
 											   Oid function_oid);
@@ -276,6 +299,27 @@ typedef struct FunctionFacts
 /* False if the snapshot does not see the function. */
 extern bool tg_facts_function(FactsReader *reader, Oid function_oid,
 							  FunctionFacts *facts);
+
+/* One role. */
+typedef struct RoleFacts
+{
+	bool		superuser;
+	bool		bypasses_rls;	/* by its attribute; a superuser does as well */
+	bool		inherits;
+} RoleFacts;
+
+/* False if the snapshot does not see the role. */
+extern bool tg_facts_role(FactsReader *reader, Oid role, RoleFacts *facts);
+
+/* Is the role a superuser, or has it BYPASSRLS? */
+extern bool tg_is_above_rls(FactsReader *reader, Oid role);
+
+/*
+ * Has a role the privileges of another one?  Attributes are those that the
+ * snapshot sees.  Memberships are those of the present: nothing announces their
+ * change.
+ */
+extern bool tg_has_privileges_of(FactsReader *reader, Oid role, Oid other);
 
 /* The relations that are members of an extension, as a list of OIDs. */
 extern List *tg_facts_members(FactsReader *reader, Oid extension);

@@ -18,6 +18,7 @@
 #include "catalog/index.h"
 #include "catalog/namespace.h"
 #include "catalog/objectaddress.h"
+#include "catalog/pg_authid.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_depend.h"
 #include "catalog/pg_extension.h"
@@ -33,6 +34,7 @@
 #include "compat.h"
 #include "facts.h"
 #include "miscadmin.h"
+#include "oidset.h"
 #include "reader.h"
 #include "utils/acl.h"
 #include "utils/array.h"
@@ -234,8 +236,8 @@ tg_facts_relations_of_schema(FactsReader *reader, Oid schema_oid)
 }
 
 /* The partitions or inheritance children of a relation, as OIDs. */
-static List *
-children_of(FactsReader *reader, Oid relid)
+List *
+tg_facts_children(FactsReader *reader, Oid relid)
 {
 	SysScanDesc scan = tg_reader_scan(reader, CAT_INHERITS,
 									  InheritsParentIndexId,
@@ -251,49 +253,77 @@ children_of(FactsReader *reader, Oid relid)
 }
 
 /*
- * All that can be reached from a relation step by step, each relation once and
- * without the first one.  A lattice of parents has many more paths than
- * relations.
+ * All that can be reached from a relation step by step, each relation once, the
+ * nearest first and without the first one.  A lattice of parents has many more
+ * paths than relations.
  */
 static List *
-reach(FactsReader *reader, Oid relid, List *(*step) (FactsReader *, Oid))
+reach(FactsReader *reader, Oid relid, List *(*step) (FactsReader *, Oid),
+	  int limit)
 {
-	HASHCTL		ctl = {.keysize = sizeof(Oid),.entrysize = sizeof(Oid),.hcxt = CurrentMemoryContext};
-	HTAB	   *seen = hash_create("trovella_guard reached relations", 64, &ctl,
-								   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	List	   *result = NIL;
-	Oid			from = relid;
+	OidSet		seen = {0};
 	int			next = 0;
 
-	(void) hash_search(seen, &relid, HASH_ENTER, NULL);
-	for (;;)
+	do
 	{
-		List	   *reached = step(reader, from);
+		List	   *reached;
 		ListCell   *lc;
 
 		CHECK_FOR_INTERRUPTS();
+		(void) tg_oidset_add(&seen, relid);
+		relid = list_nth_oid(seen.oids, next++);
+		reached = step(reader, relid);
 		foreach(lc, reached)
-		{
-			Oid			oid = lfirst_oid(lc);
-			bool		found;
-
-			(void) hash_search(seen, &oid, HASH_ENTER, &found);
-			if (!found)
-				result = lappend_oid(result, oid);
-		}
+			(void) tg_oidset_add(&seen, lfirst_oid(lc));
 		list_free(reached);
-		if (next >= list_length(result))
-			break;
-		from = list_nth_oid(result, next++);
-	}
-	hash_destroy(seen);
-	return result;
+	} while (next < list_length(seen.oids) && next <= limit);
+	return list_delete_first(seen.oids);
 }
 
 List *
 tg_facts_descendants(FactsReader *reader, Oid relid)
 {
-	return reach(reader, relid, children_of);
+	return reach(reader, relid, tg_facts_children, INT_MAX - 1);
+}
+
+List *
+tg_facts_heirs(FactsReader *reader, Oid relid)
+{
+	RelationPlace place;
+
+	return tg_facts_place(reader, relid, &place) &&
+		place.kind != RELKIND_PARTITIONED_TABLE ?
+		tg_facts_descendants(reader, relid) : NIL;
+}
+
+List *
+tg_facts_parents(FactsReader *reader, Oid relid)
+{
+	SysScanDesc scan = tg_reader_scan(reader, CAT_INHERITS,
+									  InheritsRelidSeqnoIndexId,
+									  Anum_pg_inherits_inhrelid, relid);
+	HeapTuple	tuple;
+	List	   *result = NIL;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_inherits form = (Form_pg_inherits) GETSTRUCT(tuple);
+
+		if (!form->inhdetachpending || reader->detaching_counts)
+			result = lappend_oid(result, form->inhparent);
+	}
+	systable_endscan(scan);
+	return result;
+}
+
+List *
+tg_facts_ancestors(FactsReader *reader, Oid relid, bool *all)
+{
+	List	   *ancestors = reach(reader, relid, tg_facts_parents,
+								  TG_MAX_ANCESTORS);
+
+	*all = list_length(ancestors) <= TG_MAX_ANCESTORS;
+	return list_truncate(ancestors, TG_MAX_ANCESTORS);
 }
 
 static bool
@@ -396,16 +426,37 @@ readers_of(FactsReader *reader, Oid relid)
 	return relations_of_dependents(reader, RewriteRelationId, relid);
 }
 
+/* Adds those who are read by the policies of one of these, their parent. */
+static List *
+with_heirs(FactsReader *reader, List *relids)
+{
+	OidSet		set = {0};
+	ListCell   *lc;
+
+	foreach(lc, relids)
+		(void) tg_oidset_add(&set, lfirst_oid(lc));
+	foreach(lc, relids)
+	{
+		ListCell   *lc2;
+
+		foreach(lc2, tg_facts_heirs(reader, lfirst_oid(lc)))
+			(void) tg_oidset_add(&set, lfirst_oid(lc2));
+	}
+	return set.oids;
+}
+
 List *
 tg_facts_dependent_views(FactsReader *reader, Oid relid)
 {
-	return reach(reader, relid, readers_of);
+	return reach(reader, relid, readers_of, INT_MAX - 1);
 }
 
 List *
 tg_facts_relations_whose_policies_read(FactsReader *reader, Oid relid)
 {
-	return relations_of_dependents(reader, PolicyRelationId, relid);
+	return with_heirs(reader,
+					  relations_of_dependents(reader, PolicyRelationId,
+											  relid));
 }
 
 List *
@@ -422,7 +473,7 @@ tg_facts_relations_using_function(FactsReader *reader, Oid function_oid)
 							   dependents_of(reader, PolicyRelationId,
 											 OperatorRelationId,
 											 lfirst_oid(lc)));
-	return relations_of(PolicyRelationId, policies);
+	return with_heirs(reader, relations_of(PolicyRelationId, policies));
 }
 
 /*
@@ -516,6 +567,44 @@ tg_facts_function(FactsReader *reader, Oid function_oid, FunctionFacts *facts)
 	}
 	systable_endscan(scan);
 	return found;
+}
+
+bool
+tg_facts_role(FactsReader *reader, Oid role, RoleFacts *facts)
+{
+	SysScanDesc scan = tg_reader_scan(reader, CAT_AUTHID, AuthIdOidIndexId,
+									  Anum_pg_authid_oid, role);
+	HeapTuple	tuple = systable_getnext(scan);
+	bool		found = HeapTupleIsValid(tuple);
+
+	if (found)
+	{
+		Form_pg_authid form = (Form_pg_authid) GETSTRUCT(tuple);
+
+		facts->superuser = form->rolsuper;
+		facts->bypasses_rls = form->rolbypassrls;
+		facts->inherits = form->rolinherit;
+	}
+	systable_endscan(scan);
+	return found;
+}
+
+bool
+tg_is_above_rls(FactsReader *reader, Oid role)
+{
+	RoleFacts	facts;
+
+	return tg_facts_role(reader, role, &facts) &&
+		(facts.superuser || facts.bypasses_rls);
+}
+
+bool
+tg_has_privileges_of(FactsReader *reader, Oid role, Oid other)
+{
+	RoleFacts	facts;
+
+	return has_privs_of_role(role, other) ||
+		(tg_facts_role(reader, role, &facts) && facts.superuser);
 }
 
 bool

@@ -346,18 +346,15 @@ tg_queue_dependents(Attempt *attempt, const RelationFacts *facts,
 	bool		lost_rls;
 	bool		left_allowlist;
 
+	enqueue_all(attempt, tg_relatives_to_judge(attempt->after, facts,
+											   attempt->before, before));
 	if (before == NULL)
 		return;
 	new_owner = before->owner != facts->owner;
 	lost_rls = before->rls_enabled && !facts->rls_enabled;
 	left_allowlist = has_left_allowlist(attempt, facts, before);
 
-	if ((facts->kind != RELKIND_VIEW && facts->kind != RELKIND_MATVIEW) &&
-		(new_owner || lost_rls || left_allowlist ||
-		 (facts->granted && !before->granted) ||
-		 list_difference_oid(facts->parents, before->parents) != NIL ||
-		 (facts->tenant == NULL &&
-		  (before->tenant != NULL || facts->policies != NIL))))
+	if (left_allowlist)
 		enqueue_all(attempt, tg_facts_descendants(attempt->after,
 												  facts->relid));
 

@@ -16,6 +16,7 @@
 
 #include "access/table.h"
 #include "access/transam.h"
+#include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_depend.h"
@@ -44,6 +45,7 @@ static const Oid catalog_oids[CAT_COUNT] = {
 	[CAT_NAMESPACE] = NamespaceRelationId,
 	[CAT_EXTENSION] = ExtensionRelationId,
 	[CAT_PROC] = ProcedureRelationId,
+	[CAT_AUTHID] = AuthIdRelationId,
 };
 
 FactsReader *

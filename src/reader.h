@@ -34,6 +34,7 @@ typedef enum ReaderCatalog
 	CAT_NAMESPACE,
 	CAT_EXTENSION,
 	CAT_PROC,
+	CAT_AUTHID,
 	CAT_COUNT
 } ReaderCatalog;
 

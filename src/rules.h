@@ -41,6 +41,8 @@ typedef struct Finding
 	CommandSet	commands;		/* the commands concerned, if any */
 	uint64		fingerprint;	/* distinguishes what an object said before
 								 * from what it says now; 0 if unused */
+	const struct Basis *basis;	/* what else it was concluded from, or NULL;
+								 * lives as long as the facts */
 	const char *object;			/* what to show: "SELECT, INSERT", a policy's
 								 * or constraint's name; NULL: the table */
 	const char *message;		/* lower case, no full stop */
@@ -76,6 +78,10 @@ typedef struct RuleMemo
 {
 	bool		doubts_known;
 	List	   *doubts;			/* of ScopeDoubt */
+	bool		parents_known;
+	List	   *open_parents;	/* of OpenParent */
+	const struct SortedSet *grants[TG_ALL_COMMANDS + 1];	/* by CommandSet */
+	const struct SortedSet *guards; /* restrictive policies */
 } RuleMemo;
 
 /* What a rule looks at. */
@@ -182,10 +188,34 @@ extern char *tg_expression_excerpt(const RuleSubject *subject, Node *node);
 /* rules/rls.c */
 extern void tg_check_rls_disabled(const RuleSubject *subject);
 extern void tg_check_rls_not_forced(const RuleSubject *subject);
+
+/* A parent, near or far, through which others may reach a child's rows. */
+typedef struct OpenParent
+{
+	const RelationFacts *facts;
+	const char *message;		/* why, if its policies do not matter */
+	uint64		fingerprint;	/* of that */
+	const struct Basis *basis;	/* ... and what else it rests on */
+	List	   *doubts;			/* of ScopeDoubt, about its policies */
+	const char *repair_sql;		/* takes the child from it, or NULL */
+} OpenParent;
+
+/*
+ * All of them, as a List of OpenParent.  Not those of a partition, which is a
+ * part of its parent, unless the transaction has made it one.
+ */
+extern List *tg_open_parents(const RuleSubject *subject);
+
+/*
+ * The parents and children whose findings depend on what a transaction has
+ * made of a relation, as OIDs.  "outline" is what it was, NULL if it is new.
+ */
+extern List *tg_relatives_to_judge(FactsReader *reader,
+								   const RelationFacts *facts,
+								   FactsReader *before,
+								   const RelationFacts *outline);
 extern bool tg_is_unreachable_child(FactsReader *reader,
 									const RelationFacts *facts);
-extern bool tg_relies_on_closed_parents(FactsReader *reader,
-										const RelationFacts *facts);
 
 /* rules/policies.c */
 extern void tg_check_policy_missing(const RuleSubject *subject);

@@ -29,6 +29,7 @@
 
 #include "access/xact.h"
 #include "attempt.h"
+#include "basis.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
@@ -263,7 +264,7 @@ typedef struct FindingKey
 typedef struct KnownFinding
 {
 	FindingKey	key;			/* hash key, must be first */
-	CommandSet	commands;
+	List	   *findings;		/* those that were there before */
 } KnownFinding;
 
 static KnownFinding *
@@ -280,7 +281,7 @@ known_finding(HTAB *known, const Finding *finding, HASHACTION action)
 	key.other_relid = finding->other_relid;
 	result = hash_search(known, &key, action, &found);
 	if (result != NULL && !found)
-		result->commands = TG_NO_COMMAND;
+		result->findings = NIL;
 	return result;
 }
 
@@ -294,7 +295,32 @@ is_blind_to_change(const Finding *finding, RestsOn rests_on)
 		 finding->rule->check == tg_check_policy_unproven);
 }
 
-/* What holds for more commands than before is a new finding. */
+/*
+ * What holds for more commands than before is a new finding, and so is what was
+ * concluded from something worse.
+ */
+static bool
+was_there(const Finding *finding, const KnownFinding *known)
+{
+	CommandSet	commands = TG_NO_COMMAND;
+	bool		result = false;
+	ListCell   *lc;
+
+	if (known == NULL)
+		return false;
+	foreach(lc, known->findings)
+	{
+		const Finding *before = lfirst(lc);
+
+		if (tg_basis_is_no_worse(finding->basis, before->basis))
+		{
+			commands |= before->commands;
+			result = true;
+		}
+	}
+	return result && (finding->commands & ~commands) == 0;
+}
+
 static void
 mark_known_findings(const QueueEntry *entry, List *after, List *before)
 {
@@ -310,16 +336,16 @@ mark_known_findings(const QueueEntry *entry, List *after, List *before)
 	{
 		Finding    *finding = lfirst(lc);
 
-		known_finding(known, finding, HASH_ENTER)->commands |=
-			finding->commands;
+		KnownFinding *same = known_finding(known, finding, HASH_ENTER);
+
+		same->findings = lappend(same->findings, finding);
 	}
 	foreach(lc, after)
 	{
 		Finding    *finding = lfirst(lc);
 		KnownFinding *same = known_finding(known, finding, HASH_FIND);
 
-		finding->was_there = same != NULL &&
-			(finding->commands & ~same->commands) == 0 &&
+		finding->was_there = was_there(finding, same) &&
 			!is_blind_to_change(finding, entry->rests_on);
 	}
 	hash_destroy(known);
@@ -475,6 +501,9 @@ judge_relation(Attempt *attempt, QueueEntry *entry)
 	if (existed &&
 		(facts->tenant == NULL || facts->partition ||
 		 attempt->schemas_altered ||
+		 (outline != NULL &&
+		  (outline->partition ||
+		   list_difference_oid(outline->parents, facts->parents) != NIL)) ||
 		 place.schema_oid != facts->schema_oid ||
 		 strcmp(NameStr(place.name), facts->name) != 0))
 	{

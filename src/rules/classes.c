@@ -15,6 +15,22 @@
 #include "rules.h"
 #include "utils/builtins.h"
 
+/* In the relation's own rows; its children answer for theirs. */
+static bool
+is_never_null(const RelationFacts *facts, AttrNumber attnum)
+{
+	ListCell   *lc;
+
+	foreach(lc, facts->columns)
+	{
+		ColumnFacts *column = lfirst(lc);
+
+		if (column->attnum == attnum)
+			return column->not_null;
+	}
+	return false;
+}
+
 void
 tg_check_tenant_column_nullable(const RuleSubject *subject)
 {
@@ -22,7 +38,7 @@ tg_check_tenant_column_nullable(const RuleSubject *subject)
 	Finding    *finding;
 
 	/* A partition has the columns of its parent, which answers for them */
-	if (facts->partition || facts->tenant->not_null)
+	if (facts->partition || is_never_null(facts, facts->tenant->attnum))
 		return;
 
 	finding = tg_report_finding(subject, "column \"%s\" can be null",

@@ -9,6 +9,9 @@
  */
 #include "postgres.h"
 
+#include "basis.h"
+#include "common/hashfn.h"
+#include "miscadmin.h"
 #include "remedy.h"
 #include "rules.h"
 #include "scope.h"
@@ -63,12 +66,124 @@ tg_check_policy_missing(const RuleSubject *subject)
 	finding->repair_sql = tg_remedy_policies(facts, missing);
 }
 
+/* Who is let through by a policy, and what holds them back? */
+static const Basis *
+basis_of(const RuleSubject *subject, const RelationFacts *facts,
+		 const ScopeDoubt *doubt)
+{
+	RuleMemo   *memo = subject->memo;
+	bool		own = facts == subject->facts;
+	const SortedSet *grants = own ? memo->grants[doubt->commands] : NULL;
+	const SortedSet *guards = own ? memo->guards : NULL;
+	Basis	   *basis = palloc0(sizeof(Basis));
+
+	if (grants == NULL)
+		grants = tg_grants_of(facts, doubt->commands);
+	if (guards == NULL)
+		guards = tg_guards_of(facts);
+	if (own)
+	{
+		memo->grants[doubt->commands] = grants;
+		memo->guards = guards;
+	}
+	basis->reached_by = tg_grants_under(grants, doubt->policy->roles);
+	basis->held_by = guards;
+	return basis;
+}
+
+/*
+ * The roles whom a policy is for, and those that row-level security does not
+ * apply to, are a part of what was concluded: an attribute of a role is no
+ * part of the policy.
+ */
+static uint64
+fingerprint_of(const RuleSubject *subject, const ScopeDoubt *doubt)
+{
+	uint64		fingerprint = doubt->policy->fingerprint +
+		(doubt->in_check ? 1 : 0);
+	ListCell   *lc;
+
+	foreach(lc, doubt->policy->roles)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (OidIsValid(lfirst_oid(lc)))
+			fingerprint = hash_combine64(fingerprint,
+										 tg_is_above_rls(subject->reader,
+														 lfirst_oid(lc)));
+	}
+	return fingerprint;
+}
+
+/* "facts" are the subject's, or those of a parent of it. */
+static Finding *
+report_doubt(const RuleSubject *subject, const RelationFacts *facts,
+			 const ScopeDoubt *doubt)
+{
+	RuleSubject whose = *subject;
+	Finding    *finding;
+	char	   *of_parent = "";
+	char	   *with = "";
+	char	   *arm;
+
+	whose.facts = facts;
+	if (facts != subject->facts)
+		of_parent = psprintf(" of parent \"%s.%s\"", facts->schema,
+							 facts->name);
+	/* The arm is the restrictive policy's, if one tried to help */
+	if (doubt->restrictive != NULL)
+		with = psprintf(" with restrictive policy \"%s\"",
+						doubt->restrictive->name);
+	arm = subject->describe ? tg_expression_excerpt(&whose, doubt->arm) : NULL;
+	finding = tg_report_finding(subject,
+								"policy \"%s\"%s%s for %s: %s%s%s%s: %s",
+								doubt->policy->name, of_parent, with,
+								tg_command_names(doubt->commands),
+								doubt->in_check ? "WITH CHECK" : "USING",
+								arm == NULL ? "" : *arm != '(' ? " (" : " ",
+								arm ? arm : "",
+								arm && *arm != '(' ? ")" : "",
+								doubt->reason);
+	finding->object_oid = doubt->policy->oid;
+	finding->object = doubt->policy->name;
+	finding->commands = doubt->commands;
+	finding->fingerprint = fingerprint_of(subject, doubt);
+	finding->basis = basis_of(subject, facts, doubt);
+	return finding;
+}
+
+/*
+ * The policies of the parents are those that count for who reads a child
+ * through them.  They are judged where the parent is; but what is waived there,
+ * or a debt, is so for the parent's own rows.
+ */
+static void
+report_doubts_about_parents(const RuleSubject *subject, ScopeAnswer answer)
+{
+	ListCell   *lc;
+
+	foreach(lc, tg_open_parents(subject))
+	{
+		const OpenParent *open = lfirst(lc);
+		ListCell   *lc2;
+
+		foreach(lc2, open->doubts)
+		{
+			const ScopeDoubt *doubt = lfirst(lc2);
+
+			if (doubt->answer == answer)
+				report_doubt(subject, open->facts, doubt)->repair_sql =
+					tg_remedy_scope(open->facts, doubt->policy);
+		}
+	}
+}
+
 static void
 report_doubts(const RuleSubject *subject, ScopeAnswer answer)
 {
 	const RelationFacts *facts = subject->facts;
 	ListCell   *lc;
 
+	report_doubts_about_parents(subject, answer);
 	if (facts->policies == NIL || !policies_matter(subject))
 		return;
 
@@ -79,35 +194,12 @@ report_doubts(const RuleSubject *subject, ScopeAnswer answer)
 	}
 	foreach(lc, subject->memo->doubts)
 	{
-		ScopeDoubt *doubt = lfirst(lc);
-		Finding    *finding;
-		char	   *with = "";
-		char	   *arm;
+		const ScopeDoubt *doubt = lfirst(lc);
 
-		if (doubt->answer != answer)
-			continue;
-
-		/* The arm is the restrictive policy's, if one tried to help */
-		if (doubt->restrictive != NULL)
-			with = psprintf(" with restrictive policy \"%s\"",
-							doubt->restrictive->name);
-		arm = subject->describe ?
-			tg_expression_excerpt(subject, doubt->arm) : NULL;
-		finding = tg_report_finding(subject,
-									"policy \"%s\"%s for %s: %s%s%s%s: %s",
-									doubt->policy->name, with,
-									tg_command_names(doubt->commands),
-									doubt->in_check ? "WITH CHECK" : "USING",
-									arm == NULL ? "" : *arm != '(' ? " (" : " ",
-									arm ? arm : "",
-									arm && *arm != '(' ? ")" : "",
-									doubt->reason);
-		finding->object_oid = doubt->policy->oid;
-		finding->object = doubt->policy->name;
-		finding->commands = doubt->commands;
-		finding->fingerprint = doubt->policy->fingerprint +
-			(doubt->in_check ? 1 : 0);
-		finding->repair_sql = tg_remedy_scope(facts, doubt->policy);
+		CHECK_FOR_INTERRUPTS();
+		if (doubt->answer == answer)
+			report_doubt(subject, facts, doubt)->repair_sql =
+				tg_remedy_scope(facts, doubt->policy);
 	}
 }
 

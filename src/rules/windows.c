@@ -20,53 +20,66 @@
  */
 #include "postgres.h"
 
+#include "basis.h"
 #include "catalog/pg_class.h"
+#include "common/hashfn.h"
 #include "miscadmin.h"
+#include "oidset.h"
 #include "remedy.h"
 #include "rules.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
 
-/* What a walk through the queries of views finds. */
-typedef struct Walk
+/*
+ * The tenant tables that a rule reads, directly or through views.
+ * "through_all": also through views that read with rights of their own, and
+ * materialized views.
+ */
+static List *
+tables_read(FactsReader *reader, const List *reads, bool through_all)
 {
-	FactsReader *reader;
-	bool		through_all;	/* also through views that read with rights of
-								 * their own, and materialized views */
-	List	   *seen;			/* OIDs */
-	List	   *tables;			/* of RelationFacts: the tenant tables read */
-} Walk;
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
+												  "trovella_guard view",
+												  ALLOCSET_DEFAULT_SIZES);
+	OidSet		seen = {0};
+	List	   *tables = NIL;
+	const ListCell *lc;
 
-static void
-walk(Walk *state, const RelationFacts *facts)
-{
-	ListCell   *lc;
-
-	foreach(lc, facts->rewrites)
+	foreach(lc, reads)
+		(void) tg_oidset_add(&seen, lfirst_oid(lc));
+	for (int i = 0; i < list_length(seen.oids); i++)
 	{
-		RewriteFacts *rewrite = lfirst(lc);
-		ListCell   *other;
+		Oid			relid = list_nth_oid(seen.oids, i);
+		MemoryContext old = MemoryContextSwitchTo(context);
+		const RelationFacts *read = tg_facts_outline(reader, relid);
+		bool		is_table = read != NULL && tg_is_tenant_table(read);
+		bool		is_way = read != NULL && !is_table &&
+			(through_all ||
+			 (read->kind == RELKIND_VIEW && read->security_invoker));
+		List	   *further = NIL;
 
-		if (!rewrite->select)
-			continue;
-		foreach(other, rewrite->reads)
+		CHECK_FOR_INTERRUPTS();
+		if (is_way)
 		{
-			Oid			relid = lfirst_oid(other);
-			RelationFacts *read;
+			read = tg_facts_read(reader, relid);
+			foreach(lc, read->rewrites)
+			{
+				RewriteFacts *rewrite = lfirst(lc);
 
-			if (list_member_oid(state->seen, relid))
-				continue;
-			state->seen = lappend_oid(state->seen, relid);
-			read = tg_facts_read(state->reader, relid);
-			if (read == NULL)
-				continue;
-			if (tg_is_tenant_table(read))
-				state->tables = lappend(state->tables, read);
-			else if (state->through_all ||
-					 (read->kind == RELKIND_VIEW && read->security_invoker))
-				walk(state, read);
+				if (rewrite->select)
+					further = list_concat(further, rewrite->reads);
+			}
 		}
+		MemoryContextSwitchTo(old);
+		if (is_table)
+			tables = lappend_oid(tables, relid);
+		foreach(lc, further)
+			(void) tg_oidset_add(&seen, lfirst_oid(lc));
+		MemoryContextReset(context);
 	}
+	MemoryContextDelete(context);
+	return tables;
 }
 
 void
@@ -75,15 +88,19 @@ tg_check_relation_unprotectable(const RuleSubject *subject)
 	const RelationFacts *facts = subject->facts;
 	const char *kind = facts->kind == RELKIND_MATVIEW ?
 		"materialized view" : "foreign table";
-	Walk		state = {.reader = subject->reader,.through_all = true};
+	const Basis *basis;
+	List	   *reads = NIL;
 	char	   *repair;
 	Finding    *finding;
 	ListCell   *lc;
 
 	if ((facts->kind != RELKIND_MATVIEW &&
 		 facts->kind != RELKIND_FOREIGN_TABLE) ||
-		tg_is_unreachable_child(subject->reader, facts))
+		(tg_is_unreachable_child(subject->reader, facts) &&
+		 (facts->tenant == NULL || tg_open_parents(subject) == NIL)))
 		return;
+
+	basis = tg_basis_of_grants(facts, TG_ALL_COMMANDS);
 
 	/* Nothing mends it but somebody who says that it may be so */
 	repair = psprintf("REVOKE ALL ON %s FROM PUBLIC;\n%s",
@@ -96,89 +113,115 @@ tg_check_relation_unprotectable(const RuleSubject *subject)
 		finding = tg_report_finding(subject,
 									"row-level security cannot protect column \"%s\" of a %s",
 									facts->tenant->name, kind);
+		finding->basis = basis;
 		finding->repair_sql = repair;
 		return;
 	}
 
-	walk(&state, facts);
-	foreach(lc, state.tables)
+	foreach(lc, facts->rewrites)
 	{
-		RelationFacts *table = lfirst(lc);
+		RewriteFacts *rewrite = lfirst(lc);
+
+		if (rewrite->select)
+			reads = list_concat(reads, rewrite->reads);
+	}
+	foreach(lc, tables_read(subject->reader, reads, true))
+	{
+		Oid			relid = lfirst_oid(lc);
+		const RelationFacts *table = tg_facts_outline(subject->reader, relid);
 
 		finding = tg_report_finding(subject,
 									"row-level security cannot protect what a %s keeps of table \"%s.%s\"",
 									kind, table->schema, table->name);
 		finding->object = psprintf("%s.%s", table->schema, table->name);
-		finding->other_relid = table->relid;
+		finding->other_relid = relid;
+		finding->basis = basis;
 		finding->repair_sql = repair;
 	}
 }
 
 static bool
-bypasses(Oid role, const RelationFacts *table)
+bypasses(FactsReader *reader, Oid role, const RelationFacts *table)
 {
-	return has_bypassrls_privilege(role) ||
-		(!table->rls_forced && has_privs_of_role(role, table->owner));
+	return tg_is_above_rls(reader, role) ||
+		(!table->rls_forced &&
+		 tg_has_privileges_of(reader, role, table->owner));
 }
 
-/*
- * Why does a tenant table that is read with the rights of a role show rows of
- * other tenants?  Returns NULL if it does not.
- */
-static char *
+/* Why a tenant table that is read with the rights of a role shows its rows. */
+typedef struct Reason
+{
+	const char *words;			/* NULL: it does not */
+	Oid			relied_on;		/* a table on which a policy relies, 1: on the
+								 * table's own row-level security, or 0 */
+} Reason;
+
+static Reason
 why_it_bypasses(FactsReader *reader, const RelationFacts *table, Oid role)
 {
+	Reason		reason = {0};
+	OidSet		relied_on = {0};
 	ListCell   *lc;
 
 	if (!table->rls_enabled)
 	{
 		/* Elsewhere it is the table that is at fault */
-		return tg_is_unreachable_child(reader, table) ?
-			"which has no row-level security of its own" : NULL;
+		if (tg_is_unreachable_child(reader, table))
+			reason.words = "which has no row-level security of its own";
+		return reason;
 	}
-	if (bypasses(role, table))
-		return "to whom its row-level security does not apply";
+	if (bypasses(reader, role, table))
+	{
+		reason.words = "to whom its row-level security does not apply";
+		reason.relied_on = 1;
+		return reason;
+	}
 
 	/* Sub-selects of its policies are read with the same rights */
 	foreach(lc, table->policies)
 	{
 		PolicyFacts *policy = lfirst(lc);
-		List	   *relids =
-			list_concat_unique_oid(tg_facts_relations_in(policy->qual),
-								   tg_facts_relations_in(policy->with_check));
+		List	   *relids = list_concat(tg_facts_relations_in(policy->qual),
+										 tg_facts_relations_in(policy->with_check));
 		ListCell   *other;
 
 		foreach(other, relids)
 		{
-			RelationFacts *read = tg_facts_read(reader, lfirst_oid(other));
+			const RelationFacts *read;
 
-			if (read != NULL && read->rls_enabled && bypasses(role, read))
-				return psprintf("to whom the row-level security of \"%s.%s\" does not apply, on which policy \"%s\" relies",
-								read->schema, read->name, policy->name);
+			CHECK_FOR_INTERRUPTS();
+			if (!tg_oidset_add(&relied_on, lfirst_oid(other)))
+				continue;
+			read = tg_facts_outline(reader, lfirst_oid(other));
+			if (read != NULL && read->rls_enabled &&
+				bypasses(reader, role, read))
+			{
+				reason.words = psprintf("to whom the row-level security of \"%s.%s\" does not apply, on which policy \"%s\" relies",
+										read->schema, read->name,
+										policy->name);
+				reason.relied_on = read->relid;
+				return reason;
+			}
 		}
 	}
-	return NULL;
+	return reason;
 }
 
 static void
 report_bypass(const RuleSubject *subject, const RewriteFacts *rewrite,
-			  const RelationFacts *table)
+			  const RelationFacts *table, const Reason *reason,
+			  const Basis *basis)
 {
 	const RelationFacts *facts = subject->facts;
-	char	   *why = why_it_bypasses(subject->reader, table, facts->owner);
-	char	   *owner;
+	char	   *owner = GetUserNameFromId(facts->owner, true);
 	Finding    *finding;
 
-	if (why == NULL)
-		return;
-
-	owner = GetUserNameFromId(facts->owner, true);
 	if (rewrite->select)
 	{
 		finding = tg_report_finding(subject,
 									"the view reads table \"%s.%s\" with the rights of \"%s\", %s",
 									table->schema, table->name,
-									owner ? owner : "?", why);
+									owner ? owner : "?", reason->words);
 		finding->repair_sql =
 			psprintf("ALTER VIEW %s SET (security_invoker = true);",
 					 quote_qualified_identifier(facts->schema, facts->name));
@@ -188,27 +231,31 @@ report_bypass(const RuleSubject *subject, const RewriteFacts *rewrite,
 		finding = tg_report_finding(subject,
 									"rule \"%s\" uses table \"%s.%s\" with the rights of \"%s\", %s",
 									rewrite->name, table->schema, table->name,
-									owner ? owner : "?", why);
+									owner ? owner : "?", reason->words);
 		finding->object_oid = rewrite->oid;
 		finding->repair_sql = tg_remedy_allow(facts->schema, facts->name,
 											  subject->rule->name);
 	}
 	finding->object = psprintf("%s.%s", table->schema, table->name);
 	finding->other_relid = table->relid;
+	finding->fingerprint = hash_combine64(rewrite->fingerprint,
+										  reason->relied_on);
+	finding->basis = basis;
 }
 
 void
 tg_check_view_bypasses_rls(const RuleSubject *subject)
 {
 	const RelationFacts *facts = subject->facts;
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
+												  "trovella_guard table",
+												  ALLOCSET_DEFAULT_SIZES);
+	const Basis *basis = NULL;
 	ListCell   *lc;
 
 	foreach(lc, facts->rewrites)
 	{
 		RewriteFacts *rewrite = lfirst(lc);
-		RelationFacts one_rule = *facts;
-		RewriteFacts as_select = *rewrite;
-		Walk		state = {.reader = subject->reader};
 		ListCell   *other;
 
 		/*
@@ -220,10 +267,24 @@ tg_check_view_bypasses_rls(const RuleSubject *subject)
 			(rewrite->select && facts->security_invoker))
 			continue;
 
-		as_select.select = true;
-		one_rule.rewrites = list_make1(&as_select);
-		walk(&state, &one_rule);
-		foreach(other, state.tables)
-			report_bypass(subject, rewrite, lfirst(other));
+		foreach(other, tables_read(subject->reader, rewrite->reads, false))
+		{
+			MemoryContext old = MemoryContextSwitchTo(context);
+			const RelationFacts *table = tg_facts_read(subject->reader,
+													   lfirst_oid(other));
+			Reason		reason = why_it_bypasses(subject->reader, table,
+												 facts->owner);
+
+			CHECK_FOR_INTERRUPTS();
+			MemoryContextSwitchTo(old);
+			if (reason.words != NULL)
+			{
+				if (basis == NULL)
+					basis = tg_basis_of_grants(facts, TG_ALL_COMMANDS);
+				report_bypass(subject, rewrite, table, &reason, basis);
+			}
+			MemoryContextReset(context);
+		}
 	}
+	MemoryContextDelete(context);
 }
