@@ -16,10 +16,10 @@ INSERT INTO predicate (expected, why, predicate) VALUES
 ('unscoped', 'negated', $$NOT (organization_id = current_setting('app.org', true))$$),
 ('unscoped', 'order', $$organization_id >= current_setting('app.org', true)$$),
 ('unscoped', 'order', $$organization_id < current_setting('app.org', true)$$),
-('scoped', 'between', $$organization_id BETWEEN current_setting('app.org', true) AND current_setting('app.org', true)$$),
+('unproven', 'between', $$organization_id BETWEEN current_setting('app.org', true) AND current_setting('app.org', true)$$),
 ('unscoped', 'between', $$organization_id BETWEEN current_setting('app.org', true) AND 'zzz'$$),
-('scoped', 'between', $$NOT (organization_id NOT BETWEEN org() AND org())$$),
-('scoped', 'between', $$organization_id BETWEEN SYMMETRIC org() AND org()$$),
+('unproven', 'between', $$NOT (organization_id NOT BETWEEN org() AND org())$$),
+('unproven', 'between', $$organization_id BETWEEN SYMMETRIC org() AND org()$$),
 ('unscoped', 'between', $$organization_id NOT BETWEEN org() AND org()$$),
 ('scoped', 'list', $$organization_id IN (current_setting('app.org', true), current_setting('app.other_org', true))$$),
 ('unscoped', 'literal', $$organization_id IN (current_setting('app.org', true), 'shared')$$),
@@ -122,10 +122,10 @@ INSERT INTO predicate (expected, why, column_type, predicate) VALUES
 
 INSERT INTO predicate (expected, why, predicate) VALUES
 -- two orders
-('unscoped', 'between', $$organization_id COLLATE "C" >= org() AND organization_id COLLATE "en-x-icu" <= org()$$),
-('unscoped', 'between', $$NOT (organization_id COLLATE "C" < org() OR organization_id > org())$$),
-('scoped', 'between', $$organization_id COLLATE "C" >= org() AND organization_id COLLATE "C" <= org()$$),
-('scoped', 'between', $$organization_id COLLATE "en-x-icu" BETWEEN org() AND org()$$);
+('unproven', 'between', $$organization_id COLLATE "C" >= org() AND organization_id COLLATE "en-x-icu" <= org()$$),
+('unproven', 'between', $$NOT (organization_id COLLATE "C" < org() OR organization_id > org())$$),
+('unproven', 'between', $$organization_id COLLATE "C" >= org() AND organization_id COLLATE "C" <= org()$$),
+('unproven', 'between', $$organization_id COLLATE "en-x-icu" BETWEEN org() AND org()$$);
 
 INSERT INTO predicate (expected, why, column_type, predicate) VALUES
 -- a text column that is only called char(n), however deep

@@ -89,7 +89,7 @@ INSERT INTO predicate (expected, why, predicate) VALUES
 ('unscoped', 'column', $$other_org = org()$$),
 ('unscoped', 'column', $$is_public$$),
 ('unscoped', 'session', $$org() IS NOT NULL$$),
-('scoped', 'transitive', $$organization_id = other_org AND other_org = org()$$),
+('unproven', 'transitive', $$organization_id = other_org AND other_org = org()$$),
 ('scoped', 'random', $$random() < 0.5 AND organization_id = org()$$),
 ('unscoped', 'random', $$random() < 0.5 OR organization_id = org()$$);
 

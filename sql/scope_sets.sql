@@ -61,7 +61,7 @@ INSERT INTO predicate (expected, why, policies) VALUES
 	CREATE POLICY u ON item AS RESTRICTIVE FOR UPDATE USING (organization_id = org());
 	CREATE POLICY d ON item AS RESTRICTIVE FOR DELETE USING (organization_id = org())'),
 ('scoped', 'denied', 'CREATE POLICY f ON item AS RESTRICTIVE USING (true)'),
-('scoped', 'floor', 'CREATE POLICY a ON item FOR SELECT USING (organization_id >= org());
+('unproven', 'floor', 'CREATE POLICY a ON item FOR SELECT USING (organization_id >= org());
 	CREATE POLICY f ON item AS RESTRICTIVE USING (organization_id <= org())'),
 ('scoped', 'roles', 'CREATE POLICY a ON item TO regress_scope_app USING (true);
 	CREATE POLICY f ON item AS RESTRICTIVE TO regress_scope_app USING (organization_id = org())'),

@@ -53,13 +53,21 @@ INSERT INTO predicate (expected, why, column_type, predicate) VALUES
 ('unproven', 'fake', 'text NOT NULL', $$organization_id OPERATOR(fake.=) org() AND organization_id OPERATOR(fake.<>) org()$$),
 
 -- by way of other columns
-('scoped', 'transitive', 'text', $$other_org = org() AND user_id = other_org AND organization_id = user_id$$),
-('scoped', 'transitive', 'text', $$NOT (organization_id <> other_org OR is_public OR other_org <> org())$$),
+('unproven', 'transitive', 'text', $$other_org = org() AND user_id = other_org AND organization_id = user_id$$),
+('unproven', 'transitive', 'text', $$NOT (organization_id <> other_org OR is_public OR other_org <> org())$$),
 ('unproven', 'transitive', 'text', $$organization_id = other_org AND lower(other_org) = org()$$),
 ('unscoped', 'transitive', 'text', $$organization_id = other_org AND other_org = 'acme'$$),
 ('unproven', 'transitive', 'text', $$organization_id = other_org AND other_org <> org()$$),
 ('unproven', 'transitive', 'text', $$organization_id = other_org AND other_org = org() COLLATE nocase$$),
 ('unscoped', 'transitive', 'text', $$organization_id = other_org OR other_org = org()$$),
+
+-- limits may be one value, which nobody writes so
+('unproven', 'limits', 'text', $$organization_id >= org() AND is_public AND organization_id >= claim('org') AND organization_id <= org()$$),
+('unproven', 'limits', 'text', $$NOT (organization_id < org() OR is_public OR organization_id > org())$$),
+('unscoped', 'limits', 'text', $$organization_id >= org() AND is_public AND organization_id <= claim('org')$$),
+('unscoped', 'limits', 'text', $$organization_id >= org() OR organization_id <= org()$$),
+('unscoped', 'limits', 'text', $$organization_id > org() AND organization_id <= org()$$),
+('unscoped', 'limits', 'text', $$organization_id >= 'acme' AND organization_id <= 'acme'$$),
 
 -- the column and itself
 ('scoped', 'itself', 'text', $$organization_id <> organization_id$$),

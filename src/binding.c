@@ -26,6 +26,7 @@
 #include "subselect.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+
 /* A condition, and the tables that it holds for (NULL: all of them). */
 typedef struct Condition
 {
@@ -55,6 +56,8 @@ tables_below(Node *item)
 {
 	Bitmapset  *result = NULL;
 
+	check_stack_depth();
+	CHECK_FOR_INTERRUPTS();
 	if (IsA(item, RangeTblRef))
 		result = bms_make_singleton(((RangeTblRef *) item)->rtindex);
 	else if (IsA(item, JoinExpr))
@@ -90,6 +93,7 @@ join_conditions(Node *item, Bitmapset *only)
 	List	   *result = NIL;
 
 	check_stack_depth();
+	CHECK_FOR_INTERRUPTS();
 	if (IsA(item, FromExpr))
 	{
 		FromExpr   *from = (FromExpr *) item;
@@ -152,6 +156,7 @@ collect_tables(Node *node, TableWalk *walk)
 {
 	if (node == NULL)
 		return false;
+	CHECK_FOR_INTERRUPTS();
 	if (IsA(node, Query))
 	{
 		bool		result;
@@ -191,16 +196,19 @@ collect_tables(Node *node, TableWalk *walk)
 														  var->varattno - 1),
 												 walk->query));
 		}
-		else
+		else if (!bms_is_member(var->varno, walk->tables))
 		{
 			walk->tables = bms_add_member(walk->tables, var->varno);
 
 			/* LATERAL: what a function makes of other tables' columns */
 			if (rte->rtekind == RTE_FUNCTION)
-				walk->tables =
-					bms_add_members(walk->tables,
-									tg_tables_of((Node *) rte->functions,
-												 walk->query));
+			{
+				int			level = walk->level;
+
+				walk->level = 0;
+				(void) collect_tables((Node *) rte->functions, walk);
+				walk->level = level;
+			}
 		}
 		return false;
 	}
@@ -323,9 +331,12 @@ static Bitmapset *
 bind_sides(Node *one, Node *other, const Binding *binding, Bitmapset *bound,
 		   bool members)
 {
-	Bitmapset  *tables = table_bound_by(other, binding);
+	Bitmapset  *tables;
 
-	if (tables != NULL &&
+	if (!tg_spend(binding->place->budget, 5))
+		return bound;
+	tables = table_bound_by(other, binding);
+	if (tables != NULL && !bms_is_subset(tables, bound) &&
 		(tg_dependencies(other, binding->place) &
 		 (ORIGIN_SESSION | ORIGIN_TENANT | ORIGIN_ROW |
 		  ORIGIN_TOO_DEEP)) == 0 &&
@@ -374,7 +385,7 @@ bind_condition(Node *node, const Binding *binding, Bitmapset *bound)
 
 	check_stack_depth();
 	node = tg_strip(node);
-	if (node == NULL)
+	if (node == NULL || !tg_spend(place->budget, 1))
 		return bound;
 
 	if (IsA(node, BoolExpr))
@@ -477,6 +488,8 @@ tg_has_loose_arm(Node *node, Query *query)
 {
 	ListCell   *lc;
 
+	check_stack_depth();
+	CHECK_FOR_INTERRUPTS();
 	if (node == NULL || !IsA(node, BoolExpr) ||
 		((BoolExpr *) node)->boolop == NOT_EXPR)
 		return false;

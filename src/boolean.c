@@ -22,6 +22,7 @@
 #include "utils/datum.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+
 bool
 tg_is_boolean(Node *node)
 {
@@ -268,7 +269,7 @@ compare_arm(OpExpr *expr, Node *arm, bool left)
 Node *
 tg_distribute(OpExpr *expr, const Place *place)
 {
-	if (--place->budget->fuel < 0)
+	if (!tg_spend(place->budget, 1))
 		return NULL;
 	for (int side = 0; side < 2; side++)
 	{

@@ -36,6 +36,7 @@ typedef struct ConditionWalk
 {
 	List	   *once;
 	List	   *again;
+	Budget	   *budget;
 } ConditionWalk;
 
 /* (SELECT value) of nothing of the row is that value. */
@@ -129,13 +130,18 @@ is_known(Node *node, List *conditions)
 	return false;
 }
 
-static void
+/* False once there are enough of them. */
+static bool
 note_condition(Node *node, ConditionWalk *walk)
 {
+	if (list_length(walk->once) >= MAX_CONDITIONS ||
+		!tg_spend(walk->budget, list_length(walk->once)))
+		return false;
 	if (!is_known(node, walk->once))
 		walk->once = lappend(walk->once, node);
 	else if (!is_known(node, walk->again))
 		walk->again = lappend(walk->again, node);
+	return true;
 }
 
 /* Collects the conditions that connectives connect. */
@@ -146,7 +152,7 @@ collect_conditions(Node *node, ConditionWalk *walk)
 
 	if (node == NULL)
 		return false;
-	if (list_length(walk->once) >= MAX_CONDITIONS)
+	if (!tg_spend(walk->budget, 1))
 		return true;
 	switch (nodeTag(node))
 	{
@@ -157,8 +163,8 @@ collect_conditions(Node *node, ConditionWalk *walk)
 		case T_ScalarArrayOpExpr:
 		case T_NullTest:
 		case T_SubLink:
-			if (tg_is_boolean(node))
-				note_condition(node, walk);
+			if (tg_is_boolean(node) && !note_condition(node, walk))
+				return true;
 			break;
 		default:
 			break;
@@ -168,7 +174,10 @@ collect_conditions(Node *node, ConditionWalk *walk)
 	if (IsA(node, ScalarArrayOpExpr))
 	{
 		foreach(lc, tg_listed_comparisons((ScalarArrayOpExpr *) node))
-			note_condition(lfirst(lc), walk);
+		{
+			if (!note_condition(lfirst(lc), walk))
+				return true;
+		}
 	}
 
 	/* Inside, other levels of Vars would have to be told apart. */
@@ -240,14 +249,15 @@ prove_cases(List *nodes, List *conditions, int how_many, const Place *place)
 Verdict
 tg_prove_by_cases(List *nodes, const Place *place, Verdict verdict)
 {
-	ConditionWalk walk = {NIL, NIL};
+	ConditionWalk walk = {NIL, NIL, place->budget};
 	List	   *conditions = NIL;
-	Budget		budget = BUDGET_INIT;
+	Budget		budget = {place->budget->fuel / 2, 0};
+	int			fuel = budget.fuel;
 	Place		afresh = *place;
 	Verdict		by_cases;
 	ListCell   *lc;
 
-	if (verdict.standing <= CONFINED)
+	if (verdict.standing <= CONFINED || place->budget->fuel < 0)
 		return verdict;
 	(void) collect_conditions((Node *) nodes, &walk);
 	foreach(lc, walk.again)
@@ -261,6 +271,7 @@ tg_prove_by_cases(List *nodes, const Place *place, Verdict verdict)
 		return verdict;
 	afresh.budget = &budget;
 	by_cases = prove_cases(nodes, conditions, MAX_CASES, &afresh);
+	(void) tg_spend(place->budget, fuel - budget.fuel);
 
 	/* Running out of fuel must not turn a leak into a mere doubt. */
 	return budget.fuel >= 0 && by_cases.standing < verdict.standing ?

@@ -7,7 +7,7 @@
  * from the session; equality.c knows whether the operator is the equality of
  * the column, and origin.c where the value comes from.  So does everything
  * else that is true only where the column is equal to something: IN, = ANY,
- * @> ARRAY[column], IS NOT DISTINCT FROM, and BETWEEN x AND x.
+ * @> ARRAY[column], IS NOT DISTINCT FROM.
  *
  * Copyright (c) 2026, Trovella
  *
@@ -25,22 +25,6 @@
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
-
-/* A value, and in which order the tenant column is limited by it. */
-typedef struct Bound
-{
-	Node	   *value;
-	Oid			collation;
-} Bound;
-
-/* Limits that a set of conditions puts on the tenant column. */
-typedef struct Limits
-{
-	List	   *lower;			/* of Bound: it is not less than any of these
-								 * ... */
-	List	   *upper;			/* ... and not greater than any of these */
-	List	   *equations;		/* of OpExpr: its two sides are equal */
-} Limits;
 
 /* What holds where the tenant column is equal to a value of such an origin. */
 Verdict
@@ -135,6 +119,32 @@ equality_outcomes(Verdict equal, Origin origin, Node *node)
 	}
 	return tg_make_outcomes(equal, unequal,
 							tg_open_verdict(WHY_NOT_TRUE, node));
+}
+
+/* The outcomes of a comparison by order with a value of the session's. */
+static Outcomes
+order_outcomes(Comparison comparison, Node *node, Node *value)
+{
+	Outcomes	outcomes = tg_every_outcome(tg_open_verdict(WHY_ORDER, node));
+
+	switch (comparison)
+	{
+		case COMPARES_LESS:
+			outcomes.if_false.at_least = value;
+			break;
+		case COMPARES_LESS_EQUAL:
+			outcomes.if_true.at_most = value;
+			break;
+		case COMPARES_GREATER_EQUAL:
+			outcomes.if_true.at_least = value;
+			break;
+		case COMPARES_GREATER:
+			outcomes.if_false.at_most = value;
+			break;
+		default:
+			break;
+	}
+	return outcomes;
 }
 
 /* A strict comparison of the tenant column is NULL where the column is. */
@@ -319,8 +329,7 @@ tg_prove_comparison(Node *node, Oid operator, Oid collation, Node *left,
 					 ORIGIN_MAY_KNOW_SESSION) == 0)
 					result = tg_leaf(node, place);
 				else
-					result = tg_every_outcome(tg_open_verdict(WHY_ORDER,
-															  node));
+					result = order_outcomes(comparison, node, other);
 				break;
 		}
 		if (never_null(operator, left, right, place))
@@ -601,172 +610,4 @@ tg_prove_distinct(DistinctExpr *expr, const Place *place)
 		return tg_prove_boolean_comparison(comparison, true, left, right,
 										   place);
 	return tg_leaf(node, place);
-}
-
-/* Notes that the two sides are equal, if that is what the comparison says. */
-static void
-note_equation(OpExpr *expr, bool positive, Limits *limits)
-{
-	if (!positive)
-	{
-		/* that "a <> b" is false says that "a = b" is true */
-		OpExpr	   *equation = makeNode(OpExpr);
-
-		memcpy(equation, expr, sizeof(OpExpr));
-		equation->opno = get_negator(expr->opno);
-		equation->opfuncid = InvalidOid;
-		if (get_negator(equation->opno) != expr->opno)
-			return;
-		expr = equation;
-	}
-	if (tg_is_some_equality(expr->opno))
-		limits->equations = lappend(limits->equations, expr);
-}
-
-static List *
-add_limit(List *limits, Node *value, Oid collation)
-{
-	Bound	   *limit = palloc(sizeof(Bound));
-
-	limit->value = value;
-	limit->collation = collation;
-	return lappend(limits, limit);
-}
-
-/*
- * Collects what "node is true" (or, if !positive, "node is false") says about
- * the order of the tenant column.
- */
-static void
-collect_limits(Node *node, bool positive, const Place *place, Limits *limits)
-{
-	Comparison	comparison;
-	Node	   *other;
-	OpExpr	   *expr;
-
-	check_stack_depth();
-	if (IsA(node, BoolExpr))
-	{
-		BoolExpr   *bool_expr = (BoolExpr *) node;
-		ListCell   *lc;
-
-		if (bool_expr->boolop == NOT_EXPR)
-			positive = !positive;
-		else if ((bool_expr->boolop == AND_EXPR) != positive)
-			return;
-		foreach(lc, bool_expr->args)
-			collect_limits(lfirst(lc), positive, place, limits);
-		return;
-	}
-	if (!IsA(node, OpExpr) || list_length(((OpExpr *) node)->args) != 2)
-		return;
-	expr = (OpExpr *) node;
-	if (!tg_keeps_apart(expr->inputcollid))
-		return;
-	note_equation(expr, positive, limits);
-	if (!compares_tenant(expr->opno, linitial(expr->args),
-						 lsecond(expr->args), place, true, &comparison,
-						 &other))
-		return;
-	if ((comparison == COMPARES_GREATER_EQUAL && positive) ||
-		(comparison == COMPARES_LESS && !positive))
-		limits->lower = add_limit(limits->lower, other, expr->inputcollid);
-	else if ((comparison == COMPARES_LESS_EQUAL && positive) ||
-			 (comparison == COMPARES_GREATER && !positive))
-		limits->upper = add_limit(limits->upper, other, expr->inputcollid);
-}
-
-/* A column of the policy's row, as it is? */
-static bool
-is_row_column(Node *node, const Place *place)
-{
-	return IsA(node, Var) && tg_is_row_var((Var *) node, place);
-}
-
-/*
- * organization_id = owner_org AND owner_org = setting: what is equal to a
- * column that is equal to the tenant's is equal to that, if all these are
- * equalities of one operator family.  Improves the verdict by the other sides
- * of such columns.
- */
-static Verdict
-prove_equations(List *equations, const Place *place, Verdict verdict)
-{
-	List	   *columns = NIL;	/* that are equal to the tenant column */
-	Oid			family_type = InvalidOid;
-	int			known;
-
-	do
-	{
-		ListCell   *lc;
-
-		known = list_length(columns);
-		foreach(lc, equations)
-		{
-			OpExpr	   *expr = (OpExpr *) lfirst(lc);
-
-			for (int side = 0; side < 2; side++)
-			{
-				Node	   *one = tg_strip(list_nth(expr->args, side));
-				Node	   *other = tg_strip(list_nth(expr->args, !side));
-				bool		linked = list_member(columns, one);
-				Oid			type;
-
-				if (!linked && tg_is_tenant(one, place, true, &type) &&
-					(type == family_type || !OidIsValid(family_type)) &&
-					is_row_column(other, place))
-				{
-					family_type = type;
-					linked = true;
-				}
-				if (!linked ||
-					tg_comparison(expr->opno, family_type) != COMPARES_EQUAL)
-					continue;
-				if (!is_row_column(other, place))
-					verdict = tg_better(verdict,
-										tg_judge_origin(tg_value_origin(other,
-																		place),
-														(Node *) expr, place));
-				else if (!list_member(columns, other))
-					columns = lappend(columns, other);
-			}
-		}
-	} while (list_length(columns) > known);
-	return verdict;
-}
-
-/*
- * BETWEEN x AND x is an equality, and so is equality with an equal column:
- * improves the verdict if there is one.
- */
-Verdict
-tg_prove_limits(List *nodes, bool positive, const Place *place,
-				Verdict verdict)
-{
-	Limits		limits = {NIL, NIL, NIL};
-	ListCell   *lc;
-
-	if (verdict.standing <= CONFINED)
-		return verdict;
-	foreach(lc, nodes)
-		collect_limits(lfirst(lc), positive, place, &limits);
-	foreach(lc, limits.lower)
-	{
-		Bound	   *lower = (Bound *) lfirst(lc);
-		ListCell   *lc2;
-
-		/* what comes first in one order may come last in another */
-		foreach(lc2, limits.upper)
-		{
-			Bound	   *upper = (Bound *) lfirst(lc2);
-
-			if (lower->collation == upper->collation &&
-				equal(lower->value, upper->value))
-				verdict = tg_better(verdict,
-									tg_judge_origin(tg_value_origin(lower->value,
-																	place),
-													verdict.arm, place));
-		}
-	}
-	return prove_equations(limits.equations, place, verdict);
 }

@@ -15,6 +15,7 @@
 #include "proof.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+
 /* The name of the function that is to blame, or NULL. */
 static char *
 culprit_name(const Verdict *verdict, Origin origin)
@@ -121,7 +122,7 @@ tg_explain(const Verdict *verdict, const Place *place)
 			return psprintf(_("%s compares %s with something that is not known to come from the session"),
 							what, column);
 		case WHY_TOO_DEEP:
-			return psprintf(_("%s is nested too deeply to be followed"),
+			return psprintf(_("%s is too large, or nested too deeply, to be followed"),
 							what);
 		case WHY_FALLBACK:
 			return psprintf(_("%s falls back on a literal tenant when the session has none"),

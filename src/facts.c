@@ -820,6 +820,14 @@ read_constraints(FactsReader *reader, RelationFacts *facts)
 	systable_endscan(scan);
 }
 
+static List *
+each_once(List *oids)
+{
+	list_sort(oids, list_oid_cmp);
+	list_deduplicate_oid(oids);
+	return oids;
+}
+
 static bool
 collect_relations(Node *node, List **relids)
 {
@@ -834,7 +842,7 @@ collect_relations(Node *node, List **relids)
 			RangeTblEntry *rte = lfirst(lc);
 
 			if (rte->rtekind == RTE_RELATION)
-				*relids = list_append_unique_oid(*relids, rte->relid);
+				*relids = lappend_oid(*relids, rte->relid);
 		}
 		return query_tree_walker((Query *) node, collect_relations, relids, 0);
 	}
@@ -847,15 +855,14 @@ tg_facts_relations_in(Node *node)
 	List	   *relids = NIL;
 
 	collect_relations(node, &relids);
-	return relids;
+	return each_once(relids);
 }
 
 static bool
 note_user_function(Oid function, void *functions)
 {
 	if (function >= FirstNormalObjectId)
-		*(List **) functions = list_append_unique_oid(*(List **) functions,
-													  function);
+		*(List **) functions = lappend_oid(*(List **) functions, function);
 	return false;
 }
 
@@ -878,7 +885,7 @@ tg_facts_functions_of(const PolicyFacts *policy)
 
 	collect_functions(policy->qual, &functions);
 	collect_functions(policy->with_check, &functions);
-	return functions;
+	return each_once(functions);
 }
 
 /*
@@ -956,7 +963,8 @@ read_rewrites(FactsReader *reader, RelationFacts *facts)
 		rewrite->fingerprint = mix(rewrite->fingerprint, stored, strlen(stored));
 		collect_relations(node, &rewrite->reads);
 
-		rewrite->reads = list_delete_oid(rewrite->reads, InvalidOid);
+		rewrite->reads = list_delete_oid(each_once(rewrite->reads),
+										 InvalidOid);
 		facts->rewrites = lappend(facts->rewrites, rewrite);
 	}
 	systable_endscan(scan);

@@ -44,12 +44,15 @@
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
+/* To read a tree takes about as long as to take a step for so many bytes. */
+#define BYTES_A_STEP	20
+
 #define ORIGIN_EFFECTS	(ORIGIN_SETS | ORIGIN_VOLATILE | ORIGIN_TOO_DEEP)
 
 /* The trees that a column holds in the rows that an index finds by an OID. */
 static List *
 read_trees(Oid catalog, Oid index, AttrNumber key, Oid value,
-		   AttrNumber column)
+		   AttrNumber column, Budget *budget)
 {
 	Relation	relation = table_open(catalog, AccessShareLock);
 	List	   *trees = NIL;
@@ -67,7 +70,12 @@ read_trees(Oid catalog, Oid index, AttrNumber key, Oid value,
 										 RelationGetDescr(relation), &isnull);
 
 		if (!isnull)
-			trees = lappend(trees, stringToNode(TextDatumGetCString(datum)));
+		{
+			char	   *string = TextDatumGetCString(datum);
+
+			if (tg_spend(budget, 1 + strlen(string) / BYTES_A_STEP))
+				trees = lappend(trees, stringToNode(string));
+		}
 	}
 	systable_endscan(scan);
 	table_close(relation, AccessShareLock);
@@ -122,10 +130,13 @@ tg_type_effects(Oid type, const Place *place)
 												ConstraintTypidIndexId,
 												Anum_pg_constraint_contypid,
 												type,
-												Anum_pg_constraint_conbin),
+												Anum_pg_constraint_conbin,
+												place->budget),
 									 place, constraint_effects);
 		type = next;
 	}
+	if (place->budget->fuel < 0)
+		origin |= ORIGIN_TOO_DEEP;
 	return origin & ORIGIN_EFFECTS;
 }
 
@@ -142,7 +153,7 @@ tg_view_effects(Oid relid, const Place *place)
 	check_stack_depth();
 	actions = read_trees(RewriteRelationId, RewriteRelRulenameIndexId,
 						 Anum_pg_rewrite_ev_class, relid,
-						 Anum_pg_rewrite_ev_action);
+						 Anum_pg_rewrite_ev_action, place->budget);
 	foreach(lc, actions)
 	{
 		ListCell   *lc2;
@@ -163,5 +174,7 @@ tg_view_effects(Oid relid, const Place *place)
 			origin |= tg_query_dependencies(query, place);
 		}
 	}
+	if (place->budget->fuel < 0)
+		origin |= ORIGIN_TOO_DEEP;
 	return origin & ORIGIN_EFFECTS;
 }

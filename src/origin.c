@@ -34,6 +34,7 @@
 #include "catalog/pg_type.h"
 #include "compat.h"
 #include "equality.h"
+#include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "origin.h"
 #include "utils/array.h"
@@ -58,6 +59,15 @@ typedef struct CulpritWalk
 
 /* What is left of a value when side effects alone matter. */
 #define ORIGIN_SIDE_EFFECTS	(ORIGIN_UNKNOWN | ORIGIN_VOLATILE | ORIGIN_SETS)
+
+bool
+tg_spend(Budget *budget, int steps)
+{
+	CHECK_FOR_INTERRUPTS();
+	if (budget->fuel >= 0)
+		budget->fuel -= steps;
+	return budget->fuel >= 0;
+}
 
 static bool
 collect_origin(Node *node, OriginWalk *walk)
@@ -630,7 +640,8 @@ go_deeper(OriginFunction function, Node *node, const Place *place)
 {
 	Origin		origin;
 
-	if (place->budget->depth >= BUDGET_DEPTH)
+	check_stack_depth();
+	if (place->budget->depth >= BUDGET_DEPTH || !tg_spend(place->budget, 1))
 		return ORIGIN_TOO_DEEP;
 	place->budget->depth++;
 	origin = function(node, place);
@@ -663,6 +674,7 @@ find_culprit(Node *node, CulpritWalk *walk)
 
 	if (node == NULL)
 		return false;
+	CHECK_FOR_INTERRUPTS();
 	if (IsA(node, Query))
 		return query_tree_walker((Query *) node, find_culprit, walk, 0);
 	if (IsA(node, FuncExpr))
@@ -671,7 +683,7 @@ find_culprit(Node *node, CulpritWalk *walk)
 		function = get_opcode(((OpExpr *) node)->opno);
 	if (OidIsValid(function))
 	{
-		Budget		budget = BUDGET_INIT;
+		Budget		budget = {BUDGET_PROOF, 0};
 		Place		nowhere = {NULL, NIL, 0, &budget, NIL};
 		Origin		origin = tg_function_origin(function, NIL, &nowhere,
 												tg_dependencies);

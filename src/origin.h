@@ -14,20 +14,19 @@
 #include "nodes/parsenodes.h"
 
 /*
- * How much one proof may cost.  Whoever writes a policy decides how large it
- * is; what exceeds the budget is unproven, and neither takes forever nor
- * fails for want of stack.
+ * How much one proof, or all proofs about one table, may cost.  Whoever writes
+ * a policy decides how large it is; what exceeds the budget is unproven, and
+ * neither takes forever nor fails for want of stack.
  */
 typedef struct Budget
 {
-	int			fuel;			/* how often a sub-select may still be looked
-								 * into, deep ones counting more, or a
-								 * comparison be moved: nested ones would take
-								 * exponential time */
+	int			fuel;			/* how many steps may still be taken: about one
+								 * for each time that a node is looked at */
 	int			depth;			/* how deep we are in the expression */
 } Budget;
 
-#define BUDGET_INIT		{10000, 0}
+#define BUDGET_TABLE	1000000
+#define BUDGET_PROOF	100000
 #define BUDGET_DEPTH	250
 
 /* A condition whose outcome is taken for granted (see cases.c). */
@@ -101,6 +100,9 @@ typedef uint32 Origin;
 typedef Origin (*OriginFunction) (Node *node, const Place *place);
 
 /* origin.c */
+
+/* Takes so many steps; false if they exceed the budget.  May be cancelled. */
+extern bool tg_spend(Budget *budget, int steps);
 
 /* Everything that the expression depends on, conditions included. */
 extern Origin tg_dependencies(Node *node, const Place *place);

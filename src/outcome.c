@@ -15,7 +15,9 @@
  */
 #include "postgres.h"
 
+#include "nodes/nodeFuncs.h"
 #include "outcome.h"
+
 Verdict
 tg_make_verdict(Standing standing, Why why, Node *arm)
 {
@@ -33,6 +35,29 @@ tg_never(void)
 	return tg_make_verdict(NEVER_HAPPENS, WHY_NOTHING, NULL);
 }
 
+/* Stands for limits of which each may be equal to anything. */
+static Node several_limits;
+
+static Node *
+both_limits(Node *one, Node *other)
+{
+	if (one == NULL || other == NULL)
+		return one != NULL ? one : other;
+	return equal(one, other) ? one : &several_limits;
+}
+
+static Node *
+either_limit(const Verdict *one, Node *limit, const Verdict *other,
+			 Node *other_limit)
+{
+	if (one->standing <= CONFINED)
+		return other_limit;
+	if (other->standing <= CONFINED)
+		return limit;
+	return limit != NULL && other_limit != NULL ?
+		both_limits(limit, other_limit) : NULL;
+}
+
 /* Either of two conditions suffices to get here. */
 Verdict
 tg_worse(Verdict one, Verdict other)
@@ -47,6 +72,8 @@ tg_worse(Verdict one, Verdict other)
 		(other.present || other.standing <= CONFINED);
 	result.or_absent = (one.or_absent || one.standing <= CONFINED) &&
 		(other.or_absent || other.standing <= CONFINED);
+	result.at_least = either_limit(&one, one.at_least, &other, other.at_least);
+	result.at_most = either_limit(&one, one.at_most, &other, other.at_most);
 	return result;
 }
 
@@ -66,6 +93,8 @@ tg_better(Verdict one, Verdict other)
 	result.binds = one.binds || other.binds;
 	result.present = one.present || other.present;
 	result.or_absent = one.or_absent || other.or_absent;
+	result.at_least = both_limits(one.at_least, other.at_least);
+	result.at_most = both_limits(one.at_most, other.at_most);
 
 	/* Whose only fault is to admit rows without a tenant, has none left. */
 	if (result.standing > CONFINED && result.present && result.or_absent)
@@ -80,6 +109,15 @@ tg_better(Verdict one, Verdict other)
 		result.standing = UNDECIDED;
 		result.why = WHY_THROUGH_COLUMN;
 	}
+
+	/* BETWEEN setting AND setting is an equality that nobody writes. */
+	if (result.standing == OPEN &&
+		(result.at_least != one.at_least || result.at_most != one.at_most) &&
+		result.at_least != NULL && result.at_most != NULL &&
+		(result.at_least == &several_limits ||
+		 result.at_most == &several_limits ||
+		 equal(result.at_least, result.at_most)))
+		result.standing = UNDECIDED;
 	return result;
 }
 

@@ -70,6 +70,9 @@ typedef struct Verdict
 	bool		binds;			/* ... or such a column to the session */
 	bool		present;		/* the tenant column is not NULL ... */
 	bool		or_absent;		/* ... or is NULL where it isn't confined */
+	Node	   *at_least;		/* a value of the session's that it is not
+								 * less than, ... */
+	Node	   *at_most;		/* ... or not greater than, or NULL */
 } Verdict;
 
 /* By outcome of a Boolean expression. */

@@ -37,6 +37,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "proof.h"
 #include "utils/fmgroids.h"
@@ -110,19 +111,28 @@ prove_boolean_test(BooleanTest *test, const Place *place)
 	return tg_leaf((Node *) test, place);
 }
 
+/* For put_operand(). */
+typedef struct OperandContext
+{
+	Node	   *operand;
+	Budget	   *budget;
+} OperandContext;
+
 /* Puts the operand of a CASE where its WHENs have a placeholder. */
 static Node *
-put_operand(Node *node, Node *operand)
+put_operand(Node *node, OperandContext *context)
 {
 	if (node == NULL)
 		return NULL;
 	if (IsA(node, CaseTestExpr))
-		return operand;
+		return context->operand;
 
 	/* the placeholders below these are their own */
 	if (IsA(node, CaseExpr) || IsA(node, ArrayCoerceExpr))
 		return node;
-	return expression_tree_mutator(node, put_operand, (void *) operand);
+	if (!tg_spend(context->budget, 1))
+		return node;
+	return expression_tree_mutator(node, put_operand, (void *) context);
 }
 
 static Verdict
@@ -137,6 +147,7 @@ static Outcomes
 prove_case(CaseExpr *expr, const Place *place)
 {
 	Outcomes	result = {0};
+	OperandContext operand = {(Node *) expr->arg, place->budget};
 	Verdict		not_before;		/* no earlier condition was true */
 	bool		first = true;
 	ListCell   *lc;
@@ -151,7 +162,7 @@ prove_case(CaseExpr *expr, const Place *place)
 		Verdict		here;
 
 		if (expr->arg != NULL)
-			condition = put_operand(condition, (Node *) expr->arg);
+			condition = put_operand(condition, &operand);
 		taken = tg_prove(condition, place);
 		value = tg_prove((Node *) when->result, place);
 		here = first ? taken.if_true : tg_better(taken.if_true, not_before);
@@ -251,12 +262,6 @@ prove_bool_expr(BoolExpr *expr, const Place *place)
 			result = expr->boolop == AND_EXPR ? tg_both(result, arg) :
 				tg_either(result, arg);
 	}
-	if (expr->boolop == AND_EXPR)
-		result.if_true = tg_prove_limits(expr->args, true, place,
-										 result.if_true);
-	else
-		result.if_false = tg_prove_limits(expr->args, false, place,
-										  result.if_false);
 	return result;
 }
 
@@ -372,7 +377,8 @@ tg_prove(Node *node, const Place *place)
 {
 	Outcomes	result;
 
-	if (place->budget->depth >= BUDGET_DEPTH)
+	check_stack_depth();
+	if (place->budget->depth >= BUDGET_DEPTH || !tg_spend(place->budget, 1))
 		return tg_every_outcome(tg_make_verdict(UNDECIDED, WHY_TOO_DEEP,
 												node));
 	place->budget->depth++;
@@ -394,5 +400,5 @@ tg_prove_all(List *nodes, const Place *place)
 
 		result = lc == list_head(nodes) ? verdict : tg_better(result, verdict);
 	}
-	return tg_prove_limits(nodes, true, place, result);
+	return result;
 }

@@ -46,13 +46,6 @@ extern Outcomes tg_prove_distinct(DistinctExpr *expr, const Place *place);
 extern bool tg_prove_containment(OpExpr *expr, const Place *place,
 								 Outcomes *result);
 
-/*
- * Improves the verdict if conditions that are all true (or, if !positive, all
- * false) hold the tenant column between a value and the same value.
- */
-extern Verdict tg_prove_limits(List *nodes, bool positive, const Place *place,
-							   Verdict verdict);
-
 /* boolean.c */
 
 extern bool tg_is_boolean(Node *node);

@@ -182,6 +182,7 @@ tg_is_never_null(Node *node)
 	ListCell   *lc;
 
 	check_stack_depth();
+	CHECK_FOR_INTERRUPTS();
 	node = tg_strip(node);
 	if (node == NULL)
 		return false;

@@ -47,7 +47,7 @@ tg_enter_query(const Place *place, Query *query)
 {
 	Place		inner = *place;
 
-	place->budget->fuel -= 1 + list_length(place->queries);
+	(void) tg_spend(place->budget, 1 + list_length(place->queries));
 	inner.queries = lcons(query, list_copy(place->queries));
 	return inner;
 }
@@ -405,6 +405,11 @@ collect_dependencies(Node *node, QueryWalk *walk)
 {
 	if (node == NULL)
 		return false;
+	if (!tg_spend(walk->place.budget, 1))
+	{
+		walk->origin |= ORIGIN_TOO_DEEP;
+		return true;
+	}
 	if (IsA(node, Query))
 	{
 		Place		outer = walk->place;
@@ -412,11 +417,6 @@ collect_dependencies(Node *node, QueryWalk *walk)
 		ListCell   *lc;
 
 		check_stack_depth();
-		if (outer.budget->fuel < 0)
-		{
-			walk->origin |= ORIGIN_TOO_DEEP;
-			return true;
-		}
 		walk->place = tg_enter_query(&outer, query);
 		foreach(lc, query->rtable)
 		{
@@ -468,17 +468,17 @@ collect_outer(Node *node, QueryWalk *walk)
 {
 	if (node == NULL)
 		return false;
+	if (!tg_spend(walk->place.budget, 1))
+	{
+		walk->origin |= ORIGIN_TOO_DEEP;
+		return true;
+	}
 	if (IsA(node, Query))
 	{
 		Place		outer = walk->place;
 		bool		result;
 
 		check_stack_depth();
-		if (outer.budget->fuel < 0)
-		{
-			walk->origin |= ORIGIN_TOO_DEEP;
-			return true;
-		}
 		walk->place = tg_enter_query(&outer, (Query *) node);
 		walk->below++;
 		result = query_tree_walker((Query *) node, collect_outer,

@@ -41,6 +41,7 @@ find_function(Node *node, Oid *function)
 {
 	if (node == NULL || IsA(node, SubLink))
 		return false;
+	CHECK_FOR_INTERRUPTS();
 	if (expression_tree_walker(node, find_function, (void *) function))
 		return true;
 	if (IsA(node, FuncExpr))
@@ -86,6 +87,7 @@ wrap_values(Node *node, WrapContext *context)
 	if (node == NULL)
 		return NULL;
 	check_stack_depth();
+	CHECK_FOR_INTERRUPTS();
 
 	/* Computed once already, or correlated: not for us to take apart. */
 	if (IsA(node, SubLink))
@@ -145,6 +147,7 @@ void
 tg_check_policy_per_row_call(const RuleSubject *subject)
 {
 	const RelationFacts *facts = subject->facts;
+	Budget		budget = {BUDGET_TABLE, 0};
 	ListCell   *lc;
 
 	if (facts->tenant == NULL)
@@ -152,7 +155,6 @@ tg_check_policy_per_row_call(const RuleSubject *subject)
 	foreach(lc, facts->policies)
 	{
 		PolicyFacts *policy = (PolicyFacts *) lfirst(lc);
-		Budget		budget = BUDGET_INIT;
 		WrapContext context = {{facts, NIL, 0, &budget, NIL}, InvalidOid};
 		Node	   *qual;
 		Node	   *with_check;

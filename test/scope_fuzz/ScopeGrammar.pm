@@ -131,6 +131,13 @@ sub other_value
 		sub { "set_config('app.org_$k', organization_id::text, false)::$t" },
 		sub { "(SELECT max(m.org_$k\::text) FROM fuzz.member m)::$t" },
 		sub { "(SELECT m.org_$k FROM fuzz.member m WHERE m.org_$k = organization_id)" },
+		sub { "coalesce((timestamp 'infinity')::time::text, organization_id::text)::$t" },
+		sub { "coalesce((timestamp 'infinity')::time::text, current_setting('app.org_$k', true))::$t" },
+		sub { $k eq 'int' ? pick("length(current_setting('app.org_int', true))",
+				"(SELECT o::int FROM string_to_table(current_setting('app.org_int', true), ',') WITH ORDINALITY u (x, o) LIMIT 1)",
+				"(SELECT count(m.user_id)::int FROM fuzz.member m WHERE m.user_id = $user)",
+				"(SELECT rank() OVER (ORDER BY m.role)::int FROM fuzz.member m WHERE m.user_id = $user LIMIT 1)")
+			: $k eq 'enum' ? "enum_last(current_setting('app.org_enum', true)::fuzz.org_enum)" : 'organization_id' },
 	)->();
 }
 
@@ -156,7 +163,14 @@ sub free_condition
 		"EXISTS (SELECT 1 FROM fuzz.member m WHERE m.user_id = item.user_id)",
 		"EXISTS (SELECT 1 FROM fuzz.guarded_member m WHERE m.user_id = item.user_id)",
 		'user_id IN (SELECT m.user_id FROM fuzz.guarded_member m)',
-		"user_id IN (SELECT m.user_id FROM fuzz.member m WHERE m.org_$k = fuzz.org_$k())"));
+		"user_id IN (SELECT m.user_id FROM fuzz.member m WHERE m.org_$k = fuzz.org_$k())",
+		"(timestamp 'infinity')::time IS NULL", "coalesce((timestamp 'infinity')::time::text, $user) IS NULL",
+		"EXISTS (SELECT count(*) FROM fuzz.member m WHERE m.org_$k = organization_id AND m.user_id = $user)",
+		"EXISTS (SELECT count(*) FROM fuzz.member m WHERE m.user_id = $user HAVING count(*) > 0)",
+		"EXISTS (SELECT FROM fuzz.member m WHERE m.org_$k = organization_id AND m.user_id = $user GROUP BY ROLLUP (m.role))",
+		"EXISTS (SELECT 1 WHERE organization_id = fuzz.org_$k() " . pick('UNION ALL', 'INTERSECT', 'EXCEPT') . " SELECT 1 WHERE is_public)",
+		"EXISTS (SELECT 1 UNION ALL SELECT 1 WHERE organization_id = fuzz.org_$k())",
+		"EXISTS (SELECT FROM (VALUES (1)) v (x) LEFT JOIN fuzz.member m ON m.org_$k = organization_id AND m.user_id = $user)"));
 }
 
 # A condition on fuzz.member m.
@@ -239,7 +253,6 @@ sub comparison
 		sub { leaf("organization_id IN ($q)") },
 		sub { leaf("organization_id IN ($q)") },
 		sub { leaf("organization_id IS NOT DISTINCT FROM $v") },
-		sub { leaf("organization_id BETWEEN $v AND $v") },
 		sub { leaf("(organization_id, user_id) = ($v, $user)") },
 		sub { leaf("(organization_id, is_public) IN ((($v), true), (($w), false))") },
 		sub { leaf("(SELECT organization_id = $v)") },
@@ -271,9 +284,7 @@ sub counter_comparison
 		sub { leaf("organization_id NOT IN ($q)") },
 		sub { leaf("organization_id <> ALL ($q)") },
 		sub { leaf("organization_id IS DISTINCT FROM $v") },
-		sub { leaf("organization_id NOT BETWEEN $v AND $v") },
 		sub { leaf("(organization_id, user_id) <> ($v, $user)") },
-		sub { leaf("organization_id < $v OR organization_id > $v") },
 		sub { leaf("organization_id = ALL (ARRAY($q))") },
 	)->();
 }
@@ -286,7 +297,8 @@ sub nasty_comparison
 		"organization_id >= $v", "organization_id <= $v", "organization_id <> ANY (ARRAY[$v])",
 		"organization_id = ALL (ARRAY[$v])", "organization_id = ALL (ARRAY(" . tenant_query($k, 0) . '))',
 		"left(organization_id::text, 1) = left(($v)::text, 1)", "lower(organization_id::text) = lower(($v)::text)",
-		"organization_id BETWEEN $v AND " . value($k, 0), "length(organization_id::text) = length(($v)::text)",
+		"organization_id BETWEEN $v AND " . value($k, 0), "organization_id BETWEEN $v AND $v",
+		"NOT (organization_id < $v OR organization_id > $v)", "organization_id = other_org AND other_org = $v", "length(organization_id::text) = length(($v)::text)",
 		"(organization_id, id) > ($v, 0)", "coalesce(organization_id, $v) = $v",
 		"organization_id = ANY (ARRAY[$v] || ARRAY[" . value($k, 0) . '])'));
 }
