@@ -218,6 +218,8 @@ apply_rule(RuleSubject *subject, int number, RuleLevel least)
 	rule->check(subject);
 }
 
+static void end_printing(RuleMemo *memo);
+
 List *
 tg_apply_rules(FactsReader *reader, const RelationFacts *facts,
 			   const RelationHistory *history, RuleLevel least, bool describe)
@@ -238,6 +240,7 @@ tg_apply_rules(FactsReader *reader, const RelationFacts *facts,
 
 	for (int i = 0; i < tg_rules_count; i++)
 		apply_rule(&subject, i, least);
+	end_printing(&memo);
 	return findings;
 }
 
@@ -260,6 +263,7 @@ tg_apply_rule(FactsReader *reader, const RelationFacts *facts,
 
 	if (facts == NULL || !facts->temporary)
 		apply_rule(&subject, number, TG_LEVEL_INFO);
+	end_printing(&memo);
 	return findings;
 }
 
@@ -359,39 +363,72 @@ lock_relations_in(Node *node, List **locked)
 	return true;
 }
 
+/*
+ * Printing asks the relation cache for the table.  The entry is held from the
+ * first expression to the last, since it takes long to make where there are
+ * many policies.
+ */
+static bool
+begin_printing(const RuleSubject *subject)
+{
+	const RelationFacts *facts = subject->facts;
+	RuleMemo   *memo = subject->memo;
+
+	if (memo->printing != PRINTING_NOT_BEGUN)
+		return memo->printing == PRINTING_POSSIBLE;
+	memo->printing = PRINTING_IMPOSSIBLE;
+	if (!ConditionalLockRelationOid(facts->relid, AccessShareLock))
+		return false;
+	memo->printed = RelationIdGetRelation(facts->relid);
+	if (!RelationIsValid(memo->printed))
+	{
+		UnlockRelationOid(facts->relid, AccessShareLock);
+		return false;
+	}
+
+	/*
+	 * As long as there are the policies, and nobody can drop them while we
+	 * have their table locked, there are the functions and types that they
+	 * name.
+	 */
+	if (tg_facts_policies_are_current(subject->reader, facts))
+		memo->printing = PRINTING_POSSIBLE;
+	return memo->printing == PRINTING_POSSIBLE;
+}
+
+static void
+end_printing(RuleMemo *memo)
+{
+	Oid			relid;
+
+	if (!RelationIsValid(memo->printed))
+		return;
+	relid = RelationGetRelid(memo->printed);
+	RelationClose(memo->printed);
+	memo->printed = NULL;
+	RelationCacheInvalidateEntry(relid);
+	UnlockRelationOid(relid, AccessShareLock);
+}
+
 char *
 tg_expression_text(const RuleSubject *subject, Node *node)
 {
 	const RelationFacts *facts = subject->facts;
-	Relation	relation;
 	List	   *locked = NIL;
 	ListCell   *lc;
 	char	   *text = NULL;
 
-	if (node == NULL || !tg_is_printable(node) ||
-		!ConditionalLockRelationOid(facts->relid, AccessShareLock))
+	if (node == NULL || !tg_is_printable(node) || !begin_printing(subject))
 		return NULL;
-	relation = RelationIdGetRelation(facts->relid);
-	if (RelationIsValid(relation))
-	{
-		/*
-		 * As long as there is the policy, and nobody can drop it while we
-		 * have its table locked, there are the functions and types that it
-		 * names.  Printing mends sub-selects in place, and the tree is not
-		 * ours.
-		 */
-		if (tg_facts_policies_are_current(subject->reader, facts) &&
-			lock_relations_in(node, &locked))
-			text = deparse_expression(copyObject(node),
-									  deparse_context_for(facts->name,
-														  facts->relid),
-									  false, false);
-		foreach(lc, locked)
-			UnlockRelationOid(lfirst_oid(lc), AccessShareLock);
-		RelationClose(relation);
-		RelationCacheInvalidateEntry(facts->relid);
-	}
-	UnlockRelationOid(facts->relid, AccessShareLock);
+
+	/* It mends sub-selects in place, and the tree is not ours. */
+	if (lock_relations_in(node, &locked))
+		text = deparse_expression(copyObject(node),
+								  deparse_context_for(facts->name,
+													  facts->relid),
+								  false, false);
+	foreach(lc, locked)
+		UnlockRelationOid(lfirst_oid(lc), AccessShareLock);
 	return text;
 }
 

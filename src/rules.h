@@ -17,6 +17,7 @@
 #include "facts.h"
 #include "nodes/parsenodes.h"
 #include "settings.h"
+#include "utils/relcache.h"
 
 typedef struct Rule Rule;
 
@@ -82,6 +83,13 @@ typedef struct RuleMemo
 	List	   *open_parents;	/* of OpenParent */
 	const struct SortedSet *grants[TG_ALL_COMMANDS + 1];	/* by CommandSet */
 	const struct SortedSet *guards; /* restrictive policies */
+	enum
+	{
+		PRINTING_NOT_BEGUN,
+		PRINTING_IMPOSSIBLE,
+		PRINTING_POSSIBLE
+	}			printing;		/* of expressions in policies */
+	Relation	printed;		/* held meanwhile, or NULL */
 } RuleMemo;
 
 /* What a rule looks at. */

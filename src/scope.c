@@ -77,6 +77,9 @@ static const Side sides[] = {
 	{TG_DELETE, false},
 };
 
+/* Of so many restrictive policies the cases are distinguished. */
+#define MOST_IN_CASES	32
+
 /* Is a role subject to policies? */
 typedef enum Subjection
 {
@@ -337,7 +340,7 @@ prove_on_floor(Trial *trial, Node *expression, const Bitmapset *policies,
 	int			i = -1;
 
 	if (verdict.standing <= CONFINED ||
-		!tg_spend(&trial->budget, 1 + bms_num_members(policies) / 16))
+		bms_num_members(policies) > MOST_IN_CASES)
 		return verdict;
 	expressions = list_make1(expression);
 	while ((i = bms_next_member(policies, i)) >= 0)
