@@ -820,16 +820,8 @@ read_constraints(FactsReader *reader, RelationFacts *facts)
 	systable_endscan(scan);
 }
 
-static List *
-each_once(List *oids)
-{
-	list_sort(oids, list_oid_cmp);
-	list_deduplicate_oid(oids);
-	return oids;
-}
-
 static bool
-collect_relations(Node *node, List **relids)
+collect_relations(Node *node, OidSet *relids)
 {
 	if (node == NULL)
 		return false;
@@ -842,7 +834,7 @@ collect_relations(Node *node, List **relids)
 			RangeTblEntry *rte = lfirst(lc);
 
 			if (rte->rtekind == RTE_RELATION)
-				*relids = lappend_oid(*relids, rte->relid);
+				(void) tg_oidset_add(relids, rte->relid);
 		}
 		return query_tree_walker((Query *) node, collect_relations, relids, 0);
 	}
@@ -852,22 +844,22 @@ collect_relations(Node *node, List **relids)
 List *
 tg_facts_relations_in(Node *node)
 {
-	List	   *relids = NIL;
+	OidSet		relids = {0};
 
 	collect_relations(node, &relids);
-	return each_once(relids);
+	return relids.oids;
 }
 
 static bool
 note_user_function(Oid function, void *functions)
 {
 	if (function >= FirstNormalObjectId)
-		*(List **) functions = lappend_oid(*(List **) functions, function);
+		(void) tg_oidset_add(functions, function);
 	return false;
 }
 
 static bool
-collect_functions(Node *node, List **functions)
+collect_functions(Node *node, OidSet *functions)
 {
 	if (node == NULL)
 		return false;
@@ -881,11 +873,11 @@ collect_functions(Node *node, List **functions)
 List *
 tg_facts_functions_of(const PolicyFacts *policy)
 {
-	List	   *functions = NIL;
+	OidSet		functions = {0};
 
 	collect_functions(policy->qual, &functions);
 	collect_functions(policy->with_check, &functions);
-	return each_once(functions);
+	return functions.oids;
 }
 
 /*
@@ -935,6 +927,7 @@ read_rewrites(FactsReader *reader, RelationFacts *facts)
 	{
 		Form_pg_rewrite form = (Form_pg_rewrite) GETSTRUCT(tuple);
 		RewriteFacts *rewrite = palloc0(sizeof(RewriteFacts));
+		OidSet		reads = {0};
 		bool		isnull;
 		Datum		value;
 		char	   *stored;
@@ -953,7 +946,7 @@ read_rewrites(FactsReader *reader, RelationFacts *facts)
 		rewrite->fingerprint = mix(0, stored, strlen(stored));
 		foreach(lc, castNode(List, node))
 			forget_old_and_new(lfirst_node(Query, lc), facts->relid);
-		collect_relations(node, &rewrite->reads);
+		collect_relations(node, &reads);
 
 		value = heap_getattr(tuple, Anum_pg_rewrite_ev_qual, descriptor,
 							 &isnull);
@@ -961,10 +954,9 @@ read_rewrites(FactsReader *reader, RelationFacts *facts)
 		node = stringToNode(stored);
 		cut_locations(stored);
 		rewrite->fingerprint = mix(rewrite->fingerprint, stored, strlen(stored));
-		collect_relations(node, &rewrite->reads);
+		collect_relations(node, &reads);
 
-		rewrite->reads = list_delete_oid(each_once(rewrite->reads),
-										 InvalidOid);
+		rewrite->reads = list_delete_oid(reads.oids, InvalidOid);
 		facts->rewrites = lappend(facts->rewrites, rewrite);
 	}
 	systable_endscan(scan);

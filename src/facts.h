@@ -321,6 +321,30 @@ extern bool tg_is_above_rls(FactsReader *reader, Oid role);
  */
 extern bool tg_has_privileges_of(FactsReader *reader, Oid role, Oid other);
 
+/*
+ * What of a role the meaning of a policy for it depends on, besides its name:
+ * differs when row-level security comes to apply to it, or to a member of it.
+ */
+extern uint64 tg_role_fingerprint(FactsReader *reader, Oid role);
+
+/*
+ * The relations of which a finding may depend on a role's attributes: those
+ * whose policies name it, or a role that it is a member of, and what it owns.
+ */
+extern List *tg_facts_relations_of_role(FactsReader *reader, Oid role);
+
+/* The enums among these types, and those that they are made of, as OIDs. */
+extern List *tg_facts_enums_in(FactsReader *reader, const List *types);
+
+/* InvalidOid if the snapshot does not see the type. */
+extern Oid	tg_facts_type_owner(FactsReader *reader, Oid type);
+
+/* The types in a policy, but for PostgreSQL's own, as OIDs. */
+extern List *tg_facts_types_in(const PolicyFacts *policy);
+
+/* The relations that have columns of a type, or whose policies name it. */
+extern List *tg_facts_relations_using_type(FactsReader *reader, Oid type);
+
 /* The relations that are members of an extension, as a list of OIDs. */
 extern List *tg_facts_members(FactsReader *reader, Oid extension);
 

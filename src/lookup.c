@@ -18,7 +18,6 @@
 #include "catalog/index.h"
 #include "catalog/namespace.h"
 #include "catalog/objectaddress.h"
-#include "catalog/pg_authid.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_depend.h"
 #include "catalog/pg_extension.h"
@@ -36,7 +35,6 @@
 #include "miscadmin.h"
 #include "oidset.h"
 #include "reader.h"
-#include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -567,44 +565,6 @@ tg_facts_function(FactsReader *reader, Oid function_oid, FunctionFacts *facts)
 	}
 	systable_endscan(scan);
 	return found;
-}
-
-bool
-tg_facts_role(FactsReader *reader, Oid role, RoleFacts *facts)
-{
-	SysScanDesc scan = tg_reader_scan(reader, CAT_AUTHID, AuthIdOidIndexId,
-									  Anum_pg_authid_oid, role);
-	HeapTuple	tuple = systable_getnext(scan);
-	bool		found = HeapTupleIsValid(tuple);
-
-	if (found)
-	{
-		Form_pg_authid form = (Form_pg_authid) GETSTRUCT(tuple);
-
-		facts->superuser = form->rolsuper;
-		facts->bypasses_rls = form->rolbypassrls;
-		facts->inherits = form->rolinherit;
-	}
-	systable_endscan(scan);
-	return found;
-}
-
-bool
-tg_is_above_rls(FactsReader *reader, Oid role)
-{
-	RoleFacts	facts;
-
-	return tg_facts_role(reader, role, &facts) &&
-		(facts.superuser || facts.bypasses_rls);
-}
-
-bool
-tg_has_privileges_of(FactsReader *reader, Oid role, Oid other)
-{
-	RoleFacts	facts;
-
-	return has_privs_of_role(role, other) ||
-		(tg_facts_role(reader, role, &facts) && facts.superuser);
 }
 
 bool

@@ -18,6 +18,7 @@
 
 #include "attempt.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_extension.h"
@@ -25,6 +26,7 @@
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_policy.h"
 #include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "rules.h"
 #include "utils/lsyscache.h"
@@ -144,6 +146,21 @@ enqueue_for_function(Attempt *attempt, Oid function_oid)
 }
 
 static void
+enqueue_for_role(Attempt *attempt, Oid role)
+{
+	RoleFacts	before;
+	RoleFacts	after;
+
+	tg_lock_changed(attempt->locks, AuthIdRelationId, role);
+	if (tg_facts_role(attempt->before, role, &before) &&
+		tg_facts_role(attempt->after, role, &after) &&
+		(before.superuser != after.superuser ||
+		 before.bypasses_rls != after.bypasses_rls ||
+		 before.inherits != after.inherits))
+		enqueue_all(attempt, tg_facts_relations_of_role(attempt->after, role));
+}
+
+static void
 enqueue_for_schema(Attempt *attempt, Oid schema_oid)
 {
 	char	   *after = tg_facts_schema_name(attempt->after, schema_oid);
@@ -248,6 +265,17 @@ tg_queue_object(Attempt *attempt, const TouchedKey *object)
 			tg_lock_changed(attempt->locks, object->classId, object->objectId);
 			enqueue_all(attempt, tg_facts_members(attempt->before,
 												  object->objectId));
+			break;
+
+		case AuthIdRelationId:
+			enqueue_for_role(attempt, object->objectId);
+			break;
+
+		case TypeRelationId:
+			tg_lock_changed(attempt->locks, object->classId, object->objectId);
+			enqueue_all(attempt,
+						tg_facts_relations_using_type(attempt->after,
+													  object->objectId));
 			break;
 
 		case ProcedureRelationId:

@@ -25,6 +25,7 @@
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_policy.h"
 #include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
 #include "catalog/pg_rewrite.h"
 #include "compat.h"
 #include "facts.h"
@@ -46,6 +47,7 @@ static const Oid catalog_oids[CAT_COUNT] = {
 	[CAT_EXTENSION] = ExtensionRelationId,
 	[CAT_PROC] = ProcedureRelationId,
 	[CAT_AUTHID] = AuthIdRelationId,
+	[CAT_TYPE] = TypeRelationId,
 };
 
 FactsReader *

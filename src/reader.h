@@ -35,6 +35,7 @@ typedef enum ReaderCatalog
 	CAT_EXTENSION,
 	CAT_PROC,
 	CAT_AUTHID,
+	CAT_TYPE,
 	CAT_COUNT
 } ReaderCatalog;
 

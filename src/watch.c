@@ -42,6 +42,7 @@
 #include "catalog/pg_amop.h"
 #include "catalog/pg_amproc.h"
 #include "catalog/pg_attrdef.h"
+#include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_extension.h"
@@ -52,6 +53,7 @@
 #include "catalog/pg_policy.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_rewrite.h"
+#include "catalog/pg_type.h"
 #include "commands/event_trigger.h"
 #include "executor/executor.h"
 #include "facts.h"
@@ -290,6 +292,8 @@ watch_change(ObjectAccessType access, Oid classId, Oid objectId, int subId,
 
 			/* A new name of the schema is a new name of all that is in it */
 		case NamespaceRelationId:
+		case AuthIdRelationId:
+		case TypeRelationId:
 			if (access == OAT_POST_ALTER)
 				tg_touch(classId, objectId);
 			break;

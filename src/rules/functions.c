@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * functions.c
- *		The rule about the functions that policies call.
+ *		The rule about the functions that policies call, and the like.
  *
  * A policy is as good as its functions.  The proof that it is scoped takes a
  * function without row arguments for a value of the session; here is asked
@@ -17,6 +17,7 @@
 
 #include "common/hashfn.h"
 #include "miscadmin.h"
+#include "oidset.h"
 #include "remedy.h"
 #include "rules.h"
 #include "utils/acl.h"
@@ -28,7 +29,8 @@
 typedef struct Call
 {
 	Oid			function;
-	const PolicyFacts *policy;
+	const PolicyFacts *policy;	/* the first that does */
+	CommandSet	commands;		/* those of all that do */
 } Call;
 
 /* What a finding is about, so that it is told from one that was there. */
@@ -37,7 +39,8 @@ typedef enum Reproach
 	OWNED_BY_CONFINED_ROLE = 1,
 	NAMES_OF_CALLER,
 	NEW_OWNER,
-	NEW_RIGHTS
+	NEW_RIGHTS,
+	LABELS_OF_CONFINED_ROLE
 } Reproach;
 
 /*
@@ -45,26 +48,28 @@ typedef enum Reproach
  * superuser has them.)
  */
 static bool
-may_alter_policies(const RelationFacts *facts, Oid role)
+may_alter_policies(const RuleSubject *subject, Oid role)
 {
-	return has_privs_of_role(role, facts->owner);
+	return tg_has_privileges_of(subject->reader, role, subject->facts->owner);
 }
 
 /*
- * A role that may replace the function although the table's policies are to
- * confine it, or InvalidOid.
+ * A role that has the rights of the owner of something, although the table's
+ * policies are to confine it, or InvalidOid.
  */
 static Oid
-confined_role(const RelationFacts *facts, Oid owner)
+confined_role(const RuleSubject *subject, Oid owner)
 {
+	const RelationFacts *facts = subject->facts;
 	Oid			app_role;
 
-	if (may_alter_policies(facts, owner) || has_bypassrls_privilege(owner))
+	if (may_alter_policies(subject, owner) ||
+		tg_is_above_rls(subject->reader, owner))
 		return InvalidOid;
 	if (tg_privileges_of(owner, facts) != ACL_NO_RIGHTS)
 		return owner;
 	app_role = get_role_oid(tg_app_role, true);
-	if (OidIsValid(app_role) && !may_alter_policies(facts, app_role) &&
+	if (OidIsValid(app_role) && !may_alter_policies(subject, app_role) &&
 		has_privs_of_role(app_role, owner) &&
 		tg_privileges_of(app_role, facts) != ACL_NO_RIGHTS)
 		return app_role;
@@ -88,6 +93,7 @@ report(const RuleSubject *subject, const Call *call, Reproach reproach,
 								name, call->policy->name, what);
 	finding->object = name;
 	finding->object_oid = call->function;
+	finding->commands = call->commands;
 	finding->fingerprint = hash_combine64(reproach, role);
 	finding->repair_sql = psprintf("ALTER FUNCTION %s %s;", name, repair);
 }
@@ -108,7 +114,7 @@ static void
 report_new_owner(const RuleSubject *subject, const Call *call,
 				 Oid before, Oid after)
 {
-	if (before != after && !may_alter_policies(subject->facts, after))
+	if (before != after && !may_alter_policies(subject, after))
 		report(subject, call, NEW_OWNER, after,
 			   psprintf("has passed from role \"%s\" to role \"%s\"",
 						role_name(before), role_name(after)),
@@ -158,7 +164,7 @@ check_call(const RuleSubject *subject, const Call *call)
 		!tg_facts_function(history->reader, call->function, &before))
 		before = function;
 
-	role = confined_role(facts, function.owner);
+	role = confined_role(subject, function.owner);
 	if (OidIsValid(role))
 		report(subject, call, OWNED_BY_CONFINED_ROLE, role,
 			   psprintf("can be replaced by role \"%s\", whom the policy is to confine",
@@ -175,23 +181,99 @@ check_call(const RuleSubject *subject, const Call *call)
 						  function.security_definer);
 }
 
+/* The calls of all policies, each function once, in the order of policies. */
+static List *
+calls_in(const RelationFacts *facts)
+{
+	HASHCTL		ctl = {0};
+	HTAB	   *known;
+	List	   *calls = NIL;
+	ListCell   *lc;
+
+	ctl.keysize = sizeof(Oid);
+	ctl.entrysize = sizeof(Call);
+	ctl.hcxt = CurrentMemoryContext;
+	known = hash_create("trovella_guard calls", 64, &ctl,
+						HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	foreach(lc, facts->policies)
+	{
+		const PolicyFacts *policy = lfirst(lc);
+		ListCell   *lf;
+
+		CHECK_FOR_INTERRUPTS();
+		foreach(lf, tg_facts_functions_of(policy))
+		{
+			Oid			function = lfirst_oid(lf);
+			bool		found;
+			Call	   *call = hash_search(known, &function, HASH_ENTER,
+										   &found);
+
+			if (!found)
+			{
+				call->policy = policy;
+				call->commands = TG_NO_COMMAND;
+				calls = lappend(calls, call);
+			}
+			call->commands |= policy->commands;
+		}
+	}
+	return calls;
+}
+
+/*
+ * The labels of an enum are names, which its owner may exchange: then a row is
+ * another tenant's, or the session is.
+ */
+static void
+check_labels(const RuleSubject *subject)
+{
+	const RelationFacts *facts = subject->facts;
+	OidSet		types = {0};
+	ListCell   *lc;
+
+	(void) tg_oidset_add(&types, facts->tenant->type);
+	foreach(lc, facts->policies)
+	{
+		ListCell   *lc2;
+
+		CHECK_FOR_INTERRUPTS();
+		foreach(lc2, tg_facts_types_in(lfirst(lc)))
+			(void) tg_oidset_add(&types, lfirst_oid(lc2));
+	}
+	foreach(lc, tg_facts_enums_in(subject->reader, types.oids))
+	{
+		Oid			type = lfirst_oid(lc);
+		Oid			role = confined_role(subject,
+										 tg_facts_type_owner(subject->reader,
+															 type));
+		char	   *name = !OidIsValid(role) ? NULL :
+			format_type_extended(type, -1, FORMAT_TYPE_INVALID_AS_NULL |
+								 FORMAT_TYPE_FORCE_QUALIFY);
+		Finding    *finding;
+
+		if (name == NULL)
+			continue;
+		finding = tg_report_finding(subject,
+									"the labels of type %s, which tell tenants apart, can be exchanged by role \"%s\", whom the policies are to confine",
+									name, role_name(role));
+		finding->object = name;
+		finding->object_oid = type;
+		finding->fingerprint = hash_combine64(LABELS_OF_CONFINED_ROLE, role);
+		finding->repair_sql = psprintf("ALTER TYPE %s OWNER TO %s;", name,
+									   quote_identifier(role_name(facts->owner)));
+	}
+}
+
 void
 tg_check_policy_function_untrusted(const RuleSubject *subject)
 {
-	List	   *seen = NIL;
 	ListCell   *lc;
 
-	foreach(lc, subject->facts->policies)
+	foreach(lc, calls_in(subject->facts))
 	{
-		Call		call = {.policy = lfirst(lc)};
-		List	   *functions = tg_facts_functions_of(call.policy);
-		ListCell   *lf;
-
-		foreach(lf, list_difference_oid(functions, seen))
-		{
-			call.function = lfirst_oid(lf);
-			check_call(subject, &call);
-		}
-		seen = list_concat_unique_oid(seen, functions);
+		CHECK_FOR_INTERRUPTS();
+		check_call(subject, lfirst(lc));
 	}
+	if (subject->facts->policies != NIL)
+		check_labels(subject);
 }

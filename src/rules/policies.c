@@ -91,11 +91,7 @@ basis_of(const RuleSubject *subject, const RelationFacts *facts,
 	return basis;
 }
 
-/*
- * The roles whom a policy is for, and those that row-level security does not
- * apply to, are a part of what was concluded: an attribute of a role is no
- * part of the policy.
- */
+/* What the attributes of its roles make of a policy is no part of its own. */
 static uint64
 fingerprint_of(const RuleSubject *subject, const ScopeDoubt *doubt)
 {
@@ -106,9 +102,8 @@ fingerprint_of(const RuleSubject *subject, const ScopeDoubt *doubt)
 	foreach(lc, doubt->policy->roles)
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (OidIsValid(lfirst_oid(lc)))
-			fingerprint = hash_combine64(fingerprint,
-										 tg_is_above_rls(subject->reader,
+		fingerprint = hash_combine64(fingerprint,
+									 tg_role_fingerprint(subject->reader,
 														 lfirst_oid(lc)));
 	}
 	return fingerprint;
