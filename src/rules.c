@@ -103,7 +103,7 @@ const Rule	tg_rules[] = {
 	{
 		"policy_function_untrusted", TG_LEVEL_WARNING, ABOUT_TENANT_TABLES,
 		tg_check_policy_function_untrusted,
-		"Whoever may replace a function that a policy calls, or decides what the names in it mean, decides whose rows are seen."
+		"Whoever may replace a function that a policy calls, decides what the names in it mean, or exchanges the labels of an enum that tells tenants apart, decides whose rows are seen."
 	},
 	{
 		"relation_unprotectable", TG_LEVEL_WARNING, ABOUT_OTHER_RELATIONS,

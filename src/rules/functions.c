@@ -40,7 +40,7 @@ typedef enum Reproach
 	NAMES_OF_CALLER,
 	NEW_OWNER,
 	NEW_RIGHTS,
-	LABELS_OF_CONFINED_ROLE
+	LABELS_OF_STRANGER
 } Reproach;
 
 /*
@@ -222,7 +222,7 @@ calls_in(const RelationFacts *facts)
 
 /*
  * The labels of an enum are names, which its owner may exchange: then a row is
- * another tenant's, or the session is.
+ * another tenant's, or the session is.  That needs no right on the table.
  */
 static void
 check_labels(const RuleSubject *subject)
@@ -243,10 +243,9 @@ check_labels(const RuleSubject *subject)
 	foreach(lc, tg_facts_enums_in(subject->reader, types.oids))
 	{
 		Oid			type = lfirst_oid(lc);
-		Oid			role = confined_role(subject,
-										 tg_facts_type_owner(subject->reader,
-															 type));
-		char	   *name = !OidIsValid(role) ? NULL :
+		Oid			role = tg_facts_type_owner(subject->reader, type);
+		char	   *name = may_alter_policies(subject, role) ||
+			tg_is_above_rls(subject->reader, role) ? NULL :
 			format_type_extended(type, -1, FORMAT_TYPE_INVALID_AS_NULL |
 								 FORMAT_TYPE_FORCE_QUALIFY);
 		Finding    *finding;
@@ -254,11 +253,11 @@ check_labels(const RuleSubject *subject)
 		if (name == NULL)
 			continue;
 		finding = tg_report_finding(subject,
-									"the labels of type %s, which tell tenants apart, can be exchanged by role \"%s\", whom the policies are to confine",
+									"the labels of type %s, which tell tenants apart, can be exchanged by role \"%s\", who has not the rights of the table's owner",
 									name, role_name(role));
 		finding->object = name;
 		finding->object_oid = type;
-		finding->fingerprint = hash_combine64(LABELS_OF_CONFINED_ROLE, role);
+		finding->fingerprint = hash_combine64(LABELS_OF_STRANGER, role);
 		finding->repair_sql = psprintf("ALTER TYPE %s OWNER TO %s;", name,
 									   quote_identifier(role_name(facts->owner)));
 	}

@@ -17,11 +17,15 @@
 #include "catalog/pg_class.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
+#include "oidset.h"
 #include "remedy.h"
 #include "rules.h"
 #include "settings.h"
 #include "utils/acl.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
 
 static const struct
 {
@@ -92,24 +96,93 @@ tg_check_grant_missing(const RuleSubject *subject)
 				 quote_identifier(tg_app_role));
 }
 
-/*
- * A table whose row-level security the role bypasses when it reads it, or
- * NULL.  "relids" are the candidates.
- */
-static RelationFacts *
-find_table_read_by(FactsReader *reader, Oid role, List *relids)
+/* A role that bypasses row-level security, and what it can do by that. */
+typedef struct Bypasser
 {
+	Oid			role;
+	char	   *table;			/* a tenant table that it can read, or NULL */
+	bool		reads_all;		/* by pg_read_all_data */
+} Bypasser;
+
+/* The bypassers who have the privileges of a role; see readers_by(). */
+typedef struct Readers
+{
+	Oid			grantee;		/* hash key, must be first */
+	List	   *bypassers;
+} Readers;
+
+/*
+ * Those to whom a grant to a role is one.  Kept, because memberships are
+ * expensive to ask for, and tables are granted to the same few roles.
+ */
+static List *
+readers_by(HTAB *known, Oid grantee, List *bypassers)
+{
+	bool		found;
+	Readers    *readers = hash_search(known, &grantee, HASH_ENTER, &found);
 	ListCell   *lc;
 
-	foreach(lc, relids)
+	if (found)
+		return readers->bypassers;
+	readers->bypassers = NIL;
+	foreach(lc, bypassers)
 	{
-		RelationFacts *facts = tg_facts_read(reader, lfirst_oid(lc));
+		Bypasser   *bypasser = lfirst(lc);
 
-		if (facts != NULL && tg_is_tenant_table(facts) &&
-			(tg_privileges_of(role, facts) & ACL_SELECT) != 0)
-			return facts;
+		CHECK_FOR_INTERRUPTS();
+		if (!OidIsValid(grantee) || bypasser->reads_all ||
+			has_privs_of_role(bypasser->role, grantee))
+			readers->bypassers = lappend(readers->bypassers, bypasser);
 	}
-	return NULL;
+	return readers->bypassers;
+}
+
+/*
+ * Notes a table with those bypassers who can read it and for whom no table has
+ * been found yet.  Returns their number.
+ */
+static int
+note_table(const RelationFacts *facts, HTAB *known, List *bypassers,
+		   MemoryContext context)
+{
+	OidSet		grantees = {0};
+	int			noted = 0;
+	MemoryContext old;
+	ListCell   *lc;
+
+	/* The owner counts as one who was granted everything */
+	(void) tg_oidset_add(&grantees, facts->owner);
+	foreach(lc, facts->acls)
+	{
+		Acl		   *acl = lfirst(lc);
+		AclItem    *items = ACL_DAT(acl);
+
+		for (int i = 0; i < ACL_NUM(acl); i++)
+		{
+			if ((ACLITEM_GET_PRIVS(items[i]) & ACL_SELECT) != 0)
+				(void) tg_oidset_add(&grantees, items[i].ai_grantee);
+		}
+	}
+
+	old = MemoryContextSwitchTo(context);
+	foreach(lc, grantees.oids)
+	{
+		ListCell   *lc2;
+
+		foreach(lc2, readers_by(known, lfirst_oid(lc), bypassers))
+		{
+			Bypasser   *bypasser = lfirst(lc2);
+
+			if (bypasser->table == NULL)
+			{
+				bypasser->table = psprintf("%s.%s", facts->schema,
+										   facts->name);
+				noted++;
+			}
+		}
+	}
+	MemoryContextSwitchTo(old);
+	return noted;
 }
 
 /* The relations that have row-level security enabled, as OIDs. */
@@ -134,6 +207,42 @@ relations_with_rls(FactsReader *reader)
 	return result;
 }
 
+/* Finds a table for each of them that can read one. */
+static void
+find_tables(FactsReader *reader, List *bypassers)
+{
+	HASHCTL		ctl = {0};
+	HTAB	   *known;
+	MemoryContext context = CurrentMemoryContext;
+	MemoryContext table_context;
+	int			left = list_length(bypassers);
+	ListCell   *lc;
+
+	ctl.keysize = sizeof(Oid);
+	ctl.entrysize = sizeof(Readers);
+	ctl.hcxt = CurrentMemoryContext;
+	known = hash_create("trovella_guard readers", 64, &ctl,
+						HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	table_context = AllocSetContextCreate(CurrentMemoryContext,
+										  "trovella_guard table",
+										  ALLOCSET_DEFAULT_SIZES);
+	foreach(lc, relations_with_rls(reader))
+	{
+		MemoryContext old = MemoryContextSwitchTo(table_context);
+		const RelationFacts *facts = tg_facts_outline(reader, lfirst_oid(lc));
+
+		CHECK_FOR_INTERRUPTS();
+		if (facts != NULL && tg_is_tenant_table(facts))
+			left -= note_table(facts, known, bypassers, context);
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(table_context);
+		if (left == 0)
+			break;
+	}
+	MemoryContextDelete(table_context);
+	hash_destroy(known);
+}
+
 void
 tg_check_role_bypasses_rls(const RuleSubject *subject)
 {
@@ -141,8 +250,7 @@ tg_check_role_bypasses_rls(const RuleSubject *subject)
 	SysScanDesc scan = systable_beginscan(catalog, InvalidOid, false,
 										  tg_facts_snapshot(subject->reader),
 										  0, NULL);
-	List	   *roles = NIL;
-	List	   *relids;
+	List	   *bypassers = NIL;
 	HeapTuple	tuple;
 	ListCell   *lc;
 
@@ -151,28 +259,33 @@ tg_check_role_bypasses_rls(const RuleSubject *subject)
 		Form_pg_authid form = (Form_pg_authid) GETSTRUCT(tuple);
 
 		if (form->rolcanlogin && form->rolbypassrls && !form->rolsuper)
-			roles = lappend_oid(roles, form->oid);
+		{
+			Bypasser   *bypasser = palloc0(sizeof(Bypasser));
+
+			bypasser->role = form->oid;
+			bypasser->reads_all = has_privs_of_role(form->oid,
+													ROLE_PG_READ_ALL_DATA);
+			bypassers = lappend(bypassers, bypasser);
+		}
 	}
 	systable_endscan(scan);
 	table_close(catalog, AccessShareLock);
-	if (roles == NIL)
+	if (bypassers == NIL)
 		return;
 
-	relids = relations_with_rls(subject->reader);
-	foreach(lc, roles)
+	find_tables(subject->reader, bypassers);
+	foreach(lc, bypassers)
 	{
-		Oid			role = lfirst_oid(lc);
-		char	   *name = GetUserNameFromId(role, true);
-		RelationFacts *table = name == NULL ? NULL :
-			find_table_read_by(subject->reader, role, relids);
+		Bypasser   *bypasser = lfirst(lc);
+		char	   *name = GetUserNameFromId(bypasser->role, true);
 		Finding    *finding;
 
-		if (table == NULL)
+		if (name == NULL || bypasser->table == NULL)
 			continue;
 		finding = tg_report_finding(subject,
-									"role \"%s\" bypasses row-level security and can read table \"%s.%s\"",
-									name, table->schema, table->name);
-		finding->object_oid = role;
+									"role \"%s\" bypasses row-level security and can read table \"%s\"",
+									name, bypasser->table);
+		finding->object_oid = bypasser->role;
 		finding->object = name;
 		finding->repair_sql = psprintf("ALTER ROLE %s NOBYPASSRLS;",
 									   quote_identifier(name));
