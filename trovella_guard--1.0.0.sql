@@ -370,11 +370,12 @@ BEGIN
     WHERE g.is_about_relations
   ), found AS MATERIALIZED (
     SELECT * FROM trovella_guard.findings(checklist.relation)
+  ), failed AS MATERIALIZED (
+    SELECT f.object AS rule FROM found f WHERE f.rule = 'audit_failed'
   ), by_step AS (
     SELECT g.step_position,
            count(f.rule) FILTER (WHERE f.waived_by IS NULL AND f.level <> 'info') AS broken,
-           count(*) FILTER (WHERE EXISTS (SELECT FROM found x WHERE x.rule = 'audit_failed'
-                                          AND coalesce(x.object, g.rule) = g.rule)) AS failed,
+           count(*) FILTER (WHERE EXISTS (SELECT FROM failed x WHERE coalesce(x.rule, g.rule) = g.rule)) AS failed,
            count(f.rule) FILTER (WHERE f.waived_by IS NOT NULL) AS waived,
            count(*) FILTER (WHERE g.level <> 'off') AS active,
            string_agg(CASE WHEN f.waived_by IS NOT NULL
