@@ -4,23 +4,46 @@
 \echo Use "CREATE EXTENSION trovella_guard" to load this file. \quit
 
 -- A control file with a fixed schema installs into a schema of that name if
--- there is one, whoever owns it; and its owner could drop it with CASCADE.
+-- there is one, whoever has made it.  What its owner or others may have left
+-- in it, or still could, would be called in place of what is made here: by
+-- the name of a function and its arguments, as whoever calls it.
 DO $$
+DECLARE
+  problem pg_catalog.text;
 BEGIN
-  IF NOT EXISTS (
-    SELECT FROM pg_catalog.pg_namespace n
-    JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) n.nspowner
-    WHERE n.nspname OPERATOR(pg_catalog.=) 'trovella_guard' AND r.rolsuper)
-  THEN
-    RAISE EXCEPTION 'schema "trovella_guard" is not owned by a superuser'
-      USING ERRCODE = 'insufficient_privilege',
-            HINT = 'Drop the schema, or run ALTER SCHEMA trovella_guard OWNER TO a superuser, and try again.';
+  SELECT CASE
+      WHEN NOT r.rolsuper THEN 'is not owned by a superuser'
+      WHEN EXISTS (
+        SELECT FROM pg_catalog.pg_depend d
+        WHERE d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_namespace'::pg_catalog.regclass
+          AND d.refobjid OPERATOR(pg_catalog.=) n.oid
+          AND NOT (d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass
+                   AND d.objid OPERATOR(pg_catalog.=) (
+                     SELECT e.oid FROM pg_catalog.pg_extension e
+                     WHERE e.extname OPERATOR(pg_catalog.=) 'trovella_guard')))
+        THEN 'is not empty'
+      -- what default privileges give in the schema that was made just now is
+      -- taken back below
+      WHEN n.xmin::pg_catalog.text OPERATOR(pg_catalog.<>)
+           pg_catalog.pg_current_xact_id()::pg_catalog.xid::pg_catalog.text
+        AND EXISTS (
+        SELECT FROM pg_catalog.aclexplode(n.nspacl) a
+        WHERE a.privilege_type OPERATOR(pg_catalog.=) 'CREATE'
+          AND a.grantee OPERATOR(pg_catalog.<>) n.nspowner)
+        THEN 'is open to others than its owner'
+    END INTO problem
+  FROM pg_catalog.pg_namespace n
+  JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) n.nspowner
+  WHERE n.nspname OPERATOR(pg_catalog.=) 'trovella_guard';
+
+  IF problem IS NOT NULL THEN
+    RAISE EXCEPTION 'schema "trovella_guard" %', problem
+      USING ERRCODE = 'object_not_in_prerequisite_state',
+            DETAIL = 'What others have put into it, or could, would be taken for the extension''s.',
+            HINT = 'See what is in the schema, drop it (DROP SCHEMA trovella_guard CASCADE), and try again: CREATE EXTENSION makes it.';
   END IF;
 END
 $$;
-
-REVOKE ALL ON SCHEMA trovella_guard FROM PUBLIC;
-GRANT USAGE ON SCHEMA trovella_guard TO PUBLIC;
 
 --
 -- The allowlist
@@ -50,8 +73,6 @@ COMMENT ON COLUMN trovella_guard.allowlist.added_at IS 'Start of the transaction
 COMMENT ON COLUMN trovella_guard.allowlist.expires_at IS 'From then on the entry does not count; NULL: never.';
 COMMENT ON COLUMN trovella_guard.allowlist.adopted IS 'Written by adopt(): a debt that was there on that day. It quietens the old finding and lets nothing new pass.';
 
-REVOKE ALL ON trovella_guard.allowlist FROM PUBLIC;
-GRANT SELECT ON trovella_guard.allowlist TO PUBLIC;
 
 SELECT pg_catalog.pg_extension_config_dump('trovella_guard.allowlist', '');
 
@@ -59,7 +80,6 @@ CREATE FUNCTION trovella_guard.allowlist_changed() RETURNS trigger
 LANGUAGE c AS 'MODULE_PATHNAME', 'trovella_guard_allowlist_changed_1_0';
 COMMENT ON FUNCTION trovella_guard.allowlist_changed() IS
   'Trigger on the allowlist: has the relations that an entry covered judged anew when it changes or goes.';
-REVOKE ALL ON FUNCTION trovella_guard.allowlist_changed() FROM PUBLIC;
 
 CREATE TRIGGER allowlist_changed AFTER INSERT OR UPDATE OR DELETE ON trovella_guard.allowlist
   FOR EACH ROW EXECUTE FUNCTION trovella_guard.allowlist_changed();
@@ -81,7 +101,6 @@ RETURNS pg_catalog.void
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'trovella_guard_allow_1_0';
 COMMENT ON FUNCTION trovella_guard.allow(pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.timestamptz) IS
   'Puts a relation (schema.table; it need not exist yet) or a whole schema (schema.*) on the allowlist, for one rule or, with rule *, as global. A reason is required. Calling it again replaces reason and expiry.';
-REVOKE ALL ON FUNCTION trovella_guard.allow(pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.timestamptz) FROM PUBLIC;
 
 CREATE FUNCTION trovella_guard.disallow(
   relation pg_catalog.text,
@@ -90,7 +109,6 @@ RETURNS pg_catalog.void
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'trovella_guard_disallow_1_0';
 COMMENT ON FUNCTION trovella_guard.disallow(pg_catalog.text, pg_catalog.text) IS
   'Takes an entry off the allowlist. What it covered is judged at the commit of the same transaction.';
-REVOKE ALL ON FUNCTION trovella_guard.disallow(pg_catalog.text, pg_catalog.text) FROM PUBLIC;
 
 CREATE FUNCTION trovella_guard.adopt(
   reason pg_catalog.text,
@@ -99,7 +117,6 @@ RETURNS pg_catalog.int8
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'trovella_guard_adopt_1_0';
 COMMENT ON FUNCTION trovella_guard.adopt(pg_catalog.text, pg_catalog.timestamptz) IS
   'Puts every finding of today on the allowlist as a debt, one entry for each rule that a relation breaks, and returns their number. A debt quietens what was there; it lets nothing new pass.';
-REVOKE ALL ON FUNCTION trovella_guard.adopt(pg_catalog.text, pg_catalog.timestamptz) FROM PUBLIC;
 
 CREATE FUNCTION trovella_guard.prune(
   OUT schema_name pg_catalog.name, OUT table_name pg_catalog.name,
@@ -109,7 +126,6 @@ RETURNS SETOF record
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'trovella_guard_prune_1_0';
 COMMENT ON FUNCTION trovella_guard.prune() IS
   'Removes the allowlist entries that have expired or are not needed any more, and returns them. What allow() has said of a relation that is not there stays: it may be made ahead.';
-REVOKE ALL ON FUNCTION trovella_guard.prune() FROM PUBLIC;
 
 --
 -- The history of the allowlist
@@ -140,8 +156,6 @@ COMMENT ON COLUMN trovella_guard.allowlist_log.reason IS 'The reason of the entr
 COMMENT ON COLUMN trovella_guard.allowlist_log.expires_at IS 'When the entry was to expire; NULL: never.';
 COMMENT ON COLUMN trovella_guard.allowlist_log.adopted IS 'Whether adopt() had made the entry.';
 
-REVOKE ALL ON trovella_guard.allowlist_log FROM PUBLIC;
-GRANT SELECT ON trovella_guard.allowlist_log TO PUBLIC;
 
 SELECT pg_catalog.pg_extension_config_dump('trovella_guard.allowlist_log', '');
 
@@ -167,7 +181,6 @@ END
 $$;
 COMMENT ON FUNCTION trovella_guard.allowlist_logged() IS
   'Trigger on the allowlist: writes the log.';
-REVOKE ALL ON FUNCTION trovella_guard.allowlist_logged() FROM PUBLIC;
 
 CREATE TRIGGER allowlist_logged AFTER INSERT OR UPDATE OR DELETE ON trovella_guard.allowlist
   FOR EACH ROW EXECUTE FUNCTION trovella_guard.allowlist_logged();
@@ -185,7 +198,6 @@ END
 $$;
 COMMENT ON FUNCTION trovella_guard.allowlist_log_kept() IS
   'Trigger on the log: rows are only added.';
-REVOKE ALL ON FUNCTION trovella_guard.allowlist_log_kept() FROM PUBLIC;
 
 CREATE TRIGGER allowlist_log_kept BEFORE UPDATE OR DELETE ON trovella_guard.allowlist_log
   FOR EACH ROW EXECUTE FUNCTION trovella_guard.allowlist_log_kept();
@@ -199,7 +211,7 @@ COMMENT ON TRIGGER allowlist_log_no_truncate ON trovella_guard.allowlist_log IS 
 CREATE FUNCTION trovella_guard.allowlist_markdown() RETURNS pg_catalog.text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
-AS $$
+BEGIN ATOMIC
   SELECT E'## Non-Tenant Tables\n\nThese intentionally skip RLS:\n\n' ||
          coalesce(string_agg(
            format('- `%s` (%s)',
@@ -208,8 +220,8 @@ AS $$
            E'\n' ORDER BY schema_name <> 'public', schema_name, table_name),
            '- none') || E'\n'
   FROM trovella_guard.allowlist
-  WHERE rule = '*' AND (expires_at IS NULL OR expires_at > now())
-$$;
+  WHERE rule = '*' AND (expires_at IS NULL OR expires_at > now());
+END;
 COMMENT ON FUNCTION trovella_guard.allowlist_markdown() IS
   'The "Non-Tenant Tables" section of the project''s documentation: the global tables and why they are global.';
 
@@ -238,13 +250,13 @@ CREATE FUNCTION trovella_guard.check(
 RETURNS SETOF record
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
-AS $$
+BEGIN ATOMIC
   SELECT f.schema_name, f.table_name, f.rule, f.level, f.object, f.message, f.repair_sql
   FROM trovella_guard.findings($1) f
   WHERE f.waived_by IS NULL
   ORDER BY f.schema_name, f.table_name,
-           array_position('{error,warning,info}', f.level), f.rule, f.object
-$$;
+           array_position('{error,warning,info}', f.level), f.rule, f.object;
+END;
 COMMENT ON FUNCTION trovella_guard.check(pg_catalog.regclass) IS
   'The audit: one row for each rule that is broken and not waived, of one relation or of the whole database.';
 
@@ -275,7 +287,6 @@ COMMENT ON COLUMN trovella_guard.rules.level IS 'error: refuses a commit; warnin
 COMMENT ON COLUMN trovella_guard.rules.default_level IS 'The level where trovella_guard.rules does not name the rule.';
 COMMENT ON COLUMN trovella_guard.rules.set_by IS 'default, or the setting and where it was made.';
 COMMENT ON COLUMN trovella_guard.rules.purpose IS 'Why the rule is there.';
-GRANT SELECT ON trovella_guard.rules TO PUBLIC;
 
 CREATE FUNCTION trovella_guard.relations(
   relation pg_catalog.regclass DEFAULT NULL,
@@ -328,7 +339,6 @@ COMMENT ON COLUMN trovella_guard.tables.warnings IS 'Findings of level warning t
 COMMENT ON COLUMN trovella_guard.tables.infos IS 'Findings of level info that are not waived.';
 COMMENT ON COLUMN trovella_guard.tables.waived IS 'Findings that the allowlist waives.';
 COMMENT ON COLUMN trovella_guard.tables.allowlist_reason IS 'Why the relation is global, or why findings are waived.';
-GRANT SELECT ON trovella_guard.tables TO PUBLIC;
 
 CREATE FUNCTION trovella_guard.checklist(
   relation pg_catalog.regclass,
@@ -491,7 +501,7 @@ BEGIN
   -- "first" is everything about the relation that comes first
   WITH found AS (
     SELECT c.*, n.*
-    FROM trovella_guard.check() WITH ORDINALITY AS c (schema_name, table_name, rule, level, object, message, repair_sql, number)
+    FROM trovella_guard.check(NULL::regclass) WITH ORDINALITY AS c (schema_name, table_name, rule, level, object, message, repair_sql, number)
     CROSS JOIN LATERAL (SELECT coalesce(format('%s.%s', c.schema_name, c.table_name), '') AS name) n
     WHERE c.level = ANY (levels)
   ), numbered AS (
@@ -562,13 +572,13 @@ CREATE FUNCTION trovella_guard.kind_of(schema_name pg_catalog.text, table_name p
 RETURNS pg_catalog.text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
-AS $$
+BEGIN ATOMIC
   SELECT coalesce(
     (SELECT CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view'
                            WHEN 'f' THEN 'foreign table' ELSE 'table' END
      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-     WHERE n.nspname = $1 AND c.relname = $2), 'table')
-$$;
+     WHERE n.nspname = $1 AND c.relname = $2), 'table');
+END;
 COMMENT ON FUNCTION trovella_guard.kind_of(pg_catalog.text, pg_catalog.text) IS
   'What to call a relation in a message.';
 
@@ -579,14 +589,32 @@ COMMENT ON FUNCTION trovella_guard.kind_of(pg_catalog.text, pg_catalog.text) IS
 -- sorts and sets go to disk where they are larger than work_mem.
 --
 
+CREATE FUNCTION trovella_guard.in_utf8(string pg_catalog.text)
+RETURNS pg_catalog.text
+LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'trovella_guard_in_utf8_1_0';
+COMMENT ON FUNCTION trovella_guard.in_utf8(pg_catalog.text) IS
+  'For reports: characters and bytes that have no form in UTF-8 become question marks.';
+
+CREATE FUNCTION trovella_guard.utf8_of(string pg_catalog.text)
+RETURNS pg_catalog.bytea
+LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'trovella_guard_utf8_of_1_0';
+COMMENT ON FUNCTION trovella_guard.utf8_of(pg_catalog.text) IS
+  'For SARIF reports: the bytes of a text in UTF-8; of what has no form in it, the bytes as they are.';
+
+CREATE FUNCTION trovella_guard.printable(string pg_catalog.text)
+RETURNS pg_catalog.text
+LANGUAGE c IMMUTABLE STRICT AS 'MODULE_PATHNAME', 'trovella_guard_printable_1_0';
+COMMENT ON FUNCTION trovella_guard.printable(pg_catalog.text) IS
+  'For reports: control characters but tabs and ends of lines become question marks.';
+
 CREATE FUNCTION trovella_guard.escape_text(string pg_catalog.text)
 RETURNS pg_catalog.text
 LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
-AS $$
+BEGIN ATOMIC
   -- A terminal must not obey a table's name
-  SELECT regexp_replace($1, '[\u0001-\u001f\u007f-\u009f]', '?', 'g')
-$$;
+  SELECT translate(trovella_guard.printable($1), E'\t\n\r', '???');
+END;
 COMMENT ON FUNCTION trovella_guard.escape_text(pg_catalog.text) IS
   'For text reports: control characters become question marks.';
 
@@ -594,11 +622,11 @@ CREATE FUNCTION trovella_guard.escape_markdown(string pg_catalog.text)
 RETURNS pg_catalog.text
 LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
-AS $$
+BEGIN ATOMIC
   SELECT regexp_replace(
            replace(replace(replace(trovella_guard.escape_text($1), '&', '&amp;'), '<', '&lt;'), '>', '&gt;'),
-           '([\\`*_\[\]|~])', '\\\1', 'g')
-$$;
+           '([\\`*_\[\]|~])', '\\\1', 'g');
+END;
 COMMENT ON FUNCTION trovella_guard.escape_markdown(pg_catalog.text) IS
   'For Markdown reports: what would be markup or end a cell of a table is escaped.';
 
@@ -606,11 +634,10 @@ CREATE FUNCTION trovella_guard.escape_xml(string pg_catalog.text)
 RETURNS pg_catalog.text
 LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
-AS $$
-  SELECT regexp_replace(
-           replace(replace(replace(replace(replace($1, '&', '&amp;'), '<', '&lt;'), '>', '&gt;'), '"', '&quot;'), '''', '&#39;'),
-           '[\u0001-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\ufffe\uffff]', '?', 'g')
-$$;
+BEGIN ATOMIC
+  SELECT replace(replace(replace(replace(replace(trovella_guard.printable($1),
+           '&', '&amp;'), '<', '&lt;'), '>', '&gt;'), '"', '&quot;'), '''', '&#39;');
+END;
 COMMENT ON FUNCTION trovella_guard.escape_xml(pg_catalog.text) IS
   'For JUnit and HTML reports: markup is escaped, and what XML does not allow becomes question marks.';
 
@@ -618,15 +645,15 @@ CREATE FUNCTION trovella_guard.escape_uri(string pg_catalog.text)
 RETURNS pg_catalog.text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
-AS $$
+BEGIN ATOMIC
   SELECT CASE WHEN $1 ~ '^[A-Za-z0-9_-]+$' THEN $1
-         ELSE (SELECT string_agg(CASE WHEN chr(get_byte(b, i)) ~ '[A-Za-z0-9_-]'
+         ELSE (SELECT string_agg(CASE WHEN get_byte(b, i) < 128 AND chr(get_byte(b, i)) ~ '[A-Za-z0-9_-]'
                                       THEN chr(get_byte(b, i))
                                       ELSE '%' || upper(lpad(to_hex(get_byte(b, i)), 2, '0')) END,
                                  '' ORDER BY i)
-               FROM convert_to($1, 'UTF8') b, generate_series(0, length(b) - 1) i
-               ) END
-$$;
+               FROM trovella_guard.utf8_of($1) b, generate_series(0, length(b) - 1) i
+               ) END;
+END;
 COMMENT ON FUNCTION trovella_guard.escape_uri(pg_catalog.text) IS
   'For SARIF reports: one segment of a path.';
 
@@ -634,9 +661,9 @@ CREATE FUNCTION trovella_guard.count_of(n pg_catalog.int8, what pg_catalog.text)
 RETURNS pg_catalog.text
 LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
-AS $$
-  SELECT n || ' ' || what || CASE WHEN n = 1 THEN '' ELSE 's' END
-$$;
+BEGIN ATOMIC
+  SELECT n || ' ' || what || CASE WHEN n = 1 THEN '' ELSE 's' END;
+END;
 COMMENT ON FUNCTION trovella_guard.count_of(pg_catalog.int8, pg_catalog.text) IS
   'For reports: "1 error", "2 errors".';
 
@@ -648,7 +675,7 @@ CREATE FUNCTION trovella_guard.summary(
   OUT waived pg_catalog.int8)
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
-AS $$
+BEGIN ATOMIC
   SELECT r.*, f.*
   FROM (SELECT count(*), count(*) FILTER (WHERE class = 'tenant'),
                count(*) FILTER (WHERE class = 'global'),
@@ -660,8 +687,8 @@ AS $$
                count(*) FILTER (WHERE waived_by IS NULL AND level = 'warning'),
                count(*) FILTER (WHERE waived_by IS NULL AND level = 'info'),
                count(*) FILTER (WHERE waived_by IS NOT NULL)
-        FROM trovella_guard.findings()) f
-$$;
+        FROM trovella_guard.findings()) f;
+END;
 COMMENT ON FUNCTION trovella_guard.summary() IS
   'The totals of an audit: relations by class, those without errors and warnings, findings by level, waived findings.';
 
@@ -676,7 +703,7 @@ CREATE FUNCTION trovella_guard.sorted_findings(
 RETURNS SETOF record
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
-AS $$
+BEGIN ATOMIC
   WITH counted AS (
     SELECT f.*, coalesce(f.schema_name || '.' || f.table_name, 'the database') AS name,
            count(*) FILTER (WHERE f.level = 'error' AND f.waived_by IS NULL) OVER w AS errors,
@@ -692,15 +719,15 @@ AS $$
          c.repair_sql, c.waived_by, c.name, c.errors, c.warnings, c.infos,
          c.number = 1, c.number = c.total
   FROM counted c
-  ORDER BY c.errors DESC, c.warnings DESC, c.infos DESC, c.schema_name, c.table_name, c.number
-$$;
+  ORDER BY c.errors DESC, c.warnings DESC, c.infos DESC, c.schema_name, c.table_name, c.number;
+END;
 COMMENT ON FUNCTION trovella_guard.sorted_findings() IS
   'The findings for reports: grouped by relation, the worst relation first; what is waived comes last in its group.';
 
 CREATE FUNCTION trovella_guard.report_text() RETURNS SETOF pg_catalog.text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
-AS $$
+BEGIN ATOMIC
   SELECT line FROM (
     SELECT 1 AS part, f.number, l.i, l.line
     FROM trovella_guard.sorted_findings() WITH ORDINALITY
@@ -730,14 +757,14 @@ AS $$
                   trovella_guard.count_of(s.warnings, 'warning'),
                   trovella_guard.count_of(s.infos, 'info'), s.waived)
     FROM trovella_guard.summary() s) lines
-  ORDER BY part, number, i
-$$;
+  ORDER BY part, number, i;
+END;
 COMMENT ON FUNCTION trovella_guard.report_text() IS 'report(''text''), line by line.';
 
 CREATE FUNCTION trovella_guard.report_markdown() RETURNS SETOF pg_catalog.text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
-AS $$
+BEGIN ATOMIC
   SELECT line FROM (
     SELECT 0 AS part, 0::int8 AS number, 0 AS i,
            format(E'## Tenant isolation: %s\n\n%s in database %s: %s tenant, %s global, %s unclassified, %s unprotectable. %s, %s, %s, %s waived.',
@@ -779,14 +806,14 @@ AS $$
                 WHERE f.waived_by IS NULL AND f.level <> 'info' AND f.repair_sql IS NOT NULL
                 GROUP BY f.name, f.repair_sql) o
           GROUP BY o.name) f) lines
-  ORDER BY part, number, i
-$$;
+  ORDER BY part, number, i;
+END;
 COMMENT ON FUNCTION trovella_guard.report_markdown() IS 'report(''markdown''), line by line.';
 
 CREATE FUNCTION trovella_guard.report_json() RETURNS SETOF pg_catalog.text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
-AS $$
+BEGIN ATOMIC
   SELECT line FROM (
     SELECT 0 AS part, 0::int8 AS number,
            format(E'{"schema_version": 1,\n "generator": %s,\n "generated_at": %s,\n "database": %s,\n "mode": %s,\n "summary": %s,\n "rules": %s,\n "relations": [',
@@ -815,14 +842,14 @@ AS $$
                  name, errors, warnings, infos, is_first, is_last, number)
     UNION ALL
     SELECT 4, 0, ' ]}') lines
-  ORDER BY part, number
-$$;
+  ORDER BY part, number;
+END;
 COMMENT ON FUNCTION trovella_guard.report_json() IS 'report(''json''), line by line.';
 
 CREATE FUNCTION trovella_guard.report_sarif() RETURNS SETOF pg_catalog.text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
-AS $$
+BEGIN ATOMIC
   SELECT line FROM (
     SELECT 0 AS part, 0::int8 AS number,
            format(E'{"version": "2.1.0",\n "$schema": "https://json.schemastore.org/sarif-2.1.0.json",\n "runs": [{\n  "tool": {"driver": {"name": "trovella_guard", "version": %s, "rules": %s}},\n  "columnKind": "unicodeCodePoints",\n  "results": [',
@@ -861,7 +888,7 @@ AS $$
                  'name', coalesce(f.table_name, current_database()), 'fullyQualifiedName', f.name,
                  'kind', CASE WHEN f.table_name IS NULL THEN 'database' ELSE 'table' END)))),
              'partialFingerprints', jsonb_build_object('trovellaGuard/v1',
-               encode(sha256(convert_to(concat_ws(chr(1), f.schema_name, f.table_name, f.rule, f.object, f.occurrence), 'UTF8')), 'hex')))
+               encode(sha256(trovella_guard.utf8_of(concat_ws(chr(1), f.schema_name, f.table_name, f.rule, f.object, f.occurrence))), 'hex')))
            || CASE WHEN f.waived_by IS NULL THEN '{}'
                    ELSE jsonb_build_object('suppressions', jsonb_build_array(jsonb_build_object(
                           'kind', 'external', 'status', 'accepted', 'justification', f.waived_by))) END
@@ -874,14 +901,14 @@ AS $$
     JOIN trovella_guard.registry() g ON g.rule = f.rule
     UNION ALL
     SELECT 2, 0, '  ]}]}') lines
-  ORDER BY part, number
-$$;
+  ORDER BY part, number;
+END;
 COMMENT ON FUNCTION trovella_guard.report_sarif() IS 'report(''sarif''), line by line.';
 
 CREATE FUNCTION trovella_guard.report_junit() RETURNS SETOF pg_catalog.text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
-AS $$
+BEGIN ATOMIC
   WITH cases AS MATERIALIZED (
     SELECT r.schema_name, r.table_name, r.class, r.kind, r.reason, r.errors, r.warnings,
            f.rules, f.failures, f.remarks
@@ -931,14 +958,14 @@ AS $$
     FROM cases c
     UNION ALL
     SELECT 2, NULL, NULL, E'</testsuite>\n</testsuites>') lines
-  ORDER BY part, schema_name, table_name
-$$;
+  ORDER BY part, schema_name, table_name;
+END;
 COMMENT ON FUNCTION trovella_guard.report_junit() IS 'report(''junit''), line by line.';
 
 CREATE FUNCTION trovella_guard.report_html_head() RETURNS pg_catalog.text
 LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
-AS $$
+BEGIN ATOMIC
   SELECT $html$<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -977,14 +1004,14 @@ pre { flex: 1; margin: 0; padding: .5rem; background: var(--soft); border: 1px s
 [hidden] { display: none !important; }
 </style>
 </head>
-<body>$html$
-$$;
+<body>$html$;
+END;
 COMMENT ON FUNCTION trovella_guard.report_html_head() IS 'The same for every HTML report.';
 
 CREATE FUNCTION trovella_guard.report_html_tail() RETURNS pg_catalog.text
 LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
-AS $$
+BEGIN ATOMIC
   SELECT $html$</main>
 <script>
 (function () {
@@ -1029,14 +1056,14 @@ AS $$
 })();
 </script>
 </body>
-</html>$html$
-$$;
+</html>$html$;
+END;
 COMMENT ON FUNCTION trovella_guard.report_html_tail() IS 'The same for every HTML report.';
 
 CREATE FUNCTION trovella_guard.report_html() RETURNS SETOF pg_catalog.text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
-AS $$
+BEGIN ATOMIC
   WITH s AS MATERIALIZED (SELECT * FROM trovella_guard.summary()),
   found AS (
     SELECT f.schema_name, f.table_name, g.is_about_relations AND f.table_name IS NOT NULL AS is_about_relations,
@@ -1114,8 +1141,8 @@ AS $$
     FROM rows r
     UNION ALL
     SELECT 5, 0, trovella_guard.report_html_tail()) lines
-  ORDER BY part, number
-$$;
+  ORDER BY part, number;
+END;
 COMMENT ON FUNCTION trovella_guard.report_html() IS 'report(''html''), line by line.';
 
 CREATE FUNCTION trovella_guard.report_lines(format pg_catalog.text DEFAULT 'text')
@@ -1125,12 +1152,12 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   CASE lower(format)
-    WHEN 'text' THEN RETURN QUERY SELECT trovella_guard.report_text();
-    WHEN 'markdown' THEN RETURN QUERY SELECT trovella_guard.report_markdown();
-    WHEN 'json' THEN RETURN QUERY SELECT trovella_guard.report_json();
-    WHEN 'sarif' THEN RETURN QUERY SELECT trovella_guard.report_sarif();
-    WHEN 'junit' THEN RETURN QUERY SELECT trovella_guard.report_junit();
-    WHEN 'html' THEN RETURN QUERY SELECT trovella_guard.report_html();
+    WHEN 'text' THEN RETURN QUERY SELECT trovella_guard.in_utf8(l) FROM trovella_guard.report_text() l;
+    WHEN 'markdown' THEN RETURN QUERY SELECT trovella_guard.in_utf8(l) FROM trovella_guard.report_markdown() l;
+    WHEN 'json' THEN RETURN QUERY SELECT trovella_guard.in_utf8(l) FROM trovella_guard.report_json() l;
+    WHEN 'sarif' THEN RETURN QUERY SELECT trovella_guard.in_utf8(l) FROM trovella_guard.report_sarif() l;
+    WHEN 'junit' THEN RETURN QUERY SELECT trovella_guard.in_utf8(l) FROM trovella_guard.report_junit() l;
+    WHEN 'html' THEN RETURN QUERY SELECT trovella_guard.in_utf8(l) FROM trovella_guard.report_html() l;
     ELSE
       RAISE EXCEPTION 'there is no report format "%"', coalesce(format, 'NULL')
         USING ERRCODE = 'invalid_parameter_value',
@@ -1145,9 +1172,9 @@ CREATE FUNCTION trovella_guard.report(format pg_catalog.text DEFAULT 'text')
 RETURNS pg_catalog.text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
-AS $$
-  SELECT string_agg(line, E'\n') FROM trovella_guard.report_lines($1) AS line
-$$;
+BEGIN ATOMIC
+  SELECT string_agg(line, E'\n') FROM trovella_guard.report_lines($1) AS line;
+END;
 COMMENT ON FUNCTION trovella_guard.report(pg_catalog.text) IS
   'The audit as a document: text, markdown, json, sarif (2.1.0), junit or html.';
 
@@ -1167,13 +1194,11 @@ CREATE FUNCTION trovella_guard.open() RETURNS event_trigger
 LANGUAGE c AS 'MODULE_PATHNAME', 'trovella_guard_open_1_0';
 COMMENT ON FUNCTION trovella_guard.open() IS
   'Event trigger function: calling it loads the library before the first DDL statement of a session.';
-REVOKE ALL ON FUNCTION trovella_guard.open() FROM PUBLIC;
 
 CREATE FUNCTION trovella_guard.collect() RETURNS event_trigger
 LANGUAGE c AS 'MODULE_PATHNAME', 'trovella_guard_collect_1_0';
 COMMENT ON FUNCTION trovella_guard.collect() IS
   'Event trigger function: notes what PostgreSQL does not announce to the library otherwise.';
-REVOKE ALL ON FUNCTION trovella_guard.collect() FROM PUBLIC;
 
 CREATE EVENT TRIGGER trovella_guard_open ON ddl_command_start
   EXECUTE FUNCTION trovella_guard.open();
@@ -1238,4 +1263,42 @@ END
 $$;
 COMMENT ON FUNCTION trovella_guard.preload() IS
   'Adds trovella_guard to what sessions of this database preload, and returns the list. Sessions that begin from then on see even what fires no event trigger. For superusers.';
-REVOKE ALL ON FUNCTION trovella_guard.preload() FROM PUBLIC;
+
+--
+-- Privileges
+--
+-- Default privileges of the role that installs have given away what they say.
+-- All of it is taken back, whoever has it; then follows who is to have what.
+--
+
+DO $$
+DECLARE
+  grantee pg_catalog.text;
+BEGIN
+  FOR grantee IN
+    SELECT DISTINCT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(r.rolname) END
+    FROM pg_catalog.pg_namespace n
+    CROSS JOIN LATERAL (
+      SELECT n.nspacl UNION ALL
+      SELECT c.relacl FROM pg_catalog.pg_class c WHERE c.relnamespace OPERATOR(pg_catalog.=) n.oid UNION ALL
+      SELECT p.proacl FROM pg_catalog.pg_proc p WHERE p.pronamespace OPERATOR(pg_catalog.=) n.oid) l (acl)
+    CROSS JOIN LATERAL pg_catalog.aclexplode(l.acl) a
+    LEFT JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) a.grantee
+    WHERE n.nspname OPERATOR(pg_catalog.=) 'trovella_guard'
+      AND a.grantee OPERATOR(pg_catalog.<>) n.nspowner
+  LOOP
+    EXECUTE pg_catalog.format('REVOKE ALL ON SCHEMA trovella_guard FROM %s', grantee);
+    EXECUTE pg_catalog.format('REVOKE ALL ON ALL TABLES IN SCHEMA trovella_guard FROM %s', grantee);
+    EXECUTE pg_catalog.format('REVOKE ALL ON ALL ROUTINES IN SCHEMA trovella_guard FROM %s', grantee);
+  END LOOP;
+END
+$$;
+
+GRANT USAGE ON SCHEMA trovella_guard TO PUBLIC;
+GRANT SELECT ON ALL TABLES IN SCHEMA trovella_guard TO PUBLIC;
+GRANT EXECUTE ON ALL ROUTINES IN SCHEMA trovella_guard TO PUBLIC;
+REVOKE EXECUTE ON FUNCTION
+  trovella_guard.allow, trovella_guard.disallow, trovella_guard.adopt, trovella_guard.prune, trovella_guard.preload,
+  trovella_guard.allowlist_changed, trovella_guard.allowlist_logged, trovella_guard.allowlist_log_kept,
+  trovella_guard.open, trovella_guard.collect
+FROM PUBLIC;

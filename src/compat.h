@@ -103,6 +103,11 @@
 #define TG_IS_ORDINALITY(tf, column) ((column) == (tf)->ordinalitycol)
 #endif
 
+/* Since 16 what is in a text has a header of its own. */
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
 /* Since 17 there are several functions random(). */
 #if PG_VERSION_NUM >= 170000
 #define F_RANDOM F_RANDOM_

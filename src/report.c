@@ -21,6 +21,7 @@
 #include "commands/trigger.h"
 #include "funcapi.h"
 #include "guard.h"
+#include "integrity.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "raise.h"
@@ -505,6 +506,17 @@ put_event_trigger_status(ReturnSetInfo *result, const char *name,
 	}
 }
 
+/* What the complaint is about must be as CREATE EXTENSION left it. */
+static void
+put_integrity_status(ReturnSetInfo *result, const char *item,
+					 const char *complaint, const char *repair)
+{
+	if (complaint == NULL)
+		put_status(result, item, "as installed", true, NULL);
+	else
+		put_status(result, item, complaint, false, repair);
+}
+
 /*
  * status(): what is really active in this session.
  */
@@ -538,6 +550,17 @@ trovella_guard_status_1_0(PG_FUNCTION_ARGS)
 	else
 		put_status(result, "extension version", version, true, NULL);
 
+	if (version != NULL)
+	{
+		put_integrity_status(result, "schema trovella_guard",
+							 tg_foreign_objects(),
+							 "It is not the extension's, and may be called in its place: find out who made it, and drop it.");
+		put_integrity_status(result, "owners", tg_foreign_owners(),
+							 "Whoever is no superuser could replace what superusers call: ALTER ... OWNER TO a superuser.");
+		put_integrity_status(result, "privileges", tg_foreign_privileges(),
+							 "Whoever may make functions or triggers there can have superusers run them: REVOKE all but USAGE on the schema, SELECT on its tables.");
+	}
+
 	put_status(result, "object access hook",
 			   tg_watch_is_outermost() ? "installed" :
 			   "installed, behind that of another module", true,
@@ -564,7 +587,7 @@ trovella_guard_status_1_0(PG_FUNCTION_ARGS)
 				   NULL);
 	else
 		put_status(result, "preloading", "none", false,
-				   "EXPLAIN ANALYZE CREATE TABLE AS in a fresh session fires no event trigger and passes unseen; "
-				   "see \"Preloading\" in the README.");
+				   "What fires no event trigger passes unseen in a fresh session: EXPLAIN ANALYZE CREATE TABLE AS, REASSIGN OWNED, ALTER ROLE, "
+				   "what other extensions do in C; see \"Preloading\" in the README.");
 	return (Datum) 0;
 }

@@ -84,6 +84,8 @@ foreach my $option ('session_replication_role=replica',
 	isnt($status, 0, 'local_preload_libraries takes plugins only');
 }
 
+my ($status, $out, $err);
+
 # road: EXPLAIN ANALYZE CREATE TABLE AS in a fresh session, nothing preloaded (passes, until the audit)
 my $sneaky = 'EXPLAIN ANALYZE CREATE TABLE sneaky AS SELECT organization_id FROM item';
 $node->safe_psql('guarded', $sneaky, extra_params => [ '-U', 'owner' ]);
@@ -93,7 +95,37 @@ is( $node->safe_psql(
 	'what fires no event trigger is found by the audit');
 $node->safe_psql('guarded', 'DROP TABLE sneaky');
 
-# road: EXPLAIN ANALYZE CREATE TABLE AS in a fresh session, after preload() (refused)
+# road: REASSIGN OWNED in a fresh session, nothing preloaded (passes, until the audit)
+# An owner to whom a loose policy does not apply, and a bare partition whose owner
+# may see all of the parent.
+$node->safe_psql(
+	'guarded',
+	'CREATE ROLE clerk LOGIN; CREATE ROLE guest; GRANT owner, guest TO clerk;'
+	  . 'GRANT CREATE ON SCHEMA public TO clerk, guest; GRANT REFERENCES ON organization TO clerk;'
+	  . 'SET ROLE clerk; BEGIN; ' . tenant_table('public.ledger')
+	  . 'CREATE POLICY everything ON ledger TO clerk USING (true); COMMIT;'
+	  . 'SET ROLE owner; BEGIN; ' . tenant_table('public.yearly') =~ s/ PRIMARY KEY//r
+	  =~ s/\);\nCREATE INDEX/) PARTITION BY LIST (id);\nCREATE INDEX/r . 'COMMIT;'
+	  . 'SET ROLE clerk; BEGIN; CREATE TABLE yearly_1 PARTITION OF yearly FOR VALUES IN (1);'
+	  . 'ALTER TABLE yearly_1 OWNER TO clerk; COMMIT');
+my $reassign = 'REASSIGN OWNED BY clerk TO guest';
+my $open = q{SELECT string_agg(table_name || ' ' || rule, ', ' ORDER BY table_name, rule)
+	FROM trovella_guard.check() WHERE level = 'error' AND table_name IN ('ledger', 'yearly_1')};
+is($node->safe_psql('guarded', $open), '', 'nobody sees too much');
+$node->safe_psql('guarded', $reassign, extra_params => [ '-U', 'clerk' ]);
+is( $node->safe_psql('guarded', $open),
+	'ledger policy_unscoped, yearly_1 policy_missing, yearly_1 rls_disabled',
+	'what REASSIGN OWNED opens is found by the audit');
+$node->safe_psql('guarded',
+	'ALTER TABLE ledger OWNER TO clerk; ALTER TABLE yearly_1 OWNER TO clerk');
+($status, $out, $err) = $node->psql('guarded',
+	"CREATE TEMPORARY TABLE t (); $reassign",
+	extra_params => [ '-U', 'clerk' ]);
+like($err, $refusal, 'in a session that has the library it is refused');
+like($node->safe_psql('guarded', q{SELECT detail FROM trovella_guard.status() WHERE item = 'preloading' AND NOT ok}),
+	qr/REASSIGN OWNED/, 'and status() says so');
+
+# road: REASSIGN OWNED and EXPLAIN ANALYZE CREATE TABLE AS in a fresh session, after preload() (refused)
 $node->safe_psql('guarded',
 	q{ALTER DATABASE guarded SET session_preload_libraries = 'auto_explain'});
 is($node->safe_psql('guarded', 'SELECT trovella_guard.preload()'),
@@ -103,7 +135,13 @@ is($node->safe_psql('guarded', 'SELECT trovella_guard.preload()'),
 is($node->safe_psql('guarded', 'SHOW session_preload_libraries'),
 	'auto_explain, trovella_guard', 'and so it is set');
 refused_as_owner($sneaky, 'EXPLAIN ANALYZE CREATE TABLE AS after preload()');
-my ($status, $out, $err) =
+($status, $out, $err) = $node->psql('guarded', $reassign,
+	extra_params => [ '-U', 'clerk' ]);
+like($err, $refusal, 'REASSIGN OWNED after preload()');
+is($node->safe_psql('guarded', q{SELECT value, ok FROM trovella_guard.status() WHERE item = 'preloading'}),
+	'session_preload_libraries|t', 'status() has nothing to say then');
+$node->safe_psql('guarded', 'DROP TABLE ledger, yearly; DROP OWNED BY clerk, guest; DROP ROLE clerk, guest');
+($status, $out, $err) =
   $node->psql('guarded', 'SELECT trovella_guard.preload()',
 	extra_params => [ '-U', 'owner' ]);
 like($err, qr/permission denied/, 'preload() is not for everybody');
