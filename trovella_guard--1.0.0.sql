@@ -215,8 +215,9 @@ BEGIN ATOMIC
   SELECT E'## Non-Tenant Tables\n\nThese intentionally skip RLS:\n\n' ||
          coalesce(string_agg(
            format('- `%s` (%s)',
-                  replace(CASE WHEN schema_name = 'public' THEN '' ELSE schema_name || '.' END || table_name, '`', ''''),
-                  regexp_replace(reason, '\s+', ' ', 'g')),
+                  regexp_replace(replace(CASE WHEN schema_name = 'public' THEN '' ELSE schema_name || '.' END || table_name, '`', ''''),
+                                 '[[:cntrl:]]', '?', 'g'),
+                  regexp_replace(regexp_replace(reason, '\s+', ' ', 'g'), '[[:cntrl:]]', '?', 'g')),
            E'\n' ORDER BY schema_name <> 'public', schema_name, table_name),
            '- none') || E'\n'
   FROM trovella_guard.allowlist

@@ -205,6 +205,7 @@ SELECT trovella_guard.allow('public.ai_model', E'reference data,\n  the same for
 SELECT trovella_guard.allow('drizzle.*', 'belongs to drizzle-kit');
 SELECT trovella_guard.allow('public.item', 'is a tenant table still', 'fk_on_delete');
 SELECT trovella_guard.allow('public."back`tick"', 'odd');
+SELECT trovella_guard.allow(E'public."two\n- `lines`"', E'odd \x1b[31mred');
 UPDATE trovella_guard.allowlist SET expires_at = '2001-01-01' WHERE table_name = 'brief';
 \pset format unaligned
 \pset tuples_only on

@@ -223,35 +223,41 @@ class_name(const RelationFacts *facts, bool is_global)
 	return "unprotectable";
 }
 
-/* The reasons of the waived findings, each once. */
+/* Is the string in a list of strings? */
+static bool
+is_among(const List *strings, const char *string)
+{
+	ListCell   *lc;
+
+	foreach(lc, strings)
+	{
+		if (strcmp(lfirst(lc), string) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The reasons of the waived findings, each once.  There are no more of them
+ * than there are rules, however many findings there are.
+ */
 static char *
 waiver_reasons(List *findings)
 {
 	StringInfoData reasons;
+	List	   *said = NIL;
 	ListCell   *lc;
 
 	initStringInfo(&reasons);
 	foreach(lc, findings)
 	{
-		Finding    *finding = lfirst(lc);
-		bool		said = false;
-		ListCell   *other;
+		const char *reason = ((Finding *) lfirst(lc))->waived_by;
 
-		if (finding->waived_by == NULL)
+		if (reason == NULL || is_among(said, reason))
 			continue;
-		foreach(other, findings)
-		{
-			Finding    *earlier = lfirst(other);
-
-			if (earlier == finding)
-				break;
-			said = said || (earlier->waived_by != NULL &&
-							strcmp(earlier->waived_by,
-								   finding->waived_by) == 0);
-		}
-		if (!said)
-			appendStringInfo(&reasons, "%s%s", reasons.len > 0 ? "; " : "",
-							 finding->waived_by);
+		said = lappend(said, unconstify(char *, reason));
+		appendStringInfo(&reasons, "%s%s", reasons.len > 0 ? "; " : "",
+						 reason);
 	}
 	return reasons.len > 0 ? reasons.data : NULL;
 }
