@@ -61,17 +61,19 @@
 #include "utils/syscache.h"
 
 /*
- * A walk that meets more objects than this is not finished: then they all are
- * taken for temporary.
+ * So many objects may a reader's walks meet in vain: one that meets more is
+ * given up, and the object that it began with is taken for temporary.  When
+ * they are used up each walk has the smaller number.
  */
-#define MAX_OBJECTS_WALKED 100000
+#define MAX_OBJECTS_WALKED 20000
+#define MIN_OBJECTS_WALKED 200
 
 /* Past this number of objects the answers are forgotten. */
-#define MAX_OBJECTS_KNOWN (2 * MAX_OBJECTS_WALKED)
+#define MAX_OBJECTS_KNOWN 100000
 
 typedef enum Fate
 {
-	FATE_UNKNOWN,
+	FATE_UNKNOWN,				/* only during a walk */
 	FATE_LASTS,
 	FATE_VANISHES
 } Fate;
@@ -81,23 +83,37 @@ typedef struct Known
 {
 	ObjectAddress object;		/* hash key, must be first */
 	Fate		fate;
-	uint64		walk;			/* the last one that met it */
+	int			step;			/* of the walk that met it */
 } Known;
 
-/* An object that the walk has met, and the one that led to it. */
+/* An object that a walk has met. */
 typedef struct Step
 {
 	Known	   *known;
-	int			from;
+	int			last_edge;		/* of those that lead to it; -1: none */
 } Step;
+
+/* One object would take another along. */
+typedef struct Edge
+{
+	int			from;			/* the step of the one that would go along */
+	int			previous;		/* edge to the same step; -1: none */
+} Edge;
 
 typedef struct Fates
 {
 	HTAB	   *known;			/* of Known */
-	uint64		walk;			/* the number of the present one */
+	int			to_spare;		/* of MAX_OBJECTS_WALKED */
+
+	/* The present walk */
+	bool		walking;		/* or one that an error has ended */
 	Step	   *steps;
-	int			count;
-	int			size;
+	int			nsteps;
+	int			steps_size;
+	Edge	   *edges;
+	int			nedges;
+	int			edges_size;
+	List	   *vanishing;		/* steps whose fate is known now */
 } Fates;
 
 /*
@@ -180,7 +196,7 @@ tg_names_user_object(const char *tree)
 	return false;
 }
 
-/* What is known of objects, or a new hash table where it is too much. */
+/* What is known of objects; too much is forgotten. */
 static Fates *
 fates_of(FactsReader *reader)
 {
@@ -190,16 +206,21 @@ fates_of(FactsReader *reader)
 	if (fates == NULL)
 	{
 		fates = MemoryContextAllocZero(reader->context, sizeof(Fates));
-		fates->size = 64;
+		fates->to_spare = MAX_OBJECTS_WALKED;
+		fates->steps_size = fates->edges_size = 64;
 		fates->steps = MemoryContextAlloc(reader->context,
-										  fates->size * sizeof(Step));
+										  fates->steps_size * sizeof(Step));
+		fates->edges = MemoryContextAlloc(reader->context,
+										  fates->edges_size * sizeof(Edge));
 		reader->fates = fates;
 	}
 	if (fates->known != NULL &&
-		hash_get_num_entries(fates->known) > MAX_OBJECTS_KNOWN)
+		(fates->walking ||
+		 hash_get_num_entries(fates->known) > MAX_OBJECTS_KNOWN))
 	{
 		hash_destroy(fates->known);
 		fates->known = NULL;
+		fates->walking = false;
 	}
 	if (fates->known == NULL)
 	{
@@ -212,12 +233,9 @@ fates_of(FactsReader *reader)
 	return fates;
 }
 
-/*
- * Takes an object into the walk, unless it is known to last or was met before.
- * Does it vanish?
- */
-static bool
-meet(Fates *fates, int from, Oid classId, Oid objectId, int32 subId)
+/* What is known of an object, which the walk takes in if it is nothing. */
+static Known *
+meet(Fates *fates, Oid classId, Oid objectId, int32 subId)
 {
 	ObjectAddress object;
 	Known	   *known;
@@ -225,26 +243,63 @@ meet(Fates *fates, int from, Oid classId, Oid objectId, int32 subId)
 
 	ObjectAddressSubSet(object, classId, objectId, subId);
 	known = hash_search(fates->known, &object, HASH_ENTER, &found);
-	if (!found)
-	{
-		known->fate = FATE_UNKNOWN;
-		known->walk = 0;
-		if (classId == NamespaceRelationId && isAnyTempNamespace(objectId))
-			known->fate = FATE_VANISHES;
-	}
-	if (known->fate != FATE_UNKNOWN || known->walk == fates->walk)
-		return known->fate == FATE_VANISHES;
+	if (found)
+		return known;
 
-	if (fates->count == fates->size)
+	known->fate = FATE_UNKNOWN;
+	if (classId == NamespaceRelationId && isAnyTempNamespace(objectId))
 	{
-		fates->size *= 2;
-		fates->steps = repalloc(fates->steps, fates->size * sizeof(Step));
+		known->fate = FATE_VANISHES;
+		return known;
 	}
-	known->walk = fates->walk;
-	fates->steps[fates->count].known = known;
-	fates->steps[fates->count].from = from;
-	fates->count++;
-	return false;
+	if (fates->nsteps == fates->steps_size)
+	{
+		fates->steps_size *= 2;
+		fates->steps = repalloc_huge(fates->steps,
+									 fates->steps_size * sizeof(Step));
+	}
+	known->step = fates->nsteps;
+	fates->steps[fates->nsteps].known = known;
+	fates->steps[fates->nsteps].last_edge = -1;
+	fates->nsteps++;
+	return known;
+}
+
+static void
+let_vanish(Fates *fates, int step)
+{
+	Known	   *known = fates->steps[step].known;
+
+	if (known->fate == FATE_VANISHES)
+		return;
+	known->fate = FATE_VANISHES;
+	fates->vanishing = lappend_int(fates->vanishing, step);
+}
+
+/* An object would take the one of a step along. */
+static void
+stands_on(Fates *fates, int from, Oid classId, Oid objectId, int32 subId)
+{
+	Known	   *known = meet(fates, classId, objectId, subId);
+	Step	   *to;
+
+	if (known->fate == FATE_LASTS)
+		return;
+	if (known->fate == FATE_VANISHES)
+	{
+		let_vanish(fates, from);
+		return;
+	}
+	if (fates->nedges == fates->edges_size)
+	{
+		fates->edges_size *= 2;
+		fates->edges = repalloc_huge(fates->edges,
+									 fates->edges_size * sizeof(Edge));
+	}
+	to = &fates->steps[known->step];
+	fates->edges[fates->nedges].from = from;
+	fates->edges[fates->nedges].previous = to->last_edge;
+	to->last_edge = fates->nedges++;
 }
 
 /* Has an object parts that may be dropped and take it along? */
@@ -285,71 +340,99 @@ takes_owner_along(Form_pg_depend form)
 		form->deptype == DEPENDENCY_EXTENSION;
 }
 
-/* Meets everything that would take an object along.  Does any of it vanish? */
-static bool
-meet_what_it_stands_on(FactsReader *reader, int from)
+/* Meets everything that would take the object of a step along. */
+static void
+take_step(FactsReader *reader, int step)
 {
 	Fates	   *fates = reader->fates;
-	const ObjectAddress object = fates->steps[from].known->object;
-	bool		vanishes;
+	const ObjectAddress object = fates->steps[step].known->object;
 	SysScanDesc scan;
 	HeapTuple	tuple;
 
-	vanishes = object.objectSubId != 0 &&
-		meet(fates, from, object.classId, object.objectId, 0);
+	if (object.objectSubId != 0)
+		stands_on(fates, step, object.classId, object.objectId, 0);
 
 	scan = tg_reader_scan_referenced(reader, &object);
-	while (!vanishes && HeapTupleIsValid(tuple = systable_getnext(scan)))
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
 		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
 
-		vanishes = meet(fates, from, form->refclassid, form->refobjid,
-						form->refobjsubid);
+		CHECK_FOR_INTERRUPTS();
+		stands_on(fates, step, form->refclassid, form->refobjid,
+				  form->refobjsubid);
 	}
 	systable_endscan(scan);
-	if (vanishes || !parts_may_vanish(reader, &object))
-		return vanishes;
+	if (!parts_may_vanish(reader, &object))
+		return;
 
 	scan = tg_reader_scan_dependents(reader, &object, false);
-	while (!vanishes && HeapTupleIsValid(tuple = systable_getnext(scan)))
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
 		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
 
-		vanishes = takes_owner_along(form) &&
-			meet(fates, from, form->classid, form->objid, form->objsubid);
+		CHECK_FOR_INTERRUPTS();
+		if (takes_owner_along(form))
+			stands_on(fates, step, form->classid, form->objid,
+					  form->objsubid);
 	}
 	systable_endscan(scan);
-	return vanishes;
+}
+
+/* Gives a walk up: of what it has met nothing is known but of the first. */
+static void
+give_up(Fates *fates)
+{
+	for (int i = 1; i < fates->nsteps; i++)
+		hash_search(fates->known, &fates->steps[i].known->object, HASH_REMOVE,
+					NULL);
+	fates->steps[0].known->fate = FATE_VANISHES;
+	fates->to_spare = Max(fates->to_spare - fates->nsteps, 0);
 }
 
 bool
 tg_vanishes(FactsReader *reader, Oid classId, Oid objectId, int32 subId)
 {
 	Fates	   *fates = fates_of(reader);
-	bool		vanishes;
+	Known	   *known;
 
-	fates->walk++;
-	fates->count = 0;
-	if (meet(fates, -1, classId, objectId, subId))
-		return true;
+	fates->nsteps = 0;
+	fates->nedges = 0;
+	known = meet(fates, classId, objectId, subId);
+	if (known->fate != FATE_UNKNOWN)
+		return known->fate == FATE_VANISHES;
 
-	for (int i = 0; i < fates->count; i++)
+	/* All that it stands on, at whatever distance: steps are added meanwhile */
+	fates->walking = true;
+	fates->vanishing = NIL;
+	for (int i = 0; i < fates->nsteps; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (meet_what_it_stands_on(reader, i))
+		if (i >= Max(fates->to_spare, MIN_OBJECTS_WALKED))
 		{
-			/* So does all on the way that led to it, and the rest is open */
-			for (; i >= 0; i = fates->steps[i].from)
-				fates->steps[i].known->fate = FATE_VANISHES;
+			give_up(fates);
+			fates->walking = false;
 			return true;
 		}
-		if (fates->count > MAX_OBJECTS_WALKED)
-			break;
+		take_step(reader, i);
 	}
-	vanishes = fates->count > MAX_OBJECTS_WALKED;
-	for (int i = 0; i < fates->count; i++)
-		fates->steps[i].known->fate = vanishes ? FATE_VANISHES : FATE_LASTS;
-	return vanishes;
+
+	/* And back from what vanishes: the list grows meanwhile, too */
+	for (int i = 0; i < list_length(fates->vanishing); i++)
+	{
+		int			step = list_nth_int(fates->vanishing, i);
+
+		for (int edge = fates->steps[step].last_edge; edge >= 0;
+			 edge = fates->edges[edge].previous)
+			let_vanish(fates, fates->edges[edge].from);
+	}
+	for (int i = 0; i < fates->nsteps; i++)
+	{
+		if (fates->steps[i].known->fate == FATE_UNKNOWN)
+			fates->steps[i].known->fate = FATE_LASTS;
+	}
+	list_free(fates->vanishing);
+	fates->walking = false;
+	return known->fate == FATE_VANISHES;
 }
 
 bool
@@ -536,7 +619,10 @@ tg_facts_relations_that_lose(FactsReader *reader, List *touched)
 
 	/* The list grows while we walk it */
 	for (int i = 0; i < list_length(walk.objects); i++)
+	{
+		CHECK_FOR_INTERRUPTS();
 		fall_with(&walk, list_nth(walk.objects, i));
+	}
 	if (walk.met != NULL)
 		hash_destroy(walk.met);
 	list_free(walk.objects);
