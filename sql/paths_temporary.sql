@@ -203,7 +203,10 @@ CREATE FUNCTION member() RETURNS bool BEGIN ATOMIC SELECT EXISTS (SELECT FROM pg
 ALTER EXTENSION citext ADD FUNCTION member();
 COMMIT;
 -- road: a type of an extension that gets such a member (refused)
-ALTER INDEX by_index_idx NO DEPENDS ON EXTENSION citext;
+BEGIN;
+DROP INDEX by_index_idx;
+CREATE INDEX by_index_idx ON by_index (organization_id) INCLUDE (note);
+COMMIT;
 ALTER POLICY floor ON by_table USING (organization_id = :org AND note::citext = 'x');
 \c -
 BEGIN;
@@ -218,7 +221,46 @@ CREATE FUNCTION member() RETURNS bool BEGIN ATOMIC SELECT EXISTS (SELECT FROM pg
 ALTER EXTENSION citext ADD FUNCTION member();
 ALTER INDEX by_index_idx DEPENDS ON EXTENSION citext;
 ALTER FUNCTION inner_org() DEPENDS ON EXTENSION citext;
+-- road: a schema that is a member of an extension, which gets such a member (refused)
+CREATE SCHEMA paths_inner AUTHORIZATION CURRENT_USER;
+CREATE FUNCTION paths_inner.org() RETURNS text STABLE
+  BEGIN ATOMIC SELECT current_setting('app.current_organization_id', true); END;
+CREATE EXTENSION hstore SCHEMA paths;
+ALTER EXTENSION hstore ADD SCHEMA paths_inner;
+ALTER POLICY floor ON by_table USING (organization_id = (SELECT paths_inner.org()));
+\c -
+BEGIN;
+CREATE TEMP TABLE t (x text) ON COMMIT DROP;
+CREATE FUNCTION other_member() RETURNS bool BEGIN ATOMIC SELECT EXISTS (SELECT FROM pg_temp.t); END;
+ALTER EXTENSION hstore ADD FUNCTION other_member();
+COMMIT;
+ALTER POLICY floor ON by_table USING (organization_id = :org);
+-- road: a function that is moved into a schema which goes with such an extension (refused)
+CREATE SCHEMA paths_outer AUTHORIZATION CURRENT_USER;
+CREATE TEMP TABLE t (x text);
+CREATE FUNCTION other_member() RETURNS bool BEGIN ATOMIC SELECT EXISTS (SELECT FROM pg_temp.t); END;
+ALTER EXTENSION hstore DROP SCHEMA paths_inner;
+ALTER EXTENSION hstore ADD SCHEMA paths_outer;
+ALTER EXTENSION hstore ADD FUNCTION other_member();
+ALTER FUNCTION inner_org() SET SCHEMA paths_outer;
+-- road: ALTER TABLE OF a temporary type, of a table that a policy asks (refused)
+CREATE TABLE typed (id text);
+ALTER POLICY floor ON by_table USING (organization_id = :org AND EXISTS (SELECT FROM typed a WHERE a.id = 'x'));
+\c -
+CREATE TYPE pg_temp.row AS (id text);
+ALTER TABLE typed OF pg_temp.row;
+-- road: the dictionary of a text search configuration (refused)
+CREATE TEXT SEARCH CONFIGURATION config (COPY = simple);
+ALTER POLICY floor ON by_table USING (organization_id = :org AND to_tsvector('config', note) @@ 'x');
+\c -
+CREATE TEXT SEARCH DICTIONARY pg_temp.dictionary (TEMPLATE = simple);
+ALTER TEXT SEARCH CONFIGURATION config ALTER MAPPING FOR word WITH pg_temp.dictionary;
+-- road: the collation of a column that an index only includes (refused)
+\c -
+CREATE COLLATION pg_temp.fleeting FROM "C";
+ALTER TABLE by_index ALTER note TYPE text COLLATE pg_temp.fleeting;
 -- road: a policy that names a temporary table by its OID (refused)
+CREATE TEMP TABLE t (x text);
 SELECT make('by_number', format('organization_id = (SELECT current_setting(''app.current_organization_id'', true)) AND %L::regclass IS NOT NULL', 't'::regclass::oid));
 
 -- road: temporary tables, views over tenant tables, functions and types of their own (passes)
@@ -261,6 +303,6 @@ SELECT table_name, rule, message FROM trovella_guard.check() WHERE level = 'erro
 SELECT proname FROM pg_proc WHERE pronamespace = 'paths'::regnamespace AND proname LIKE 'lonel%';
 \c - :admin
 SET client_min_messages = warning;
-DROP SCHEMA paths CASCADE;
+DROP SCHEMA paths, paths_inner, paths_outer CASCADE;
 DROP OWNED BY regress_paths;
 DROP ROLE regress_paths;

@@ -401,9 +401,7 @@ read_columns(FactsReader *reader, RelationFacts *facts)
 		column->collation = form->attcollation;
 		column->not_null = form->attnotnull;
 		column->temporary =
-			(form->atttypid >= FirstNormalObjectId ||
-			 form->attcollation >= FirstNormalObjectId ||
-			 form->attgenerated != '\0') &&
+			tg_reader_attribute_may_vanish(form) &&
 			tg_part_vanishes(reader, RelationRelationId, facts->relid,
 							 form->attnum, facts->relid);
 		facts->columns = lappend(facts->columns, column);

@@ -131,15 +131,31 @@ tg_facts_column_name(FactsReader *reader, Oid relid, AttrNumber attnum)
 }
 
 bool
-tg_reader_column_is_generated(FactsReader *reader, Oid relid, AttrNumber attnum)
+tg_reader_column_may_vanish(FactsReader *reader, Oid relid, AttrNumber attnum,
+							bool *generated)
 {
 	SysScanDesc scan = scan_column(reader, relid, attnum);
 	HeapTuple	tuple = systable_getnext(scan);
-	bool		result = HeapTupleIsValid(tuple) &&
-		((Form_pg_attribute) GETSTRUCT(tuple))->attgenerated != '\0';
+	bool		result = false;
 
+	*generated = false;
+	if (HeapTupleIsValid(tuple))
+	{
+		Form_pg_attribute form = (Form_pg_attribute) GETSTRUCT(tuple);
+
+		*generated = form->attgenerated != '\0';
+		result = tg_reader_attribute_may_vanish(form);
+	}
 	systable_endscan(scan);
 	return result;
+}
+
+bool
+tg_reader_attribute_may_vanish(Form_pg_attribute form)
+{
+	return form->atttypid >= FirstNormalObjectId ||
+		form->attcollation >= FirstNormalObjectId ||
+		form->attgenerated != '\0';
 }
 
 bool

@@ -15,6 +15,7 @@
 
 #include "access/genam.h"
 #include "catalog/objectaddress.h"
+#include "catalog/pg_attribute.h"
 #include "facts.h"
 #include "utils/hsearch.h"
 #include "utils/relcache.h"
@@ -94,8 +95,13 @@ extern SysScanDesc tg_reader_scan_dependents(FactsReader *reader,
 											 bool whole);
 
 /* lookup.c */
-extern bool tg_reader_column_is_generated(FactsReader *reader, Oid relid,
-										  AttrNumber attnum);
+
+/*
+ * May a column vanish and leave the relation, as by its type?  Is it generated?
+ */
+extern bool tg_reader_column_may_vanish(FactsReader *reader, Oid relid,
+										AttrNumber attnum, bool *generated);
+extern bool tg_reader_attribute_may_vanish(Form_pg_attribute form);
 
 /* Is a superuser its owner? */
 extern bool tg_reader_extension_is_trusted(FactsReader *reader, Oid extension);

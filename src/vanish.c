@@ -302,7 +302,7 @@ stands_on(Fates *fates, int from, Oid classId, Oid objectId, int32 subId)
 	to->last_edge = fates->nedges++;
 }
 
-/* Has an object parts that may be dropped and take it along? */
+/* Has a whole object parts that may be dropped and take it along? */
 static bool
 parts_may_vanish(FactsReader *reader, const ObjectAddress *object)
 {
@@ -311,10 +311,6 @@ parts_may_vanish(FactsReader *reader, const ObjectAddress *object)
 	switch (object->classId)
 	{
 		case RelationRelationId:
-			if (object->objectSubId != 0)
-				return tg_reader_column_is_generated(reader, object->objectId,
-													 object->objectSubId);
-
 			/* The query of a view */
 			return tg_facts_place(reader, object->objectId, &place) &&
 				(place.kind == RELKIND_VIEW || place.kind == RELKIND_MATVIEW);
@@ -346,11 +342,19 @@ take_step(FactsReader *reader, int step)
 {
 	Fates	   *fates = reader->fates;
 	const ObjectAddress object = fates->steps[step].known->object;
+	bool		has_parts;
 	SysScanDesc scan;
 	HeapTuple	tuple;
 
 	if (object.objectSubId != 0)
+	{
 		stands_on(fates, step, object.classId, object.objectId, 0);
+		if (!tg_reader_column_may_vanish(reader, object.objectId,
+										 object.objectSubId, &has_parts))
+			return;
+	}
+	else
+		has_parts = parts_may_vanish(reader, &object);
 
 	scan = tg_reader_scan_referenced(reader, &object);
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
@@ -362,7 +366,7 @@ take_step(FactsReader *reader, int step)
 				  form->refobjsubid);
 	}
 	systable_endscan(scan);
-	if (!parts_may_vanish(reader, &object))
+	if (!has_parts)
 		return;
 
 	scan = tg_reader_scan_dependents(reader, &object, false);
@@ -528,39 +532,35 @@ fall_with(Fall *walk, const ObjectAddress *object)
 	systable_endscan(scan);
 }
 
-/* Lets an object fall that the transaction has touched, if it vanishes. */
+/*
+ * Lets a touched object fall, or columns of it, if what it depends on vanishes.
+ * A schema that lasts can do so as a member of an extension only.
+ */
 static void
-fall_if_it_vanishes(Fall *walk, Oid classId, Oid objectId, int32 subId)
-{
-	if (tg_vanishes(walk->reader, classId, objectId, subId))
-		fall(walk, classId, objectId, subId);
-}
-
-/* The same for the columns of a relation. */
-static void
-columns_fall(Fall *walk, Oid relid)
+fall_if_touched(Fall *walk, Oid classId, Oid objectId)
 {
 	SysScanDesc scan = tg_reader_scan_depend(walk->reader,
 											 DependDependerIndexId,
-											 Anum_pg_depend_classid,
-											 RelationRelationId,
-											 Anum_pg_depend_objid, relid);
+											 Anum_pg_depend_classid, classId,
+											 Anum_pg_depend_objid, objectId);
 	HeapTuple	tuple;
-	int32		last = 0;
 
-	/* In the order of the index: each column has its rows together */
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
-		int32		subId = ((Form_pg_depend) GETSTRUCT(tuple))->objsubid;
+		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
 
-		if (subId != last)
-			fall_if_it_vanishes(walk, RelationRelationId, relid, subId);
-		last = subId;
+		CHECK_FOR_INTERRUPTS();
+		if (form->refclassid == NamespaceRelationId &&
+			!tg_members_may_vanish(walk->reader))
+			continue;
+		if (tg_vanishes(walk->reader, form->refclassid, form->refobjid,
+						form->refobjsubid))
+			fall(walk, classId, objectId, form->objsubid);
 	}
 	systable_endscan(scan);
 }
 
-/* The same for the generated columns: their expressions are objects. */
+/* The same for the generated columns of a relation, by their expressions. */
 static void
 generated_columns_fall(Fall *walk, Oid relid)
 {
@@ -576,7 +576,7 @@ generated_columns_fall(Fall *walk, Oid relid)
 
 		CHECK_FOR_INTERRUPTS();
 		if (form->classid == AttrDefaultRelationId)
-			fall_if_it_vanishes(walk, form->classid, form->objid, 0);
+			fall_if_touched(walk, form->classid, form->objid);
 	}
 	systable_endscan(scan);
 }
@@ -606,13 +606,14 @@ tg_facts_relations_that_lose(FactsReader *reader, List *touched)
 				generated_columns_fall(&walk, object->objectId);
 				break;
 
-			case RelationRelationId:
-				columns_fall(&walk, object->objectId);
-				/* FALLTHROUGH */
+				/* By a new member */
+			case ExtensionRelationId:
+				if (tg_vanishes(reader, object->classId, object->objectId, 0))
+					fall(&walk, object->classId, object->objectId, 0);
+				break;
 
 			default:
-				fall_if_it_vanishes(&walk, object->classId, object->objectId,
-									0);
+				fall_if_touched(&walk, object->classId, object->objectId);
 				break;
 		}
 	}
