@@ -263,6 +263,11 @@ ALTER TABLE by_index ALTER note TYPE text COLLATE pg_temp.fleeting;
 CREATE TEMP TABLE t (x text);
 SELECT make('by_number', format('organization_id = (SELECT current_setting(''app.current_organization_id'', true)) AND %L::regclass IS NOT NULL', 't'::regclass::oid));
 
+-- road: a function that names the temporary schema itself (refused)
+SELECT format('CREATE OR REPLACE FUNCTION inner_org() RETURNS text STABLE
+  BEGIN ATOMIC SELECT %L::regnamespace::text; END', pg_my_temp_schema()::regnamespace) AS command \gset
+:command;
+
 -- road: temporary tables, views over tenant tables, functions and types of their own (passes)
 \c -
 SET client_min_messages = notice;

@@ -551,6 +551,7 @@ fall_if_touched(Fall *walk, Oid classId, Oid objectId)
 
 		CHECK_FOR_INTERRUPTS();
 		if (form->refclassid == NamespaceRelationId &&
+			!isAnyTempNamespace(form->refobjid) &&
 			!tg_members_may_vanish(walk->reader))
 			continue;
 		if (tg_vanishes(walk->reader, form->refclassid, form->refobjid,
