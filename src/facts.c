@@ -263,6 +263,7 @@ read_relation(FactsReader *reader, Oid relid, bool whole)
 				facts->temporary =
 					form->relpersistence == RELPERSISTENCE_TEMP;
 				facts->partition = form->relispartition;
+				facts->may_have_children = form->relhassubclass;
 				facts->rls_enabled = form->relrowsecurity;
 				facts->rls_forced = form->relforcerowsecurity;
 				facts->owner = form->relowner;
@@ -321,7 +322,8 @@ read_relation(FactsReader *reader, Oid relid, bool whole)
 		}
 	}
 	if (facts->tenant != NULL && facts->tenant->not_null &&
-		facts->policies != NIL && facts->kind == RELKIND_RELATION)
+		facts->policies != NIL && facts->kind == RELKIND_RELATION &&
+		facts->may_have_children)
 		facts->tenant->not_null = heirs_are_not_null(reader, relid,
 													 facts->tenant->name);
 	if (has_rewrites)

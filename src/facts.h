@@ -127,6 +127,7 @@ typedef struct RelationFacts
 	char		kind;			/* RELKIND_xxx */
 	bool		temporary;
 	bool		partition;		/* is a partition of something */
+	bool		may_have_children;	/* has some, or has had */
 	bool		rls_enabled;
 	bool		rls_forced;
 	bool		granted;		/* some role other than the owner was granted

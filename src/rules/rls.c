@@ -349,8 +349,8 @@ same_policies(const RelationFacts *one, const RelationFacts *other)
 
 /* May it show more of its children than before, or protect less of them? */
 static bool
-is_worse_parent(FactsReader *reader, const RelationFacts *facts,
-				FactsReader *before_reader, const RelationFacts *before)
+is_worse_parent(const RelationFacts *facts, FactsReader *before_reader,
+				const RelationFacts *before)
 {
 	if (facts->kind == RELKIND_VIEW || facts->kind == RELKIND_MATVIEW)
 		return false;
@@ -364,7 +364,7 @@ is_worse_parent(FactsReader *reader, const RelationFacts *facts,
 
 	/* A partition is judged by its parent's policies where this is judged */
 	if (facts->kind == RELKIND_PARTITIONED_TABLE ||
-		tg_facts_children(reader, facts->relid) == NIL)
+		!facts->may_have_children)
 		return false;
 	return (before->rls_forced && !facts->rls_forced) ||
 		(before->tenant != NULL && facts->tenant != NULL &&
@@ -401,7 +401,7 @@ tg_relatives_to_judge(FactsReader *reader, const RelationFacts *facts,
 	List	   *result = NIL;
 	bool		all;
 
-	if (outline != NULL && is_worse_parent(reader, facts, before, outline))
+	if (outline != NULL && is_worse_parent(facts, before, outline))
 		result = tg_facts_descendants(reader, facts->relid);
 	if (is_worse_child(before, facts, outline))
 		result = list_concat(result,
