@@ -202,7 +202,7 @@ is_nullable_in_child(FactsReader *reader, Oid relid, const char *name)
 
 /* Can the column be null in no row of the inheritance children, either? */
 static bool
-heirs_are_not_null(FactsReader *reader, Oid relid, const char *name)
+ask_heirs(FactsReader *reader, Oid relid, const char *name)
 {
 	OidSet		heirs = {0};
 	int			next = 0;
@@ -225,6 +225,42 @@ heirs_are_not_null(FactsReader *reader, Oid relid, const char *name)
 			return true;
 		relid = list_nth_oid(heirs.oids, next++);
 	}
+}
+
+/*
+ * The answer is kept: a parent is read once more for each of its children, and
+ * would ask all of them each time.
+ */
+typedef struct HeirsAnswer
+{
+	Oid			relid;			/* hash key, must be first */
+	bool		not_null;
+} HeirsAnswer;
+
+static bool
+heirs_are_not_null(FactsReader *reader, Oid relid, const char *name)
+{
+	HeirsAnswer *answer;
+	bool		not_null;
+	bool		found;
+
+	if (reader->heirs == NULL)
+	{
+		HASHCTL		ctl = {0};
+
+		ctl.keysize = sizeof(Oid);
+		ctl.entrysize = sizeof(HeirsAnswer);
+		ctl.hcxt = reader->context;
+		reader->heirs = hash_create("trovella_guard heirs", 16, &ctl,
+									HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	}
+	answer = hash_search(reader->heirs, &relid, HASH_FIND, NULL);
+	if (answer != NULL)
+		return answer->not_null;
+	not_null = ask_heirs(reader, relid, name);
+	answer = hash_search(reader->heirs, &relid, HASH_ENTER, &found);
+	answer->not_null = not_null;
+	return not_null;
 }
 
 static RelationFacts *

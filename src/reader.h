@@ -54,6 +54,7 @@ struct FactsReader
 	HTAB	   *expressions;	/* of Expression */
 	struct Expression *last_expression; /* the one that was read last */
 	HTAB	   *outlines;		/* of Outline */
+	HTAB	   *heirs;			/* of HeirsAnswer */
 	struct Fates *fates;		/* what vanishes, and what does not */
 	bool		extensions_known;	/* is the next one set? */
 	bool		any_untrusted_extension;
