@@ -205,17 +205,18 @@ look_at_parent(const RuleSubject *subject, Oid relid)
 	const RelationFacts *child = subject->facts;
 	FactsReader *reader = subject->reader;
 	OpenParent *open = palloc0(sizeof(OpenParent));
-	const RelationFacts *parent = tg_facts_read(reader, relid);
+	const RelationFacts *parent = tg_facts_outline(reader, relid);
 	bool		owner_is_friend;
 
 	if (parent == NULL)
 		return NULL;
-	open->facts = parent;
 	owner_is_friend = tg_has_privileges_of(reader, parent->owner,
 										   child->owner) ||
 		tg_is_above_rls(reader, parent->owner);
 	if (!parent->granted && owner_is_friend)
 		return NULL;
+	parent = tg_facts_read(reader, relid);
+	open->facts = parent;
 	if (!shows_its_children(open, child, owner_is_friend))
 	{
 		open->doubts = doubts_about(parent, child);
