@@ -284,11 +284,12 @@ $node->safe_psql('guarded',
 	'ALTER SUBSCRIPTION s DISABLE; ALTER SUBSCRIPTION s SET (slot_name = NONE); DROP SUBSCRIPTION s; DROP FUNCTION spoil()');
 
 # road: a cancel during a verdict (refused)
-# The verdict waits for the row of the allowlist that another session deletes.
+# The verdict relies on an entry that a prepared transaction deletes, and waits.
 my $waiter = $node->background_psql('guarded', on_error_stop => 0);
-my $deleter = $node->background_psql('guarded', on_error_stop => 0);
-$deleter->query_safe(
-	q{BEGIN; SELECT trovella_guard.allow('public.late', 'x'); COMMIT; BEGIN; SELECT trovella_guard.disallow('public.late')});
+my $delete = q{BEGIN; SELECT trovella_guard.disallow('public.late'); PREPARE TRANSACTION 'deletes'};
+my $keep = q{ROLLBACK PREPARED 'deletes'};
+$node->safe_psql('guarded', q{SELECT trovella_guard.allow('public.late', 'x')});
+$node->safe_psql('guarded', $delete);
 $waiter->query_until(qr/going/,
 	"\\echo going\nCREATE TABLE late (organization_id text);\n");
 $node->poll_query_until('guarded',
@@ -298,7 +299,7 @@ $node->safe_psql('guarded',
 	q{SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query LIKE 'CREATE TABLE late%' AND wait_event_type = 'Lock'});
 $node->poll_query_until('guarded',
 	q{SELECT count(*) = 0 FROM pg_stat_activity WHERE query LIKE 'CREATE TABLE late%' AND state <> 'idle'});
-$deleter->query_safe('ROLLBACK');
+$node->safe_psql('guarded', $keep);
 is($node->safe_psql('guarded', q{SELECT to_regclass('late') IS NULL}),
 	't', 'a cancelled verdict refuses');
 # The next transaction of the session works, and is judged.
@@ -307,7 +308,7 @@ $waiter->query('ALTER TABLE item DISABLE ROW LEVEL SECURITY');
 is(protected(), 't', 'and is guarded');
 
 # road: lock_timeout during a verdict (refused)
-$deleter->query_safe(q{BEGIN; SELECT trovella_guard.disallow('public.late')});
+$node->safe_psql('guarded', $delete);
 ($status, $out, $err) = $node->psql('guarded',
 	q{SET lock_timeout = '100ms'; CREATE TABLE late (organization_id text)});
 like($err, qr/lock timeout/, 'lock_timeout ends a verdict');
@@ -315,11 +316,11 @@ like($err, qr/lock timeout/, 'lock_timeout ends a verdict');
 ($status, $out, $err) = $node->psql('guarded',
 	q{SET statement_timeout = '100ms'; DO $$ BEGIN CREATE TABLE late (organization_id text); COMMIT; END $$});
 like($err, qr/statement timeout/, 'statement_timeout ends a verdict inside a DO block');
-$deleter->query_safe('ROLLBACK');
+$node->safe_psql('guarded', $keep);
 is($node->safe_psql('guarded', q{SELECT to_regclass('late') IS NULL}),
 	't', 'and nothing is left');
 # road: pg_terminate_backend during a verdict (refused)
-$deleter->query_safe(q{BEGIN; SELECT trovella_guard.disallow('public.late')});
+$node->safe_psql('guarded', $delete);
 $waiter->query_until(qr/going/,
 	"\\echo going\nCREATE TABLE late (organization_id text);\n");
 $node->poll_query_until('guarded',
@@ -327,10 +328,9 @@ $node->poll_query_until('guarded',
   or die 'the verdict does not wait';
 $node->safe_psql('guarded',
 	q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'CREATE TABLE late%' AND wait_event_type = 'Lock'});
-$deleter->query_safe('ROLLBACK');
+$node->safe_psql('guarded', $keep);
 is($node->safe_psql('guarded', q{SELECT to_regclass('late') IS NULL}),
 	't', 'a terminated session leaves nothing');
-$deleter->quit;
 
 # road: shared_preload_libraries with the extension absent from the database (passes)
 $node->append_conf('postgresql.conf',
