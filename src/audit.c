@@ -275,8 +275,8 @@ use_entries_for(Audit *audit, const RelationFacts *facts, int rule)
 }
 
 /*
- * Does an error say something about the session or its transaction, rather than
- * about what is audited?
+ * Does an error say something about the session or its transaction, rather
+ * than about what is audited?
  */
 static bool
 ends_the_audit(int sqlerrcode)

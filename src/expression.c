@@ -60,9 +60,13 @@ tg_check_functions_in_node(Node *node, check_function_callback checker,
 						   void *context)
 {
 	/* Only the type tells which functions read and write its values */
-	if (IsA(node, CoerceViaIO) &&
-		(!type_exists(((CoerceViaIO *) node)->resulttype) ||
-		 !type_exists(tg_expression_type((Node *) ((CoerceViaIO *) node)->arg))))
-		return false;
+	if (IsA(node, CoerceViaIO))
+	{
+		CoerceViaIO *cast = (CoerceViaIO *) node;
+
+		if (!type_exists(cast->resulttype) ||
+			!type_exists(tg_expression_type((Node *) cast->arg)))
+			return false;
+	}
 	return check_functions_in_node(node, checker, context);
 }

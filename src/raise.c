@@ -339,6 +339,8 @@ is_refused(const Judgement *judgement)
 void
 tg_log_what_went_through(List *judgements)
 {
+	/* Somebody may have dropped the role that we are */
+	const char *role = GetUserNameFromId(GetSessionUserId(), true);
 	StringInfoData tables;
 	ListCell   *lc;
 
@@ -359,8 +361,7 @@ tg_log_what_went_through(List *judgements)
 				(errcode(ERRCODE_WARNING_TENANT_TABLE),
 				 errmsg("trovella_guard.mode = %s lets role \"%s\" commit: %s",
 						tg_mode == TG_MODE_WARN ? "warn" : "off",
-						GetUserNameFromId(GetSessionUserId(), false),
-						tables.data)));
+						role != NULL ? role : "?", tables.data)));
 }
 
 void
