@@ -91,6 +91,7 @@ typedef struct Step
 {
 	Known	   *known;
 	int			last_edge;		/* of those that lead to it; -1: none */
+	bool		is_read;		/* note it: see note_read() */
 } Step;
 
 /* One object would take another along. */
@@ -261,6 +262,7 @@ meet(Fates *fates, Oid classId, Oid objectId, int32 subId)
 	known->step = fates->nsteps;
 	fates->steps[fates->nsteps].known = known;
 	fates->steps[fates->nsteps].last_edge = -1;
+	fates->steps[fates->nsteps].is_read = true;
 	fates->nsteps++;
 	return known;
 }
@@ -280,8 +282,14 @@ let_vanish(Fates *fates, int step)
 static void
 stands_on(Fates *fates, int from, Oid classId, Oid objectId, int32 subId)
 {
+	int			nsteps = fates->nsteps;
 	Known	   *known = meet(fates, classId, objectId, subId);
 	Step	   *to;
+
+	/* Some extensions have more members than the lock table has room */
+	if (fates->nsteps > nsteps)
+		fates->steps[nsteps].is_read = fates->steps[from].is_read &&
+			fates->steps[from].known->object.classId != ExtensionRelationId;
 
 	if (known->fate == FATE_LASTS)
 		return;
@@ -336,6 +344,26 @@ takes_owner_along(Form_pg_depend form)
 		form->deptype == DEPENDENCY_EXTENSION;
 }
 
+/*
+ * Notes an object that is asked about, for nobody else is to let it stand on a
+ * temporary object meanwhile.
+ */
+static void
+note_read(FactsReader *reader, const ObjectAddress *object)
+{
+	switch (object->classId)
+	{
+		case RelationRelationId:
+		case ProcedureRelationId:
+		case TypeRelationId:
+		case ExtensionRelationId:
+			tg_facts_note_read(reader, object->classId, object->objectId);
+			break;
+		default:
+			break;
+	}
+}
+
 /* Meets everything that would take the object of a step along. */
 static void
 take_step(FactsReader *reader, int step)
@@ -345,6 +373,9 @@ take_step(FactsReader *reader, int step)
 	bool		has_parts;
 	SysScanDesc scan;
 	HeapTuple	tuple;
+
+	if (fates->steps[step].is_read)
+		note_read(reader, &object);
 
 	if (object.objectSubId != 0)
 	{
