@@ -161,6 +161,7 @@ INSERT INTO predicate (expected, why, predicate) VALUES
 ('unproven', 'having', $$EXISTS (SELECT count(*) FROM member m WHERE m.organization_id = item.organization_id AND m.user_id = uid() HAVING count(*) > 0)$$),
 ('unproven', 'offset', $$EXISTS (SELECT count(*) FROM member m WHERE m.organization_id = item.organization_id AND m.user_id = uid() OFFSET 1)$$),
 ('scoped', 'never', $$EXISTS (SELECT count(*) FROM member m LIMIT 0)$$),
+('unscoped', 'always', $$NOT EXISTS (SELECT FROM member m WHERE m.organization_id = item.organization_id AND m.user_id = uid() LIMIT 0)$$),
 ('scoped', 'never', $$NOT EXISTS (SELECT count(*) FROM member m WHERE m.organization_id = item.organization_id)$$),
 ('unscoped', 'always', $$EXISTS (SELECT FROM member m WHERE m.organization_id = item.organization_id AND m.user_id = uid() UNION ALL SELECT)$$),
 ('unscoped', 'always', $$EXISTS (SELECT org() WHERE organization_id = org() UNION (VALUES ('a'), ('b')))$$),
@@ -201,6 +202,10 @@ INSERT INTO predicate (expected, why, column_type, predicate) VALUES
 ('unproven', 'length', 'int NOT NULL', $$organization_id = cardinality(org_array())$$),
 ('unproven', 'position', 'int NOT NULL', $$organization_id = array_position(org_array(), uid())$$),
 ('unproven', 'position', 'int NOT NULL', $$organization_id = ANY (array_positions(org_array(), uid()))$$),
+('unproven', 'size', 'int NOT NULL', $$organization_id = jsonb_path_query_first(claim('all')::jsonb, '$.orgs.size()')::int$$),
+('scoped', 'path', 'int NOT NULL', $$organization_id = jsonb_path_query_first(claim('all')::jsonb, '$.orgs[0] ? (@.active == true).id')::int$$),
+('unproven', 'system', 'text NOT NULL', $$organization_id IN (SELECT m.xmin::text FROM member m WHERE m.user_id = uid())$$),
+('unproven', 'system', 'text NOT NULL', $$organization_id IN (SELECT m.tableoid::text FROM member m WHERE m.user_id = uid())$$),
 ('scoped', 'number', 'int NOT NULL', $$organization_id = (claim('all')::jsonb -> 'org')::int$$),
 ('scoped', 'number', 'int NOT NULL', $$organization_id = org()::numeric::int$$);
 

@@ -310,16 +310,23 @@ contents_of(Oid function)
 	return ~0;
 }
 
-/* "$.org": a path that does not begin with a value of its own. */
+/*
+ * "$.org": a path that does not begin with a value of its own, nor ends with
+ * one that tells how many there are, or of what kind.
+ */
 static bool
 is_json_path(Node *node)
 {
 	Const	   *constant = (Const *) node;
+	char	   *path;
 
-	return IsA(node, Const) && constant->consttype == JSONPATHOID &&
-		!constant->constisnull &&
-		DatumGetCString(DirectFunctionCall1(jsonpath_out,
-											constant->constvalue))[0] == '$';
+	if (!IsA(node, Const) || constant->consttype != JSONPATHOID ||
+		constant->constisnull)
+		return false;
+	path = DatumGetCString(DirectFunctionCall1(jsonpath_out,
+											   constant->constvalue));
+	return path[0] == '$' && strstr(path, ".size()") == NULL &&
+		strstr(path, ".type()") == NULL;
 }
 
 bool

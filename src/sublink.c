@@ -208,6 +208,8 @@ tg_prove_sublink(SubLink *sublink, const Place *place)
 			result.if_null = tg_never();
 			if (tg_always_yields(query))
 				result.if_false = tg_never();
+			else if (tg_yields_nothing(query))
+				result.if_false = tg_make_verdict(OPEN, WHY_ALWAYS, node);
 			if (is_plain(query) && query->jointree->fromlist == NIL)
 			{
 				/* without FROM, there is a row unless WHERE is not true */

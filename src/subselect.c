@@ -134,6 +134,9 @@ column_origin(RangeTblEntry *rte, AttrNumber column, const Place *place)
 	switch (rte->rtekind)
 	{
 		case RTE_RELATION:
+			/* where the row is stored, and by which transaction */
+			if (column < 0)
+				return tg_counter_origin(relation_origin(rte->relid));
 			return relation_origin(rte->relid);
 
 		case RTE_SUBQUERY:
