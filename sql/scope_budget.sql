@@ -33,6 +33,8 @@ DO $$ BEGIN
 	END LOOP;
 END $$;
 SELECT try('view', 'organization_id IN (SELECT x FROM v40 WHERE x = org())');
+-- an arm beside it, which may not be all
+SELECT try('arm', 'is_public OR organization_id IN (SELECT x FROM v40 WHERE x = org())');
 -- as long as it is deep
 SELECT try('deep', 'organization_id = ' || repeat('lower(', 1000) || 'org()' || repeat(')', 1000));
 SELECT try('nested', repeat('NOT (', 500) || 'organization_id <> org()' || repeat(' AND is_public)', 500));
