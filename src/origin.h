@@ -20,8 +20,8 @@
  */
 typedef struct Budget
 {
-	int			fuel;			/* how many steps may still be taken: about one
-								 * for each time that a node is looked at */
+	int			fuel;			/* how many steps may still be taken: about
+								 * one for each time that a node is looked at */
 	int			depth;			/* how deep we are in the expression */
 } Budget;
 

@@ -658,11 +658,13 @@ make_table(const char *name, Size keysize, Size entrysize)
 List *
 tg_scope_doubts(const RelationFacts *facts)
 {
-	Trial		trial = {.facts = facts, .budget = {BUDGET_TABLE, 0}};
+	Trial		trial = {0};
 	List	   *doubts = NIL;
 	ListCell   *lc;
 
 	Assert(facts->tenant != NULL);
+	trial.facts = facts;
+	trial.budget.fuel = BUDGET_TABLE;
 	trial.known = make_table("trovella_guard expressions", sizeof(Node *),
 							 sizeof(Known));
 	trial.roles = make_table("trovella_guard roles", sizeof(Oid),
