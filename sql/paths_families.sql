@@ -158,31 +158,38 @@ ALTER TABLE root ATTACH PARTITION kid FOR VALUES IN (1);
 DROP TABLE kid, debt, rooted, root;
 DELETE FROM trovella_guard.allowlist;
 
+-- before 18 NOT NULL was nobody's but the table's
+SELECT current_setting('server_version_num')::int >= 180000 AS is_constraint \gset
+\if :is_constraint
+\set only 'ALTER TABLE ev ADD CONSTRAINT nn NOT NULL organization_id NO INHERIT'
+\else
+\set only 'ALTER TABLE ONLY ev ALTER organization_id SET NOT NULL'
+\endif
 -- road: DROP NOT NULL of the tenant column of a child, where the parent's policy relies on it (refused)
 BEGIN;
 SELECT public.make('ev');
-DROP POLICY p ON ev;
-CREATE POLICY p ON ev USING (organization_id IS NULL OR :tenant);
 CREATE TABLE ev_child () INHERITS (ev);
 CREATE INDEX ON ev_child (organization_id);
-CREATE TABLE ev_grandchild () INHERITS (ev_child);
-CREATE INDEX ON ev_grandchild (organization_id);
+ALTER TABLE ev ALTER organization_id DROP NOT NULL;
+:only;
+ALTER TABLE ev_child ALTER organization_id SET NOT NULL;
+ALTER POLICY p ON ev USING (organization_id IS NULL OR :tenant);
 COMMIT;
-ALTER TABLE ev_grandchild ALTER organization_id DROP NOT NULL;
+ALTER TABLE ev_child ALTER organization_id DROP NOT NULL;
 SELECT attnotnull FROM pg_attribute
-  WHERE attrelid = 'ev_grandchild'::regclass AND attname = 'organization_id';
+  WHERE attrelid = 'ev_child'::regclass AND attname = 'organization_id';
+DROP TABLE ev CASCADE;
 -- road: SET NOT NULL of the parent alone, and a policy that relies on it (refused)
 BEGIN;
-SELECT public.make('late');
-ALTER TABLE late ALTER organization_id DROP NOT NULL;
-CREATE TABLE late_child () INHERITS (late);
-CREATE INDEX ON late_child (organization_id);
+SELECT public.make('ev');
+ALTER TABLE ev ALTER organization_id DROP NOT NULL;
+CREATE TABLE ev_child () INHERITS (ev);
+CREATE INDEX ON ev_child (organization_id);
 COMMIT;
 BEGIN;
-ALTER TABLE ONLY late ALTER organization_id SET NOT NULL;
-ALTER POLICY p ON late USING (organization_id IS NULL OR :tenant);
+:only;
+ALTER POLICY p ON ev USING (organization_id IS NULL OR :tenant);
 COMMIT;
-DROP TABLE late CASCADE;
 DROP TABLE ev CASCADE;
 
 -- road: CREATE TABLE PARTITION OF a tenant table, in an allowlisted schema (refused)
