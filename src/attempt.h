@@ -41,6 +41,7 @@ typedef struct QueueEntry
 	TouchedKey	key;			/* hash key, must be first */
 	Oid			owner;			/* of a part: its relation */
 	bool		changed;		/* by this transaction: it, or a part of it */
+	bool		granted;		/* only privileges on it were changed */
 	bool		judged;
 	RestsOn		rests_on;
 	Judgement  *judgement;		/* if it has findings */
@@ -88,7 +89,8 @@ extern void tg_queue_object(Attempt *attempt, const TouchedKey *object);
  * Queues the relations whose findings depend on a relation, where it has
  * changed for the worse.  "before" is NULL if the relation is new.
  */
-extern void tg_queue_dependents(Attempt *attempt, const RelationFacts *facts,
+extern void tg_queue_dependents(Attempt *attempt, const QueueEntry *entry,
+								const RelationFacts *facts,
 								const RelationFacts *before);
 
 /* Notes that the parts of a relation lead to nothing but the relation. */

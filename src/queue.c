@@ -44,6 +44,7 @@ enter(Attempt *attempt, Oid classId, Oid objectId, QueueEntry **entry)
 	{
 		(*entry)->owner = InvalidOid;
 		(*entry)->changed = false;
+		(*entry)->granted = false;
 		(*entry)->judged = false;
 		(*entry)->rests_on = RESTS_ON_WHAT_IT_WAS;
 		(*entry)->judgement = NULL;
@@ -93,6 +94,25 @@ enqueue_changed(Attempt *attempt, Oid relid)
 	if (!entry->changed)
 		tg_lock_changed(attempt->locks, RelationRelationId, relid);
 	entry->changed = true;
+}
+
+/*
+ * Queues a relation of which only privileges were changed.  Others read these
+ * of parents only, so that GRANT on all tables of a schema takes few locks.
+ * (Whoever makes a table a parent changes its row of pg_class, as GRANT does.)
+ */
+static void
+enqueue_granted(Attempt *attempt, Oid relid)
+{
+	QueueEntry *entry;
+
+	if (!enter(attempt, RelationRelationId, relid, &entry))
+	{
+		enqueue_changed(attempt, relid);
+		return;
+	}
+	entry->granted = true;
+	append(attempt, entry);
 }
 
 /* Queues relations whose policies rest on something else, again if need be. */
@@ -246,7 +266,10 @@ tg_queue_object(Attempt *attempt, const TouchedKey *object)
 	if (object->classId == RelationRelationId)
 	{
 		/* An index turns out to be one when it is judged */
-		enqueue_changed(attempt, object->objectId);
+		if (tg_touched_how(object) == TG_GRANTED)
+			enqueue_granted(attempt, object->objectId);
+		else
+			enqueue_changed(attempt, object->objectId);
 		return;
 	}
 	if (entry != NULL)
@@ -367,8 +390,8 @@ has_left_allowlist(Attempt *attempt, const RelationFacts *facts,
  * pg_depend has as many rows.  Of a new relation all dependents are new.
  */
 void
-tg_queue_dependents(Attempt *attempt, const RelationFacts *facts,
-					const RelationFacts *before)
+tg_queue_dependents(Attempt *attempt, const QueueEntry *entry,
+					const RelationFacts *facts, const RelationFacts *before)
 {
 	bool		new_owner;
 	bool		lost_rls;
@@ -378,6 +401,9 @@ tg_queue_dependents(Attempt *attempt, const RelationFacts *facts,
 											   attempt->before, before));
 	if (before == NULL)
 		return;
+	if (entry->granted && facts->may_have_children &&
+		facts->kind != RELKIND_PARTITIONED_TABLE)
+		tg_lock_changed(attempt->locks, RelationRelationId, facts->relid);
 	new_owner = before->owner != facts->owner;
 	lost_rls = before->rls_enabled && !facts->rls_enabled;
 	left_allowlist = has_left_allowlist(attempt, facts, before);
@@ -391,7 +417,7 @@ tg_queue_dependents(Attempt *attempt, const RelationFacts *facts,
 	 * security of that table.
 	 */
 	if (lost_rls ||
-		(before->rls_enabled &&
+		(entry->changed && before->rls_enabled &&
 		 !tg_facts_policies_are_those_of(attempt->before, facts)))
 		rejudge_all(attempt,
 					tg_facts_relations_whose_policies_read(attempt->after,

@@ -34,7 +34,7 @@
 typedef struct TouchedEntry
 {
 	TouchedKey	key;			/* hash key, must be first */
-	bool		created;		/* by this transaction */
+	TouchedHow	how;
 	struct TouchedFrame *frame; /* of the subtransaction that touched it first */
 	dlist_node	node;			/* in that frame */
 } TouchedEntry;
@@ -63,8 +63,8 @@ tg_touched_init(void)
 	RegisterSubXactCallback(touched_subxact_callback, NULL);
 }
 
-static void
-touch(Oid classId, Oid objectId, bool created)
+void
+tg_touch(Oid classId, Oid objectId, TouchedHow how)
 {
 	TouchedKey	key = {classId, objectId};
 	TouchedEntry *entry;
@@ -87,29 +87,19 @@ touch(Oid classId, Oid objectId, bool created)
 	entry = (TouchedEntry *) hash_search(touched, &key, HASH_ENTER, &found);
 	if (!found)
 	{
-		entry->created = created;
+		entry->how = how;
 		entry->frame = frame;
 		dlist_push_tail(&frame->entries, &entry->node);
 	}
-}
-
-void
-tg_touch(Oid classId, Oid objectId)
-{
-	touch(classId, objectId, false);
-}
-
-void
-tg_touch_created(Oid classId, Oid objectId)
-{
-	touch(classId, objectId, true);
+	/* A savepoint that is rolled back leaves more than it need: no harm */
+	entry->how = Max(entry->how, how);
 }
 
 /* The keys that tg_touched_objects() hands out begin their entries. */
-bool
-tg_touched_is_created(const TouchedKey *object)
+TouchedHow
+tg_touched_how(const TouchedKey *object)
 {
-	return ((const TouchedEntry *) object)->created;
+	return ((const TouchedEntry *) object)->how;
 }
 
 void

@@ -19,15 +19,19 @@ typedef struct TouchedKey
 	Oid			objectId;
 } TouchedKey;
 
-/* Remembers that the current (sub)transaction touched an object. */
-extern void tg_touch(Oid classId, Oid objectId);
+/* How it was touched: the last of these that is true. */
+typedef enum TouchedHow
+{
+	TG_GRANTED,					/* only privileges on a whole relation */
+	TG_ALTERED,
+	TG_CREATED
+} TouchedHow;
 
-/*
- * The same for an object that it creates.  Was the object created by this
- * transaction?
- */
-extern void tg_touch_created(Oid classId, Oid objectId);
-extern bool tg_touched_is_created(const TouchedKey *object);
+/* Remembers that the current (sub)transaction touched an object. */
+extern void tg_touch(Oid classId, Oid objectId, TouchedHow how);
+
+/* How was an object of tg_touched_objects() touched? */
+extern TouchedHow tg_touched_how(const TouchedKey *object);
 
 /*
  * The current (sub)transaction drops the object, so nothing need be judged of

@@ -461,8 +461,28 @@ note_reads(Attempt *attempt, const RelationFacts *facts,
 		tg_lock_read(locks, NamespaceRelationId, facts->schema_oid);
 }
 
+/* What an error in the verdict is about; nothing is looked up for it. */
+typedef struct JudgedRelation
+{
+	Oid			relid;
+	const RelationFacts *facts; /* NULL until they are read */
+} JudgedRelation;
+
 static void
-judge_relation(Attempt *attempt, QueueEntry *entry)
+add_judged_relation(void *arg)
+{
+	const JudgedRelation *judged = arg;
+
+	if (judged->facts != NULL)
+		errcontext("trovella_guard judging relation \"%s.%s\"",
+				   judged->facts->schema, judged->facts->name);
+	else
+		errcontext("trovella_guard judging relation with OID %u",
+				   judged->relid);
+}
+
+static void
+judge_relation(Attempt *attempt, QueueEntry *entry, JudgedRelation *judged)
 {
 	Oid			relid = entry->key.objectId;
 	RelationFacts *facts;
@@ -483,6 +503,7 @@ judge_relation(Attempt *attempt, QueueEntry *entry)
 	}
 	if (facts->temporary)
 		return;
+	judged->facts = facts;
 	tg_queue_skip_parts(attempt, facts);
 
 	/*
@@ -492,7 +513,7 @@ judge_relation(Attempt *attempt, QueueEntry *entry)
 	existed = tg_facts_place(attempt->before, relid, &place);
 	outline = existed ? tg_facts_outline(attempt->before, relid) : NULL;
 	note_reads(attempt, facts, outline);
-	tg_queue_dependents(attempt, facts, outline);
+	tg_queue_dependents(attempt, entry, facts, outline);
 	if (existed)
 	{
 		history.reader = attempt->before;
@@ -556,9 +577,18 @@ judge_queue(Attempt *attempt)
 
 	while ((entry = tg_queue_next(attempt)) != NULL)
 	{
+		JudgedRelation judged = {.relid = entry->key.objectId};
+		ErrorContextCallback callback = {
+			.previous = error_context_stack,
+			.callback = add_judged_relation,
+			.arg = &judged
+		};
+
 		CHECK_FOR_INTERRUPTS();
+		error_context_stack = &callback;
 		entry->judged = true;
-		judge_relation(attempt, entry);
+		judge_relation(attempt, entry, &judged);
+		error_context_stack = callback.previous;
 		MemoryContextReset(attempt->relation_context);
 	}
 }
@@ -621,7 +651,7 @@ lock_altered_relations(VerdictLocks *locks)
 		const TouchedKey *object = lfirst(lc);
 
 		if (object->classId == RelationRelationId &&
-			!tg_touched_is_created(object))
+			tg_touched_how(object) == TG_ALTERED)
 			tg_lock_changed(locks, object->classId, object->objectId);
 	}
 	list_free(objects);

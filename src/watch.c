@@ -119,7 +119,7 @@ touch_new_relation(Oid relid)
 
 	if (!RelationIsValid(relation))
 	{
-		tg_touch_created(RelationRelationId, relid);
+		tg_touch(RelationRelationId, relid, TG_CREATED);
 		return;
 	}
 	if (relation->rd_rel->relpersistence != RELPERSISTENCE_TEMP)
@@ -128,7 +128,7 @@ touch_new_relation(Oid relid)
 		{
 			case RELKIND_INDEX:
 			case RELKIND_PARTITIONED_INDEX:
-				tg_touch_created(IndexRelationId, relid);
+				tg_touch(IndexRelationId, relid, TG_CREATED);
 				break;
 
 				/* No rule is about these */
@@ -137,7 +137,7 @@ touch_new_relation(Oid relid)
 				break;
 
 			default:
-				tg_touch_created(RelationRelationId, relid);
+				tg_touch(RelationRelationId, relid, TG_CREATED);
 				break;
 		}
 	}
@@ -152,7 +152,7 @@ static void
 touch_lasting(Oid classId, Oid relid)
 {
 	if (!tg_is_temporary(relid))
-		tg_touch(classId, relid);
+		tg_touch(classId, relid, TG_ALTERED);
 }
 
 /* Has a relation a tenant column, at this moment? */
@@ -223,7 +223,7 @@ watch_drop(Oid classId, Oid objectId, int subId)
 	else if (tg_touched_is_sealed() || proc_exit_inprogress)
 		watch_late_drop(classId, objectId, subId, relid);
 	else
-		tg_touch(RelationRelationId, relid);
+		tg_touch(RelationRelationId, relid, TG_ALTERED);
 }
 
 /*
@@ -254,7 +254,7 @@ touch_altered(Oid classId, Oid objectId)
 	if (is_objectclass_supported(classId) &&
 		get_object_attnum_namespace(classId) != InvalidAttrNumber &&
 		!tg_is_temporary_object(classId, objectId))
-		tg_touch(classId, objectId);
+		tg_touch(classId, objectId, TG_ALTERED);
 }
 
 /* What is made or altered is touched. */
@@ -278,7 +278,7 @@ watch_change(ObjectAccessType access, Oid classId, Oid objectId, int subId,
 		case ConstraintRelationId:
 		case RewriteRelationId:
 		case ProcedureRelationId:
-			tg_touch(classId, objectId);
+			tg_touch(classId, objectId, TG_ALTERED);
 			break;
 
 			/* Of these the index, the child and the foreign table are named */
@@ -296,19 +296,19 @@ watch_change(ObjectAccessType access, Oid classId, Oid objectId, int subId,
 		case AuthIdRelationId:
 		case TypeRelationId:
 			if (access == OAT_POST_ALTER)
-				tg_touch(classId, objectId);
+				tg_touch(classId, objectId, TG_ALTERED);
 			break;
 
 			/* Members may join, leave or come to belong to somebody else */
 		case ExtensionRelationId:
 			if (access == OAT_POST_ALTER)
-				tg_touch(classId, objectId);
+				tg_touch(classId, objectId, TG_ALTERED);
 			break;
 
 			/* With what they call they take an operator class along */
 		case AccessMethodOperatorRelationId:
 		case AccessMethodProcedureRelationId:
-			tg_touch(classId, objectId);
+			tg_touch(classId, objectId, TG_ALTERED);
 			break;
 
 		case AttrDefaultRelationId:
@@ -380,7 +380,7 @@ touch_detached_concurrently(const AlterTableStmt *stmt)
 			continue;
 		relid = RangeVarGetRelid(partition->name, NoLock, true);
 		if (OidIsValid(relid))
-			tg_touch(RelationRelationId, relid);
+			tg_touch(RelationRelationId, relid, TG_ALTERED);
 	}
 }
 
@@ -438,13 +438,18 @@ touch_collected(const CollectedCommand *command)
 			if (command->d.grant.istmt->objtype != OBJECT_TABLE)
 				break;
 			foreach(lc, command->d.grant.istmt->objects)
-				touch_lasting(RelationRelationId, lfirst_oid(lc));
+			{
+				if (!tg_is_temporary(lfirst_oid(lc)))
+					tg_touch(RelationRelationId, lfirst_oid(lc),
+							 command->d.grant.istmt->col_privs == NIL ?
+							 TG_GRANTED : TG_ALTERED);
+			}
 			break;
 
 		default:
 			if (IsA(command->parsetree, AlterObjectDependsStmt))
 				tg_touch(command->d.simple.address.classId,
-						 command->d.simple.address.objectId);
+						 command->d.simple.address.objectId, TG_ALTERED);
 			/* All else is announced to the object hook */
 			break;
 	}

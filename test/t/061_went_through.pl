@@ -81,18 +81,26 @@ foreach my $quiet (
 is_deeply($lines, [], 'enforce: what is refused did not go through');
 
 # An error in the verdict refuses the commit when the guard enforces, and does
-# not when it is off.  A lock on the allowlist makes for such an error.
+# not in the other modes.  A lock on the allowlist makes for such an error.
 $node->safe_psql('postgres', q{BEGIN; LOCK TABLE trovella_guard.allowlist; PREPARE TRANSACTION 'lock'});
 my ($status, $out, $error) = $node->psql('postgres',
 	q{SET lock_timeout = '100ms'; CREATE TABLE z (organization_id text)});
 like($error, qr/lock timeout/, 'an error in the verdict refuses the commit');
-($status, $out, $error) = $node->psql('postgres', q{SET trovella_guard.mode = off; SET lock_timeout = '100ms';
-	CREATE TABLE z (organization_id text); CREATE TABLE y (id int); SELECT count(*) FROM z, y});
-is($error, '', 'but not when the mode is off');
-is($out, '0', 'and the session goes on');
-like(slurp_file($node->logfile),
-	qr/LOG:  trovella_guard could not tell what mode "off" let through\n.*DETAIL:  canceling statement due to lock timeout/,
-	'and the log says so');
+foreach my $mode (qw(off warn))
+{
+	($status, $out, $error) = $node->psql('postgres', qq{SET trovella_guard.mode = $mode; SET lock_timeout = '100ms';
+		CREATE TABLE z (organization_id text); CREATE TABLE y (id int); SELECT count(*) FROM z, y; DROP TABLE y, z});
+	is($error, '', "but not in mode $mode");
+	is($out, '0', 'and the session goes on');
+	like(slurp_file($node->logfile),
+		qr/LOG:  trovella_guard could not judge a commit in mode "$mode"\n.*DETAIL:  canceling statement due to lock timeout/,
+		'and the log says so');
+
+	# ... unless somebody wants it to end
+	($status, $out, $error) = $node->psql('postgres', qq{SET trovella_guard.mode = $mode; SET statement_timeout = '100ms';
+		DO \$\$ BEGIN CREATE TABLE z (organization_id text); COMMIT; END \$\$});
+	like($error, qr/statement timeout/, "a query that is cancelled ends in mode $mode");
+}
 $node->safe_psql('postgres', q{ROLLBACK PREPARED 'lock'});
 
 $node->stop;
