@@ -74,7 +74,7 @@ EXTENSION = trovella_guard
 EXTVERSION = $(shell sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" trovella_guard.control)
 MODULE_big = trovella_guard
 OBJS = trovella_guard.o \
-	$(patsubst %.c,%.o,$(sort $(wildcard src/*.c src/rules/*.c)))
+	$(patsubst %.c,%.o,$(sort $(wildcard src/*.c src/*/*.c)))
 DATA = $(wildcard trovella_guard--*.sql)
 
 REGRESS = $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
@@ -106,6 +106,6 @@ fuzz-scope:
 	$(srcdir)/test/scope_fuzz/scope_fuzz.pl -n $(N) -s $(SEED) -j $(J) $(if $(CLOSELY),,-q)
 
 # Every object depends on every header: the build takes seconds.
-$(OBJS): $(wildcard src/*.h)
+$(OBJS): $(wildcard src/*.h src/*/*.h)
 
 endif

@@ -26,9 +26,9 @@
 #include "fmgr.h"
 #include "guard.h"
 #include "settings.h"
-#include "touched.h"
-#include "verdict.h"
-#include "watch.h"
+#include "watch/touched.h"
+#include "verdict/verdict.h"
+#include "watch/watch.h"
 
 TG_MODULE_MAGIC(TG_VERSION);
 

@@ -21,7 +21,7 @@
 
 #include "compat.h"
 #include "lib/stringinfo.h"
-#include "rules.h"
+#include "rules/rules.h"
 #include "settings.h"
 #include "utils/builtins.h"
 #include "utils/varlena.h"

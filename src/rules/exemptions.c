@@ -9,10 +9,10 @@
  */
 #include "postgres.h"
 
-#include "allowlist.h"
+#include "allowlist/allowlist.h"
 #include "catalog/namespace.h"
-#include "remedy.h"
-#include "rules.h"
+#include "rules/remedy.h"
+#include "rules/rules.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 

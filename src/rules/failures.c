@@ -9,7 +9,7 @@
  */
 #include "postgres.h"
 
-#include "rules.h"
+#include "rules/rules.h"
 
 void
 tg_check_audit_failed(const RuleSubject *subject)

@@ -17,9 +17,9 @@
 
 #include "common/hashfn.h"
 #include "miscadmin.h"
-#include "oidset.h"
-#include "remedy.h"
-#include "rules.h"
+#include "facts/oidset.h"
+#include "rules/remedy.h"
+#include "rules/rules.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"

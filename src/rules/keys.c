@@ -12,8 +12,8 @@
 #include "lib/stringinfo.h"
 #include "nodes/parsenodes.h"
 #include "nodes/primnodes.h"
-#include "remedy.h"
-#include "rules.h"
+#include "rules/remedy.h"
+#include "rules/rules.h"
 
 static bool
 contains(int n, const AttrNumber *keys, AttrNumber attnum)

@@ -9,12 +9,12 @@
  */
 #include "postgres.h"
 
-#include "basis.h"
+#include "rules/basis.h"
 #include "common/hashfn.h"
 #include "miscadmin.h"
-#include "remedy.h"
-#include "rules.h"
-#include "scope.h"
+#include "rules/remedy.h"
+#include "rules/rules.h"
+#include "scope/scope.h"
 
 /*
  * The commands for which a permissive policy admits rows at all.  PostgreSQL

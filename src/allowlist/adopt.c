@@ -1,0 +1,155 @@
+/*-------------------------------------------------------------------------
+ *
+ * adopt.c
+ *		Turns the findings of today into a list of debts, and the paid ones
+ *		out of it.
+ *
+ * Both functions write the allowlist with the rights of the extension's
+ * owner, so that a role needs nothing but EXECUTE on them: see allowlist.c.
+ *
+ * Copyright (c) 2026, Trovella
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "allowlist/allowlist.h"
+#include "report/audit.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "funcapi.h"
+#include "rules/rules.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/timestamp.h"
+#include "utils/tuplestore.h"
+
+PG_FUNCTION_INFO_V1(trovella_guard_adopt_1_0);
+PG_FUNCTION_INFO_V1(trovella_guard_prune_1_0);
+
+/*
+ * adopt(reason text, expires_at timestamptz): one entry for each rule that a
+ * relation breaks today.  Returns the number of entries.
+ *
+ * A relation that is really named "*" cannot be on the allowlist, because
+ * its entry would open its whole schema.  And what could not be audited is no
+ * debt, because nobody knows what it would be.
+ */
+Datum
+trovella_guard_adopt_1_0(PG_FUNCTION_ARGS)
+{
+	Oid			types[] = {TEXTOID, NAMEOID, TIMESTAMPTZOID};
+	Datum		values[3];
+	char		nulls[] = "   ";
+	uint64		entries;
+
+	if (PG_ARGISNULL(0) ||
+		strspn(TextDatumGetCString(PG_GETARG_DATUM(0)), " \t\r\n\v\f") ==
+		strlen(TextDatumGetCString(PG_GETARG_DATUM(0))))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a reason is required to adopt the findings of today"),
+				 errhint("Say what is planned: the next reader has nothing else to go by.")));
+	if (!PG_ARGISNULL(1) &&
+		PG_GETARG_TIMESTAMPTZ(1) <= GetCurrentTimestamp())
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("expires_at must be in the future"),
+				 errhint("Leave it out for debts without a date.")));
+
+	values[0] = PG_GETARG_DATUM(0);
+	values[1] = tg_allowlist_author();
+	if (PG_ARGISNULL(1))
+		nulls[2] = 'n';
+	else
+		values[2] = PG_GETARG_DATUM(1);
+
+	entries = tg_allowlist_write("INSERT INTO trovella_guard.allowlist AS a"
+								 " (schema_name, table_name, rule, reason, added_by, expires_at, adopted)"
+								 " SELECT DISTINCT f.schema_name, f.table_name, f.rule, $1, $2, $3, true"
+								 " FROM trovella_guard.findings() f"
+								 " JOIN trovella_guard.registry() r ON r.rule = f.rule"
+								 " WHERE f.waived_by IS NULL AND f.table_name <> '*'"
+								 " AND r.is_about_relations"
+								 " AND f.rule <> 'audit_failed'"
+								 " ON CONFLICT (schema_name, table_name, rule) DO UPDATE"
+								 " SET reason = EXCLUDED.reason, added_by = EXCLUDED.added_by,"
+								 " added_at = EXCLUDED.added_at, expires_at = EXCLUDED.expires_at,"
+								 " adopted = true",
+								 3, types, values, nulls, NULL);
+	PG_RETURN_INT64(entries);
+}
+
+/*
+ * Removes an entry, unless somebody has changed it meanwhile.
+ */
+static void
+remove_entry(ReturnSetInfo *result, const AllowlistEntry *entry,
+			 const char *why)
+{
+	Oid			types[] = {NAMEOID, NAMEOID, TEXTOID, TIDOID, TEXTOID};
+	ItemPointerData tid = entry->tid;
+	Datum		values[5];
+
+	values[0] = NameGetDatum(&entry->schema);
+	values[1] = NameGetDatum(&entry->table);
+	values[2] = CStringGetTextDatum(entry->rule);
+	values[3] = PointerGetDatum(&tid);
+	values[4] = CStringGetTextDatum(why);
+
+	(void) tg_allowlist_write("DELETE FROM trovella_guard.allowlist"
+							  " WHERE schema_name = $1 AND table_name = $2"
+							  " AND rule = $3 AND ctid = $4"
+							  " RETURNING schema_name, table_name, rule, reason,"
+							  " expires_at, $5",
+							  5, types, values, NULL, result->setResult);
+}
+
+/*
+ * Is this a decision about what is not there?  It may have been made ahead of
+ * its table, which nobody can tell from one that has outlived it.
+ */
+static bool
+may_be_made_ahead(const AllowlistEntry *entry)
+{
+	Oid			schema_oid;
+
+	if (entry->adopted || entry->expired)
+		return false;
+
+	/* An entry for a schema is stale only if there is nothing in that */
+	if (strcmp(NameStr(entry->table), "*") == 0)
+		return true;
+	schema_oid = get_namespace_oid(NameStr(entry->schema), true);
+	return !OidIsValid(schema_oid) ||
+		!OidIsValid(get_relname_relid(NameStr(entry->table), schema_oid));
+}
+
+/*
+ * prune(): removes the entries that are stale, whether or not the rule
+ * allowlist_stale reports them, and returns them.  Those that may be made
+ * ahead of their table are for people to remove.
+ */
+Datum
+trovella_guard_prune_1_0(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	Audit	   *audit;
+	List	   *findings;
+	ListCell   *lc;
+
+	InitMaterializedSRF(fcinfo, 0);
+
+	audit = tg_audit_begin(NULL);
+	while (tg_audit_next(audit, &findings) != NULL)
+		;
+	foreach(lc, tg_audit_stale_entries(audit))
+	{
+		AllowlistEntry *entry = lfirst(lc);
+
+		if (!may_be_made_ahead(entry))
+			remove_entry(result, entry, tg_audit_why_stale(audit, entry));
+	}
+	tg_audit_end(audit);
+	return (Datum) 0;
+}

@@ -1,0 +1,203 @@
+/*-------------------------------------------------------------------------
+ *
+ * roles.c
+ *		Roles, as far as row-level security depends on them.
+ *
+ * Roles belong to the whole cluster.  A change of their attributes is announced
+ * to the session that makes it, in whatever database; one of memberships is
+ * announced to nobody.  So attributes are read under the snapshot, like
+ * everything else that was otherwise before, and memberships from the caches.
+ *
+ * Copyright (c) 2026, Trovella
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/dependency.h"
+#include "catalog/pg_auth_members.h"
+#include "catalog/pg_authid.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_policy.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_shdepend.h"
+#include "catalog/pg_type.h"
+#include "common/hashfn.h"
+#include "facts/facts.h"
+#include "miscadmin.h"
+#include "facts/oidset.h"
+#include "facts/reader.h"
+#include "utils/acl.h"
+#include "utils/catcache.h"
+#include "utils/fmgroids.h"
+#include "utils/syscache.h"
+
+bool
+tg_facts_role(FactsReader *reader, Oid role, RoleFacts *facts)
+{
+	SysScanDesc scan = tg_reader_scan(reader, CAT_AUTHID, AuthIdOidIndexId,
+									  Anum_pg_authid_oid, role);
+	HeapTuple	tuple = systable_getnext(scan);
+	bool		found = HeapTupleIsValid(tuple);
+
+	memset(facts, 0, sizeof(RoleFacts));
+	if (found)
+	{
+		Form_pg_authid form = (Form_pg_authid) GETSTRUCT(tuple);
+
+		facts->superuser = form->rolsuper;
+		facts->bypasses_rls = form->rolbypassrls;
+		facts->inherits = form->rolinherit;
+	}
+	systable_endscan(scan);
+	tg_facts_note_read(reader, AuthIdRelationId, role);
+	return found;
+}
+
+bool
+tg_is_above_rls(FactsReader *reader, Oid role)
+{
+	RoleFacts	facts;
+
+	return tg_facts_role(reader, role, &facts) &&
+		(facts.superuser || facts.bypasses_rls);
+}
+
+bool
+tg_has_privileges_of(FactsReader *reader, Oid role, Oid other)
+{
+	RoleFacts	facts;
+
+	return has_privs_of_role(role, other) ||
+		(tg_facts_role(reader, role, &facts) && facts.superuser);
+}
+
+/* Adds the roles of which a role is a member, or those who are its members. */
+static void
+add_neighbours(OidSet *roles, Oid role, bool members)
+{
+	CatCList   *list = members ?
+		SearchSysCacheList1(AUTHMEMROLEMEM, ObjectIdGetDatum(role)) :
+		SearchSysCacheList1(AUTHMEMMEMROLE, ObjectIdGetDatum(role));
+
+	for (int i = 0; i < list->n_members; i++)
+	{
+		Form_pg_auth_members form = (Form_pg_auth_members)
+			GETSTRUCT(&list->members[i]->tuple);
+
+		(void) tg_oidset_add(roles, members ? form->member : form->roleid);
+	}
+	ReleaseSysCacheList(list);
+}
+
+/*
+ * A policy for a role that row-level security does not apply to is one for its
+ * members to whom it does.
+ */
+uint64
+tg_role_fingerprint(FactsReader *reader, Oid role)
+{
+	uint64		fingerprint = 0;
+	OidSet		roles = {0};
+
+	if (!OidIsValid(role) || !tg_is_above_rls(reader, role))
+		return fingerprint;
+	(void) tg_oidset_add(&roles, role);
+	for (int i = 0; i < list_length(roles.oids); i++)
+	{
+		Oid			member = list_nth_oid(roles.oids, i);
+		RoleFacts	facts;
+
+		CHECK_FOR_INTERRUPTS();
+		add_neighbours(&roles, member, true);
+		/* The members are in no order */
+		if (tg_facts_role(reader, member, &facts))
+			fingerprint += hash_combine64(member,
+										  (facts.superuser ||
+										   facts.bypasses_rls ? 1 : 0) +
+										  (facts.inherits ? 2 : 0));
+	}
+	return fingerprint;
+}
+
+/* Adds the relations whose findings depend on an object of the role. */
+static void
+add_relations(FactsReader *reader, Form_pg_shdepend form, bool is_the_role,
+			  OidSet *relations)
+{
+	List	   *relids = NIL;
+	ListCell   *lc;
+	Oid			relid;
+
+	switch (form->classid)
+	{
+		case PolicyRelationId:
+			relid = tg_owning_relation(form->classid, form->objid);
+			if (OidIsValid(relid))
+				relids = lcons_oid(relid, tg_facts_heirs(reader, relid));
+			break;
+
+			/* Views read with the rights of their owner */
+		case RelationRelationId:
+			if (is_the_role && form->deptype == SHARED_DEPENDENCY_OWNER)
+				relids = lcons_oid(form->objid,
+								   tg_facts_heirs(reader, form->objid));
+			break;
+
+		case ProcedureRelationId:
+			if (is_the_role && form->deptype == SHARED_DEPENDENCY_OWNER)
+				relids = tg_facts_relations_using_function(reader,
+														   form->objid);
+			break;
+
+		case TypeRelationId:
+			if (is_the_role && form->deptype == SHARED_DEPENDENCY_OWNER)
+				relids = tg_facts_relations_using_type(reader, form->objid);
+			break;
+
+		default:
+			break;
+	}
+	foreach(lc, relids)
+		(void) tg_oidset_add(relations, lfirst_oid(lc));
+	list_free(relids);
+}
+
+List *
+tg_facts_relations_of_role(FactsReader *reader, Oid role)
+{
+	Relation	catalog = table_open(SharedDependRelationId, AccessShareLock);
+	OidSet		roles = {0};
+	OidSet		relations = {0};
+
+	(void) tg_oidset_add(&roles, role);
+	for (int i = 0; i < list_length(roles.oids); i++)
+	{
+		Oid			one = list_nth_oid(roles.oids, i);
+		ScanKeyData keys[2];
+		SysScanDesc scan;
+		HeapTuple	tuple;
+
+		add_neighbours(&roles, one, false);
+		ScanKeyInit(&keys[0], Anum_pg_shdepend_refclassid,
+					BTEqualStrategyNumber, F_OIDEQ,
+					ObjectIdGetDatum(AuthIdRelationId));
+		ScanKeyInit(&keys[1], Anum_pg_shdepend_refobjid,
+					BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(one));
+		scan = systable_beginscan(catalog, SharedDependReferenceIndexId, true,
+								  reader->snapshot, 2, keys);
+		while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		{
+			Form_pg_shdepend form = (Form_pg_shdepend) GETSTRUCT(tuple);
+
+			CHECK_FOR_INTERRUPTS();
+			if (form->dbid == MyDatabaseId)
+				add_relations(reader, form, one == role, &relations);
+		}
+		systable_endscan(scan);
+	}
+	table_close(catalog, AccessShareLock);
+	return relations.oids;
+}

@@ -1,0 +1,494 @@
+/*-------------------------------------------------------------------------
+ *
+ * audit.c
+ *		Walks over relations and says what the rules find in each.
+ *
+ * The audit takes the same stairs as the verdict (facts, rules, allowlist),
+ * under one snapshot and over all relations.  No relation is locked, and
+ * memory is freed every few relations, so that a database of 100,000 tables
+ * costs time but no space.
+ *
+ * Notes:
+ *
+ * 1. Whoever may create a table can make one whose expressions nobody can
+ * follow or print.  An error about it must not hide what is to be said of all
+ * others: it becomes a finding (audit_failed), and the audit goes on.
+ *
+ * 2. Errors are caught by subtransactions.  Each ends before the function that
+ * begins it returns, because a caller with an exception block takes the
+ * innermost subtransaction for its own.  Where the transaction has made many
+ * relations, to end one is no longer cheap, so it is shared by a batch.
+ *
+ * Copyright (c) 2026, Trovella
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/transam.h"
+#include "access/xact.h"
+#include "report/audit.h"
+#include "catalog/pg_class.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/resowner.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+/* Relations whose facts and findings are kept at the same time. */
+#define BATCH_RELATIONS 64
+#define BATCH_BYTES (256 * 1024)
+
+/* A relation and what is to be said of it. */
+typedef struct Audited
+{
+	const RelationFacts *facts;
+	List	   *findings;
+} Audited;
+
+struct Audit
+{
+	Snapshot	snapshot;
+	FactsReader *reader;
+	Allowlist  *allowlist;
+	Oid		   *relids;
+	int			count;
+	int			next;
+	MemoryContext batch_context;	/* reset for each batch */
+	List	   *batch;			/* of Audited */
+	int			given;			/* how many of them tg_audit_next() has
+								 * returned */
+};
+
+/* What attempt() tries: to judge a relation (NULL: the database). */
+typedef struct Task
+{
+	Audit	   *audit;
+	const RelationFacts *facts;
+	int			rule;			/* the number of the only rule to apply */
+	List	   *findings;		/* the result */
+} Task;
+
+static bool
+rules_are_about(Form_pg_class form)
+{
+	return form->oid >= FirstNormalObjectId &&
+		form->relpersistence != RELPERSISTENCE_TEMP &&
+		(form->relkind == RELKIND_RELATION ||
+		 form->relkind == RELKIND_PARTITIONED_TABLE ||
+		 form->relkind == RELKIND_VIEW ||
+		 form->relkind == RELKIND_MATVIEW ||
+		 form->relkind == RELKIND_FOREIGN_TABLE);
+}
+
+/* Is an OID in a sorted list? */
+static bool
+is_listed(const List *oids, Oid oid)
+{
+	int			low = 0;
+	int			high = list_length(oids);
+
+	while (low < high)
+	{
+		int			middle = low + (high - low) / 2;
+		Oid			found = list_nth_oid(oids, middle);
+
+		if (found == oid)
+			return true;
+		if (found < oid)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return false;
+}
+
+/*
+ * Takes the OIDs before the first relation is read, so that no scan stays
+ * open meanwhile.  Members of an extension that a superuser owns are left out.
+ */
+static void
+list_relations(Audit *audit)
+{
+	List	   *members = tg_facts_trusted_members(audit->reader);
+	Relation	catalog = table_open(RelationRelationId, AccessShareLock);
+	SysScanDesc scan = systable_beginscan(catalog, InvalidOid, false,
+										  audit->snapshot, 0, NULL);
+	int			room = 1024;
+	HeapTuple	tuple;
+
+	audit->relids = palloc(room * sizeof(Oid));
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_class form = (Form_pg_class) GETSTRUCT(tuple);
+
+		if (!rules_are_about(form) || is_listed(members, form->oid))
+			continue;
+		if (audit->count == room)
+		{
+			room *= 2;
+			audit->relids = repalloc(audit->relids, room * sizeof(Oid));
+		}
+		audit->relids[audit->count++] = form->oid;
+	}
+	systable_endscan(scan);
+	table_close(catalog, AccessShareLock);
+	list_free(members);
+}
+
+Audit *
+tg_audit_begin(const Oid *relid)
+{
+	Audit	   *audit = palloc0(sizeof(Audit));
+
+	audit->snapshot = RegisterSnapshot(GetLatestSnapshot());
+	audit->reader = tg_facts_begin(audit->snapshot, false);
+	audit->allowlist = tg_allowlist_read(audit->snapshot,
+										 GetCurrentTimestamp());
+	audit->batch_context = AllocSetContextCreate(CurrentMemoryContext,
+												 "trovella_guard batch",
+												 ALLOCSET_DEFAULT_SIZES);
+	if (relid == NULL)
+		list_relations(audit);
+	else if (!tg_facts_is_trusted_member(audit->reader, *relid))
+	{
+		audit->relids = palloc(sizeof(Oid));
+		audit->relids[audit->count++] = *relid;
+	}
+	return audit;
+}
+
+void
+tg_audit_end(Audit *audit)
+{
+	MemoryContextDelete(audit->batch_context);
+	tg_facts_end(audit->reader);
+	UnregisterSnapshot(audit->snapshot);
+}
+
+const char *
+tg_audit_why_stale(Audit *audit, const AllowlistEntry *entry)
+{
+	return tg_why_stale(audit->reader, entry);
+}
+
+List *
+tg_audit_stale_entries(Audit *audit)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, tg_allowlist_entries(audit->allowlist))
+	{
+		if (tg_why_stale(audit->reader, lfirst(lc)) != NULL)
+			result = lappend(result, lfirst(lc));
+	}
+	return result;
+}
+
+const AllowlistEntry *
+tg_audit_global_entry(Audit *audit, const RelationFacts *facts)
+{
+	return tg_allowlist_match(audit->allowlist, audit->reader, facts, "*");
+}
+
+/*
+ * Looks up who waives a finding.  Returns false if it is void.
+ */
+static bool
+apply_allowlist(Audit *audit, const RelationFacts *facts, Finding *finding)
+{
+	const AllowlistEntry *entry = tg_allowlist_void(audit->allowlist,
+													audit->reader,
+													finding->other_relid);
+
+	if (entry != NULL)
+	{
+		tg_allowlist_use(entry);
+		return false;
+	}
+
+	entry = tg_allowlist_match(audit->allowlist, audit->reader, facts,
+							   finding->rule->name);
+
+	/* What could not be judged on the day of adoption is not known */
+	if (entry == NULL && finding->rule->check != tg_check_audit_failed)
+	{
+		entry = tg_allowlist_debt(audit->allowlist, audit->reader, facts,
+								  finding->rule->name);
+		finding->is_debt = entry != NULL;
+	}
+	if (entry != NULL)
+	{
+		tg_allowlist_use(entry);
+		finding->waived_by = entry->reason;
+	}
+	return true;
+}
+
+/* Takes away the findings that are void. */
+static List *
+with_allowlist(Audit *audit, const RelationFacts *facts, List *findings)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, findings)
+	{
+		if (apply_allowlist(audit, facts, lfirst(lc)))
+			result = lappend(result, lfirst(lc));
+	}
+	return result;
+}
+
+/*
+ * A global table needs its entry even if no rule has anything to say about it:
+ * there it is written why the table is global.
+ */
+static void
+use_global_entry(Audit *audit, const RelationFacts *facts)
+{
+	const AllowlistEntry *entry = tg_is_tenant_table(facts) ? NULL :
+		tg_audit_global_entry(audit, facts);
+
+	if (entry != NULL)
+		tg_allowlist_use(entry);
+}
+
+/* Whether an entry is needed is not known if its rule could not be applied. */
+static void
+use_entries_for(Audit *audit, const RelationFacts *facts, int rule)
+{
+	const char *name = tg_rules[rule].name;
+	const AllowlistEntry *entry;
+
+	entry = tg_allowlist_match(audit->allowlist, audit->reader, facts, name);
+	if (entry == NULL)
+		entry = tg_allowlist_debt(audit->allowlist, audit->reader, facts,
+								  name);
+	if (entry != NULL)
+		tg_allowlist_use(entry);
+}
+
+/*
+ * Does an error say something about the session or its transaction, rather
+ * than about what is audited?
+ */
+static bool
+ends_the_audit(int sqlerrcode)
+{
+	switch (ERRCODE_TO_CATEGORY(sqlerrcode))
+	{
+		case ERRCODE_OPERATOR_INTERVENTION:
+		case ERRCODE_TRANSACTION_ROLLBACK:
+			return true;
+		default:
+			return sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE;
+	}
+}
+
+/*
+ * Does something in a subtransaction.  Returns NULL, or the message of the
+ * error that it ended with.  Where audit_failed is off, nothing is caught.
+ */
+static const char *
+attempt(void (*action) (Task *task), Task *task)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	ErrorData  *volatile error = NULL;
+
+	if (tg_rule_level(tg_rule_by_check(tg_check_audit_failed)) == TG_LEVEL_OFF)
+	{
+		action(task);
+		return NULL;
+	}
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		action(task);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+		if (ends_the_audit(error->sqlerrcode))
+			ReThrowError(error);
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	if (error == NULL)
+		return NULL;
+	return error->message != NULL ? error->message : "unknown error";
+}
+
+/* Audits relations until the batch is full. */
+static void
+fill_batch(Task *task)
+{
+	Audit	   *audit = task->audit;
+
+	while (audit->next < audit->count &&
+		   list_length(audit->batch) < BATCH_RELATIONS &&
+		   MemoryContextMemAllocated(audit->batch_context, true) < BATCH_BYTES)
+	{
+		const RelationFacts *facts;
+
+		CHECK_FOR_INTERRUPTS();
+		facts = tg_facts_read(audit->reader, audit->relids[audit->next]);
+		if (facts != NULL)
+		{
+			Audited    *audited = palloc(sizeof(Audited));
+
+			use_global_entry(audit, facts);
+			audited->facts = facts;
+			audited->findings =
+				with_allowlist(audit, facts,
+							   tg_apply_rules(audit->reader, facts, NULL,
+											  TG_LEVEL_INFO, true));
+			audit->batch = lappend(audit->batch, audited);
+		}
+		audit->next++;
+	}
+}
+
+static void
+read_facts(Task *task)
+{
+	task->facts = tg_facts_read(task->audit->reader,
+								task->audit->relids[task->audit->next]);
+}
+
+static void
+apply_rule(Task *task)
+{
+	task->findings = tg_apply_rule(task->audit->reader, task->facts,
+								   task->audit->allowlist, task->rule, NULL);
+}
+
+/* The finding that a rule could not be applied, or (-1) no rule at all. */
+static List *
+failure(Audit *audit, const RelationFacts *facts, int rule,
+		const char *message)
+{
+	RuleFailure failure = {rule < 0 ? NULL : &tg_rules[rule], message};
+
+	return tg_apply_rule(audit->reader, facts, audit->allowlist,
+						 tg_rule_by_check(tg_check_audit_failed), &failure);
+}
+
+/*
+ * Applies the rules to a relation, or (NULL) those about the database to that,
+ * one by one, so that the others have their say where one fails.
+ */
+static List *
+apply_rules_one_by_one(Audit *audit, const RelationFacts *facts)
+{
+	List	   *findings = NIL;
+
+	for (int i = 0; i < tg_rules_count; i++)
+	{
+		Task		task = {.audit = audit,.facts = facts,.rule = i};
+		const char *message;
+
+		CHECK_FOR_INTERRUPTS();
+		message = attempt(apply_rule, &task);
+		if (message == NULL)
+			findings = list_concat(findings, task.findings);
+		else
+		{
+			findings = list_concat(findings,
+								   failure(audit, facts, i, message));
+			if (facts != NULL)
+				use_entries_for(audit, facts, i);
+		}
+	}
+	return findings;
+}
+
+/*
+ * Audits the relation that an error has ended a batch at, and adds it to the
+ * batch.
+ */
+static void
+audit_with_care(Audit *audit)
+{
+	Task		task = {.audit = audit};
+	const char *message = attempt(read_facts, &task);
+	const RelationFacts *facts = task.facts;
+	List	   *findings;
+	Audited    *audited;
+
+	if (message != NULL)
+		facts = tg_facts_outline(audit->reader, audit->relids[audit->next]);
+	audit->next++;
+	if (facts == NULL)
+		return;
+
+	use_global_entry(audit, facts);
+	if (message == NULL)
+		findings = apply_rules_one_by_one(audit, facts);
+	else
+	{
+		findings = failure(audit, facts, -1, message);
+		for (int i = 0; i < tg_rules_count; i++)
+			use_entries_for(audit, facts, i);
+	}
+	audited = palloc(sizeof(Audited));
+	audited->facts = facts;
+	audited->findings = with_allowlist(audit, facts, findings);
+	audit->batch = lappend(audit->batch, audited);
+}
+
+const RelationFacts *
+tg_audit_next(Audit *audit, List **findings)
+{
+	MemoryContext old = MemoryContextSwitchTo(audit->batch_context);
+	const Audited *audited = NULL;
+
+	while (audit->given == list_length(audit->batch) &&
+		   audit->next < audit->count)
+	{
+		Task		task = {.audit = audit};
+
+		MemoryContextReset(audit->batch_context);
+		audit->batch = NIL;
+		audit->given = 0;
+		if (attempt(fill_batch, &task) != NULL)
+			audit_with_care(audit);
+	}
+	if (audit->given < list_length(audit->batch))
+		audited = list_nth(audit->batch, audit->given++);
+	MemoryContextSwitchTo(old);
+
+	if (audited == NULL)
+		return NULL;
+	*findings = audited->findings;
+	return audited->facts;
+}
+
+List *
+tg_audit_database(Audit *audit)
+{
+	MemoryContext old = MemoryContextSwitchTo(audit->batch_context);
+	List	   *findings;
+
+	MemoryContextReset(audit->batch_context);
+	audit->batch = NIL;
+	audit->given = 0;
+	findings = apply_rules_one_by_one(audit, NULL);
+	MemoryContextSwitchTo(old);
+	return findings;
+}

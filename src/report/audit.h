@@ -1,0 +1,52 @@
+/*-------------------------------------------------------------------------
+ *
+ * audit.h
+ *		Walks over relations and says what the rules find in each.
+ *
+ * Copyright (c) 2026, Trovella
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TROVELLA_GUARD_AUDIT_H
+#define TROVELLA_GUARD_AUDIT_H
+
+#include "allowlist/allowlist.h"
+#include "facts/facts.h"
+#include "rules/rules.h"
+
+typedef struct Audit Audit;
+
+/*
+ * Begins an audit of one relation, or of the whole database (NULL), under
+ * one snapshot.  Memory is taken from the current context.
+ */
+extern Audit *tg_audit_begin(const Oid *relid);
+extern void tg_audit_end(Audit *audit);
+
+/*
+ * The next relation that rules are about, with its findings (of Finding, in
+ * the order of the rules; waived_by and is_debt are filled in).  NULL when
+ * there are no more.  Facts and findings live until the next call.  Where an
+ * error keeps a rule from being applied, that is one of the findings.
+ */
+extern const RelationFacts *tg_audit_next(Audit *audit, List **findings);
+
+/*
+ * What is to be said about no relation that exists: to be asked for after the
+ * last relation of an audit of the whole database.
+ */
+extern List *tg_audit_database(Audit *audit);
+
+/*
+ * The entries of the allowlist that are no longer needed, as a List of
+ * AllowlistEntry, and why; after the last relation as well.
+ */
+extern List *tg_audit_stale_entries(Audit *audit);
+extern const char *tg_audit_why_stale(Audit *audit,
+									  const AllowlistEntry *entry);
+
+/* The entry that makes an audited relation global, or NULL. */
+extern const AllowlistEntry *tg_audit_global_entry(Audit *audit,
+												   const RelationFacts *facts);
+
+#endif							/* TROVELLA_GUARD_AUDIT_H */

@@ -1,0 +1,244 @@
+/*-------------------------------------------------------------------------
+ *
+ * basis.c
+ *		What a finding was concluded from that may get worse while its object
+ *		stays what it was.
+ *
+ * Copyright (c) 2026, Trovella
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "rules/basis.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+
+void
+tg_set_add(SortedSet *set, uint64 item)
+{
+	if (set->count == set->room)
+	{
+		set->room = Max(8, 2 * set->room);
+		set->items = set->items == NULL ?
+			palloc(set->room * sizeof(uint64)) :
+			repalloc(set->items, set->room * sizeof(uint64));
+	}
+	set->items[set->count++] = item;
+}
+
+static int
+compare_items(const void *a, const void *b)
+{
+	uint64		one = *(const uint64 *) a;
+	uint64		other = *(const uint64 *) b;
+
+	return one < other ? -1 : one > other;
+}
+
+SortedSet *
+tg_set_finish(SortedSet *set)
+{
+	int			kept = 0;
+
+	if (set->count > 1)
+		qsort(set->items, set->count, sizeof(uint64), compare_items);
+	for (int i = 0; i < set->count; i++)
+	{
+		if (kept == 0 || set->items[kept - 1] != set->items[i])
+			set->items[kept++] = set->items[i];
+	}
+	set->count = kept;
+	return set;
+}
+
+static bool
+has(const SortedSet *set, uint64 item)
+{
+	return set->count > 0 &&
+		bsearch(&item, set->items, set->count, sizeof(uint64),
+				compare_items) != NULL;
+}
+
+static bool
+has_all(const SortedSet *set, const SortedSet *items)
+{
+	if (items == NULL || set == items)
+		return true;
+	for (int i = 0; i < items->count; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (set == NULL || !has(set, items->items[i]))
+			return false;
+	}
+	return true;
+}
+
+/* A grant as a number: to whom, on which column (0: on all), of what. */
+#define GRANT(grantee, attnum, command) \
+	(((uint64) (grantee) << 32) | ((uint64) (uint16) (attnum) << 16) | (command))
+#define GRANTEE(grant) ((Oid) ((grant) >> 32))
+#define WITHOUT_GRANTEE(grant) ((grant) & UINT64CONST(0xFFFFFFFF))
+#define WITHOUT_COLUMN(grant) ((grant) & UINT64CONST(0xFFFFFFFF0000FFFF))
+
+static void
+add_grants(SortedSet *set, const Acl *acl, Oid owner, AttrNumber attnum,
+		   CommandSet commands)
+{
+	static const struct
+	{
+		CommandSet	command;
+		AclMode		privilege;
+	}			privileges[] =
+
+	{
+		{TG_SELECT, ACL_SELECT},
+		{TG_INSERT, ACL_INSERT},
+		{TG_UPDATE, ACL_UPDATE},
+		{TG_DELETE, ACL_DELETE}
+	};
+	const AclItem *items = ACL_DAT(acl);
+
+	for (int i = 0; i < ACL_NUM(acl); i++)
+	{
+		for (int j = 0; j < (int) lengthof(privileges); j++)
+		{
+			if (items[i].ai_grantee != owner &&
+				(commands & privileges[j].command) != 0 &&
+				(ACLITEM_GET_PRIVS(items[i]) & privileges[j].privilege) != 0)
+				tg_set_add(set, GRANT(items[i].ai_grantee, attnum,
+									  privileges[j].command));
+		}
+	}
+}
+
+SortedSet *
+tg_grants_of(const RelationFacts *facts, CommandSet commands)
+{
+	SortedSet  *set = palloc0(sizeof(SortedSet));
+	ListCell   *lc;
+
+	add_grants(set, linitial(facts->acls), facts->owner, 0, commands);
+	foreach(lc, facts->columns)
+	{
+		ColumnFacts *column = lfirst(lc);
+
+		if (column->acl != NULL)
+			add_grants(set, column->acl, facts->owner, column->attnum,
+					   commands);
+	}
+	return tg_set_finish(set);
+}
+
+const SortedSet *
+tg_grants_under(const SortedSet *grants, const List *roles)
+{
+	SortedSet  *set;
+	const ListCell *lc;
+
+	if (list_member_oid(roles, InvalidOid))
+		return grants;
+	set = palloc0(sizeof(SortedSet));
+	foreach(lc, roles)
+	{
+		for (int i = 0; i < grants->count; i++)
+		{
+			Oid			grantee = GRANTEE(grants->items[i]);
+
+			CHECK_FOR_INTERRUPTS();
+			if (!OidIsValid(grantee) || grantee == lfirst_oid(lc) ||
+				has_privs_of_role(lfirst_oid(lc), grantee))
+				tg_set_add(set, grants->items[i]);
+		}
+	}
+	return tg_set_finish(set);
+}
+
+Basis *
+tg_basis_of_grants(const RelationFacts *facts, CommandSet commands)
+{
+	Basis	   *basis = palloc0(sizeof(Basis));
+
+	basis->reached_by = tg_grants_of(facts, commands);
+	return basis;
+}
+
+static SortedSet *
+fingerprints_of(const RelationFacts *facts, bool permissive)
+{
+	SortedSet  *set = palloc0(sizeof(SortedSet));
+	ListCell   *lc;
+
+	foreach(lc, facts->policies)
+	{
+		PolicyFacts *policy = lfirst(lc);
+
+		if (policy->permissive == permissive && !policy->temporary)
+			tg_set_add(set, policy->fingerprint);
+	}
+	return tg_set_finish(set);
+}
+
+/*
+ * To which roles and commands a restrictive policy applies is in its
+ * fingerprint; here it is not asked whether that matters to the finding.
+ */
+const SortedSet *
+tg_guards_of(const RelationFacts *facts)
+{
+	return fingerprints_of(facts, false);
+}
+
+/* Nobody inserts into a child by way of its parent. */
+Basis *
+tg_basis_of_parent(const RelationFacts *parent)
+{
+	Basis	   *basis = tg_basis_of_grants(parent,
+										   TG_ALL_COMMANDS & ~TG_INSERT);
+
+	if (parent->rls_enabled)
+	{
+		basis->open_by = fingerprints_of(parent, true);
+		basis->held_by = tg_guards_of(parent);
+	}
+	return basis;
+}
+
+/*
+ * A grant is nothing new where the role had it for all columns, or everybody
+ * had it.
+ */
+static bool
+grants_are_old(const SortedSet *after, const SortedSet *before)
+{
+	if (after == NULL || after == before)
+		return true;
+	for (int i = 0; i < after->count; i++)
+	{
+		uint64		grant = after->items[i];
+
+		CHECK_FOR_INTERRUPTS();
+		if (before == NULL ||
+			(!has(before, grant) &&
+			 !has(before, WITHOUT_COLUMN(grant)) &&
+			 !has(before, WITHOUT_GRANTEE(grant)) &&
+			 !has(before, WITHOUT_GRANTEE(WITHOUT_COLUMN(grant)))))
+			return false;
+	}
+	return true;
+}
+
+bool
+tg_basis_is_no_worse(const Basis *after, const Basis *before)
+{
+	static const Basis nothing = {0};
+
+	if (after == NULL)
+		after = &nothing;
+	if (before == NULL)
+		before = &nothing;
+	return grants_are_old(after->reached_by, before->reached_by) &&
+		has_all(before->open_by, after->open_by) &&
+		has_all(after->held_by, before->held_by);
+}

@@ -1,0 +1,150 @@
+/*-------------------------------------------------------------------------
+ *
+ * columns.c
+ *		Rules about what a relation is: does it have the columns of a tenant
+ *		table, and if it has no tenant column, is that on purpose?
+ *
+ * Copyright (c) 2026, Trovella
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "common/hashfn.h"
+#include "rules/remedy.h"
+#include "rules/rules.h"
+#include "utils/builtins.h"
+
+/* In the relation's own rows; its children answer for theirs. */
+static bool
+is_never_null(const RelationFacts *facts, AttrNumber attnum)
+{
+	ListCell   *lc;
+
+	foreach(lc, facts->columns)
+	{
+		ColumnFacts *column = lfirst(lc);
+
+		if (column->attnum == attnum)
+			return column->not_null;
+	}
+	return false;
+}
+
+void
+tg_check_tenant_column_nullable(const RuleSubject *subject)
+{
+	const RelationFacts *facts = subject->facts;
+	Finding    *finding;
+
+	/* A partition has the columns of its parent, which answers for them */
+	if (facts->partition || is_never_null(facts, facts->tenant->attnum))
+		return;
+
+	finding = tg_report_finding(subject, "column \"%s\" can be null",
+								facts->tenant->name);
+	finding->repair_sql =
+		tg_remedy_table(facts, psprintf("ALTER COLUMN %s SET NOT NULL",
+										quote_identifier(facts->tenant->name)));
+}
+
+static bool
+has_column(const RelationFacts *facts, const char *name)
+{
+	ListCell   *lc;
+
+	foreach(lc, facts->columns)
+	{
+		if (strcmp(((ColumnFacts *) lfirst(lc))->name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+void
+tg_check_required_columns_missing(const RuleSubject *subject)
+{
+	const RelationFacts *facts = subject->facts;
+
+	if (facts->partition)
+		return;
+
+	for (const char *name = tg_required_column_names();
+		 *name != '\0'; name = tg_next_name(name))
+	{
+		Finding    *finding;
+
+		if (has_column(facts, name))
+			continue;
+		finding = tg_report_finding(subject, "column \"%s\" is missing", name);
+		finding->object = pstrdup(name);
+		finding->fingerprint = hash_bytes((const unsigned char *) name,
+										  strlen(name));
+		finding->repair_sql = tg_remedy_required_column(facts, name);
+	}
+}
+
+/*
+ * Only the verdict can tell that a column was lost: an audit sees a table
+ * without a tenant column, and calls it unclassified.  But a column that will
+ * be dropped with a temporary object, by nobody's DDL, is as good as lost.
+ */
+void
+tg_check_tenant_column_lost(const RuleSubject *subject)
+{
+	const RelationFacts *facts = subject->facts;
+	const RelationFacts *before = subject->history ?
+		subject->history->before : NULL;
+	Finding    *finding;
+
+	if (facts->tenant != NULL)
+	{
+		if (facts->tenant->temporary)
+		{
+			finding = tg_report_finding(subject,
+										"tenant column \"%s\" will be dropped with the temporary object that it stands on",
+										facts->tenant->name);
+			finding->object = facts->tenant->name;
+		}
+		return;
+	}
+	if (before == NULL || !tg_is_tenant_table(before))
+		return;
+
+	finding = tg_report_finding(subject,
+								"the table has lost its tenant column \"%s\"",
+								before->tenant->name);
+	finding->object = before->tenant->name;
+	finding->repair_sql = tg_remedy_allow(facts->schema, facts->name, NULL);
+}
+
+void
+tg_check_table_unclassified(const RuleSubject *subject)
+{
+	const RelationFacts *facts = subject->facts;
+	Finding    *finding;
+
+	/* A partition is what its parent is */
+	if (facts->partition)
+		return;
+
+	finding = tg_report_finding(subject,
+								"the table has no tenant column and is not on the allowlist");
+	finding->repair_sql = tg_remedy_allow(facts->schema, facts->name, NULL);
+}
+
+void
+tg_check_exemption_taken_over(const RuleSubject *subject)
+{
+	const RelationFacts *facts = subject->facts;
+	Finding    *finding;
+
+	if (subject->history == NULL ||
+		subject->history->gained_exemption == NULL)
+		return;
+
+	finding = tg_report_finding(subject,
+								"the table came under allowlist entry \"%s\", which was made for another table",
+								subject->history->gained_exemption);
+	finding->repair_sql = tg_remedy_allow(facts->schema, facts->name, NULL);
+}

@@ -1,0 +1,465 @@
+/*-------------------------------------------------------------------------
+ *
+ * remedy.c
+ *		The SQL that repairs a finding.
+ *
+ * Rules call in with the facts and the part that is missing.  The statements
+ * are only printed here; whoever runs them does it as themselves, and in a
+ * search_path that is not known here: a statement must mean the same in each.
+ *
+ * Copyright (c) 2026, Trovella
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_operator.h"
+#include "catalog/pg_type.h"
+#include "commands/defrem.h"
+#include "scope/equality.h"
+#include "lib/stringinfo.h"
+#include "nodes/bitmapset.h"
+#include "nodes/parsenodes.h"
+#include "rules/remedy.h"
+#include "settings.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+#include "utils/typcache.h"
+
+static const struct
+{
+	CommandSet	command;
+	const char *name;
+	const char *suffix;			/* of the names of generated policies */
+	bool		has_using;
+	bool		has_check;
+}			commands_in_order[] =
+
+{
+	{TG_SELECT, "SELECT", "select", true, false},
+	{TG_INSERT, "INSERT", "insert", false, true},
+	{TG_UPDATE, "UPDATE", "update", true, true},
+	{TG_DELETE, "DELETE", "delete", true, false},
+};
+
+char *
+tg_command_names(CommandSet commands)
+{
+	StringInfoData names;
+
+	initStringInfo(&names);
+	for (int i = 0; i < (int) lengthof(commands_in_order); i++)
+	{
+		if (commands & commands_in_order[i].command)
+			appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "",
+							 commands_in_order[i].name);
+	}
+	return names.data;
+}
+
+static char *
+qualified_name(const RelationFacts *facts)
+{
+	return quote_qualified_identifier(facts->schema, facts->name);
+}
+
+static const char *
+column_name(const RelationFacts *facts, AttrNumber attnum)
+{
+	ListCell   *lc;
+
+	foreach(lc, facts->columns)
+	{
+		ColumnFacts *column = lfirst(lc);
+
+		if (column->attnum == attnum)
+			return column->name;
+	}
+	return NULL;
+}
+
+/*
+ * What is printed here is run in somebody else's search_path, in which others
+ * may have made operators and types, and in which pg_catalog need not come
+ * first.  So every operator, type and function is named with its schema: an
+ * operator of pg_catalog's cannot be mistaken then, as nobody can make another
+ * there; another one is given operands of exactly the types it is made for.
+ *
+ * NULL, if no equality tells the tenants of this type apart.
+ */
+char *
+tg_tenant_predicate(const RelationFacts *facts)
+{
+	const ColumnFacts *tenant = facts->tenant;
+	const char *column = quote_identifier(tenant->name);
+	Oid			base = tg_base_type(tenant->type);
+	Oid			type = tenant->type;
+	Oid			equality;
+	HeapTuple	tuple;
+	Form_pg_operator form;
+	char	   *schema;
+	char	   *operator;
+	char	   *name;
+
+	/* A type that was dropped in this transaction is not to be looked up */
+	if (!OidIsValid(base))
+		return NULL;
+	equality = lookup_type_cache(base, TYPECACHE_EQ_OPR)->eq_opr;
+	tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(equality));
+	if (!HeapTupleIsValid(tuple))
+		return NULL;
+	form = (Form_pg_operator) GETSTRUCT(tuple);
+	schema = get_namespace_name(form->oprnamespace);
+	operator = psprintf("OPERATOR(%s.%s)",
+						schema ? quote_identifier(schema) : "pg_catalog",
+						NameStr(form->oprname));
+
+	/* The operators of enums don't know domains over them */
+	if (form->oprnamespace != PG_CATALOG_NAMESPACE)
+		type = form->oprleft;
+	else if (get_typtype(base) == TYPTYPE_ENUM)
+		type = base;
+	ReleaseSysCache(tuple);
+
+	if (type == TEXTOID)
+		return psprintf("%s %s (SELECT %s)", column, operator,
+						tg_tenant_expression);
+
+	/* Without a length: char(1) and bit(1) would cut the value */
+	name = format_type_extended(type, -1, FORMAT_TYPE_TYPEMOD_GIVEN |
+								FORMAT_TYPE_ALLOW_INVALID |
+								FORMAT_TYPE_FORCE_QUALIFY);
+	return psprintf("%s%s %s (SELECT (%s)::%s)", column,
+					type == tenant->type ? "" : psprintf("::%s", name),
+					operator, tg_tenant_expression, name);
+}
+
+char *
+tg_remedy_table(const RelationFacts *facts, const char *action)
+{
+	return psprintf("ALTER TABLE %s %s;", qualified_name(facts), action);
+}
+
+/*
+ * A name for a new policy of the table that none of its policies has.
+ */
+static char *
+policy_name(const RelationFacts *facts, const char *suffix)
+{
+	for (int attempt = 0;; attempt++)
+	{
+		char	   *label = attempt == 0 ? pstrdup(suffix) :
+			psprintf("%s%d", suffix, attempt);
+		char	   *name = makeObjectName(facts->name, "tenant", label);
+		bool		taken = false;
+		ListCell   *lc;
+
+		foreach(lc, facts->policies)
+		{
+			if (strcmp(((PolicyFacts *) lfirst(lc))->name, name) == 0)
+				taken = true;
+		}
+		if (!taken)
+			return name;
+	}
+}
+
+char *
+tg_remedy_policies(const RelationFacts *facts, CommandSet commands)
+{
+	StringInfoData sql;
+	char	   *predicate = tg_tenant_predicate(facts);
+
+	if (predicate == NULL)
+		return NULL;
+	initStringInfo(&sql);
+	for (int i = 0; i < (int) lengthof(commands_in_order); i++)
+	{
+		if ((commands & commands_in_order[i].command) == 0)
+			continue;
+		appendStringInfo(&sql, "%sCREATE POLICY %s ON %s FOR %s",
+						 sql.len > 0 ? "\n" : "",
+						 quote_identifier(policy_name(facts,
+													  commands_in_order[i].suffix)),
+						 qualified_name(facts),
+						 commands_in_order[i].name);
+		if (OidIsValid(get_role_oid(tg_app_role, true)))
+			appendStringInfo(&sql, " TO %s", quote_identifier(tg_app_role));
+		if (commands_in_order[i].has_using)
+			appendStringInfo(&sql, " USING (%s)", predicate);
+		if (commands_in_order[i].has_check)
+			appendStringInfo(&sql, " WITH CHECK (%s)", predicate);
+		appendStringInfoChar(&sql, ';');
+	}
+	return sql.data;
+}
+
+char *
+tg_remedy_scope(const RelationFacts *facts, const PolicyFacts *policy)
+{
+	StringInfoData sql;
+	char	   *predicate = tg_tenant_predicate(facts);
+
+	if (predicate == NULL)
+		return NULL;
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "ALTER POLICY %s ON %s",
+					 quote_identifier(policy->name), qualified_name(facts));
+	if (policy->commands != TG_INSERT)
+		appendStringInfo(&sql, " USING (%s)", predicate);
+	if ((policy->commands & (TG_INSERT | TG_UPDATE)) != 0)
+		appendStringInfo(&sql, " WITH CHECK (%s)", predicate);
+	appendStringInfoChar(&sql, ';');
+	return sql.data;
+}
+
+/*
+ * A column's name the way Drizzle spells it in index names:
+ * "organization_id" becomes "organizationId".
+ */
+static char *
+camel_case(const char *name)
+{
+	char	   *result = palloc(strlen(name) + 1);
+	char	   *to = result;
+
+	for (const char *from = name; *from != '\0'; from++)
+	{
+		if (*from == '_' && from > name && from[1] >= 'a' && from[1] <= 'z')
+			*to++ = *++from - 'a' + 'A';
+		else
+			*to++ = *from;
+	}
+	*to = '\0';
+	return result;
+}
+
+/* "userId_otherId", or NULL */
+static char *
+index_label(const RelationFacts *facts, int nkeys, const AttrNumber *keys)
+{
+	StringInfoData label;
+
+	initStringInfo(&label);
+	for (int i = 0; i < nkeys; i++)
+	{
+		const char *column = column_name(facts, keys[i]);
+
+		if (column == NULL)
+			return NULL;
+		appendStringInfo(&label, "%s%s", i > 0 ? "_" : "",
+						 camel_case(column));
+	}
+	return label.data;
+}
+
+static bool
+same_columns(int nkeys, const AttrNumber *keys, int nothers,
+			 const AttrNumber *others)
+{
+	Bitmapset  *left = NULL;
+	Bitmapset  *right = NULL;
+
+	for (int i = 0; i < nkeys; i++)
+		left = bms_add_member(left, keys[i]);
+	for (int i = 0; i < nothers; i++)
+		right = bms_add_member(right, others[i]);
+	return bms_equal(left, right);
+}
+
+/*
+ * A table may lack several indexes, whose repairs are to be run one after the
+ * other: so the names that PostgreSQL would find free for two of them must
+ * not be the same ("user_id" and "userId" have the same label, and long names
+ * are cut), and foreign keys of the same columns ask for the same index.
+ *
+ * Tells how many other indexes would be named before this one.  If one of
+ * them is for the same columns, "keys" becomes the order in which it has
+ * them.
+ */
+static int
+count_namesakes(const RelationFacts *facts, int nkeys,
+				const AttrNumber **keys, const char *name)
+{
+	int			namesakes = 0;
+	ListCell   *lc;
+
+	if (nkeys == 1 && (*keys)[0] == facts->tenant->attnum)
+		return 0;
+	if (strcmp(makeObjectName(facts->name,
+							  index_label(facts, 1, &facts->tenant->attnum),
+							  "idx"), name) == 0)
+		namesakes++;
+
+	foreach(lc, facts->foreign_keys)
+	{
+		ForeignKeyFacts *other = lfirst(lc);
+		char	   *label = index_label(facts, other->nkeys, other->keys);
+
+		if (same_columns(nkeys, *keys, other->nkeys, other->keys))
+		{
+			*keys = other->keys;
+			break;
+		}
+		if (label != NULL &&
+			strcmp(makeObjectName(facts->name, label, "idx"), name) == 0)
+			namesakes++;
+	}
+	return namesakes;
+}
+
+char *
+tg_remedy_index(FactsReader *reader, const RelationFacts *facts, int nkeys,
+				const AttrNumber *keys)
+{
+	StringInfoData columns;
+	char	   *label = index_label(facts, nkeys, keys);
+	char	   *name;
+	int			namesakes;
+
+	if (label == NULL)
+		return NULL;
+	name = makeObjectName(facts->name, label, "idx");
+	namesakes = count_namesakes(facts, nkeys, &keys, name);
+	label = index_label(facts, nkeys, keys);
+
+	/* The way ChooseRelationName() does it, without the system caches */
+	for (int attempt = 0;; attempt++)
+	{
+		name = makeObjectName(facts->name, label,
+							  attempt == 0 ? "idx" :
+							  psprintf("idx%d", attempt));
+		if (!tg_facts_name_is_taken(reader, facts->schema_oid, name) &&
+			namesakes-- == 0)
+			break;
+	}
+
+	initStringInfo(&columns);
+	for (int i = 0; i < nkeys; i++)
+		appendStringInfo(&columns, "%s%s", i > 0 ? ", " : "",
+						 quote_identifier(column_name(facts, keys[i])));
+	return psprintf("CREATE INDEX %s ON %s (%s);", quote_identifier(name),
+					qualified_name(facts), columns.data);
+}
+
+/* " ON UPDATE ..." as the grammar has it; nothing for NO ACTION, the default. */
+static const char *
+on_update_clause(char action)
+{
+	switch (action)
+	{
+		case FKCONSTR_ACTION_RESTRICT:
+			return " ON UPDATE RESTRICT";
+		case FKCONSTR_ACTION_CASCADE:
+			return " ON UPDATE CASCADE";
+		case FKCONSTR_ACTION_SETNULL:
+			return " ON UPDATE SET NULL";
+		case FKCONSTR_ACTION_SETDEFAULT:
+			return " ON UPDATE SET DEFAULT";
+		default:
+			return "";
+	}
+}
+
+/*
+ * A foreign key's action cannot be altered: the key is dropped and made
+ * again, in one ALTER TABLE, and is otherwise what it was.
+ */
+char *
+tg_remedy_on_delete(FactsReader *reader, const RelationFacts *facts,
+					const ForeignKeyFacts *key)
+{
+	StringInfoData columns;
+	StringInfoData referenced_columns;
+	StringInfoData action;
+	char	   *referenced = tg_facts_qualified_name(reader, key->referenced);
+
+	/* A temporal key knows no action but NO ACTION */
+	if (referenced == NULL || key->temporal)
+		return NULL;
+
+	initStringInfo(&columns);
+	initStringInfo(&referenced_columns);
+	for (int i = 0; i < key->nkeys; i++)
+	{
+		const char *column = column_name(facts, key->keys[i]);
+		const char *other = tg_facts_column_name(reader, key->referenced,
+												 key->referenced_keys[i]);
+
+		if (column == NULL || other == NULL)
+			return NULL;
+		appendStringInfo(&columns, "%s%s", i > 0 ? ", " : "",
+						 quote_identifier(column));
+		appendStringInfo(&referenced_columns, "%s%s", i > 0 ? ", " : "",
+						 quote_identifier(other));
+	}
+
+	initStringInfo(&action);
+	appendStringInfo(&action, "DROP CONSTRAINT %s, ADD CONSTRAINT %s"
+					 " FOREIGN KEY (%s) REFERENCES %s (%s)%s%s"
+					 " ON DELETE CASCADE",
+					 quote_identifier(key->name), quote_identifier(key->name),
+					 columns.data, referenced, referenced_columns.data,
+					 key->match == FKCONSTR_MATCH_FULL ? " MATCH FULL" : "",
+					 on_update_clause(key->on_update));
+	if (key->deferrable)
+		appendStringInfoString(&action, " DEFERRABLE");
+	if (key->deferred)
+		appendStringInfoString(&action, " INITIALLY DEFERRED");
+	if (!key->enforced)
+		appendStringInfoString(&action, " NOT ENFORCED");
+	else if (!key->validated)
+		appendStringInfoString(&action, " NOT VALID");
+	return tg_remedy_table(facts, action.data);
+}
+
+char *
+tg_remedy_required_column(const RelationFacts *facts, const char *column)
+{
+	int			length = strlen(column);
+
+	/*
+	 * The checklist's columns are times; of others we know only the name.  The
+	 * grammar itself knows this type and this default: no search_path matters.
+	 */
+	if (length > 3 && strcmp(column + length - 3, "_at") == 0)
+		return tg_remedy_table(facts,
+							   psprintf("ADD COLUMN %s timestamp with time zone NOT NULL DEFAULT CURRENT_TIMESTAMP",
+										quote_identifier(column)));
+	return NULL;
+}
+
+#define ALLOW "SELECT trovella_guard.allow("
+
+char *
+tg_remedy_allow(const char *schema, const char *table, const char *rule)
+{
+	char	   *name = quote_literal_cstr(quote_qualified_identifier(schema,
+																	 table));
+
+	if (rule == NULL)
+		return psprintf(ALLOW "%s, 'why this table is global');", name);
+	return psprintf(ALLOW "%s, 'why this is right', %s);",
+					name, quote_literal_cstr(rule));
+}
+
+bool
+tg_remedy_is_to_allow(const char *repair_sql)
+{
+	return strncmp(repair_sql, ALLOW, strlen(ALLOW)) == 0;
+}
+
+char *
+tg_remedy_disallow(const char *schema, const char *table, const char *rule)
+{
+	/* "*" stands for itself only without quotes: see parse_relation() */
+	char	   *name = strcmp(table, "*") == 0 ?
+		psprintf("%s.*", quote_identifier(schema)) :
+		quote_qualified_identifier(schema, table);
+
+	return psprintf("SELECT trovella_guard.disallow(%s, %s);",
+					quote_literal_cstr(name), quote_literal_cstr(rule));
+}

@@ -1,0 +1,51 @@
+/*-------------------------------------------------------------------------
+ *
+ * remedy.h
+ *		The SQL that repairs a finding.
+ *
+ * Each function returns statements that can be pasted into a migration as
+ * they are: every name is quoted where it needs to be and qualified by its
+ * schema, every statement ends with a semicolon.
+ *
+ * Copyright (c) 2026, Trovella
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TROVELLA_GUARD_REMEDY_H
+#define TROVELLA_GUARD_REMEDY_H
+
+#include "facts/facts.h"
+
+extern char *tg_remedy_table(const RelationFacts *facts, const char *action);
+extern char *tg_remedy_policies(const RelationFacts *facts,
+								CommandSet commands);
+extern char *tg_remedy_scope(const RelationFacts *facts,
+							 const PolicyFacts *policy);
+extern char *tg_remedy_index(FactsReader *reader, const RelationFacts *facts,
+							 int nkeys, const AttrNumber *keys);
+extern char *tg_remedy_on_delete(FactsReader *reader,
+								 const RelationFacts *facts,
+								 const ForeignKeyFacts *key);
+extern char *tg_remedy_required_column(const RelationFacts *facts,
+									   const char *column);
+extern char *tg_remedy_allow(const char *schema, const char *table,
+							 const char *rule);
+extern char *tg_remedy_disallow(const char *schema, const char *table,
+								const char *rule);
+
+/*
+ * Is the repair only to say on the allowlist that the relation is right as it
+ * is?  That is for a human to decide.
+ */
+extern bool tg_remedy_is_to_allow(const char *repair_sql);
+
+/*
+ * "organization_id = (SELECT current_setting(...)::uuid)": what a policy of
+ * the table should say.
+ */
+extern char *tg_tenant_predicate(const RelationFacts *facts);
+
+/* "SELECT, INSERT" */
+extern char *tg_command_names(CommandSet commands);
+
+#endif							/* TROVELLA_GUARD_REMEDY_H */

@@ -1,0 +1,447 @@
+/*-------------------------------------------------------------------------
+ *
+ * rules.c
+ *		The registry of rules, and the loop that applies them.
+ *
+ * The rules themselves are under rules/, one family a file.  Everything that
+ * enumerates rules (settings, allowlist, audit, documentation test) walks the
+ * array below; no other file lists their names.
+ *
+ * Copyright (c) 2026, Trovella
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_class.h"
+#include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
+#include "nodes/nodeFuncs.h"
+#include "rules/rules.h"
+#include "storage/lmgr.h"
+#include "utils/rel.h"
+#include "utils/relcache.h"
+#include "utils/ruleutils.h"
+#include "utils/syscache.h"
+
+const Rule	tg_rules[] = {
+	{
+		"rls_disabled", TG_LEVEL_ERROR, ABOUT_TENANT_TABLES,
+		tg_check_rls_disabled,
+		"Without row-level security every role that may read the table reads the rows of all tenants; PostgreSQL ignores its policies."
+	},
+	{
+		"policy_missing", TG_LEVEL_ERROR, ABOUT_TENANT_TABLES,
+		tg_check_policy_missing,
+		"A tenant table has policies for SELECT, INSERT, UPDATE and DELETE; a command without one finds no row."
+	},
+	{
+		"policy_unscoped", TG_LEVEL_ERROR, ABOUT_TENANT_TABLES,
+		tg_check_policy_unscoped,
+		"A policy that does not confine rows to the session's tenant lets other tenants' rows through."
+	},
+	{
+		"policy_unproven", TG_LEVEL_INFO, ABOUT_TENANT_TABLES,
+		tg_check_policy_unproven,
+		"Whether the policy confines rows to the session's tenant depends on a function or subquery that cannot be seen through."
+	},
+	{
+		"tenant_index_missing", TG_LEVEL_ERROR, ABOUT_TENANT_TABLES,
+		tg_check_tenant_index_missing,
+		"Every query is filtered by the tenant column; without an index led by it each of them reads the whole table."
+	},
+	{
+		"fk_index_missing", TG_LEVEL_ERROR, ABOUT_TENANT_TABLES,
+		tg_check_fk_index_missing,
+		"PostgreSQL does not index foreign keys; without an index joins and cascades scan the whole table."
+	},
+	{
+		"tenant_column_lost", TG_LEVEL_ERROR,
+		ABOUT_TENANT_TABLES | ABOUT_OTHER_TABLES,
+		tg_check_tenant_column_lost,
+		"A tenant table that loses its tenant column would leave the guard's sight with its rows."
+	},
+	{
+		"exemption_taken_over", TG_LEVEL_ERROR,
+		ABOUT_TENANT_TABLES | ABOUT_OTHER_TABLES,
+		tg_check_exemption_taken_over,
+		"An allowlist entry was made for another table; renaming a tenant table onto it must not exempt its rows."
+	},
+	{
+		"audit_failed", TG_LEVEL_ERROR,
+		ABOUT_TENANT_TABLES | ABOUT_OTHER_TABLES | ABOUT_OTHER_RELATIONS |
+		ABOUT_DATABASE,
+		tg_check_audit_failed,
+		"What an error keeps the audit from judging is not known to be right; nobody may hide a table behind one, or others behind a table."
+	},
+	{
+		"tenant_column_nullable", TG_LEVEL_WARNING, ABOUT_TENANT_TABLES,
+		tg_check_tenant_column_nullable,
+		"A row without a tenant belongs to nobody, and is lost or shown to all, as the policy happens to say."
+	},
+	{
+		"fk_on_delete", TG_LEVEL_WARNING, ABOUT_TENANT_TABLES,
+		tg_check_fk_on_delete,
+		"The checklist wants ON DELETE CASCADE or SET NULL, so that deleting a tenant or a user does not fail halfway."
+	},
+	{
+		"required_columns_missing", TG_LEVEL_WARNING, ABOUT_TENANT_TABLES,
+		tg_check_required_columns_missing,
+		"The checklist's base columns tell when a row was made and changed."
+	},
+	{
+		"table_unclassified", TG_LEVEL_WARNING, ABOUT_OTHER_TABLES,
+		tg_check_table_unclassified,
+		"A table without a tenant column is global by accident unless the allowlist says why it is global."
+	},
+	{
+		"view_bypasses_rls", TG_LEVEL_WARNING,
+		ABOUT_TENANT_TABLES | ABOUT_OTHER_TABLES | ABOUT_OTHER_RELATIONS,
+		tg_check_view_bypasses_rls,
+		"A view reads with the rights of its owner unless it is security_invoker, and so do rules; an owner who bypasses row-level security shows the rows of all tenants."
+	},
+	{
+		"policy_function_untrusted", TG_LEVEL_WARNING, ABOUT_TENANT_TABLES,
+		tg_check_policy_function_untrusted,
+		"Whoever may replace a function that a policy calls, decides what the names in it mean, or exchanges the labels of an enum that tells tenants apart, decides whose rows are seen."
+	},
+	{
+		"relation_unprotectable", TG_LEVEL_WARNING, ABOUT_OTHER_RELATIONS,
+		tg_check_relation_unprotectable,
+		"Row-level security does not exist for materialized views and foreign tables; what they hold of tenants is open to all who may read them."
+	},
+	{
+		"policy_per_row_call", TG_LEVEL_INFO, ABOUT_TENANT_TABLES,
+		tg_check_policy_per_row_call,
+		"A session value that a policy asks for anew for each row is computed once for the query if it is wrapped in (SELECT ...)."
+	},
+	{
+		"rls_not_forced", TG_LEVEL_INFO, ABOUT_TENANT_TABLES,
+		tg_check_rls_not_forced,
+		"The owner of a table bypasses its policies unless row-level security is forced."
+	},
+	{
+		"fk_crosses_tenants", TG_LEVEL_INFO, ABOUT_TENANT_TABLES,
+		tg_check_fk_crosses_tenants,
+		"A foreign key is checked without row-level security; one that leaves out the tenant column lets a row refer to a row of another tenant."
+	},
+	{
+		"unique_crosses_tenants", TG_LEVEL_INFO, ABOUT_TENANT_TABLES,
+		tg_check_unique_crosses_tenants,
+		"A unique index is checked without row-level security; one that leaves out the tenant column tells which values other tenants have."
+	},
+	{
+		"grant_missing", TG_LEVEL_INFO, ABOUT_TENANT_TABLES,
+		tg_check_grant_missing,
+		"Policies admit rows only to a role that was granted the command; the application would fail with permission denied."
+	},
+	{
+		"role_bypasses_rls", TG_LEVEL_INFO, ABOUT_DATABASE,
+		tg_check_role_bypasses_rls,
+		"A login role with BYPASSRLS reads the rows of all tenants, whatever the policies say."
+	},
+	{
+		"allowlist_stale", TG_LEVEL_INFO, ABOUT_DATABASE,
+		tg_check_allowlist_stale,
+		"An entry that waives nothing, or no longer, will one day waive something that nobody meant it for."
+	},
+};
+
+const int	tg_rules_count = lengthof(tg_rules);
+
+int
+tg_rule_by_name(const char *name)
+{
+	for (int i = 0; i < tg_rules_count; i++)
+	{
+		if (strcmp(tg_rules[i].name, name) == 0)
+			return i;
+	}
+	return -1;
+}
+
+int
+tg_rule_by_check(RuleCheck check)
+{
+	for (int i = 0; i < tg_rules_count; i++)
+	{
+		if (tg_rules[i].check == check)
+			return i;
+	}
+	return -1;
+}
+
+char *
+tg_rule_names(void)
+{
+	StringInfoData names;
+
+	initStringInfo(&names);
+	for (int i = 0; i < tg_rules_count; i++)
+		appendStringInfo(&names, "%s%s", i > 0 ? ", " : "", tg_rules[i].name);
+	return names.data;
+}
+
+static bool
+is_table(const RelationFacts *facts)
+{
+	return facts->kind == RELKIND_RELATION ||
+		facts->kind == RELKIND_PARTITIONED_TABLE;
+}
+
+bool
+tg_is_tenant_table(const RelationFacts *facts)
+{
+	return is_table(facts) && !facts->temporary && facts->tenant != NULL;
+}
+
+static RuleAbout
+what_it_is(const RelationFacts *facts)
+{
+	if (!is_table(facts))
+		return ABOUT_OTHER_RELATIONS;
+	return facts->tenant != NULL ? ABOUT_TENANT_TABLES : ABOUT_OTHER_TABLES;
+}
+
+/* Applies a rule, unless it is about something else, or off. */
+static void
+apply_rule(RuleSubject *subject, int number, RuleLevel least)
+{
+	const Rule *rule = &tg_rules[number];
+	RuleAbout	about = subject->facts != NULL ? what_it_is(subject->facts) :
+		ABOUT_DATABASE;
+	RuleLevel	level = tg_rule_level(number);
+
+	if ((rule->about & about) == 0 || level == TG_LEVEL_OFF || level < least)
+		return;
+	subject->rule = rule;
+	rule->check(subject);
+}
+
+static void end_printing(RuleMemo *memo);
+
+List *
+tg_apply_rules(FactsReader *reader, const RelationFacts *facts,
+			   const RelationHistory *history, RuleLevel least, bool describe)
+{
+	List	   *findings = NIL;
+	RuleMemo	memo = {0};
+	RuleSubject subject = {
+		.reader = reader,
+		.facts = facts,
+		.history = history,
+		.describe = describe,
+		.memo = &memo,
+		.findings = &findings
+	};
+
+	if (facts->temporary)
+		return NIL;
+
+	for (int i = 0; i < tg_rules_count; i++)
+		apply_rule(&subject, i, least);
+	end_printing(&memo);
+	return findings;
+}
+
+List *
+tg_apply_rule(FactsReader *reader, const RelationFacts *facts,
+			  const struct Allowlist *allowlist, int number,
+			  const RuleFailure *failure)
+{
+	List	   *findings = NIL;
+	RuleMemo	memo = {0};
+	RuleSubject subject = {
+		.reader = reader,
+		.facts = facts,
+		.allowlist = allowlist,
+		.describe = true,
+		.failure = failure,
+		.memo = &memo,
+		.findings = &findings
+	};
+
+	if (facts == NULL || !facts->temporary)
+		apply_rule(&subject, number, TG_LEVEL_INFO);
+	end_printing(&memo);
+	return findings;
+}
+
+Finding *
+tg_report_finding(const RuleSubject *subject, const char *message_fmt,...)
+{
+	Finding    *finding = palloc0(sizeof(Finding));
+	StringInfoData message;
+
+	finding->rule = subject->rule;
+	finding->level = tg_rule_level(subject->rule - tg_rules);
+	if (subject->facts != NULL)
+	{
+		finding->relid = subject->facts->relid;
+		finding->schema = subject->facts->schema;
+		finding->table = subject->facts->name;
+	}
+
+	initStringInfo(&message);
+	for (;;)
+	{
+		va_list		args;
+		int			needed;
+
+		va_start(args, message_fmt);
+		needed = appendStringInfoVA(&message, message_fmt, args);
+		va_end(args);
+		if (needed == 0)
+			break;
+		enlargeStringInfo(&message, needed);
+	}
+	finding->message = message.data;
+
+	*subject->findings = lappend(*subject->findings, finding);
+	return finding;
+}
+
+/* The extent of an expression that tg_expression_text() prints. */
+#define MAX_NODES_PRINTED 5000
+#define MAX_DEPTH_PRINTED 200
+
+/* More than this makes a message unreadable. */
+#define MAX_EXCERPT 1000
+
+typedef struct Extent
+{
+	int			nodes;
+	int			depth;
+} Extent;
+
+static bool
+is_too_large(Node *node, Extent *extent)
+{
+	bool		result;
+
+	if (node == NULL)
+		return false;
+	if (++extent->nodes > MAX_NODES_PRINTED ||
+		extent->depth >= MAX_DEPTH_PRINTED)
+		return true;
+	extent->depth++;
+	result = IsA(node, Query) ?
+		query_tree_walker((Query *) node, is_too_large, extent, 0) :
+		expression_tree_walker(node, is_too_large, extent);
+	extent->depth--;
+	return result;
+}
+
+bool
+tg_is_printable(Node *node)
+{
+	Extent		extent = {0};
+
+	return !is_too_large(node, &extent);
+}
+
+/*
+ * Locks the relations that an expression names in sub-selects, and of which
+ * printing asks the relation cache for the columns, but waits for none of
+ * them.  Appends what it has locked to the list.
+ */
+static bool
+lock_relations_in(Node *node, List **locked)
+{
+	ListCell   *lc;
+
+	foreach(lc, tg_facts_relations_in(node))
+	{
+		Oid			relid = lfirst_oid(lc);
+
+		if (!ConditionalLockRelationOid(relid, AccessShareLock))
+			return false;
+		*locked = lappend_oid(*locked, relid);
+		if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Printing asks the relation cache for the table.  The entry is held from the
+ * first expression to the last, since it takes long to make where there are
+ * many policies.
+ */
+static bool
+begin_printing(const RuleSubject *subject)
+{
+	const RelationFacts *facts = subject->facts;
+	RuleMemo   *memo = subject->memo;
+
+	if (memo->printing != PRINTING_NOT_BEGUN)
+		return memo->printing == PRINTING_POSSIBLE;
+	memo->printing = PRINTING_IMPOSSIBLE;
+	if (!ConditionalLockRelationOid(facts->relid, AccessShareLock))
+		return false;
+	memo->printed = RelationIdGetRelation(facts->relid);
+	if (!RelationIsValid(memo->printed))
+	{
+		UnlockRelationOid(facts->relid, AccessShareLock);
+		return false;
+	}
+
+	/*
+	 * As long as there are the policies, and nobody can drop them while we
+	 * have their table locked, there are the functions and types that they
+	 * name.
+	 */
+	if (tg_facts_policies_are_current(subject->reader, facts))
+		memo->printing = PRINTING_POSSIBLE;
+	return memo->printing == PRINTING_POSSIBLE;
+}
+
+static void
+end_printing(RuleMemo *memo)
+{
+	Oid			relid;
+
+	if (!RelationIsValid(memo->printed))
+		return;
+	relid = RelationGetRelid(memo->printed);
+	RelationClose(memo->printed);
+	memo->printed = NULL;
+	RelationCacheInvalidateEntry(relid);
+	UnlockRelationOid(relid, AccessShareLock);
+}
+
+char *
+tg_expression_text(const RuleSubject *subject, Node *node)
+{
+	const RelationFacts *facts = subject->facts;
+	List	   *locked = NIL;
+	ListCell   *lc;
+	char	   *text = NULL;
+
+	if (node == NULL || !tg_is_printable(node) || !begin_printing(subject))
+		return NULL;
+
+	/* It mends sub-selects in place, and the tree is not ours. */
+	if (lock_relations_in(node, &locked))
+		text = deparse_expression(copyObject(node),
+								  deparse_context_for(facts->name,
+													  facts->relid),
+								  false, false);
+	foreach(lc, locked)
+		UnlockRelationOid(lfirst_oid(lc), AccessShareLock);
+	return text;
+}
+
+char *
+tg_expression_excerpt(const RuleSubject *subject, Node *node)
+{
+	char	   *text = tg_expression_text(subject, node);
+	int			length;
+
+	if (text == NULL)
+		return NULL;
+	length = pg_mbcliplen(text, strlen(text), MAX_EXCERPT);
+	if (text[length] == '\0')
+		return text;
+	return psprintf("%.*s ...", length, text);
+}

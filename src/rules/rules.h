@@ -1,0 +1,278 @@
+/*-------------------------------------------------------------------------
+ *
+ * rules.h
+ *		The registry of rules, and what a rule sees and says.
+ *
+ * To add a rule: write its check function in the file of its family under
+ * rules/, declare it at the end of this file, give it a row in the registry
+ * (rules.c), a regression file and a section in docs/rules.md.
+ *
+ * Copyright (c) 2026, Trovella
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TROVELLA_GUARD_RULES_H
+#define TROVELLA_GUARD_RULES_H
+
+#include "facts/facts.h"
+#include "nodes/parsenodes.h"
+#include "settings.h"
+#include "utils/relcache.h"
+
+typedef struct Rule Rule;
+
+/*
+ * One rule broken by one object.
+ *
+ * A finding that the transaction makes is told from one that was there before
+ * by (rule, relation, object, commands, fingerprint): never by a name, which
+ * a rename changes.
+ */
+typedef struct Finding
+{
+	const Rule *rule;
+	RuleLevel	level;			/* the rule's level at the time of judging */
+	Oid			relid;
+	const char *schema;
+	const char *table;
+	Oid			object_oid;		/* policy, constraint, ... or InvalidOid */
+	Oid			other_relid;	/* the table whose rows are at stake, if that
+								 * is not the relation itself: where it is
+								 * global, there is no finding */
+	CommandSet	commands;		/* the commands concerned, if any */
+	uint64		fingerprint;	/* distinguishes what an object said before
+								 * from what it says now; 0 if unused */
+	const struct Basis *basis;	/* what else it was concluded from, or NULL;
+								 * lives as long as the facts */
+	const char *object;			/* what to show: "SELECT, INSERT", a policy's
+								 * or constraint's name; NULL: the table */
+	const char *message;		/* lower case, no full stop */
+	const char *repair_sql;		/* statements, each ended by a semicolon, or
+								 * NULL if there is no SQL that would mend it */
+	bool		was_there;		/* broken before this transaction, too */
+	const char *waived_by;		/* the reason of the allowlist entry that
+								 * waives it, or NULL */
+	bool		is_debt;		/* and that entry was made by adopt() */
+} Finding;
+
+/* What the transaction did to a relation that was there before it. */
+typedef struct RelationHistory
+{
+	const RelationFacts *before;	/* NULL if the relation is new, or if the
+									 * verdict saw no need to look */
+	FactsReader *reader;		/* of what was before */
+	const List *altered_functions;	/* OIDs of functions that policies call */
+	const char *gained_exemption;	/* the allowlist entry that covers it only
+									 * since a rename, a move or ATTACH
+									 * PARTITION, or NULL */
+} RelationHistory;
+
+/* Why an audit could not apply a rule. */
+typedef struct RuleFailure
+{
+	const Rule *rule;			/* NULL: none of them */
+	const char *message;		/* of the error */
+} RuleFailure;
+
+/* What rules about the same relation need not find out twice. */
+typedef struct RuleMemo
+{
+	bool		doubts_known;
+	List	   *doubts;			/* of ScopeDoubt */
+	bool		parents_known;
+	List	   *open_parents;	/* of OpenParent */
+	const struct SortedSet *grants[TG_ALL_COMMANDS + 1];	/* by CommandSet */
+	const struct SortedSet *guards; /* restrictive policies */
+	enum
+	{
+		PRINTING_NOT_BEGUN,
+		PRINTING_IMPOSSIBLE,
+		PRINTING_POSSIBLE
+	}			printing;		/* of expressions in policies */
+	Relation	printed;		/* held meanwhile, or NULL */
+} RuleMemo;
+
+/* What a rule looks at. */
+typedef struct RuleSubject
+{
+	FactsReader *reader;		/* to look up parents and the like */
+	const RelationFacts *facts; /* NULL for a rule about the database */
+	const RelationHistory *history; /* NULL in audits */
+	const struct Allowlist *allowlist;	/* for a rule about the database, else
+										 * NULL */
+	bool		describe;		/* is the subject the present state, whose
+								 * expressions can be printed? */
+	const RuleFailure *failure; /* for audit_failed, else NULL */
+	RuleMemo   *memo;
+	const Rule *rule;			/* the rule being checked */
+	List	  **findings;		/* where tg_report_finding() appends */
+} RuleSubject;
+
+typedef void (*RuleCheck) (const RuleSubject *subject);
+
+/* What a rule is about: one of these, or several. */
+typedef enum RuleAbout
+{
+	ABOUT_TENANT_TABLES = 1 << 0,	/* ordinary and partitioned tables with a
+									 * tenant column */
+	ABOUT_OTHER_TABLES = 1 << 1,	/* ... without one */
+	ABOUT_OTHER_RELATIONS = 1 << 2, /* views, materialized views, foreign
+									 * tables */
+	ABOUT_DATABASE = 1 << 3		/* no relation: audits only */
+} RuleAbout;
+
+struct Rule
+{
+	const char *name;			/* stable: it is written in settings and
+								 * allowlists */
+	RuleLevel	default_level;
+	int			about;			/* of RuleAbout */
+	RuleCheck	check;
+	const char *purpose;		/* why the rule is there, in one line */
+};
+
+extern const Rule tg_rules[];
+extern const int tg_rules_count;
+
+/* The number of a rule by its name, or -1. */
+extern int	tg_rule_by_name(const char *name);
+
+/* The number of the rule that has this check. */
+extern int	tg_rule_by_check(RuleCheck check);
+
+/* "a, b, c", for hints. */
+extern char *tg_rule_names(void);
+
+/*
+ * Applies every rule that is not off, and whose level is at least "least", to
+ * one relation.  Returns a List of Finding in the order of the registry; NIL
+ * for a temporary relation.  "describe" says that the facts are those of the
+ * present, so that expressions may be printed in messages; without it only
+ * the identity of the findings is of use.
+ */
+extern List *tg_apply_rules(FactsReader *reader, const RelationFacts *facts,
+							const RelationHistory *history, RuleLevel least,
+							bool describe);
+
+/*
+ * For audits: applies one rule to a relation or (NULL) to the database.  What
+ * is found about the database names no relation, or one that need not exist:
+ * schema and table may be NULL; and it is asked for at the end of an audit of
+ * all relations, which has noted what the allowlist was used for.
+ */
+extern List *tg_apply_rule(FactsReader *reader, const RelationFacts *facts,
+						   const struct Allowlist *allowlist, int number,
+						   const RuleFailure *failure);
+
+/* Is this a table with a tenant column that rules apply to? */
+extern bool tg_is_tenant_table(const RelationFacts *facts);
+
+/*
+ * For rules: appends a finding about the subject and returns it, so that the
+ * caller can fill in object, commands and repair SQL.
+ */
+extern Finding *tg_report_finding(const RuleSubject *subject,
+								  const char *message_fmt,...)
+			pg_attribute_printf(2, 3);
+
+/*
+ * For rules: is an expression small enough to be printed?  Nobody reads the
+ * others, and PostgreSQL might fail to print them.
+ */
+extern bool tg_is_printable(Node *node);
+
+/*
+ * For rules: the text of an expression in a policy of the table, or NULL.
+ * Printing needs the table's relation cache entry, and those of the relations in
+ * sub-selects; a rule neither waits for them nor fails because one is just being
+ * dropped, and lets the table's entry go again, because the cache would grow
+ * with every table that an audit reports.
+ */
+extern char *tg_expression_text(const RuleSubject *subject, Node *node);
+
+/* The same for messages: of a long text the beginning. */
+extern char *tg_expression_excerpt(const RuleSubject *subject, Node *node);
+
+/* rules/rls.c */
+extern void tg_check_rls_disabled(const RuleSubject *subject);
+extern void tg_check_rls_not_forced(const RuleSubject *subject);
+
+/* A parent, near or far, through which others may reach a child's rows. */
+typedef struct OpenParent
+{
+	const RelationFacts *facts;
+	const char *message;		/* why, if its policies do not matter */
+	uint64		fingerprint;	/* of that */
+	const struct Basis *basis;	/* ... and what else it rests on */
+	List	   *doubts;			/* of ScopeDoubt, about its policies */
+	const char *repair_sql;		/* takes the child from it, or NULL */
+} OpenParent;
+
+/*
+ * All of them, as a List of OpenParent.  Not those of a partition, which is a
+ * part of its parent, unless the transaction has made it one.
+ */
+extern List *tg_open_parents(const RuleSubject *subject);
+
+/*
+ * The parents and children whose findings depend on what a transaction has
+ * made of a relation, as OIDs.  "outline" is what it was, NULL if it is new.
+ */
+extern List *tg_relatives_to_judge(FactsReader *reader,
+								   const RelationFacts *facts,
+								   FactsReader *before,
+								   const RelationFacts *outline);
+extern bool tg_is_unreachable_child(FactsReader *reader,
+									const RelationFacts *facts);
+
+/* rules/policies.c */
+extern void tg_check_policy_missing(const RuleSubject *subject);
+extern void tg_check_policy_unscoped(const RuleSubject *subject);
+extern void tg_check_policy_unproven(const RuleSubject *subject);
+
+/* rules/per_row.c */
+extern void tg_check_policy_per_row_call(const RuleSubject *subject);
+
+/* rules/keys.c */
+extern Oid	tg_covering_index(const RelationFacts *facts, int nkeys,
+							  const AttrNumber *keys);
+extern void tg_check_tenant_index_missing(const RuleSubject *subject);
+extern void tg_check_fk_index_missing(const RuleSubject *subject);
+extern void tg_check_fk_on_delete(const RuleSubject *subject);
+extern void tg_check_fk_crosses_tenants(const RuleSubject *subject);
+extern void tg_check_unique_crosses_tenants(const RuleSubject *subject);
+
+/* rules/classes.c */
+extern void tg_check_tenant_column_lost(const RuleSubject *subject);
+extern void tg_check_tenant_column_nullable(const RuleSubject *subject);
+extern void tg_check_required_columns_missing(const RuleSubject *subject);
+extern void tg_check_table_unclassified(const RuleSubject *subject);
+extern void tg_check_exemption_taken_over(const RuleSubject *subject);
+
+/* rules/windows.c */
+extern void tg_check_relation_unprotectable(const RuleSubject *subject);
+extern void tg_check_view_bypasses_rls(const RuleSubject *subject);
+
+/* rules/functions.c */
+extern void tg_check_policy_function_untrusted(const RuleSubject *subject);
+
+/* rules/roles.c */
+extern AclMode tg_privileges_of(Oid role, const RelationFacts *facts);
+extern void tg_check_grant_missing(const RuleSubject *subject);
+extern void tg_check_role_bypasses_rls(const RuleSubject *subject);
+
+/* rules/failures.c */
+extern void tg_check_audit_failed(const RuleSubject *subject);
+
+/* rules/exemptions.c */
+struct AllowlistEntry;
+extern void tg_check_allowlist_stale(const RuleSubject *subject);
+
+/*
+ * Why nothing is lost without an allowlist entry, judged after an audit of
+ * the whole database has noted which are used; NULL: it is needed.
+ */
+extern const char *tg_why_stale(FactsReader *reader,
+								const struct AllowlistEntry *entry);
+
+#endif							/* TROVELLA_GUARD_RULES_H */

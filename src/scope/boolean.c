@@ -1,0 +1,305 @@
+/*-------------------------------------------------------------------------
+ *
+ * boolean.c
+ *		Comparisons of Booleans, of constants, and of what CASE chooses.
+ *
+ * None of these mentions the tenant column on either side, but what they
+ * compare may: (organization_id = x) = true, (organization_id = x)::int = 1,
+ * CASE WHEN organization_id = x THEN 1 ELSE 0 END = 1.  compare.c asks here
+ * when a comparison is not one with the tenant column itself.
+ *
+ * Copyright (c) 2026, Trovella
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_operator.h"
+#include "catalog/pg_type.h"
+#include "nodes/makefuncs.h"
+#include "scope/proof.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+
+bool
+tg_is_boolean(Node *node)
+{
+	node = tg_strip(node);
+	return node != NULL && tg_expression_type(node) == BOOLOID;
+}
+
+/*
+ * If the expression is a Boolean cast to text or integer, returns the Boolean,
+ * otherwise NULL.
+ */
+Node *
+tg_boolean_under_cast(Node *node)
+{
+	node = tg_strip(node);
+	if (IsA(node, FuncExpr) &&
+		(((FuncExpr *) node)->funcid == F_INT4_BOOL ||
+		 ((FuncExpr *) node)->funcid == F_TEXT_BOOL))
+		return linitial(((FuncExpr *) node)->args);
+	if (IsA(node, CoerceViaIO) &&
+		(((CoerceViaIO *) node)->resulttype == TEXTOID ||
+		 ((CoerceViaIO *) node)->resulttype == VARCHAROID) &&
+		tg_is_boolean((Node *) ((CoerceViaIO *) node)->arg))
+		return (Node *) ((CoerceViaIO *) node)->arg;
+	return NULL;
+}
+
+/* The comparison that a function on two Booleans makes. */
+bool
+tg_boolean_comparison(Oid operator, Comparison *comparison)
+{
+	switch (operator)
+	{
+		case BooleanEqualOperator:
+			*comparison = COMPARES_EQUAL;
+			return true;
+		case BooleanNotEqualOperator:
+			*comparison = COMPARES_UNEQUAL;
+			return true;
+		default:
+			if (get_opcode(operator) >= FirstGenbkiObjectId)
+				return false;
+			*comparison = tg_comparison(operator, BOOLOID);
+			return *comparison != COMPARES_NOT;
+	}
+}
+
+bool
+tg_comparison_holds(Comparison comparison, int order)
+{
+	switch (comparison)
+	{
+		case COMPARES_EQUAL:
+			return order == 0;
+		case COMPARES_UNEQUAL:
+			return order != 0;
+		case COMPARES_LESS:
+			return order < 0;
+		case COMPARES_LESS_EQUAL:
+			return order <= 0;
+		case COMPARES_GREATER_EQUAL:
+			return order >= 0;
+		case COMPARES_GREATER:
+			return order > 0;
+		default:
+			return false;
+	}
+}
+
+/* Boolean = Boolean and so on; "distinct" for IS DISTINCT FROM. */
+Outcomes
+tg_prove_boolean_comparison(Comparison comparison, bool distinct, Node *left,
+							Node *right, const Place *place)
+{
+	Outcomes	one = tg_prove(left, place);
+	Outcomes	other = tg_prove(right, place);
+	int			table[3][3];
+
+	for (int i = 0; i < 3; i++)
+	{
+		for (int j = 0; j < 3; j++)
+		{
+			if (distinct)
+				table[i][j] = i != j;
+			else if (i == 2 || j == 2)
+				table[i][j] = 2;
+			else
+				table[i][j] = tg_comparison_holds(comparison, i - j);
+		}
+	}
+	return tg_combine(&one, &other, table);
+}
+
+/*
+ * The order of two constants of a simple built-in type: true if it could be
+ * determined.  Strings are only told to be the same or not, for which no
+ * collation needs to be asked.
+ */
+bool
+tg_compare_constants(Const *one, Const *other, Comparison comparison,
+					 int *order)
+{
+	if (one->consttype != other->consttype)
+		return false;
+	switch (one->consttype)
+	{
+		case BOOLOID:
+			*order = (int) DatumGetBool(one->constvalue) -
+				(int) DatumGetBool(other->constvalue);
+			return true;
+		case INT2OID:
+			*order = (int) DatumGetInt16(one->constvalue) -
+				(int) DatumGetInt16(other->constvalue);
+			return true;
+		case INT4OID:
+			*order = (DatumGetInt32(one->constvalue) >
+					  DatumGetInt32(other->constvalue)) -
+				(DatumGetInt32(one->constvalue) <
+				 DatumGetInt32(other->constvalue));
+			return true;
+		case INT8OID:
+			*order = (DatumGetInt64(one->constvalue) >
+					  DatumGetInt64(other->constvalue)) -
+				(DatumGetInt64(one->constvalue) <
+				 DatumGetInt64(other->constvalue));
+			return true;
+		case TEXTOID:
+		case VARCHAROID:
+		case UUIDOID:
+			if (comparison != COMPARES_EQUAL &&
+				comparison != COMPARES_UNEQUAL)
+				return false;
+			*order = datumIsEqual(one->constvalue, other->constvalue,
+								  one->constbyval, one->constlen) ? 0 : 1;
+			return true;
+		default:
+			return false;
+	}
+}
+
+/* (boolean)::text = 'true', (boolean)::int = 1 */
+bool
+tg_prove_cast_boolean(Oid operator, Oid collation, Node *cast, Node *other,
+					  bool flipped, const Place *place, Outcomes *result)
+{
+	/* by way of the output function it would be 't' instead of 'true' */
+	Node	   *boolean = IsA(tg_strip(cast), FuncExpr) ?
+		tg_boolean_under_cast(cast) : NULL;
+	Const	   *constant;
+	Outcomes	outcomes;
+	Comparison	comparison;
+	int			holds[2];
+
+	other = tg_strip(other);
+	if (boolean == NULL || !IsA(other, Const) || !tg_keeps_apart(collation))
+		return false;
+	constant = (Const *) other;
+	if (constant->constisnull)
+		return false;
+	comparison = tg_comparison(operator, constant->consttype);
+	if (flipped)
+		comparison = tg_commute(comparison);
+	if (constant->consttype == INT4OID && comparison != COMPARES_NOT)
+	{
+		int32		value = DatumGetInt32(constant->constvalue);
+
+		for (int i = 0; i < 2; i++)
+			holds[i] = tg_comparison_holds(comparison,
+										   i < value ? -1 : i > value);
+	}
+	else if (constant->consttype == TEXTOID &&
+			 (comparison == COMPARES_EQUAL || comparison == COMPARES_UNEQUAL))
+	{
+		char	   *string = TextDatumGetCString(constant->constvalue);
+
+		for (int i = 0; i < 2; i++)
+			holds[i] = (strcmp(string, i ? "true" : "false") == 0) ==
+				(comparison == COMPARES_EQUAL);
+	}
+	else
+		return false;
+
+	outcomes = tg_prove(boolean, place);
+	result->if_true = result->if_false = tg_never();
+	result->if_null = outcomes.if_null;
+	for (int i = 0; i < 2; i++)
+	{
+		Verdict		verdict = tg_outcome_of(&outcomes, i);
+		Verdict    *target = holds[i] ? &result->if_true : &result->if_false;
+
+		*target = target->standing == NEVER_HAPPENS ? verdict :
+			tg_worse(*target, verdict);
+	}
+	return true;
+}
+
+/* COALESCE(a, b) as CASE WHEN a IS NOT NULL THEN a ELSE b END */
+static CaseExpr *
+coalesce_as_case(CoalesceExpr *coalesce)
+{
+	CaseExpr   *result = makeNode(CaseExpr);
+	ListCell   *lc;
+
+	result->casetype = coalesce->coalescetype;
+	result->casecollid = coalesce->coalescecollid;
+	result->location = -1;
+	foreach(lc, coalesce->args)
+	{
+		CaseWhen   *when = makeNode(CaseWhen);
+		NullTest   *test = makeNode(NullTest);
+
+		if (lnext(coalesce->args, lc) == NULL)
+		{
+			result->defresult = lfirst(lc);
+			break;
+		}
+		test->arg = lfirst(lc);
+		test->nulltesttype = IS_NOT_NULL;
+		test->argisrow = false;
+		test->location = -1;
+		when->expr = (Expr *) test;
+		when->result = lfirst(lc);
+		when->location = -1;
+		result->args = lappend(result->args, when);
+	}
+	return result;
+}
+
+/* One arm of a CASE that a comparison was moved into. */
+static Expr *
+compare_arm(OpExpr *expr, Node *arm, bool left)
+{
+	OpExpr	   *copy = makeNode(OpExpr);
+
+	if (arm == NULL)
+		return (Expr *) makeNullConst(BOOLOID, -1, InvalidOid);
+	memcpy(copy, expr, sizeof(OpExpr));
+	copy->args = left ? list_make2(arm, lsecond(expr->args)) :
+		list_make2(linitial(expr->args), arm);
+	return (Expr *) copy;
+}
+
+/* Moves a comparison with a CASE or COALESCE into the arms; NULL if none. */
+Node *
+tg_distribute(OpExpr *expr, const Place *place)
+{
+	if (!tg_spend(place->budget, 1))
+		return NULL;
+	for (int side = 0; side < 2; side++)
+	{
+		Node	   *node = tg_strip(list_nth(expr->args, side));
+		CaseExpr   *old;
+		CaseExpr   *result;
+		ListCell   *lc;
+
+		if (IsA(node, CoalesceExpr))
+			old = coalesce_as_case((CoalesceExpr *) node);
+		else if (IsA(node, CaseExpr))
+			old = (CaseExpr *) node;
+		else
+			continue;
+
+		result = makeNode(CaseExpr);
+		memcpy(result, old, sizeof(CaseExpr));
+		result->casetype = BOOLOID;
+		result->args = NIL;
+		foreach(lc, old->args)
+		{
+			CaseWhen   *when = makeNode(CaseWhen);
+
+			memcpy(when, lfirst(lc), sizeof(CaseWhen));
+			when->result = compare_arm(expr, (Node *) when->result, side == 0);
+			result->args = lappend(result->args, when);
+		}
+		result->defresult = compare_arm(expr, (Node *) old->defresult,
+										side == 0);
+		return (Node *) result;
+	}
+	return NULL;
+}

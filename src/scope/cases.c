@@ -1,0 +1,279 @@
+/*-------------------------------------------------------------------------
+ *
+ * cases.c
+ *		Conditions that occur twice have the same outcome twice.
+ *
+ * The proof judges each node of an expression by itself, so that in "is_public
+ * AND organization_id = x OR NOT is_public AND ..." nothing is known of the
+ * one is_public from the other.  Where that leaves a doubt, this file assumes
+ * in turn that such a condition is true, false and NULL, and has the proof made
+ * for each case, with the condition replaced by the constant.  The worst case
+ * counts; and in each case counts what follows from the condition's outcome
+ * itself.  So "organization_id <> x AND organization_id = x" is found to be
+ * never true.
+ *
+ * That is right for conditions that give the same result when they are asked
+ * again for the same row by the same statement: not for volatile functions.
+ *
+ * Copyright (c) 2026, Trovella
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/transam.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
+#include "scope/proof.h"
+#include "utils/lsyscache.h"
+
+/* Each condition triples the work. */
+#define MAX_CASES		3
+#define MAX_CONDITIONS	64
+
+/* For collect_conditions(): what occurs, and what has occurred before. */
+typedef struct ConditionWalk
+{
+	List	   *once;
+	List	   *again;
+	Budget	   *budget;
+} ConditionWalk;
+
+/* (SELECT value) of nothing of the row is that value. */
+static Node *
+unwrap(Node *node)
+{
+	SubLink    *sublink = (SubLink *) tg_strip(node);
+	Query	   *query;
+
+	if (!IsA(sublink, SubLink) || sublink->subLinkType != EXPR_SUBLINK)
+		return (Node *) sublink;
+	query = castNode(Query, sublink->subselect);
+	if (query->commandType != CMD_SELECT || query->rtable != NIL ||
+		query->setOperations != NULL || query->hasAggs ||
+		query->hasTargetSRFs || query->hasSubLinks ||
+		query->jointree->quals != NULL || query->havingQual != NULL ||
+		query->limitCount != NULL || query->limitOffset != NULL ||
+		contain_vars_of_level((Node *) query, 1))
+		return (Node *) sublink;
+	return tg_strip((Node *) linitial_node(TargetEntry,
+										   query->targetList)->expr);
+}
+
+static bool
+same_value(Node *one, Node *other)
+{
+	return equal(unwrap(one), unwrap(other));
+}
+
+/* The same operands, in this order or (if "commuted") in the other one. */
+static bool
+same_operands(OpExpr *one, OpExpr *other, bool commuted)
+{
+	return same_value(linitial(one->args), list_nth(other->args, commuted)) &&
+		same_value(lsecond(one->args), list_nth(other->args, !commuted));
+}
+
+/* Whoever creates an operator may call any other one its negator. */
+static bool
+is_honest(Oid operator)
+{
+	return operator < FirstNormalObjectId;
+}
+
+/*
+ * Is "node" the same condition as "other" (1), the opposite one, which is true
+ * where the other is false (-1), or neither (0)?
+ */
+static int
+same_condition(Node *node, Node *other)
+{
+	OpExpr	   *one = (OpExpr *) node;
+	OpExpr	   *two = (OpExpr *) other;
+
+	if (equal(node, other))
+		return 1;
+	if (IsA(node, NullTest) && IsA(other, NullTest))
+		return !((NullTest *) node)->argisrow &&
+			!((NullTest *) other)->argisrow &&
+			equal(((NullTest *) node)->arg, ((NullTest *) other)->arg) ?
+			-1 : 0;
+	if (!IsA(node, OpExpr) || !IsA(other, OpExpr) ||
+		list_length(one->args) != 2 || list_length(two->args) != 2 ||
+		one->inputcollid != two->inputcollid)
+		return 0;
+	if (one->opno == two->opno && same_operands(one, two, false))
+		return 1;
+
+	if (!is_honest(one->opno) || !is_honest(two->opno))
+		return 0;
+	if (same_operands(one, two, false))
+		return get_negator(one->opno) == two->opno ? -1 : 0;
+	if (!same_operands(one, two, true))
+		return 0;
+	if (get_commutator(one->opno) == two->opno)
+		return 1;
+	return OidIsValid(get_negator(one->opno)) &&
+		get_commutator(get_negator(one->opno)) == two->opno ? -1 : 0;
+}
+
+static bool
+is_known(Node *node, List *conditions)
+{
+	ListCell   *lc;
+
+	foreach(lc, conditions)
+	{
+		if (same_condition(node, lfirst(lc)) != 0)
+			return true;
+	}
+	return false;
+}
+
+/* False once there are enough of them. */
+static bool
+note_condition(Node *node, ConditionWalk *walk)
+{
+	if (list_length(walk->once) >= MAX_CONDITIONS ||
+		!tg_spend(walk->budget, list_length(walk->once)))
+		return false;
+	if (!is_known(node, walk->once))
+		walk->once = lappend(walk->once, node);
+	else if (!is_known(node, walk->again))
+		walk->again = lappend(walk->again, node);
+	return true;
+}
+
+/* Collects the conditions that connectives connect. */
+static bool
+collect_conditions(Node *node, ConditionWalk *walk)
+{
+	ListCell   *lc;
+
+	if (node == NULL)
+		return false;
+	if (!tg_spend(walk->budget, 1))
+		return true;
+	switch (nodeTag(node))
+	{
+		case T_Var:
+		case T_OpExpr:
+		case T_FuncExpr:
+		case T_DistinctExpr:
+		case T_ScalarArrayOpExpr:
+		case T_NullTest:
+		case T_SubLink:
+			if (tg_is_boolean(node) && !note_condition(node, walk))
+				return true;
+			break;
+		default:
+			break;
+	}
+
+	/* x IN (a, b) is x = a OR x = b */
+	if (IsA(node, ScalarArrayOpExpr))
+	{
+		foreach(lc, tg_listed_comparisons((ScalarArrayOpExpr *) node))
+		{
+			if (!note_condition(lfirst(lc), walk))
+				return true;
+		}
+	}
+
+	/* Inside, other levels of Vars would have to be told apart. */
+	if (IsA(node, SubLink))
+		return false;
+	return expression_tree_walker(node, collect_conditions, (void *) walk);
+}
+
+/* The outcomes of a condition for which one outcome is taken for granted. */
+bool
+tg_assumed_outcome(Node *node, const Place *place, Outcomes *outcomes)
+{
+	ListCell   *lc;
+
+	if (node == NULL || place->queries != NIL)
+		return false;
+	foreach(lc, place->assumptions)
+	{
+		Assumption *assumption = (Assumption *) lfirst(lc);
+		int			same = same_condition(node, assumption->condition);
+
+		if (same == 0)
+			continue;
+		*outcomes = tg_constant_outcome(node, assumption->outcome == 1,
+										assumption->outcome == 2);
+		if (same < 0)
+			*outcomes = tg_negate(*outcomes);
+		return true;
+	}
+	return false;
+}
+
+/* What holds where the expressions are true, by cases of these conditions. */
+static Verdict
+prove_cases(List *nodes, List *conditions, int how_many, const Place *place)
+{
+	Node	   *condition;
+	Verdict		worst = tg_never();
+	Outcomes	known;
+
+	if (conditions == NIL || how_many == 0)
+		return tg_prove_all(nodes, place);
+	condition = linitial(conditions);
+	known = tg_prove(condition, place);
+	for (int outcome = 0; outcome < 3; outcome++)
+	{
+		Assumption	assumption = {condition, outcome};
+		Place		assuming = *place;
+		Verdict		verdict = tg_outcome_of(&known, outcome);
+
+		if (verdict.standing == NEVER_HAPPENS)
+			continue;
+		assuming.assumptions = lcons(&assumption,
+									 list_copy(place->assumptions));
+		verdict = tg_better(prove_cases(nodes, list_copy_tail(conditions, 1),
+										how_many - 1, &assuming), verdict);
+		if (verdict.standing == NEVER_HAPPENS)
+			continue;
+		worst = worst.standing == NEVER_HAPPENS ? verdict :
+			tg_worse(worst, verdict);
+	}
+	return worst;
+}
+
+/*
+ * Improves a verdict about expressions that are all true by distinguishing
+ * cases.  The arm and the reason stay as they were where that does not help.
+ */
+Verdict
+tg_prove_by_cases(List *nodes, const Place *place, Verdict verdict)
+{
+	ConditionWalk walk = {NIL, NIL, place->budget};
+	List	   *conditions = NIL;
+	Budget		budget = {place->budget->fuel / 2, 0};
+	int			fuel = budget.fuel;
+	Place		afresh = *place;
+	Verdict		by_cases;
+	ListCell   *lc;
+
+	if (verdict.standing <= CONFINED || place->budget->fuel < 0)
+		return verdict;
+	(void) collect_conditions((Node *) nodes, &walk);
+	foreach(lc, walk.again)
+	{
+		if ((tg_dependencies(lfirst(lc), place) &
+			 (ORIGIN_VOLATILE | ORIGIN_RANDOM | ORIGIN_SETS | ORIGIN_UNKNOWN |
+			  ORIGIN_TOO_DEEP)) == 0)
+			conditions = lappend(conditions, lfirst(lc));
+	}
+	if (conditions == NIL)
+		return verdict;
+	afresh.budget = &budget;
+	by_cases = prove_cases(nodes, conditions, MAX_CASES, &afresh);
+	(void) tg_spend(place->budget, fuel - budget.fuel);
+
+	/* Running out of fuel must not turn a leak into a mere doubt. */
+	return budget.fuel >= 0 && by_cases.standing < verdict.standing ?
+		by_cases : verdict;
+}

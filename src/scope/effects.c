@@ -1,0 +1,180 @@
+/*-------------------------------------------------------------------------
+ *
+ * effects.c
+ *		What an expression calls without a word of it in the expression.
+ *
+ * A cast to a domain evaluates the domain's constraints, and a sub-select on a
+ * view runs the view's query.  Neither changes where a value comes from, but
+ * either may call a function that changes the session while rows are read.
+ * So only such side effects are of interest.
+ *
+ * Notes:
+ *
+ * 1. That functions are what they are declared to be is believed of views as
+ * of policies.  Of a domain it is not: it is cast to where nobody thinks of
+ * functions, and nobody needs others than PostgreSQL's own immutable ones to
+ * say what a tenant looks like.
+ *
+ * 2. What input functions of composite types and functions such as
+ * jsonb_populate_record() coerce to domains is not looked at.
+ *
+ * Copyright (c) 2026, Trovella
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/transam.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_rewrite.h"
+#include "catalog/pg_type.h"
+#include "facts/expression.h"
+#include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
+#include "scope/origin.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+
+/* To read a tree takes about as long as to take a step for so many bytes. */
+#define BYTES_A_STEP	20
+
+#define ORIGIN_EFFECTS	(ORIGIN_SETS | ORIGIN_VOLATILE | ORIGIN_TOO_DEEP)
+
+/* The trees that a column holds in the rows that an index finds by an OID. */
+static List *
+read_trees(Oid catalog, Oid index, AttrNumber key, Oid value,
+		   AttrNumber column, Budget *budget)
+{
+	Relation	relation = table_open(catalog, AccessShareLock);
+	List	   *trees = NIL;
+	ScanKeyData keys[1];
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&keys[0], key, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(value));
+	scan = systable_beginscan(relation, index, true, NULL, 1, keys);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		bool		isnull;
+		Datum		datum = heap_getattr(tuple, column,
+										 RelationGetDescr(relation), &isnull);
+
+		if (!isnull)
+		{
+			char	   *string = TextDatumGetCString(datum);
+
+			if (tg_spend(budget, 1 + strlen(string) / BYTES_A_STEP))
+				trees = lappend(trees, stringToNode(string));
+		}
+	}
+	systable_endscan(scan);
+	table_close(relation, AccessShareLock);
+	return trees;
+}
+
+static bool
+is_doubtful(Oid function, void *context pg_attribute_unused())
+{
+	return function >= FirstNormalObjectId ||
+		func_volatile(function) != PROVOLATILE_IMMUTABLE;
+}
+
+static bool
+calls_doubtful(Node *node, void *context)
+{
+	return node != NULL &&
+		(tg_check_functions_in_node(node, is_doubtful, context) ||
+		 expression_tree_walker(node, calls_doubtful, context));
+}
+
+/* What a constraint of a domain may do. */
+static Origin
+constraint_effects(Node *node, const Place *place)
+{
+	return tg_dependencies(node, place) |
+		(calls_doubtful(node, NULL) ? ORIGIN_VOLATILE : 0);
+}
+
+Origin
+tg_type_effects(Oid type, const Place *place)
+{
+	Origin		origin = 0;
+
+	while (OidIsValid(type))
+	{
+		HeapTuple	tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
+		Form_pg_type form;
+		Oid			next;
+		bool		domain;
+
+		if (!HeapTupleIsValid(tuple))
+			break;
+		form = (Form_pg_type) GETSTRUCT(tuple);
+		domain = form->typtype == TYPTYPE_DOMAIN;
+		next = domain ? form->typbasetype :
+			form->typsubscript == F_ARRAY_SUBSCRIPT_HANDLER ? form->typelem :
+			InvalidOid;
+		ReleaseSysCache(tuple);
+		if (domain)
+			origin |= tg_list_origin(read_trees(ConstraintRelationId,
+												ConstraintTypidIndexId,
+												Anum_pg_constraint_contypid,
+												type,
+												Anum_pg_constraint_conbin,
+												place->budget),
+									 place, constraint_effects);
+		type = next;
+	}
+	if (place->budget->fuel < 0)
+		origin |= ORIGIN_TOO_DEEP;
+	return origin & ORIGIN_EFFECTS;
+}
+
+Origin
+tg_view_effects(Oid relid, const Place *place)
+{
+	Origin		origin = 0;
+	List	   *actions;
+	ListCell   *lc;
+
+	/* PostgreSQL's own are what they are. */
+	if (relid < FirstNormalObjectId || get_rel_relkind(relid) != RELKIND_VIEW)
+		return 0;
+	check_stack_depth();
+	actions = read_trees(RewriteRelationId, RewriteRelRulenameIndexId,
+						 Anum_pg_rewrite_ev_class, relid,
+						 Anum_pg_rewrite_ev_action, place->budget);
+	foreach(lc, actions)
+	{
+		ListCell   *lc2;
+
+		foreach(lc2, (List *) lfirst(lc))
+		{
+			Query	   *query = lfirst_node(Query, lc2);
+			ListCell   *lc3;
+
+			/* OLD and NEW are the view itself. */
+			foreach(lc3, query->rtable)
+			{
+				RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc3);
+
+				if (rte->rtekind == RTE_RELATION && rte->relid == relid)
+					rte->rtekind = RTE_RESULT;
+			}
+			origin |= tg_query_dependencies(query, place);
+		}
+	}
+	if (place->budget->fuel < 0)
+		origin |= ORIGIN_TOO_DEEP;
+	return origin & ORIGIN_EFFECTS;
+}

@@ -1,0 +1,74 @@
+/*-------------------------------------------------------------------------
+ *
+ * proof.h
+ *		What follows from a policy's expression being true.
+ *
+ * Copyright (c) 2026, Trovella
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TROVELLA_GUARD_PROOF_H
+#define TROVELLA_GUARD_PROOF_H
+
+#include "scope/equality.h"
+#include "scope/outcome.h"
+
+/* proof.c */
+
+extern Outcomes tg_prove(Node *node, const Place *place);
+
+/* What holds where all these expressions are true. */
+extern Verdict tg_prove_all(List *nodes, const Place *place);
+
+/* cases.c */
+
+extern bool tg_assumed_outcome(Node *node, const Place *place,
+							   Outcomes *outcomes);
+extern Verdict tg_prove_by_cases(List *nodes, const Place *place,
+								 Verdict verdict);
+
+/* compare.c */
+
+/* What holds where the tenant column is equal to a value of such an origin. */
+extern Verdict tg_judge_origin(Origin origin, Node *node, const Place *place);
+extern bool tg_is_null_constant(Node *node);
+
+/* "node" is what to show; a comparison moved into a CASE if an OpExpr. */
+extern Outcomes tg_prove_comparison(Node *node, Oid operator, Oid collation,
+									Node *left, Node *right,
+									const Place *place);
+extern List *tg_listed_comparisons(ScalarArrayOpExpr *expr);
+extern Outcomes tg_prove_array_comparison(ScalarArrayOpExpr *expr,
+										  const Place *place);
+extern Outcomes tg_prove_distinct(DistinctExpr *expr, const Place *place);
+
+/* Is it a containment that says something?  Then *result is set. */
+extern bool tg_prove_containment(OpExpr *expr, const Place *place,
+								 Outcomes *result);
+
+/* boolean.c */
+
+extern bool tg_is_boolean(Node *node);
+extern Node *tg_boolean_under_cast(Node *node);
+extern bool tg_boolean_comparison(Oid operator, Comparison *comparison);
+extern bool tg_comparison_holds(Comparison comparison, int order);
+extern Outcomes tg_prove_boolean_comparison(Comparison comparison,
+											bool distinct, Node *left,
+											Node *right, const Place *place);
+extern bool tg_compare_constants(Const *one, Const *other,
+								 Comparison comparison, int *order);
+extern bool tg_prove_cast_boolean(Oid operator, Oid collation, Node *cast,
+								  Node *other, bool flipped,
+								  const Place *place, Outcomes *result);
+extern Node *tg_distribute(OpExpr *expr, const Place *place);
+
+/* sublink.c */
+
+extern Outcomes tg_prove_sublink(SubLink *sublink, const Place *place);
+
+/* explain.c */
+
+/* The verdict in words. */
+extern char *tg_explain(const Verdict *verdict, const Place *place);
+
+#endif							/* TROVELLA_GUARD_PROOF_H */

@@ -1,0 +1,53 @@
+/*-------------------------------------------------------------------------
+ *
+ * scope.h
+ *		Does row-level security confine rows to the session's tenant?
+ *
+ * Copyright (c) 2026, Trovella
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TROVELLA_GUARD_SCOPE_H
+#define TROVELLA_GUARD_SCOPE_H
+
+#include "facts/facts.h"
+
+/* Ordered: of two answers the greater one is the worse. */
+typedef enum ScopeAnswer
+{
+	SCOPE_SCOPED,				/* proven: only rows of the session's tenant */
+	SCOPE_UNPROVEN,				/* depends on what an opaque function or a
+								 * correlated subquery does with the row */
+	SCOPE_UNSCOPED				/* a row of another tenant can get through */
+} ScopeAnswer;
+
+/* One policy whose rows are not proven to be the session's tenant's. */
+typedef struct ScopeDoubt
+{
+	ScopeAnswer answer;			/* SCOPE_UNPROVEN or SCOPE_UNSCOPED */
+	const PolicyFacts *policy;	/* the permissive policy */
+	const PolicyFacts *restrictive; /* the restrictive policy that tried to
+									 * make up for it and whose expression
+									 * holds the arm, or NULL */
+	CommandSet	commands;		/* for which it holds */
+	bool		in_check;		/* the arm stands in WITH CHECK, not in USING
+								 * (which may serve as WITH CHECK, too) */
+	Node	   *arm;			/* the part of the expression that lets the
+								 * row through */
+	const char *reason;			/* in words, lower case, no full stop: "this
+								 * OR arm does not mention organization_id" */
+} ScopeDoubt;
+
+/*
+ * Returns the doubts about the policies of a tenant table: a List of
+ * ScopeDoubt, at most one for a policy, side (USING or WITH CHECK), arm and
+ * answer, worst first; NIL where everything is proven.
+ *
+ * facts->tenant must be set.  Commands without a permissive policy are denied
+ * by default and raise no doubt.  Runs no user-defined code and reads no
+ * table: the proof works on the stored expression trees and on the system
+ * caches of pg_proc, pg_operator, pg_amop, pg_type and pg_authid.
+ */
+extern List *tg_scope_doubts(const RelationFacts *facts);
+
+#endif							/* TROVELLA_GUARD_SCOPE_H */

@@ -1,0 +1,309 @@
+/*-------------------------------------------------------------------------
+ *
+ * sublink.c
+ *		What follows from a sub-select in an expression.
+ *
+ * EXISTS, IN and scalar sub-selects: where they are true, there is a row that
+ * has passed their conditions, and what follows from those holds.  What IN
+ * compares the tenant column with is judged by subselect.c.
+ *
+ * Copyright (c) 2026, Trovella
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/transam.h"
+#include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
+#include "parser/parsetree.h"
+#include "scope/proof.h"
+#include "utils/lsyscache.h"
+
+/* The place among the conditions of a sub-select. */
+static Place
+enter_conditions(Query *query, const Place *place)
+{
+	Place		inner = tg_enter_query(place, query);
+
+	inner.ambient = place->ambient |
+		(tg_query_dependencies(query, place) & ORIGIN_MAY_KNOW_SESSION);
+	return inner;
+}
+
+/*
+ * What to show is the sub-select: a piece of it can't be printed out of its
+ * context.
+ */
+static Verdict
+show_sublink(Verdict verdict, Node *sublink)
+{
+	verdict.arm = sublink;
+	verdict.in_or = false;
+	return verdict;
+}
+
+static Verdict prove_yields(Node *node, Query *query, const Place *place);
+
+/* What holds where a set operation, inside the query, yields a row. */
+static Verdict
+prove_arms_yield(Node *arm, Node *node, Query *query, const Place *inner)
+{
+	SetOperationStmt *operation = (SetOperationStmt *) arm;
+	Verdict		left;
+	Verdict		right;
+
+	check_stack_depth();
+	if (IsA(arm, RangeTblRef))
+		return prove_yields(node, rt_fetch(((RangeTblRef *) arm)->rtindex,
+										   query->rtable)->subquery, inner);
+	left = prove_arms_yield(operation->larg, node, query, inner);
+	if (operation->op == SETOP_EXCEPT)
+		return left;
+	right = prove_arms_yield(operation->rarg, node, query, inner);
+	return operation->op == SETOP_UNION ? tg_worse(left, right) :
+		tg_better(left, right);
+}
+
+/* What holds where the sub-select yields a row. */
+static Verdict
+prove_yields(Node *node, Query *query, const Place *place)
+{
+	Place		inner;
+	Verdict		verdict = tg_make_verdict(OPEN, WHY_NOT_MENTIONED, node);
+	ListCell   *lc;
+
+	if (tg_yields_nothing(query))
+		return tg_never();
+	if (tg_always_yields(query))
+		return tg_make_verdict(OPEN, WHY_ALWAYS, node);
+	if (query->commandType == CMD_SELECT && query->setOperations != NULL &&
+		place->budget->fuel >= 0)
+	{
+		inner = tg_enter_query(place, query);
+		return prove_arms_yield(query->setOperations, node, query, &inner);
+	}
+
+	/* It is HAVING that decides, or which grouping sets there are. */
+	inner = enter_conditions(query, place);
+	if (query->commandType != CMD_SELECT || query->setOperations != NULL ||
+		((query->hasAggs || query->havingQual != NULL) &&
+		 query->groupClause == NIL) || query->groupingSets != NIL)
+		return tg_judge_dependencies(tg_query_dependencies(query, place), node,
+									 place);
+
+	verdict = tg_better(verdict,
+						tg_prove_all(tg_query_conditions(query), &inner));
+
+	/* EXISTS (SELECT FROM helper(organization_id)) */
+	foreach(lc, query->rtable)
+	{
+		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+
+		if (rte->rtekind == RTE_FUNCTION)
+			verdict = tg_better(verdict,
+								tg_leaf_verdict((Node *) rte->functions,
+												&inner));
+		else if (rte->rtekind == RTE_SUBQUERY)
+		{
+			Origin		origin = tg_query_dependencies(rte->subquery, &inner);
+
+			if ((origin & (ORIGIN_TENANT | ORIGIN_ROW)) &&
+				inner.ambient != 0)
+				verdict = tg_better(verdict,
+									tg_make_verdict(UNDECIDED, WHY_CORRELATED,
+													node));
+		}
+	}
+	return show_sublink(verdict, node);
+}
+
+/* The Param that stands for a column of the sub-select, under casts. */
+static Param *
+find_param(Node *node)
+{
+	for (;;)
+	{
+		node = tg_strip(node);
+		if (node == NULL)
+			return NULL;
+		if (IsA(node, CoerceViaIO))
+			node = (Node *) ((CoerceViaIO *) node)->arg;
+		else if (IsA(node, FuncExpr) &&
+				 ((FuncExpr *) node)->funcid < FirstGenbkiObjectId &&
+				 ((FuncExpr *) node)->args != NIL)
+			node = linitial(((FuncExpr *) node)->args);
+		else
+			break;
+	}
+	if (IsA(node, Param) && ((Param *) node)->paramkind == PARAM_SUBLINK)
+		return (Param *) node;
+	return NULL;
+}
+
+/*
+ * Is the test "tenant column <operator> column of the sub-select"?  Then
+ * *equal is what holds where both are equal.
+ */
+static bool
+prove_test(SubLink *sublink, Node *test, const Place *place,
+		   Comparison *comparison, Verdict *equal)
+{
+	Node	   *node = (Node *) sublink;
+	OpExpr	   *expr = (OpExpr *) test;
+	Param	   *param;
+	Oid			type;
+
+	if (test == NULL || !IsA(test, OpExpr) || list_length(expr->args) != 2 ||
+		(param = find_param(lsecond(expr->args))) == NULL ||
+		!tg_is_tenant(linitial(expr->args), place, true, &type))
+		return false;
+	*comparison = tg_comparison(expr->opno, type);
+	if (*comparison != COMPARES_EQUAL && *comparison != COMPARES_UNEQUAL)
+		return false;
+	*equal = tg_judge_origin(tg_query_origin((Query *) sublink->subselect,
+											 param->paramid, place),
+							 node, place);
+	if (equal->standing <= CONFINED && !tg_keeps_apart(expr->inputcollid))
+	{
+		*equal = tg_make_verdict(UNDECIDED, WHY_COLLATION, node);
+		equal->mentions = true;
+	}
+	equal->present = op_strict(expr->opno);
+	return true;
+}
+
+/* Is any column of the policy's row mentioned inside the sub-select? */
+static bool
+is_correlated(Query *query, const Place *place)
+{
+	return (tg_query_dependencies(query, place) &
+			(ORIGIN_TENANT | ORIGIN_ROW)) != 0;
+}
+
+/* SELECT ... FROM ... WHERE ..., and nothing else that drops or makes rows. */
+static bool
+is_plain(Query *query)
+{
+	return query->commandType == CMD_SELECT && query->setOperations == NULL &&
+		query->groupClause == NIL && query->groupingSets == NIL &&
+		query->havingQual == NULL && query->limitCount == NULL &&
+		query->limitOffset == NULL && !query->hasAggs &&
+		!query->hasWindowFuncs && !query->hasTargetSRFs;
+}
+
+Outcomes
+tg_prove_sublink(SubLink *sublink, const Place *place)
+{
+	Node	   *node = (Node *) sublink;
+	Query	   *query = castNode(Query, sublink->subselect);
+	Outcomes	result = tg_leaf(node, place);
+	Comparison	comparison;
+	Verdict		equal;
+
+	switch (sublink->subLinkType)
+	{
+		case EXISTS_SUBLINK:
+			result.if_true = prove_yields(node, query, place);
+			result.if_null = tg_never();
+			if (tg_always_yields(query))
+				result.if_false = tg_never();
+			else if (tg_yields_nothing(query))
+				result.if_false = tg_make_verdict(OPEN, WHY_ALWAYS, node);
+			if (is_plain(query) && query->jointree->fromlist == NIL)
+			{
+				/* without FROM, there is a row unless WHERE is not true */
+				Place		inner = enter_conditions(query, place);
+				Outcomes	where = tg_constant_outcome(node, true, false);
+
+				if (query->jointree->quals != NULL)
+					where = tg_prove(query->jointree->quals, &inner);
+				result.if_true = show_sublink(where.if_true, node);
+				result.if_false = show_sublink(tg_worse(where.if_false,
+														where.if_null), node);
+			}
+			return result;
+
+		case ANY_SUBLINK:
+		case ROWCOMPARE_SUBLINK:
+			{
+				List	   *tests = list_make1(sublink->testexpr);
+				Verdict		verdict = result.if_true;
+				bool		compared = false;
+				ListCell   *lc;
+
+				/* (a, b) IN (SELECT ...) is an AND of comparisons */
+				if (sublink->testexpr != NULL &&
+					IsA(sublink->testexpr, BoolExpr) &&
+					((BoolExpr *) sublink->testexpr)->boolop == AND_EXPR)
+					tests = ((BoolExpr *) sublink->testexpr)->args;
+				foreach(lc, tests)
+				{
+					if (!prove_test(sublink, lfirst(lc), place, &comparison,
+									&equal))
+						continue;
+					if (comparison != COMPARES_EQUAL)
+						equal = tg_open_verdict(WHY_UNEQUAL, node);
+					verdict = compared ? tg_better(equal, verdict) : equal;
+					compared = true;
+				}
+				result.if_true = tg_better(verdict,
+										   prove_yields(node, query, place));
+				if (compared && !is_correlated(query, place))
+				{
+					result.if_false = tg_open_verdict(WHY_UNEQUAL, node);
+					result.if_null = tg_open_verdict(WHY_NOT_TRUE, node);
+				}
+				return result;
+			}
+
+		case ALL_SUBLINK:
+			/* <> ALL is false where one is equal, and true of an empty set */
+			if (prove_test(sublink, sublink->testexpr, place, &comparison,
+						   &equal))
+			{
+				/* = ALL is true where all are equal, or where there are none */
+				result.if_true = tg_open_verdict(WHY_EMPTY_SET, node);
+				if (comparison == COMPARES_EQUAL && tg_always_yields(query))
+					result.if_true = equal;
+				if (comparison == COMPARES_UNEQUAL)
+					result.if_false = equal;
+				else
+					result.if_false = tg_open_verdict(WHY_UNEQUAL, node);
+			}
+			result.if_false = tg_better(result.if_false,
+										prove_yields(node, query, place));
+			return result;
+
+		case EXPR_SUBLINK:
+			{
+				Place		inner = enter_conditions(query, place);
+				TargetEntry *target;
+				Outcomes	value;
+				Verdict		passed = tg_make_verdict(OPEN, WHY_ALWAYS, node);
+				List	   *conditions;
+
+				if (query->commandType != CMD_SELECT ||
+					query->setOperations != NULL || query->hasAggs ||
+					query->hasWindowFuncs || query->groupClause != NIL ||
+					query->groupingSets != NIL || query->havingQual != NULL)
+					return result;	/* may yield a row whatever WHERE says */
+				target = linitial_node(TargetEntry, query->targetList);
+				conditions = tg_query_conditions(query);
+				value = tg_prove((Node *) target->expr, &inner);
+				if (conditions != NIL)
+					passed = tg_prove_all(conditions, &inner);
+				value.if_true = tg_better(value.if_true, passed);
+				value.if_false = tg_better(value.if_false, passed);
+				result.if_true = show_sublink(value.if_true, node);
+				result.if_false = show_sublink(value.if_false, node);
+				if (is_plain(query) && query->jointree->fromlist == NIL &&
+					conditions == NIL)
+					result.if_null = show_sublink(value.if_null, node);
+				return result;
+			}
+
+		default:
+			return result;
+	}
+}

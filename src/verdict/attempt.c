@@ -1,0 +1,83 @@
+/*-------------------------------------------------------------------------
+ *
+ * attempt.c
+ *		What an attempt to reach a verdict reads by.
+ *
+ * The catalogs are read twice: "after" under the latest snapshot, "before"
+ * under a copy of it whose curcid is the first command of the transaction.  So
+ * "before" is the same moment without our own changes, in every isolation
+ * level.
+ *
+ * Copyright (c) 2026, Trovella
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "verdict/attempt.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+static void
+note_read(Oid classId, Oid objectId, void *locks)
+{
+	tg_lock_read(locks, classId, objectId);
+}
+
+void
+tg_attempt_begin(Attempt *attempt)
+{
+	HASHCTL		ctl = {0};
+	Snapshot	latest;
+
+	ctl.keysize = sizeof(TouchedKey);
+	ctl.entrysize = sizeof(QueueEntry);
+	ctl.hcxt = attempt->context;
+	attempt->seen = hash_create("trovella_guard queue", 256, &ctl,
+								HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+
+	/*
+	 * Without a first snapshot GetLatestSnapshot() would hand out the
+	 * transaction snapshot, which RegisterSnapshot() need not copy.
+	 */
+	if (!FirstSnapshotSet)
+		(void) GetTransactionSnapshot();
+	latest = GetLatestSnapshot();
+	attempt->after_snapshot = RegisterSnapshot(latest);
+	attempt->before_snapshot = RegisterSnapshot(latest);
+	Assert(attempt->before_snapshot != attempt->after_snapshot);
+	attempt->before_snapshot->curcid = FirstCommandId;
+
+	attempt->after = tg_facts_begin(attempt->after_snapshot, false);
+	attempt->before = tg_facts_begin(attempt->before_snapshot, true);
+	attempt->now = GetCurrentTimestamp();
+	if (attempt->locks->wanted)
+		tg_facts_note_reads(attempt->after, note_read, attempt->locks);
+}
+
+void
+tg_attempt_end(Attempt *attempt)
+{
+	tg_facts_end(attempt->before);
+	tg_facts_end(attempt->after);
+	UnregisterSnapshot(attempt->before_snapshot);
+	UnregisterSnapshot(attempt->after_snapshot);
+}
+
+/* Read when it is first needed. */
+const Allowlist *
+tg_attempt_allowlist(Attempt *attempt, bool is_after)
+{
+	Allowlist **allowlist = is_after ? &attempt->after_allowlist :
+		&attempt->before_allowlist;
+
+	if (*allowlist == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(attempt->context);
+
+		*allowlist = tg_allowlist_read(is_after ? attempt->after_snapshot :
+									   attempt->before_snapshot, attempt->now);
+		MemoryContextSwitchTo(old);
+	}
+	return *allowlist;
+}

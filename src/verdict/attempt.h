@@ -1,0 +1,105 @@
+/*-------------------------------------------------------------------------
+ *
+ * attempt.h
+ *		One attempt to reach a verdict: what it reads by, and what it keeps.
+ *
+ * Shared by the files of the verdict only (verdict.c, attempt.c, queue.c);
+ * everybody else knows verdict.h.
+ *
+ * Copyright (c) 2026, Trovella
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TROVELLA_GUARD_ATTEMPT_H
+#define TROVELLA_GUARD_ATTEMPT_H
+
+#include "allowlist/allowlist.h"
+#include "facts/facts.h"
+#include "verdict/locks.h"
+#include "watch/touched.h"
+#include "utils/hsearch.h"
+#include "verdict/verdict.h"
+
+/*
+ * Do the policies of a relation rest on something that has changed?  The proof
+ * knows only the present, and finds the same before and after.
+ */
+typedef enum RestsOn
+{
+	RESTS_ON_WHAT_IT_WAS,
+	RESTS_ON_OTHER_POLICIES,	/* of a table that they read: the proof does
+								 * not look at these, so what it could not
+								 * prove is new */
+	RESTS_ON_OTHER_FACTS		/* a function that they call, row-level
+								 * security of a table that they read: what is
+								 * unscoped is new as well */
+} RestsOn;
+
+/* A relation on the queue, or a part of one that has been judged. */
+typedef struct QueueEntry
+{
+	TouchedKey	key;			/* hash key, must be first */
+	Oid			owner;			/* of a part: its relation */
+	bool		changed;		/* by this transaction: it, or a part of it */
+	bool		granted;		/* only privileges on it were changed */
+	bool		judged;
+	RestsOn		rests_on;
+	Judgement  *judgement;		/* if it has findings */
+} QueueEntry;
+
+typedef struct Attempt
+{
+	Snapshot	after_snapshot;
+	Snapshot	before_snapshot;
+	FactsReader *after;
+	FactsReader *before;
+	TimestampTz now;
+	Allowlist  *after_allowlist;	/* see tg_attempt_allowlist() */
+	Allowlist  *before_allowlist;
+	MemoryContext context;		/* of the attempt */
+	MemoryContext relation_context; /* reset for each relation */
+	VerdictLocks *locks;
+	HTAB	   *seen;			/* of QueueEntry */
+	List	   *queue;			/* QueueEntry of relations to judge */
+	int			next;			/* how many of them have been judged */
+	List	   *altered_functions;	/* OIDs of functions that policies call */
+	bool		schemas_altered;
+	List	   *judgements;
+} Attempt;
+
+/* attempt.c: the snapshots, the readers and the allowlists. */
+extern void tg_attempt_begin(Attempt *attempt);
+extern void tg_attempt_end(Attempt *attempt);
+
+/* The allowlist as it is after or was before the transaction. */
+extern const Allowlist *tg_attempt_allowlist(Attempt *attempt, bool is_after);
+
+/* queue.c: which relations are judged? */
+
+/*
+ * Queues the relations that lose something when the session's temporary
+ * objects are dropped: see tg_facts_relations_that_lose().
+ */
+extern void tg_queue_losers(Attempt *attempt, List *objects);
+
+/* Queues the relations that a touched object leads to. */
+extern void tg_queue_object(Attempt *attempt, const TouchedKey *object);
+
+/*
+ * Queues the relations whose findings depend on a relation, where it has
+ * changed for the worse.  "before" is NULL if the relation is new.
+ */
+extern void tg_queue_dependents(Attempt *attempt, const QueueEntry *entry,
+								const RelationFacts *facts,
+								const RelationFacts *before);
+
+/* Notes that the parts of a relation lead to nothing but the relation. */
+extern void tg_queue_skip_parts(Attempt *attempt, const RelationFacts *facts);
+
+/* Queues the table of an index. */
+extern void tg_queue_table_of_index(Attempt *attempt, Oid index);
+
+/* The next relation to judge, or NULL. */
+extern QueueEntry *tg_queue_next(Attempt *attempt);
+
+#endif							/* TROVELLA_GUARD_ATTEMPT_H */

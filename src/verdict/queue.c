@@ -1,0 +1,443 @@
+/*-------------------------------------------------------------------------
+ *
+ * queue.c
+ *		Which relations does a verdict judge?
+ *
+ * Those that the touched objects belong to, and those whose findings depend on
+ * one that the transaction has changed for the worse: children, views, tables
+ * whose policies read it.  Each relation is judged once, and a second time if
+ * it turns out later that its policies rest on something that has changed.
+ *
+ * The objects that the transaction has changed are noted for locking here.
+ *
+ * Copyright (c) 2026, Trovella
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "verdict/attempt.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_authid.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_extension.h"
+#include "catalog/pg_index.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_policy.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "rules/rules.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+
+/* The entry of an object, made if need be.  Returns true if it is new. */
+static bool
+enter(Attempt *attempt, Oid classId, Oid objectId, QueueEntry **entry)
+{
+	TouchedKey	key = {classId, objectId};
+	bool		found;
+
+	*entry = hash_search(attempt->seen, &key, HASH_ENTER, &found);
+	if (!found)
+	{
+		(*entry)->owner = InvalidOid;
+		(*entry)->changed = false;
+		(*entry)->granted = false;
+		(*entry)->judged = false;
+		(*entry)->rests_on = RESTS_ON_WHAT_IT_WAS;
+		(*entry)->judgement = NULL;
+	}
+	return !found;
+}
+
+static void
+append(Attempt *attempt, QueueEntry *entry)
+{
+	MemoryContext old = MemoryContextSwitchTo(attempt->context);
+
+	attempt->queue = lappend(attempt->queue, entry);
+	MemoryContextSwitchTo(old);
+}
+
+/* Queues a relation, once. */
+static void
+enqueue(Attempt *attempt, Oid relid)
+{
+	QueueEntry *entry;
+
+	if (OidIsValid(relid) &&
+		enter(attempt, RelationRelationId, relid, &entry))
+		append(attempt, entry);
+}
+
+static void
+enqueue_all(Attempt *attempt, List *relids)
+{
+	ListCell   *lc;
+
+	foreach(lc, relids)
+		enqueue(attempt, lfirst_oid(lc));
+}
+
+/* Queues a relation that the transaction has changed. */
+static void
+enqueue_changed(Attempt *attempt, Oid relid)
+{
+	QueueEntry *entry;
+
+	if (!OidIsValid(relid))
+		return;
+	if (enter(attempt, RelationRelationId, relid, &entry))
+		append(attempt, entry);
+	if (!entry->changed)
+		tg_lock_changed(attempt->locks, RelationRelationId, relid);
+	entry->changed = true;
+}
+
+/*
+ * Queues a relation of which only privileges were changed.  Others read these
+ * of parents only, so that GRANT on all tables of a schema takes few locks.
+ * (Whoever makes a table a parent changes its row of pg_class, as GRANT does.)
+ */
+static void
+enqueue_granted(Attempt *attempt, Oid relid)
+{
+	QueueEntry *entry;
+
+	if (!enter(attempt, RelationRelationId, relid, &entry))
+	{
+		enqueue_changed(attempt, relid);
+		return;
+	}
+	entry->granted = true;
+	append(attempt, entry);
+}
+
+/* Queues relations whose policies rest on something else, again if need be. */
+static void
+rejudge_all(Attempt *attempt, List *relids, RestsOn rests_on)
+{
+	ListCell   *lc;
+
+	foreach(lc, relids)
+	{
+		QueueEntry *entry;
+		bool		is_new = enter(attempt, RelationRelationId,
+								   lfirst_oid(lc), &entry);
+
+		if (is_new || (entry->judged && entry->rests_on < rests_on))
+			append(attempt, entry);
+		entry->rests_on = Max(entry->rests_on, rests_on);
+	}
+}
+
+void
+tg_queue_losers(Attempt *attempt, List *objects)
+{
+	enqueue_all(attempt, tg_facts_relations_that_lose(attempt->after, objects));
+}
+
+static void
+enqueue_for_function(Attempt *attempt, Oid function_oid)
+{
+	List	   *relids = tg_facts_relations_using_function(attempt->after,
+														   function_oid);
+	FunctionFacts before;
+	FunctionFacts after;
+
+	tg_lock_changed(attempt->locks, ProcedureRelationId, function_oid);
+	enqueue_all(attempt, relids);
+	if (!tg_facts_function(attempt->before, function_oid, &before) ||
+		!tg_facts_function(attempt->after, function_oid, &after))
+		return;
+
+	if (relids != NIL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(attempt->context);
+
+		attempt->altered_functions = lappend_oid(attempt->altered_functions,
+												 function_oid);
+		MemoryContextSwitchTo(old);
+	}
+	if (before.volatility != after.volatility)
+		rejudge_all(attempt, relids, RESTS_ON_OTHER_FACTS);
+}
+
+static void
+enqueue_for_role(Attempt *attempt, Oid role)
+{
+	RoleFacts	before;
+	RoleFacts	after;
+
+	tg_lock_changed(attempt->locks, AuthIdRelationId, role);
+	if (tg_facts_role(attempt->before, role, &before) &&
+		tg_facts_role(attempt->after, role, &after) &&
+		(before.superuser != after.superuser ||
+		 before.bypasses_rls != after.bypasses_rls ||
+		 before.inherits != after.inherits))
+		enqueue_all(attempt, tg_facts_relations_of_role(attempt->after, role));
+}
+
+static void
+enqueue_for_schema(Attempt *attempt, Oid schema_oid)
+{
+	char	   *after = tg_facts_schema_name(attempt->after, schema_oid);
+	char	   *before = tg_facts_schema_name(attempt->before, schema_oid);
+
+	attempt->schemas_altered = true;
+	if (after != NULL && before != NULL && strcmp(after, before) != 0)
+		tg_lock_changed(attempt->locks, NamespaceRelationId, schema_oid);
+	enqueue_all(attempt, tg_facts_relations_of_schema(attempt->after,
+													  schema_oid));
+}
+
+/*
+ * Queues what an allowlist entry covers by its names: a relation or those of
+ * a schema.  With an entry that is gone or not what it was, these lose its
+ * waiver; so do their partitions, and the views over them, of which nothing
+ * is said while they read what is global.  An entry that is new shows the
+ * children of a tenant table that it makes global.
+ */
+static void
+enqueue_covered(Attempt *attempt, const AllowlistEntry *entry, bool is_gone)
+{
+	Oid			schema_oid = get_namespace_oid(NameStr(entry->schema), true);
+	List	   *relids;
+	ListCell   *lc;
+
+	if (!OidIsValid(schema_oid))
+		return;
+	if (strcmp(NameStr(entry->table), "*") == 0)
+		relids = tg_facts_relations_of_schema(attempt->after, schema_oid);
+	else
+		relids = list_make1_oid(get_relname_relid(NameStr(entry->table),
+												  schema_oid));
+	foreach(lc, relids)
+	{
+		Oid			relid = lfirst_oid(lc);
+
+		CHECK_FOR_INTERRUPTS();
+		if (!OidIsValid(relid))
+			continue;
+		if (is_gone)
+		{
+			enqueue(attempt, relid);
+			enqueue_all(attempt,
+						tg_facts_dependent_views(attempt->after, relid));
+		}
+		enqueue_all(attempt, tg_facts_descendants(attempt->after, relid));
+	}
+}
+
+/* Queues what the entries of a key cover that are not on the other list. */
+static void
+enqueue_for_difference(Attempt *attempt, uint32 key, bool is_gone)
+{
+	List	   *entries = tg_allowlist_entries(tg_attempt_allowlist(attempt,
+																!is_gone));
+	List	   *others = tg_allowlist_entries(tg_attempt_allowlist(attempt,
+															   is_gone));
+	ListCell   *lc;
+	ListCell   *lc2;
+
+	foreach(lc, entries)
+	{
+		AllowlistEntry *entry = lfirst(lc);
+		bool		unchanged = false;
+
+		if (tg_allowlist_key(entry) != key)
+			continue;
+		foreach(lc2, others)
+			unchanged = unchanged ||
+				ItemPointerEquals(&entry->tid,
+								  &((AllowlistEntry *) lfirst(lc2))->tid);
+		if (!unchanged)
+			enqueue_covered(attempt, entry, is_gone);
+	}
+}
+
+void
+tg_queue_object(Attempt *attempt, const TouchedKey *object)
+{
+	QueueEntry *entry = hash_search(attempt->seen, object, HASH_FIND, NULL);
+
+	if (object->classId == RelationRelationId)
+	{
+		/* An index turns out to be one when it is judged */
+		if (tg_touched_how(object) == TG_GRANTED)
+			enqueue_granted(attempt, object->objectId);
+		else
+			enqueue_changed(attempt, object->objectId);
+		return;
+	}
+	if (entry != NULL)
+	{
+		enqueue_changed(attempt, entry->owner);
+		return;
+	}
+
+	switch (object->classId)
+	{
+		case NamespaceRelationId:
+			enqueue_for_schema(attempt, object->objectId);
+			break;
+
+		case ExtensionRelationId:
+			tg_lock_changed(attempt->locks, object->classId, object->objectId);
+			enqueue_all(attempt, tg_facts_members(attempt->before,
+												  object->objectId));
+			break;
+
+		case AuthIdRelationId:
+			enqueue_for_role(attempt, object->objectId);
+			break;
+
+		case TypeRelationId:
+			tg_lock_changed(attempt->locks, object->classId, object->objectId);
+			enqueue_all(attempt,
+						tg_facts_relations_using_type(attempt->after,
+													  object->objectId));
+			break;
+
+		case ProcedureRelationId:
+			enqueue_for_function(attempt, object->objectId);
+			break;
+
+		default:
+			if (object->classId == tg_allowlist_oid())
+			{
+				tg_lock_changed(attempt->locks, object->classId,
+								object->objectId);
+				enqueue_for_difference(attempt, object->objectId, true);
+				enqueue_for_difference(attempt, object->objectId, false);
+			}
+			else
+				enqueue_changed(attempt, tg_owning_relation(object->classId,
+															object->objectId));
+			break;
+	}
+}
+
+static void
+skip(Attempt *attempt, Oid classId, Oid objectId, Oid owner)
+{
+	QueueEntry *entry;
+
+	(void) enter(attempt, classId, objectId, &entry);
+	entry->owner = owner;
+}
+
+/*
+ * A migration creates a table before it creates what belongs to it: for most
+ * of its objects this saves the search for the owner.
+ */
+void
+tg_queue_skip_parts(Attempt *attempt, const RelationFacts *facts)
+{
+	ListCell   *lc;
+
+	foreach(lc, facts->policies)
+		skip(attempt, PolicyRelationId, ((PolicyFacts *) lfirst(lc))->oid,
+			 facts->relid);
+	foreach(lc, facts->indexes)
+		skip(attempt, IndexRelationId, ((IndexFacts *) lfirst(lc))->oid,
+			 facts->relid);
+	foreach(lc, facts->constraints)
+		skip(attempt, ConstraintRelationId, lfirst_oid(lc), facts->relid);
+}
+
+void
+tg_queue_table_of_index(Attempt *attempt, Oid index)
+{
+	enqueue_changed(attempt, tg_owning_relation(IndexRelationId, index));
+}
+
+static bool
+is_at_commit(RuleCheck check)
+{
+	for (int i = 0; i < tg_rules_count; i++)
+	{
+		if (tg_rules[i].check == check)
+			return tg_rule_level(i) >= TG_LEVEL_WARNING;
+	}
+	return false;
+}
+
+/*
+ * Did an allowlist entry cover a relation that does not cover it under its
+ * present name or parent?  Seen backwards, it would gain it.  (What an entry
+ * covered that has changed itself is queued by enqueue_covered().)
+ */
+static bool
+has_left_allowlist(Attempt *attempt, const RelationFacts *facts,
+				   const RelationFacts *before)
+{
+	if (!attempt->schemas_altered &&
+		facts->schema_oid == before->schema_oid &&
+		strcmp(facts->name, before->name) == 0 &&
+		equal(facts->parents, before->parents))
+		return false;
+	return tg_allowlist_gained(tg_attempt_allowlist(attempt, false),
+							   attempt->before, before,
+							   tg_attempt_allowlist(attempt, true),
+							   attempt->after, facts) != NULL;
+}
+
+/*
+ * Who depends on it is looked up last: of a table that all others refer to,
+ * pg_depend has as many rows.  Of a new relation all dependents are new.
+ */
+void
+tg_queue_dependents(Attempt *attempt, const QueueEntry *entry,
+					const RelationFacts *facts, const RelationFacts *before)
+{
+	bool		new_owner;
+	bool		lost_rls;
+	bool		left_allowlist;
+
+	enqueue_all(attempt, tg_relatives_to_judge(attempt->after, facts,
+											   attempt->before, before));
+	if (before == NULL)
+		return;
+	if (entry->granted && facts->may_have_children &&
+		facts->kind != RELKIND_PARTITIONED_TABLE)
+		tg_lock_changed(attempt->locks, RelationRelationId, facts->relid);
+	new_owner = before->owner != facts->owner;
+	lost_rls = before->rls_enabled && !facts->rls_enabled;
+	left_allowlist = has_left_allowlist(attempt, facts, before);
+
+	if (left_allowlist)
+		enqueue_all(attempt, tg_facts_descendants(attempt->after,
+												  facts->relid));
+
+	/*
+	 * A policy that reads a table may owe all that it does to the row-level
+	 * security of that table.
+	 */
+	if (lost_rls ||
+		(entry->changed && before->rls_enabled &&
+		 !tg_facts_policies_are_those_of(attempt->before, facts)))
+		rejudge_all(attempt,
+					tg_facts_relations_whose_policies_read(attempt->after,
+														   facts->relid),
+					lost_rls ? RESTS_ON_OTHER_FACTS : RESTS_ON_OTHER_POLICIES);
+
+	if (facts->kind != RELKIND_MATVIEW &&
+		(new_owner || left_allowlist ||
+		 before->rls_enabled != facts->rls_enabled ||
+		 (before->rls_forced && !facts->rls_forced) ||
+		 (before->security_invoker && !facts->security_invoker) ||
+		 (before->tenant == NULL && facts->tenant != NULL)) &&
+		is_at_commit(tg_check_view_bypasses_rls))
+		enqueue_all(attempt, tg_facts_dependent_views(attempt->after,
+													  facts->relid));
+}
+
+QueueEntry *
+tg_queue_next(Attempt *attempt)
+{
+	return attempt->next < list_length(attempt->queue) ?
+		list_nth(attempt->queue, attempt->next++) : NULL;
+}

@@ -1,0 +1,399 @@
+/*-------------------------------------------------------------------------
+ *
+ * raise.c
+ *		Says what the verdict found.
+ *
+ * The text is made for the developer who meets it in a terminal: several
+ * migration tools print the primary message alone, so that one names the table
+ * and the rules; DETAIL has a line for each finding; HINT is SQL that can be
+ * pasted into the migration.
+ *
+ * Copyright (c) 2026, Trovella
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_class.h"
+#include "guard.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "verdict/raise.h"
+#include "rules/remedy.h"
+#include "rules/rules.h"
+#include "settings.h"
+#include "verdict/verdict.h"
+
+/* More than this a terminal cannot show; the server log has them all. */
+#define MAX_FINDINGS_SHOWN 20
+#define MAX_WARNINGS_SHOWN 20
+
+/* Which findings of a judgement are to be said? */
+typedef bool (*FindingFilter) (const Finding *finding);
+
+/* One message in the making. */
+typedef struct Message
+{
+	StringInfoData detail;		/* for the client, capped */
+	StringInfoData detail_log;	/* for the server log, whole */
+	StringInfoData repair;		/* capped, too */
+	int			findings;
+	const Finding *only;		/* the finding, if there is only one */
+} Message;
+
+bool
+tg_refuses(const Finding *finding)
+{
+	return finding->level == TG_LEVEL_ERROR && !finding->was_there;
+}
+
+static bool
+any(const Finding *finding pg_attribute_unused())
+{
+	return true;
+}
+
+const char *
+tg_kind_name(char kind)
+{
+	switch (kind)
+	{
+		case RELKIND_VIEW:
+			return "view";
+		case RELKIND_MATVIEW:
+			return "materialized view";
+		case RELKIND_FOREIGN_TABLE:
+			return "foreign table";
+		default:
+			return "table";
+	}
+}
+
+/* "rls_disabled, policy_missing", each rule once. */
+static char *
+rule_list(const Judgement *judgement, FindingFilter filter)
+{
+	StringInfoData names;
+	const Rule *last = NULL;
+	ListCell   *lc;
+
+	initStringInfo(&names);
+	foreach(lc, judgement->findings)
+	{
+		Finding    *finding = lfirst(lc);
+
+		/* Findings come in the order of the rules */
+		if (!filter(finding) || finding->rule == last)
+			continue;
+		appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "",
+						 finding->rule->name);
+		last = finding->rule;
+	}
+	return names.data;
+}
+
+static void
+begin_message(Message *message)
+{
+	initStringInfo(&message->detail);
+	initStringInfo(&message->detail_log);
+	initStringInfo(&message->repair);
+	message->findings = 0;
+	message->only = NULL;
+}
+
+/*
+ * Adds the findings of a relation that pass the filter.
+ */
+static void
+add_to_message(Message *message, const Judgement *judgement,
+			   FindingFilter filter, bool name_table)
+{
+	const char *last_repair = "";
+	ListCell   *lc;
+
+	foreach(lc, judgement->findings)
+	{
+		Finding    *finding = lfirst(lc);
+		StringInfoData line;
+
+		if (!filter(finding))
+			continue;
+
+		initStringInfo(&line);
+		if (name_table)
+			appendStringInfo(&line, "%s.%s: ", judgement->schema,
+							 judgement->name);
+		appendStringInfo(&line, "%s: %s%s", finding->rule->name,
+						 finding->message,
+						 finding->was_there ?
+						 " (it was so before this transaction)" : "");
+
+		if (message->findings > 0)
+			appendStringInfoChar(&message->detail_log, '\n');
+		appendStringInfoString(&message->detail_log, line.data);
+
+		if (message->findings < MAX_FINDINGS_SHOWN)
+		{
+			if (message->findings > 0)
+				appendStringInfoChar(&message->detail, '\n');
+			appendStringInfoString(&message->detail, line.data);
+
+			/* One statement may mend two findings that follow each other */
+			if (finding->repair_sql != NULL &&
+				strcmp(finding->repair_sql, last_repair) != 0)
+			{
+				appendStringInfo(&message->repair, "\n%s",
+								 finding->repair_sql);
+				last_repair = finding->repair_sql;
+			}
+		}
+		message->findings++;
+		message->only = message->findings == 1 ? finding : NULL;
+		pfree(line.data);
+	}
+}
+
+static void
+end_message(Message *message)
+{
+	int			more = message->findings - MAX_FINDINGS_SHOWN;
+
+	if (more > 0)
+		appendStringInfo(&message->detail,
+						 ngettext("\nand %d more finding (see the server log)",
+								  "\nand %d more findings (see the server log)",
+								  more), more);
+}
+
+/* Fills the structured fields of the error under construction. */
+static int
+errfinding(const Message *message)
+{
+	if (message->only != NULL)
+	{
+		err_generic_string(PG_DIAG_SCHEMA_NAME, message->only->schema);
+		err_generic_string(PG_DIAG_TABLE_NAME, message->only->table);
+		err_generic_string(PG_DIAG_CONSTRAINT_NAME,
+						   message->only->rule->name);
+	}
+	return 0;
+}
+
+/*
+ * Is it something that a tenant table may have a reason for?  What breaks a
+ * rule whose breach is refused by default, or has no tenant column, should be
+ * a global table if there is a reason for it.
+ */
+static bool
+has_its_reasons(const Rule *rule)
+{
+	return rule->default_level < TG_LEVEL_ERROR &&
+		rule->check != tg_check_table_unclassified;
+}
+
+/*
+ * How to say that a relation is right as it is: statements, each on a line.
+ */
+static char *
+waivers(const Judgement *judgement, FindingFilter filter, bool *global)
+{
+	StringInfoData sql;
+	const Rule *last = NULL;
+	ListCell   *lc;
+
+	initStringInfo(&sql);
+	foreach(lc, judgement->findings)
+	{
+		Finding    *finding = lfirst(lc);
+
+		if (!filter(finding) || finding->rule == last)
+			continue;
+		last = finding->rule;
+		*global = !has_its_reasons(finding->rule);
+		if (*global)
+			return tg_remedy_allow(judgement->schema, judgement->name, NULL);
+		appendStringInfo(&sql, "%s%s", sql.len > 0 ? "\n" : "",
+						 tg_remedy_allow(judgement->schema, judgement->name,
+										 finding->rule->name));
+	}
+	return sql.data;
+}
+
+/*
+ * The hint: the SQL that mends it, and how to say that it is right as it is.
+ */
+static char *
+hint(const Message *message, const Judgement *first, FindingFilter filter,
+	 bool refused)
+{
+	bool global = true;
+	char	   *allow = waivers(first, filter, &global);
+	StringInfoData text;
+
+	initStringInfo(&text);
+	if (message->repair.len > 0)
+		appendStringInfo(&text, "%s:%s",
+						 refused ? "Add this to the migration, before COMMIT" :
+						 "This would mend it", message->repair.data);
+	if (strstr(message->repair.data, allow) == NULL)
+	{
+		if (text.len > 0)
+			appendStringInfoChar(&text, '\n');
+		if (global)
+			appendStringInfo(&text, "If the %s is meant to be global, add this instead:\n%s",
+							 tg_kind_name(first->kind), allow);
+		else
+			appendStringInfo(&text, "If it is right as it is, add this instead:\n%s",
+							 allow);
+	}
+	return text.data;
+}
+
+/*
+ * Refuses the commit, or says that an enforcing guard would have.
+ */
+static void
+raise_refusal(List *refused, bool enforce)
+{
+	const Judgement *first = linitial(refused);
+	int			others = list_length(refused) - 1;
+	bool		autocommit = !IsTransactionBlock() && first->created;
+	Message		message;
+	StringInfoData more;
+	ListCell   *lc;
+
+	begin_message(&message);
+	foreach(lc, refused)
+		add_to_message(&message, lfirst(lc), tg_refuses, others > 0);
+	end_message(&message);
+
+	initStringInfo(&more);
+	if (others > 0)
+		appendStringInfo(&more, ngettext(" (and %d more table)",
+										 " (and %d more tables)", others),
+						 others);
+	if (autocommit)
+		appendStringInfoString(&more,
+							   "; create and protect it in the same transaction");
+
+	ereport(enforce ? ERROR : WARNING,
+			(errcode(enforce ? ERRCODE_TENANT_TABLE_UNPROTECTED :
+					 ERRCODE_WARNING_TENANT_TABLE),
+			 enforce ?
+			 errmsg("commit refused: %s \"%s.%s\" breaks %s%s",
+					tg_kind_name(first->kind), first->schema, first->name,
+					rule_list(first, tg_refuses), more.data) :
+			 errmsg("commit would be refused: %s \"%s.%s\" breaks %s%s",
+					tg_kind_name(first->kind), first->schema, first->name,
+					rule_list(first, tg_refuses), more.data),
+			 errdetail_internal("%s", message.detail.data),
+			 errdetail_log("%s", message.detail_log.data),
+			 errhint("%s", hint(&message, first, tg_refuses, true)),
+			 errfinding(&message)));
+}
+
+static void
+raise_warning(const Judgement *judgement)
+{
+	Message		message;
+	bool		all_old = true;
+	ListCell   *lc;
+
+	foreach(lc, judgement->findings)
+		all_old = all_old && ((Finding *) lfirst(lc))->was_there;
+
+	begin_message(&message);
+	add_to_message(&message, judgement, any, false);
+	end_message(&message);
+
+	ereport(WARNING,
+			(errcode(ERRCODE_WARNING_TENANT_TABLE),
+			 all_old ?
+			 errmsg("%s \"%s.%s\" still breaks %s",
+					tg_kind_name(judgement->kind), judgement->schema,
+					judgement->name, rule_list(judgement, any)) :
+			 errmsg("%s \"%s.%s\" breaks %s",
+					tg_kind_name(judgement->kind), judgement->schema,
+					judgement->name, rule_list(judgement, any)),
+			 errdetail_internal("%s", message.detail.data),
+			 errdetail_log("%s", message.detail_log.data),
+			 errhint("%s", hint(&message, judgement, any, false)),
+			 errfinding(&message)));
+}
+
+static bool
+is_refused(const Judgement *judgement)
+{
+	ListCell   *lc;
+
+	foreach(lc, judgement->findings)
+	{
+		if (tg_refuses(lfirst(lc)))
+			return true;
+	}
+	return false;
+}
+
+void
+tg_log_what_went_through(List *judgements)
+{
+	/* Somebody may have dropped the role that we are */
+	const char *role = GetUserNameFromId(GetSessionUserId(), true);
+	StringInfoData tables;
+	ListCell   *lc;
+
+	initStringInfo(&tables);
+	foreach(lc, judgements)
+	{
+		Judgement  *judgement = lfirst(lc);
+
+		if (is_refused(judgement))
+			appendStringInfo(&tables, "%s%s \"%s.%s\" breaks %s",
+							 tables.len > 0 ? "; " : "",
+							 tg_kind_name(judgement->kind),
+							 judgement->schema, judgement->name,
+							 rule_list(judgement, tg_refuses));
+	}
+	if (tables.len > 0)
+		ereport(LOG_SERVER_ONLY,
+				(errcode(ERRCODE_WARNING_TENANT_TABLE),
+				 errmsg("trovella_guard.mode = %s lets role \"%s\" commit: %s",
+						tg_mode == TG_MODE_WARN ? "warn" : "off",
+						role != NULL ? role : "?", tables.data)));
+}
+
+void
+tg_raise(List *judgements)
+{
+	List	   *refused = NIL;
+	int			warned = 0;
+	ListCell   *lc;
+
+	foreach(lc, judgements)
+	{
+		if (is_refused(lfirst(lc)))
+			refused = lappend(refused, lfirst(lc));
+	}
+	if (refused != NIL)
+		raise_refusal(refused, tg_mode == TG_MODE_ENFORCE);
+
+	foreach(lc, judgements)
+	{
+		Judgement  *judgement = lfirst(lc);
+
+		if (is_refused(judgement))
+			continue;
+		if (warned++ < MAX_WARNINGS_SHOWN)
+			raise_warning(judgement);
+	}
+	if (warned > MAX_WARNINGS_SHOWN)
+		ereport(WARNING,
+				(errcode(ERRCODE_WARNING_TENANT_TABLE),
+				 errmsg_plural("%d more table breaks rules",
+							   "%d more tables break rules",
+							   warned - MAX_WARNINGS_SHOWN,
+							   warned - MAX_WARNINGS_SHOWN),
+				 errhint("SELECT * FROM trovella_guard.check() lists them all.")));
+}

@@ -1,0 +1,35 @@
+/*-------------------------------------------------------------------------
+ *
+ * raise.h
+ *		Says what the verdict found.
+ *
+ * Copyright (c) 2026, Trovella
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TROVELLA_GUARD_RAISE_H
+#define TROVELLA_GUARD_RAISE_H
+
+#include "nodes/pg_list.h"
+#include "rules/rules.h"
+
+/*
+ * Takes a List of Judgement.  Raises an ERROR with SQLSTATE TG001 if one of
+ * them holds a finding of level error that was not there before and the mode
+ * is "enforce"; otherwise a WARNING for each relation that has any finding.
+ */
+extern void tg_raise(List *judgements);
+
+/*
+ * Writes one line to the server log, and nothing to the client, if an
+ * enforcing guard would have refused the commit.
+ */
+extern void tg_log_what_went_through(List *judgements);
+
+/* Does a finding refuse the commit, if the guard enforces? */
+extern bool tg_refuses(const Finding *finding);
+
+/* "table", "view" and the like, by RELKIND_xxx */
+extern const char *tg_kind_name(char kind);
+
+#endif							/* TROVELLA_GUARD_RAISE_H */

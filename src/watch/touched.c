@@ -1,0 +1,237 @@
+/*-------------------------------------------------------------------------
+ *
+ * touched.c
+ *		The set of objects that the current transaction has touched.
+ *
+ * The watchers (watch.c) put object addresses in, the verdict (verdict.c)
+ * reads them at commit.  Nothing is looked up here: of what is new, nothing can
+ * be seen yet.
+ *
+ * Notes:
+ *
+ * 1. What a rolled-back savepoint touched is taken out again.  An object
+ * belongs to the subtransaction that touched it first; when that one commits
+ * it passes to the parent.  This is the life cycle of the on-commit list of
+ * PostgreSQL's tablecmds.c (AtEOSubXact_on_commit_actions), except that each
+ * subtransaction keeps a list of its own, so that a loop with an exception
+ * block does not walk over thousands of tables at every turn.
+ *
+ * 2. All memory is in TopTransactionContext, which PostgreSQL frees for us;
+ * tg_touched_forget() only lets go of the pointers.
+ *
+ * Copyright (c) 2026, Trovella
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "lib/ilist.h"
+#include "watch/touched.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
+
+typedef struct TouchedEntry
+{
+	TouchedKey	key;			/* hash key, must be first */
+	TouchedHow	how;
+	struct TouchedFrame *frame; /* of the subtransaction that touched it first */
+	dlist_node	node;			/* in that frame */
+} TouchedEntry;
+
+/* What one (sub)transaction was the first to touch. */
+typedef struct TouchedFrame
+{
+	SubTransactionId subid;
+	dlist_head	entries;
+	struct TouchedFrame *parent;
+} TouchedFrame;
+
+static HTAB *touched = NULL;
+static TouchedFrame *innermost = NULL;
+static bool sealed = false;
+
+static TouchedFrame *current_frame(void);
+static void touched_subxact_callback(SubXactEvent event,
+									 SubTransactionId mySubid,
+									 SubTransactionId parentSubid,
+									 void *arg);
+
+void
+tg_touched_init(void)
+{
+	RegisterSubXactCallback(touched_subxact_callback, NULL);
+}
+
+void
+tg_touch(Oid classId, Oid objectId, TouchedHow how)
+{
+	TouchedKey	key = {classId, objectId};
+	TouchedEntry *entry;
+	TouchedFrame *frame;
+	bool		found;
+
+	if (touched == NULL)
+	{
+		HASHCTL		ctl = {0};
+
+		ctl.keysize = sizeof(TouchedKey);
+		ctl.entrysize = sizeof(TouchedEntry);
+		ctl.hcxt = TopTransactionContext;
+		touched = hash_create("trovella_guard touched objects", 64, &ctl,
+							  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	}
+
+	/* The frame first: an entry without a frame would outlive its savepoint */
+	frame = current_frame();
+	entry = (TouchedEntry *) hash_search(touched, &key, HASH_ENTER, &found);
+	if (!found)
+	{
+		entry->how = how;
+		entry->frame = frame;
+		dlist_push_tail(&frame->entries, &entry->node);
+	}
+	/* A savepoint that is rolled back leaves more than it need: no harm */
+	entry->how = Max(entry->how, how);
+}
+
+/* The keys that tg_touched_objects() hands out begin their entries. */
+TouchedHow
+tg_touched_how(const TouchedKey *object)
+{
+	return ((const TouchedEntry *) object)->how;
+}
+
+void
+tg_untouch(Oid classId, Oid objectId)
+{
+	TouchedKey	key = {classId, objectId};
+	TouchedEntry *entry;
+
+	if (innermost == NULL || innermost->subid != GetCurrentSubTransactionId())
+		return;
+	entry = hash_search(touched, &key, HASH_FIND, NULL);
+	if (entry == NULL || entry->frame != innermost)
+		return;
+	dlist_delete(&entry->node);
+	hash_search(touched, &key, HASH_REMOVE, NULL);
+}
+
+bool
+tg_touched_any(void)
+{
+	return touched != NULL && hash_get_num_entries(touched) > 0;
+}
+
+List *
+tg_touched_objects(void)
+{
+	List	   *result = NIL;
+
+	/* lcons() is linear in the length of the list, hence the reversed walk */
+	for (TouchedFrame *frame = innermost; frame; frame = frame->parent)
+	{
+		List	   *own = NIL;
+		dlist_iter	iter;
+
+		dlist_foreach(iter, &frame->entries)
+		{
+			TouchedEntry *entry = dlist_container(TouchedEntry, node,
+												  iter.cur);
+
+			own = lappend(own, &entry->key);
+		}
+		result = list_concat(own, result);
+	}
+	return result;
+}
+
+void
+tg_touched_seal(void)
+{
+	sealed = true;
+}
+
+bool
+tg_touched_is_sealed(void)
+{
+	return sealed;
+}
+
+void
+tg_touched_forget(void)
+{
+	sealed = false;
+	touched = NULL;
+	innermost = NULL;
+}
+
+/*
+ * The frame of the current subtransaction, made if need be.
+ */
+static TouchedFrame *
+current_frame(void)
+{
+	SubTransactionId subid = GetCurrentSubTransactionId();
+	TouchedFrame *frame;
+
+	if (innermost != NULL && innermost->subid == subid)
+		return innermost;
+
+	frame = (TouchedFrame *) MemoryContextAlloc(TopTransactionContext,
+												sizeof(TouchedFrame));
+	frame->subid = subid;
+	frame->parent = innermost;
+	dlist_init(&frame->entries);
+	innermost = frame;
+	return frame;
+}
+
+static void
+touched_subxact_callback(SubXactEvent event, SubTransactionId mySubid,
+						 SubTransactionId parentSubid,
+						 void *arg pg_attribute_unused())
+{
+	TouchedFrame *frame = innermost;
+	dlist_mutable_iter iter;
+
+	/* Most subtransactions touch nothing, and have no frame */
+	if (frame == NULL || frame->subid != mySubid)
+		return;
+
+	switch (event)
+	{
+		case SUBXACT_EVENT_COMMIT_SUB:
+			if (frame->parent == NULL || frame->parent->subid != parentSubid)
+			{
+				frame->subid = parentSubid;
+				break;
+			}
+			dlist_foreach_modify(iter, &frame->entries)
+			{
+				dlist_container(TouchedEntry, node, iter.cur)->frame =
+					frame->parent;
+				dlist_delete(iter.cur);
+				dlist_push_tail(&frame->parent->entries, iter.cur);
+			}
+			innermost = frame->parent;
+			pfree(frame);
+			break;
+
+		case SUBXACT_EVENT_ABORT_SUB:
+			dlist_foreach_modify(iter, &frame->entries)
+			{
+				TouchedEntry *entry = dlist_container(TouchedEntry, node,
+													  iter.cur);
+
+				hash_search(touched, &entry->key, HASH_REMOVE, NULL);
+			}
+			innermost = frame->parent;
+			pfree(frame);
+			break;
+
+		case SUBXACT_EVENT_START_SUB:
+		case SUBXACT_EVENT_PRE_COMMIT_SUB:
+			break;
+	}
+}
