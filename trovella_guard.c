@@ -25,9 +25,10 @@
 #include "compat.h"
 #include "fmgr.h"
 #include "guard.h"
+#include "rules/rules.h"
 #include "settings.h"
-#include "watch/touched.h"
 #include "verdict/verdict.h"
+#include "watch/touched.h"
 #include "watch/watch.h"
 
 TG_MODULE_MAGIC(TG_VERSION);
@@ -37,6 +38,7 @@ void		_PG_init(void);
 void
 _PG_init(void)
 {
+	tg_levels_init();
 	tg_settings_init();
 	tg_touched_init();
 	tg_verdict_init();

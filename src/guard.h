@@ -10,6 +10,13 @@
 #ifndef TROVELLA_GUARD_GUARD_H
 #define TROVELLA_GUARD_GUARD_H
 
+/* An object of whatever kind: the catalog that it is in, and its OID there. */
+typedef struct ObjectKey
+{
+	Oid			classId;
+	Oid			objectId;
+} ObjectKey;
+
 #define TG_EXTENSION "trovella_guard"
 #define TG_SCHEMA "trovella_guard"
 

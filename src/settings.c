@@ -21,13 +21,9 @@
 
 #include "compat.h"
 #include "lib/stringinfo.h"
-#include "rules/rules.h"
 #include "settings.h"
 #include "utils/builtins.h"
 #include "utils/varlena.h"
-
-/* Overrides of trovella_guard.rules: a level for each rule, or -1. */
-typedef signed char LevelOverride;
 
 int			tg_mode = TG_MODE_ENFORCE;
 char	   *tg_app_role = NULL;
@@ -35,30 +31,15 @@ char	   *tg_tenant_expression = NULL;
 
 static char *tenant_columns_string = NULL;
 static char *required_columns_string = NULL;
-static char *rules_string = NULL;
 
 static const char *tenant_columns = NULL;
 static const char *required_columns = NULL;
-static const LevelOverride *level_overrides = NULL;
 
 static const struct config_enum_entry mode_options[] = {
 	{"enforce", TG_MODE_ENFORCE, false},
 	{"warn", TG_MODE_WARN, false},
 	{"off", TG_MODE_OFF, false},
 	{NULL, 0, false}
-};
-
-static const struct
-{
-	const char *name;
-	RuleLevel	level;
-}			level_names[] =
-
-{
-	{"error", TG_LEVEL_ERROR},
-	{"warning", TG_LEVEL_WARNING},
-	{"info", TG_LEVEL_INFO},
-	{"off", TG_LEVEL_OFF},
 };
 
 const char *
@@ -77,45 +58,6 @@ const char *
 tg_next_name(const char *name)
 {
 	return name + strlen(name) + 1;
-}
-
-RuleLevel
-tg_rule_level(int rule)
-{
-	if (tg_rule_is_overridden(rule))
-		return (RuleLevel) level_overrides[rule];
-	return tg_rules[rule].default_level;
-}
-
-bool
-tg_rule_is_overridden(int rule)
-{
-	return level_overrides != NULL && level_overrides[rule] >= 0;
-}
-
-bool
-tg_parse_level(const char *name, RuleLevel *level)
-{
-	for (int i = 0; i < (int) lengthof(level_names); i++)
-	{
-		if (pg_strcasecmp(name, level_names[i].name) == 0)
-		{
-			*level = level_names[i].level;
-			return true;
-		}
-	}
-	return false;
-}
-
-const char *
-tg_level_name(RuleLevel level)
-{
-	for (int i = 0; i < (int) lengthof(level_names); i++)
-	{
-		if (level_names[i].level == level)
-			return level_names[i].name;
-	}
-	return NULL;
 }
 
 /*
@@ -183,110 +125,6 @@ static void
 assign_required_columns(const char *newval pg_attribute_unused(), void *extra)
 {
 	required_columns = (const char *) extra;
-}
-
-/*
- * Parses one "rule = level" of trovella_guard.rules into the overrides.
- */
-static bool
-parse_override(char *item, LevelOverride *overrides)
-{
-	char	   *name = item;
-	char	   *value = strchr(item, '=');
-	RuleLevel	level;
-	int			rule;
-
-	if (value == NULL)
-	{
-		GUC_check_errdetail("\"%s\" is not of the form rule=level.", item);
-		GUC_check_errhint("For example: fk_index_missing=warning, rls_not_forced=error.");
-		return false;
-	}
-	*value++ = '\0';
-
-	while (*value != '\0' && isspace((unsigned char) *value))
-		value++;
-	for (char *end = value + strlen(value);
-		 end > value && isspace((unsigned char) end[-1]);)
-		*--end = '\0';
-	for (char *end = name + strlen(name);
-		 end > name && isspace((unsigned char) end[-1]);)
-		*--end = '\0';
-
-	rule = tg_rule_by_name(name);
-	if (rule < 0)
-	{
-		GUC_check_errdetail("There is no rule \"%s\".", name);
-		GUC_check_errhint("The rules are: %s.", tg_rule_names());
-		return false;
-	}
-	if (!tg_parse_level(value, &level))
-	{
-		GUC_check_errdetail("\"%s\" is not a level of rule \"%s\".", value,
-							tg_rules[rule].name);
-		GUC_check_errhint("The levels are: error, warning, info, off.");
-		return false;
-	}
-	if (overrides[rule] >= 0)
-	{
-		GUC_check_errdetail("Rule \"%s\" is named twice.",
-							tg_rules[rule].name);
-		return false;
-	}
-	overrides[rule] = (LevelOverride) level;
-	return true;
-}
-
-static bool
-check_rules(char **newval, void **extra, GucSource source pg_attribute_unused())
-{
-	LevelOverride *overrides;
-	char	   *item;
-	char	   *next;
-	bool		ok = true;
-
-	overrides = guc_malloc(LOG, tg_rules_count * sizeof(LevelOverride));
-	if (overrides == NULL)
-		return false;
-	memset(overrides, -1, tg_rules_count * sizeof(LevelOverride));
-
-	item = pstrdup(*newval);
-	while (isspace((unsigned char) *item))
-		item++;
-
-	/* An empty value overrides nothing: that is the default */
-	if (*item == '\0')
-		item = NULL;
-	for (; ok && item != NULL; item = next)
-	{
-		next = strchr(item, ',');
-		if (next != NULL)
-			*next++ = '\0';
-		while (isspace((unsigned char) *item))
-			item++;
-		if (*item == '\0')
-		{
-			GUC_check_errdetail("The list has an empty element.");
-			GUC_check_errhint("For example: fk_index_missing=warning, rls_not_forced=error.");
-			ok = false;
-		}
-		else
-			ok = parse_override(item, overrides);
-	}
-
-	if (!ok)
-	{
-		guc_free(overrides);
-		return false;
-	}
-	*extra = overrides;
-	return true;
-}
-
-static void
-assign_rules(const char *newval pg_attribute_unused(), void *extra)
-{
-	level_overrides = (const LevelOverride *) extra;
 }
 
 static bool
@@ -409,15 +247,6 @@ tg_settings_init(void)
 							   PGC_SUSET,
 							   GUC_LIST_INPUT,
 							   check_column_list, assign_required_columns, NULL);
-
-	DefineCustomStringVariable("trovella_guard.rules",
-							   "Overrides the level of rules.",
-							   "A list such as fk_index_missing=warning, rls_not_forced=error.",
-							   &rules_string,
-							   "",
-							   PGC_SUSET,
-							   GUC_LIST_INPUT,
-							   check_rules, assign_rules, NULL);
 
 	DefineCustomStringVariable("trovella_guard.app_role",
 							   "Names the role that the application runs as.",

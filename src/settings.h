@@ -19,15 +19,6 @@ typedef enum GuardMode
 	TG_MODE_ENFORCE
 } GuardMode;
 
-/* What a broken rule leads to.  Ordered: the greater, the graver. */
-typedef enum RuleLevel
-{
-	TG_LEVEL_OFF,				/* nothing */
-	TG_LEVEL_INFO,				/* a row in audits */
-	TG_LEVEL_WARNING,			/* a WARNING at commit */
-	TG_LEVEL_ERROR				/* the commit is refused */
-} RuleLevel;
-
 extern int	tg_mode;			/* GuardMode */
 extern char *tg_app_role;
 extern char *tg_tenant_expression;
@@ -42,17 +33,6 @@ extern void tg_settings_init(void);
 extern const char *tg_tenant_column_names(void);
 extern const char *tg_required_column_names(void);
 extern const char *tg_next_name(const char *name);
-
-/*
- * The level that rule number "rule" of the registry has now, and whether that
- * comes from trovella_guard.rules rather than from the registry.
- */
-extern RuleLevel tg_rule_level(int rule);
-extern bool tg_rule_is_overridden(int rule);
-
-/* A level by its name; false if there is no such level. */
-extern bool tg_parse_level(const char *name, RuleLevel *level);
-extern const char *tg_level_name(RuleLevel level);
 
 /*
  * Has names mean PostgreSQL's own objects, whatever search_path the caller

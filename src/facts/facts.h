@@ -363,7 +363,7 @@ extern bool tg_is_temporary_object(Oid classId, Oid objectId);
 
 /*
  * The relations that will lose something because a touched object (a List of
- * TouchedKey) stands on a temporary one, as OIDs.
+ * ObjectKey) stands on a temporary one, as OIDs.
  */
 extern List *tg_facts_relations_that_lose(FactsReader *reader, List *touched);
 

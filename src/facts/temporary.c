@@ -55,9 +55,9 @@
 #include "catalog/pg_proc.h"
 #include "compat.h"
 #include "facts/facts.h"
-#include "miscadmin.h"
 #include "facts/reader.h"
-#include "watch/touched.h"
+#include "guard.h"
+#include "miscadmin.h"
 #include "utils/syscache.h"
 
 /*
@@ -621,7 +621,7 @@ tg_facts_relations_that_lose(FactsReader *reader, List *touched)
 
 	foreach(lc, touched)
 	{
-		const TouchedKey *object = lfirst(lc);
+		const ObjectKey *object = lfirst(lc);
 
 		CHECK_FOR_INTERRUPTS();
 		switch (object->classId)

@@ -21,10 +21,10 @@
 #include "catalog/pg_policy.h"
 #include "catalog/pg_type.h"
 #include "facts/facts.h"
-#include "miscadmin.h"
-#include "nodes/nodeFuncs.h"
 #include "facts/oidset.h"
 #include "facts/reader.h"
+#include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
 #include "utils/lsyscache.h"
 
 /* Adds the types of a composite type's attributes. */

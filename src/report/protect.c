@@ -26,20 +26,20 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "report/audit.h"
 #include "catalog/pg_class.h"
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "guard.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
-#include "verdict/raise.h"
+#include "report/audit.h"
 #include "rules/remedy.h"
 #include "settings.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/tuplestore.h"
+#include "verdict/raise.h"
 
 /* A policy that was not known to confine rows to the tenant. */
 typedef struct Doubt

@@ -10,8 +10,8 @@
  */
 #include "postgres.h"
 
-#include "rules/basis.h"
 #include "miscadmin.h"
+#include "rules/basis.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 

@@ -13,6 +13,7 @@
 #include "common/hashfn.h"
 #include "rules/remedy.h"
 #include "rules/rules.h"
+#include "settings.h"
 #include "utils/builtins.h"
 
 /* In the relation's own rows; its children answer for theirs. */
@@ -130,21 +131,5 @@ tg_check_table_unclassified(const RuleSubject *subject)
 
 	finding = tg_report_finding(subject,
 								"the table has no tenant column and is not on the allowlist");
-	finding->repair_sql = tg_remedy_allow(facts->schema, facts->name, NULL);
-}
-
-void
-tg_check_exemption_taken_over(const RuleSubject *subject)
-{
-	const RelationFacts *facts = subject->facts;
-	Finding    *finding;
-
-	if (subject->history == NULL ||
-		subject->history->gained_exemption == NULL)
-		return;
-
-	finding = tg_report_finding(subject,
-								"the table came under allowlist entry \"%s\", which was made for another table",
-								subject->history->gained_exemption);
 	finding->repair_sql = tg_remedy_allow(facts->schema, facts->name, NULL);
 }

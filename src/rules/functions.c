@@ -16,10 +16,11 @@
 #include "postgres.h"
 
 #include "common/hashfn.h"
-#include "miscadmin.h"
 #include "facts/oidset.h"
+#include "miscadmin.h"
 #include "rules/remedy.h"
 #include "rules/rules.h"
+#include "settings.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"

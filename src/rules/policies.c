@@ -9,9 +9,9 @@
  */
 #include "postgres.h"
 
-#include "rules/basis.h"
 #include "common/hashfn.h"
 #include "miscadmin.h"
+#include "rules/basis.h"
 #include "rules/remedy.h"
 #include "rules/rules.h"
 #include "scope/scope.h"

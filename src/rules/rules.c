@@ -182,6 +182,28 @@ tg_rule_names(void)
 	return names.data;
 }
 
+bool
+tg_refuses(const Finding *finding)
+{
+	return finding->level == TG_LEVEL_ERROR && !finding->was_there;
+}
+
+const char *
+tg_kind_name(char kind)
+{
+	switch (kind)
+	{
+		case RELKIND_VIEW:
+			return "view";
+		case RELKIND_MATVIEW:
+			return "materialized view";
+		case RELKIND_FOREIGN_TABLE:
+			return "foreign table";
+		default:
+			return "table";
+	}
+}
+
 static bool
 is_table(const RelationFacts *facts)
 {

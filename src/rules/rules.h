@@ -16,8 +16,16 @@
 
 #include "facts/facts.h"
 #include "nodes/parsenodes.h"
-#include "settings.h"
 #include "utils/relcache.h"
+
+/* What a broken rule leads to.  Ordered: the greater, the graver. */
+typedef enum RuleLevel
+{
+	TG_LEVEL_OFF,				/* nothing */
+	TG_LEVEL_INFO,				/* a row in audits */
+	TG_LEVEL_WARNING,			/* a WARNING at commit */
+	TG_LEVEL_ERROR				/* the commit is refused */
+} RuleLevel;
 
 typedef struct Rule Rule;
 
@@ -134,6 +142,20 @@ struct Rule
 extern const Rule tg_rules[];
 extern const int tg_rules_count;
 
+/* Defines trovella_guard.rules; called once, from _PG_init. */
+extern void tg_levels_init(void);
+
+/*
+ * The level that rule number "rule" of the registry has now, and whether that
+ * comes from trovella_guard.rules rather than from the registry.
+ */
+extern RuleLevel tg_rule_level(int rule);
+extern bool tg_rule_is_overridden(int rule);
+
+/* A level by its name; false if there is no such level. */
+extern bool tg_parse_level(const char *name, RuleLevel *level);
+extern const char *tg_level_name(RuleLevel level);
+
 /* The number of a rule by its name, or -1. */
 extern int	tg_rule_by_name(const char *name);
 
@@ -163,6 +185,12 @@ extern List *tg_apply_rules(FactsReader *reader, const RelationFacts *facts,
 extern List *tg_apply_rule(FactsReader *reader, const RelationFacts *facts,
 						   const struct Allowlist *allowlist, int number,
 						   const RuleFailure *failure);
+
+/* Does a finding refuse the commit, if the guard enforces? */
+extern bool tg_refuses(const Finding *finding);
+
+/* "table", "view" and the like, by RELKIND_xxx */
+extern const char *tg_kind_name(char kind);
 
 /* Is this a table with a tenant column that rules apply to? */
 extern bool tg_is_tenant_table(const RelationFacts *facts);
@@ -242,14 +270,13 @@ extern void tg_check_fk_on_delete(const RuleSubject *subject);
 extern void tg_check_fk_crosses_tenants(const RuleSubject *subject);
 extern void tg_check_unique_crosses_tenants(const RuleSubject *subject);
 
-/* rules/classes.c */
+/* rules/columns.c */
 extern void tg_check_tenant_column_lost(const RuleSubject *subject);
 extern void tg_check_tenant_column_nullable(const RuleSubject *subject);
 extern void tg_check_required_columns_missing(const RuleSubject *subject);
 extern void tg_check_table_unclassified(const RuleSubject *subject);
-extern void tg_check_exemption_taken_over(const RuleSubject *subject);
 
-/* rules/windows.c */
+/* rules/views.c */
 extern void tg_check_relation_unprotectable(const RuleSubject *subject);
 extern void tg_check_view_bypasses_rls(const RuleSubject *subject);
 
@@ -264,8 +291,9 @@ extern void tg_check_role_bypasses_rls(const RuleSubject *subject);
 /* rules/failures.c */
 extern void tg_check_audit_failed(const RuleSubject *subject);
 
-/* rules/exemptions.c */
+/* allowlist/exemptions.c */
 struct AllowlistEntry;
+extern void tg_check_exemption_taken_over(const RuleSubject *subject);
 extern void tg_check_allowlist_stale(const RuleSubject *subject);
 
 /*

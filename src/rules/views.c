@@ -20,11 +20,11 @@
  */
 #include "postgres.h"
 
-#include "rules/basis.h"
 #include "catalog/pg_class.h"
 #include "common/hashfn.h"
-#include "miscadmin.h"
 #include "facts/oidset.h"
+#include "miscadmin.h"
+#include "rules/basis.h"
 #include "rules/remedy.h"
 #include "rules/rules.h"
 #include "utils/acl.h"

@@ -18,11 +18,11 @@
 
 #include "catalog/pg_type.h"
 #include "compat.h"
-#include "scope/equality.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "parser/parsetree.h"
 #include "rewrite/rewriteManip.h"
+#include "scope/equality.h"
 #include "scope/subselect.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"

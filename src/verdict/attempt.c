@@ -14,9 +14,9 @@
  */
 #include "postgres.h"
 
-#include "verdict/attempt.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
+#include "verdict/attempt.h"
 
 static void
 note_read(Oid classId, Oid objectId, void *locks)
@@ -30,7 +30,7 @@ tg_attempt_begin(Attempt *attempt)
 	HASHCTL		ctl = {0};
 	Snapshot	latest;
 
-	ctl.keysize = sizeof(TouchedKey);
+	ctl.keysize = sizeof(ObjectKey);
 	ctl.entrysize = sizeof(QueueEntry);
 	ctl.hcxt = attempt->context;
 	attempt->seen = hash_create("trovella_guard queue", 256, &ctl,

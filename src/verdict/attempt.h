@@ -38,7 +38,7 @@ typedef enum RestsOn
 /* A relation on the queue, or a part of one that has been judged. */
 typedef struct QueueEntry
 {
-	TouchedKey	key;			/* hash key, must be first */
+	ObjectKey	key;			/* hash key, must be first */
 	Oid			owner;			/* of a part: its relation */
 	bool		changed;		/* by this transaction: it, or a part of it */
 	bool		granted;		/* only privileges on it were changed */
@@ -83,7 +83,7 @@ extern const Allowlist *tg_attempt_allowlist(Attempt *attempt, bool is_after);
 extern void tg_queue_losers(Attempt *attempt, List *objects);
 
 /* Queues the relations that a touched object leads to. */
-extern void tg_queue_object(Attempt *attempt, const TouchedKey *object);
+extern void tg_queue_object(Attempt *attempt, const ObjectKey *object);
 
 /*
  * Queues the relations whose findings depend on a relation, where it has

@@ -36,19 +36,14 @@
 #include "postgres.h"
 
 #include "catalog/pg_class.h"
-#include "verdict/locks.h"
+#include "guard.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
-
-typedef struct LockedKey
-{
-	Oid			classId;
-	Oid			objectId;
-} LockedKey;
+#include "verdict/locks.h"
 
 typedef struct LockedObject
 {
-	LockedKey	key;			/* hash key, must be first */
+	ObjectKey	key;			/* hash key, must be first */
 	LOCKMODE	needed;
 	LOCKMODE	held;
 } LockedObject;
@@ -56,7 +51,7 @@ typedef struct LockedObject
 static void
 note(VerdictLocks *locks, Oid classId, Oid objectId, LOCKMODE mode)
 {
-	LockedKey	key = {classId, objectId};
+	ObjectKey	key = {classId, objectId};
 	LockedObject *object;
 	bool		found;
 
@@ -66,7 +61,7 @@ note(VerdictLocks *locks, Oid classId, Oid objectId, LOCKMODE mode)
 	{
 		HASHCTL		ctl = {0};
 
-		ctl.keysize = sizeof(LockedKey);
+		ctl.keysize = sizeof(ObjectKey);
 		ctl.entrysize = sizeof(LockedObject);
 		ctl.hcxt = locks->context;
 		locks->objects = hash_create("trovella_guard locks", 64, &ctl,
@@ -98,8 +93,8 @@ tg_lock_changed(VerdictLocks *locks, Oid classId, Oid objectId)
 static int
 compare_keys(const void *a, const void *b)
 {
-	const LockedKey *one = &(*(LockedObject *const *) a)->key;
-	const LockedKey *other = &(*(LockedObject *const *) b)->key;
+	const ObjectKey *one = &(*(LockedObject *const *) a)->key;
+	const ObjectKey *other = &(*(LockedObject *const *) b)->key;
 
 	if (one->classId != other->classId)
 		return one->classId < other->classId ? -1 : 1;
@@ -110,7 +105,7 @@ compare_keys(const void *a, const void *b)
 
 /* Is it a relation that the transaction has created? */
 static bool
-is_our_own(const LockedKey *key, FactsReader *before)
+is_our_own(const ObjectKey *key, FactsReader *before)
 {
 	RelationPlace place;
 

@@ -16,7 +16,6 @@
  */
 #include "postgres.h"
 
-#include "verdict/attempt.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
@@ -31,12 +30,13 @@
 #include "rules/rules.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "verdict/attempt.h"
 
 /* The entry of an object, made if need be.  Returns true if it is new. */
 static bool
 enter(Attempt *attempt, Oid classId, Oid objectId, QueueEntry **entry)
 {
-	TouchedKey	key = {classId, objectId};
+	ObjectKey	key = {classId, objectId};
 	bool		found;
 
 	*entry = hash_search(attempt->seen, &key, HASH_ENTER, &found);
@@ -259,7 +259,7 @@ enqueue_for_difference(Attempt *attempt, uint32 key, bool is_gone)
 }
 
 void
-tg_queue_object(Attempt *attempt, const TouchedKey *object)
+tg_queue_object(Attempt *attempt, const ObjectKey *object)
 {
 	QueueEntry *entry = hash_search(attempt->seen, object, HASH_FIND, NULL);
 

@@ -19,10 +19,10 @@
 #include "guard.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
-#include "verdict/raise.h"
 #include "rules/remedy.h"
 #include "rules/rules.h"
 #include "settings.h"
+#include "verdict/raise.h"
 #include "verdict/verdict.h"
 
 /* More than this a terminal cannot show; the server log has them all. */
@@ -42,32 +42,10 @@ typedef struct Message
 	const Finding *only;		/* the finding, if there is only one */
 } Message;
 
-bool
-tg_refuses(const Finding *finding)
-{
-	return finding->level == TG_LEVEL_ERROR && !finding->was_there;
-}
-
 static bool
 any(const Finding *finding pg_attribute_unused())
 {
 	return true;
-}
-
-const char *
-tg_kind_name(char kind)
-{
-	switch (kind)
-	{
-		case RELKIND_VIEW:
-			return "view";
-		case RELKIND_MATVIEW:
-			return "materialized view";
-		case RELKIND_FOREIGN_TABLE:
-			return "foreign table";
-		default:
-			return "table";
-	}
 }
 
 /* "rls_disabled, policy_missing", each rule once. */

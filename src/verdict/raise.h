@@ -26,10 +26,4 @@ extern void tg_raise(List *judgements);
  */
 extern void tg_log_what_went_through(List *judgements);
 
-/* Does a finding refuse the commit, if the guard enforces? */
-extern bool tg_refuses(const Finding *finding);
-
-/* "table", "view" and the like, by RELKIND_xxx */
-extern const char *tg_kind_name(char kind);
-
 #endif							/* TROVELLA_GUARD_RAISE_H */

@@ -28,8 +28,6 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "verdict/attempt.h"
-#include "rules/basis.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
@@ -37,12 +35,14 @@
 #include "catalog/pg_proc.h"
 #include "guard.h"
 #include "miscadmin.h"
-#include "verdict/raise.h"
+#include "rules/basis.h"
 #include "rules/rules.h"
 #include "settings.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
+#include "verdict/attempt.h"
+#include "verdict/raise.h"
 #include "version.h"
 
 static void judge_commit(void);
@@ -68,7 +68,7 @@ touched_anything_lasting(void)
 
 	foreach(lc, objects)
 	{
-		TouchedKey *object = lfirst(lc);
+		ObjectKey *object = lfirst(lc);
 
 		if (object->classId != ConstraintRelationId ||
 			!tg_is_temporary(tg_owning_relation(object->classId,
@@ -563,7 +563,7 @@ judge_relation(Attempt *attempt, QueueEntry *entry, JudgedRelation *judged)
 
 /* What became of these matters to the judgement of every relation. */
 static bool
-concerns_many(const TouchedKey *object)
+concerns_many(const ObjectKey *object)
 {
 	return object->classId == NamespaceRelationId ||
 		object->classId == ProcedureRelationId;
@@ -648,7 +648,7 @@ lock_altered_relations(VerdictLocks *locks)
 
 	foreach(lc, objects)
 	{
-		const TouchedKey *object = lfirst(lc);
+		const ObjectKey *object = lfirst(lc);
 
 		if (object->classId == RelationRelationId &&
 			tg_touched_how(object) == TG_ALTERED)

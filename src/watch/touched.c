@@ -27,13 +27,13 @@
 
 #include "access/xact.h"
 #include "lib/ilist.h"
-#include "watch/touched.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
+#include "watch/touched.h"
 
 typedef struct TouchedEntry
 {
-	TouchedKey	key;			/* hash key, must be first */
+	ObjectKey	key;			/* hash key, must be first */
 	TouchedHow	how;
 	struct TouchedFrame *frame; /* of the subtransaction that touched it first */
 	dlist_node	node;			/* in that frame */
@@ -66,7 +66,7 @@ tg_touched_init(void)
 void
 tg_touch(Oid classId, Oid objectId, TouchedHow how)
 {
-	TouchedKey	key = {classId, objectId};
+	ObjectKey	key = {classId, objectId};
 	TouchedEntry *entry;
 	TouchedFrame *frame;
 	bool		found;
@@ -75,7 +75,7 @@ tg_touch(Oid classId, Oid objectId, TouchedHow how)
 	{
 		HASHCTL		ctl = {0};
 
-		ctl.keysize = sizeof(TouchedKey);
+		ctl.keysize = sizeof(ObjectKey);
 		ctl.entrysize = sizeof(TouchedEntry);
 		ctl.hcxt = TopTransactionContext;
 		touched = hash_create("trovella_guard touched objects", 64, &ctl,
@@ -97,7 +97,7 @@ tg_touch(Oid classId, Oid objectId, TouchedHow how)
 
 /* The keys that tg_touched_objects() hands out begin their entries. */
 TouchedHow
-tg_touched_how(const TouchedKey *object)
+tg_touched_how(const ObjectKey *object)
 {
 	return ((const TouchedEntry *) object)->how;
 }
@@ -105,7 +105,7 @@ tg_touched_how(const TouchedKey *object)
 void
 tg_untouch(Oid classId, Oid objectId)
 {
-	TouchedKey	key = {classId, objectId};
+	ObjectKey	key = {classId, objectId};
 	TouchedEntry *entry;
 
 	if (innermost == NULL || innermost->subid != GetCurrentSubTransactionId())

@@ -10,14 +10,8 @@
 #ifndef TROVELLA_GUARD_TOUCHED_H
 #define TROVELLA_GUARD_TOUCHED_H
 
+#include "guard.h"
 #include "nodes/pg_list.h"
-
-/* What was touched: an object, named by its catalog and its OID. */
-typedef struct TouchedKey
-{
-	Oid			classId;
-	Oid			objectId;
-} TouchedKey;
 
 /* How it was touched: the last of these that is true. */
 typedef enum TouchedHow
@@ -31,7 +25,7 @@ typedef enum TouchedHow
 extern void tg_touch(Oid classId, Oid objectId, TouchedHow how);
 
 /* How was an object of tg_touched_objects() touched? */
-extern TouchedHow tg_touched_how(const TouchedKey *object);
+extern TouchedHow tg_touched_how(const ObjectKey *object);
 
 /*
  * The current (sub)transaction drops the object, so nothing need be judged of
@@ -43,7 +37,7 @@ extern void tg_untouch(Oid classId, Oid objectId);
 extern bool tg_touched_any(void);
 
 /*
- * The touched objects, as a List of pointers to TouchedKey (do not modify),
+ * The touched objects, as a List of pointers to ObjectKey (do not modify),
  * in the order in which they were touched first.  The list lives in the
  * current memory context.
  */

@@ -65,13 +65,13 @@
 #include "settings.h"
 #include "storage/ipc.h"
 #include "tcop/deparse_utility.h"
-#include "watch/touched.h"
 #include "utils/fmgroids.h"
 #include "utils/rel.h"
 #include "utils/relcache.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 #include "utils/tuplestore.h"
+#include "watch/touched.h"
 #include "watch/watch.h"
 
 static object_access_hook_type prev_object_access_hook = NULL;

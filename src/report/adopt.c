@@ -14,10 +14,10 @@
 #include "postgres.h"
 
 #include "allowlist/allowlist.h"
-#include "report/audit.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "funcapi.h"
+#include "report/audit.h"
 #include "rules/rules.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"

@@ -1,12 +1,11 @@
 /*-------------------------------------------------------------------------
  *
- * report.c
- *		What SQL can ask: the audit, the dry run, and what is active here.
+ * rows.c
+ *		The audit and the registry, as rows.
  *
- * These functions only put into rows what audit.c, verdict.c and the registry
- * say; views and reports for people are made of the rows, in SQL.  Everybody
- * may ask: the catalogs that the answers come from can be read by everybody,
- * too.
+ * These functions only put into rows what audit.c and the registry say; views
+ * and reports for people are made of the rows, in SQL.  Everybody may ask: the
+ * catalogs that the answers come from can be read by everybody, too.
  *
  * Copyright (c) 2026, Trovella
  *
@@ -14,26 +13,15 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
-#include "report/audit.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_event_trigger.h"
-#include "commands/trigger.h"
 #include "funcapi.h"
-#include "guard.h"
-#include "report/integrity.h"
 #include "lib/stringinfo.h"
-#include "miscadmin.h"
-#include "verdict/raise.h"
+#include "report/audit.h"
+#include "report/rows.h"
 #include "rules/rules.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/memutils.h"
-#include "utils/syscache.h"
 #include "utils/tuplestore.h"
-#include "verdict/verdict.h"
-#include "version.h"
-#include "watch/watch.h"
 
 /* Columns of findings() */
 enum
@@ -82,43 +70,10 @@ enum
 	COL_RULE_COLUMNS
 };
 
-/* Columns of pending() */
-enum
-{
-	COL_PENDING_SCHEMA_NAME,
-	COL_PENDING_TABLE_NAME,
-	COL_PENDING_RULE,
-	COL_PENDING_LEVEL,
-	COL_PENDING_OBJECT,
-	COL_PENDING_MESSAGE,
-	COL_PENDING_REPAIR_SQL,
-	COL_PENDING_WAS_THERE,
-	COL_PENDING_REFUSED,
-	COL_PENDING_COLUMNS
-};
-
-/* Columns of status() */
-enum
-{
-	COL_STATUS_ITEM,
-	COL_STATUS_VALUE,
-	COL_STATUS_OK,
-	COL_STATUS_DETAIL,
-	COL_STATUS_COLUMNS
-};
-
 PG_FUNCTION_INFO_V1(trovella_guard_findings_1_0);
 PG_FUNCTION_INFO_V1(trovella_guard_relations_1_0);
 PG_FUNCTION_INFO_V1(trovella_guard_registry_1_0);
-PG_FUNCTION_INFO_V1(trovella_guard_pending_1_0);
-PG_FUNCTION_INFO_V1(trovella_guard_status_1_0);
 
-static Datum
-text_or_null(const char *string, bool *isnull)
-{
-	*isnull = string == NULL;
-	return string != NULL ? CStringGetTextDatum(string) : (Datum) 0;
-}
 
 /* Of the relation that is the first argument, or of the whole database. */
 static Audit *
@@ -382,218 +337,5 @@ trovella_guard_registry_1_0(PG_FUNCTION_ARGS)
 		tuplestore_putvalues(result->setResult, result->setDesc, values,
 							 nulls);
 	}
-	return (Datum) 0;
-}
-
-static void
-put_pending(ReturnSetInfo *result, const Judgement *judgement,
-			const Finding *finding)
-{
-	Datum		values[COL_PENDING_COLUMNS];
-	bool		nulls[COL_PENDING_COLUMNS];
-	NameData	schema;
-	NameData	table;
-
-	memset(nulls, 0, sizeof(nulls));
-	namestrcpy(&schema, judgement->schema);
-	namestrcpy(&table, judgement->name);
-	values[COL_PENDING_SCHEMA_NAME] = NameGetDatum(&schema);
-	values[COL_PENDING_TABLE_NAME] = NameGetDatum(&table);
-	values[COL_PENDING_RULE] = CStringGetTextDatum(finding->rule->name);
-	values[COL_PENDING_LEVEL] =
-		CStringGetTextDatum(tg_level_name(finding->level));
-	values[COL_PENDING_OBJECT] = text_or_null(finding->object,
-											  &nulls[COL_PENDING_OBJECT]);
-	values[COL_PENDING_MESSAGE] = CStringGetTextDatum(finding->message);
-	values[COL_PENDING_REPAIR_SQL] =
-		text_or_null(finding->repair_sql, &nulls[COL_PENDING_REPAIR_SQL]);
-	values[COL_PENDING_WAS_THERE] = BoolGetDatum(finding->was_there);
-	values[COL_PENDING_REFUSED] = BoolGetDatum(tg_refuses(finding));
-	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
-}
-
-/*
- * pending(): what an enforcing guard would say if the transaction were
- * committed now.
- */
-Datum
-trovella_guard_pending_1_0(PG_FUNCTION_ARGS)
-{
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	ListCell   *lc;
-
-	InitMaterializedSRF(fcinfo, 0);
-	if (result->setDesc->natts != COL_PENDING_COLUMNS)
-		elog(ERROR, "pending() has an unexpected number of columns");
-
-	foreach(lc, tg_judge_transaction(false))
-	{
-		Judgement  *judgement = lfirst(lc);
-		ListCell   *other;
-
-		foreach(other, judgement->findings)
-			put_pending(result, judgement, lfirst(other));
-	}
-	return (Datum) 0;
-}
-
-static void
-put_status(ReturnSetInfo *result, const char *item, const char *value,
-		   bool ok, const char *detail)
-{
-	Datum		values[COL_STATUS_COLUMNS];
-	bool		nulls[COL_STATUS_COLUMNS];
-
-	memset(nulls, 0, sizeof(nulls));
-	values[COL_STATUS_ITEM] = CStringGetTextDatum(item);
-	values[COL_STATUS_VALUE] = CStringGetTextDatum(value);
-	values[COL_STATUS_OK] = BoolGetDatum(ok);
-	values[COL_STATUS_DETAIL] = text_or_null(detail, &nulls[COL_STATUS_DETAIL]);
-	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
-}
-
-/* A setting, of which any value is as good as another. */
-static void
-put_setting_status(ReturnSetInfo *result, const char *name)
-{
-	const char *value = GetConfigOption(psprintf(TG_EXTENSION ".%s", name),
-										false, false);
-
-	put_status(result, name, *value != '\0' ? value : "none", true, NULL);
-}
-
-/*
- * Has a superuser switched off all event triggers?  The setting is there since
- * PostgreSQL 17.
- */
-static bool
-event_triggers_are_off(void)
-{
-	const char *value = GetConfigOption("event_triggers", true, false);
-
-	return value != NULL && strcmp(value, "off") == 0;
-}
-
-static void
-put_event_trigger_status(ReturnSetInfo *result, const char *name,
-						 const char *missing)
-{
-	HeapTuple	tuple = SearchSysCache1(EVENTTRIGGERNAME,
-										CStringGetDatum(name));
-	char		enabled = '\0';
-	char	   *item = psprintf("event trigger %s", name);
-
-	if (HeapTupleIsValid(tuple))
-	{
-		enabled = ((Form_pg_event_trigger) GETSTRUCT(tuple))->evtenabled;
-		ReleaseSysCache(tuple);
-	}
-
-	switch (enabled)
-	{
-		case TRIGGER_FIRES_ALWAYS:
-			if (event_triggers_are_off())
-				put_status(result, item, "enabled always, but event_triggers is off",
-						   false,
-						   "No event trigger fires in this session; SET event_triggers = on;");
-			else
-				put_status(result, item, "enabled always", true, NULL);
-			break;
-		case '\0':
-			put_status(result, item, "missing", false, missing);
-			break;
-		default:
-			put_status(result, item,
-					   enabled == TRIGGER_DISABLED ? "disabled" :
-					   "enabled, but not always", false,
-					   psprintf("ALTER EVENT TRIGGER %s ENABLE ALWAYS;",
-								name));
-			break;
-	}
-}
-
-/* What the complaint is about must be as CREATE EXTENSION left it. */
-static void
-put_integrity_status(ReturnSetInfo *result, const char *item,
-					 const char *complaint, const char *repair)
-{
-	if (complaint == NULL)
-		put_status(result, item, "as installed", true, NULL);
-	else
-		put_status(result, item, complaint, false, repair);
-}
-
-/*
- * status(): what is really active in this session.
- */
-Datum
-trovella_guard_status_1_0(PG_FUNCTION_ARGS)
-{
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	char	   *version;
-	bool		by_session;
-
-	InitMaterializedSRF(fcinfo, 0);
-	if (result->setDesc->natts != COL_STATUS_COLUMNS)
-		elog(ERROR, "status() has an unexpected number of columns");
-
-	put_status(result, "mode",
-			   tg_mode == TG_MODE_ENFORCE ? "enforce" :
-			   tg_mode == TG_MODE_WARN ? "warn" : "off",
-			   tg_mode == TG_MODE_ENFORCE,
-			   tg_mode == TG_MODE_ENFORCE ? NULL :
-			   "No commit is refused in this session.");
-
-	put_status(result, "library version", TG_VERSION, true, NULL);
-
-	version = tg_sql_version();
-	if (version == NULL)
-		put_status(result, "extension version", "not installed", false,
-				   "CREATE EXTENSION trovella_guard;");
-	else if (strcmp(version, TG_VERSION) != 0)
-		put_status(result, "extension version", version, false,
-				   "ALTER EXTENSION trovella_guard UPDATE;");
-	else
-		put_status(result, "extension version", version, true, NULL);
-
-	if (version != NULL)
-	{
-		put_integrity_status(result, "schema trovella_guard",
-							 tg_foreign_objects(),
-							 "It is not the extension's, and may be called in its place: find out who made it, and drop it.");
-		put_integrity_status(result, "owners", tg_foreign_owners(),
-							 "Whoever is no superuser could replace what superusers call: ALTER ... OWNER TO a superuser.");
-		put_integrity_status(result, "privileges", tg_foreign_privileges(),
-							 "Whoever may make functions or triggers there can have superusers run them: REVOKE all but USAGE on the schema, SELECT on its tables.");
-	}
-
-	put_status(result, "object access hook",
-			   tg_watch_is_outermost() ? "installed" :
-			   "installed, behind that of another module", true,
-			   tg_watch_is_outermost() ? NULL :
-			   "The other module must call the hook that it found.");
-
-	put_event_trigger_status(result, "trovella_guard_open",
-							 "A fresh session does not load the library before its first DDL statement.");
-	put_event_trigger_status(result, "trovella_guard_collect",
-							 "Row-level security switches (before PostgreSQL 17), GRANT and REVOKE pass unseen.");
-
-	/* What a copy or a restore of the database may have left behind */
-	put_setting_status(result, "tenant_columns");
-	put_setting_status(result, "rules");
-	put_setting_status(result, "app_role");
-
-	by_session = session_preload_libraries_string != NULL &&
-		strstr(session_preload_libraries_string, TG_EXTENSION) != NULL;
-	if (tg_watch_loaded_at_start())
-		put_status(result, "preloading", "shared_preload_libraries", true,
-				   NULL);
-	else if (by_session)
-		put_status(result, "preloading", "session_preload_libraries", true,
-				   NULL);
-	else
-		put_status(result, "preloading", "none", false,
-				   "What fires no event trigger passes unseen in a fresh session: EXPLAIN ANALYZE CREATE TABLE AS, REASSIGN OWNED, ALTER ROLE, "
-				   "what other extensions do in C; see \"Preloading\" in the README.");
 	return (Datum) 0;
 }

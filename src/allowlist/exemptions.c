@@ -76,3 +76,19 @@ tg_check_allowlist_stale(const RuleSubject *subject)
 							   entry->rule);
 	}
 }
+
+void
+tg_check_exemption_taken_over(const RuleSubject *subject)
+{
+	const RelationFacts *facts = subject->facts;
+	Finding    *finding;
+
+	if (subject->history == NULL ||
+		subject->history->gained_exemption == NULL)
+		return;
+
+	finding = tg_report_finding(subject,
+								"the table came under allowlist entry \"%s\", which was made for another table",
+								subject->history->gained_exemption);
+	finding->repair_sql = tg_remedy_allow(facts->schema, facts->name, NULL);
+}

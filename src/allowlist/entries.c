@@ -1,0 +1,316 @@
+/*-------------------------------------------------------------------------
+ *
+ * entries.c
+ *		Which findings are waived, by whom and why: the entries.
+ *
+ * The verdict and the audit ask whether an entry covers a finding.
+ *
+ * Entries name relations, because a migration allowlists a table before it
+ * creates it, and because a dump must carry them.  What a name alone would
+ * allow, taking over somebody else's exemption by a rename, is found by
+ * comparing with the names before the transaction (tg_allowlist_gained).
+ *
+ * Copyright (c) 2026, Trovella
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/heapam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "allowlist/entries.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_type.h"
+#include "commands/extension.h"
+#include "commands/trigger.h"
+#include "common/hashfn.h"
+#include "compat.h"
+#include "executor/spi.h"
+#include "executor/tuptable.h"
+#include "guard.h"
+#include "miscadmin.h"
+#include "rules/rules.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/hsearch.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/varlena.h"
+#include "watch/touched.h"
+
+typedef struct AllowlistBucket
+{
+	AllowlistNames key;			/* hash key, must be first */
+	List	   *entries;		/* of AllowlistEntry, one for each rule */
+} AllowlistBucket;
+
+struct Allowlist
+{
+	List	   *entries;		/* all of them */
+	HTAB	   *buckets;		/* those that count; NULL if there are none */
+};
+
+Oid
+tg_allowlist_oid(void)
+{
+	Oid			schema_oid = get_namespace_oid(TG_SCHEMA, true);
+
+	return OidIsValid(schema_oid) ?
+		get_relname_relid("allowlist", schema_oid) : InvalidOid;
+}
+
+static void
+add_entry(Allowlist *allowlist, AllowlistEntry *entry)
+{
+	AllowlistNames key;
+	AllowlistBucket *bucket;
+	bool		found;
+
+	if (allowlist->buckets == NULL)
+	{
+		HASHCTL		ctl = {0};
+
+		ctl.keysize = sizeof(AllowlistNames);
+		ctl.entrysize = sizeof(AllowlistBucket);
+		ctl.hcxt = CurrentMemoryContext;
+		allowlist->buckets = hash_create("trovella_guard allowlist", 64, &ctl,
+										 HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	}
+	key.schema = entry->schema;
+	key.table = entry->table;
+	bucket = hash_search(allowlist->buckets, &key, HASH_ENTER, &found);
+	if (!found)
+		bucket->entries = NIL;
+	bucket->entries = lappend(bucket->entries, entry);
+}
+
+Allowlist *
+tg_allowlist_read(Snapshot snapshot, TimestampTz now)
+{
+	Allowlist  *allowlist = palloc0(sizeof(Allowlist));
+	Oid			relid = tg_allowlist_oid();
+	Relation	relation;
+	TupleTableSlot *slot;
+	TableScanDesc scan;
+
+	if (!OidIsValid(relid))
+		return allowlist;
+
+	relation = table_open(relid, AccessShareLock);
+	slot = table_slot_create(relation, NULL);
+	scan = table_beginscan(relation, snapshot, 0, NULL);
+	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
+	{
+		AllowlistEntry *entry;
+		HeapTuple	tuple;
+		bool		should_free;
+
+		slot_getallattrs(slot);
+		entry = palloc0(sizeof(AllowlistEntry));
+		/* namestrcpy() pads with zeroes, as a hash of the bytes needs it */
+		namestrcpy(&entry->schema,
+				   NameStr(*DatumGetName(slot->tts_values[Anum_allowlist_schema_name - 1])));
+		namestrcpy(&entry->table,
+				   NameStr(*DatumGetName(slot->tts_values[Anum_allowlist_table_name - 1])));
+		entry->rule = TextDatumGetCString(slot->tts_values[Anum_allowlist_rule - 1]);
+		entry->reason = TextDatumGetCString(slot->tts_values[Anum_allowlist_reason - 1]);
+		entry->adopted =
+			DatumGetBool(slot->tts_values[Anum_allowlist_adopted - 1]);
+		entry->expired = !slot->tts_isnull[Anum_allowlist_expires_at - 1] &&
+			DatumGetTimestampTz(slot->tts_values[Anum_allowlist_expires_at - 1]) <= now;
+		entry->tid = slot->tts_tid;
+
+		tuple = ExecFetchSlotHeapTuple(slot, false, &should_free);
+		entry->fresh =
+			TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple->t_data));
+		if (should_free)
+			heap_freetuple(tuple);
+		allowlist->entries = lappend(allowlist->entries, entry);
+		if (!entry->expired)
+			add_entry(allowlist, entry);
+	}
+	table_endscan(scan);
+	ExecDropSingleTupleTableSlot(slot);
+	table_close(relation, AccessShareLock);
+	return allowlist;
+}
+
+/*
+ * The entry that names exactly this schema and table (or "*") and covers the
+ * rule.
+ */
+static const AllowlistEntry *
+find_entry(const Allowlist *allowlist, const char *schema, const char *table,
+		   const char *rule, bool adopted)
+{
+	AllowlistNames key;
+	AllowlistBucket *bucket;
+	const AllowlistEntry *for_any_rule = NULL;
+	ListCell   *lc;
+
+	namestrcpy(&key.schema, schema);
+	namestrcpy(&key.table, table);
+	bucket = hash_search(allowlist->buckets, &key, HASH_FIND, NULL);
+	if (bucket == NULL)
+		return NULL;
+	foreach(lc, bucket->entries)
+	{
+		AllowlistEntry *entry = lfirst(lc);
+
+		if (entry->adopted != adopted)
+			continue;
+		if (strcmp(entry->rule, rule) == 0)
+			return entry;
+		if (strcmp(entry->rule, TG_ANY) == 0)
+			for_any_rule = entry;
+	}
+	return for_any_rule;
+}
+
+/*
+ * Is the relation in its schema for its own sake?  An entry for a whole schema
+ * speaks of what is there, not of the rows of a tenant table that stands
+ * elsewhere and of which the relation is an inheritance child.
+ */
+static bool
+stands_alone(const Allowlist *allowlist, FactsReader *reader,
+			 const RelationFacts *facts, const char *rule, bool adopted)
+{
+	bool		alone;
+	List	   *ancestors;
+	ListCell   *lc;
+
+	if (facts->parents == NIL)
+		return true;
+	ancestors = tg_facts_ancestors(reader, facts->relid, &alone);
+	foreach(lc, ancestors)
+	{
+		const RelationFacts *ancestor = tg_facts_outline(reader,
+														 lfirst_oid(lc));
+
+		CHECK_FOR_INTERRUPTS();
+		if (ancestor != NULL && tg_is_tenant_table(ancestor) &&
+			find_entry(allowlist, ancestor->schema, ancestor->name, rule,
+					   adopted) == NULL &&
+			find_entry(allowlist, ancestor->schema, TG_ANY, rule,
+					   adopted) == NULL)
+			alone = false;
+	}
+	return alone;
+}
+
+/*
+ * An entry for a relation covers its partitions, and theirs.  One for a schema
+ * covers a partition only if it covers the table of which it is one.
+ */
+static const AllowlistEntry *
+match(const Allowlist *allowlist, FactsReader *reader,
+	  const RelationFacts *facts, const char *rule, bool adopted)
+{
+	if (allowlist->buckets == NULL)
+		return NULL;
+
+	while (facts != NULL)
+	{
+		const AllowlistEntry *entry = find_entry(allowlist, facts->schema,
+												 facts->name, rule, adopted);
+
+		CHECK_FOR_INTERRUPTS();
+		if (entry != NULL)
+			return entry;
+		if (!facts->partition || facts->parents == NIL ||
+			facts->tenant == NULL)
+		{
+			entry = find_entry(allowlist, facts->schema, TG_ANY, rule, adopted);
+			return entry != NULL &&
+				stands_alone(allowlist, reader, facts, rule, adopted) ?
+				entry : NULL;
+		}
+		facts = tg_facts_outline(reader, linitial_oid(facts->parents));
+	}
+	return NULL;
+}
+
+const AllowlistEntry *
+tg_allowlist_match(const Allowlist *allowlist, FactsReader *reader,
+				   const RelationFacts *facts, const char *rule)
+{
+	return match(allowlist, reader, facts, rule, false);
+}
+
+const AllowlistEntry *
+tg_allowlist_debt(const Allowlist *allowlist, FactsReader *reader,
+				  const RelationFacts *facts, const char *rule)
+{
+	return match(allowlist, reader, facts, rule, true);
+}
+
+void
+tg_allowlist_use(const AllowlistEntry *entry)
+{
+	((AllowlistEntry *) entry)->used = true;
+}
+
+List *
+tg_allowlist_entries(const Allowlist *allowlist)
+{
+	return allowlist->entries;
+}
+
+const AllowlistEntry *
+tg_allowlist_void(const Allowlist *allowlist, FactsReader *reader,
+				  Oid other_relid)
+{
+	const RelationFacts *other;
+
+	if (allowlist->buckets == NULL || !OidIsValid(other_relid))
+		return NULL;
+	other = tg_facts_outline(reader, other_relid);
+	return other != NULL ?
+		tg_allowlist_match(allowlist, reader, other, TG_ANY) : NULL;
+}
+
+const char *
+tg_allowlist_gained(const Allowlist *after, FactsReader *after_reader,
+					const RelationFacts *after_facts,
+					const Allowlist *before, FactsReader *before_reader,
+					const RelationFacts *before_facts)
+{
+	if (after->buckets == NULL)
+		return NULL;
+
+	for (int i = 0; i < tg_rules_count; i++)
+	{
+		const char *rule = tg_rules[i].name;
+		const AllowlistEntry *entry = tg_allowlist_match(after, after_reader,
+														 after_facts, rule);
+
+		if (entry != NULL && !entry->fresh &&
+			tg_allowlist_match(before, before_reader, before_facts,
+							   rule) == NULL)
+			return psprintf("%s.%s", NameStr(entry->schema),
+							NameStr(entry->table));
+	}
+	return NULL;
+}
+
+/* namestrcpy() has padded the names with zeroes. */
+uint32
+tg_allowlist_hash_names(const AllowlistNames *names)
+{
+	return hash_bytes((const unsigned char *) names, sizeof(AllowlistNames));
+}
+
+uint32
+tg_allowlist_key(const AllowlistEntry *entry)
+{
+	AllowlistNames key = {entry->schema, entry->table};
+
+	return tg_allowlist_hash_names(&key);
+}

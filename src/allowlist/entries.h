@@ -1,0 +1,43 @@
+/*-------------------------------------------------------------------------
+ *
+ * entries.h
+ *		The table trovella_guard.allowlist, for the files of this wing only.
+ *
+ * Everybody else knows allowlist.h.
+ *
+ * Copyright (c) 2026, Trovella
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TROVELLA_GUARD_ENTRIES_H
+#define TROVELLA_GUARD_ENTRIES_H
+
+#include "allowlist/allowlist.h"
+
+/* Columns of trovella_guard.allowlist */
+enum
+{
+	Anum_allowlist_schema_name = 1,
+	Anum_allowlist_table_name,
+	Anum_allowlist_rule,
+	Anum_allowlist_reason,
+	Anum_allowlist_added_by,
+	Anum_allowlist_added_at,
+	Anum_allowlist_expires_at,
+	Anum_allowlist_adopted
+};
+
+/* In an entry: every table of the schema, or every rule */
+#define TG_ANY "*"
+
+/* What an entry names, padded with zeroes. */
+typedef struct AllowlistNames
+{
+	NameData	schema;
+	NameData	table;
+} AllowlistNames;
+
+/* The number that stands for the names where entries are locked and touched. */
+extern uint32 tg_allowlist_hash_names(const AllowlistNames *names);
+
+#endif							/* TROVELLA_GUARD_ENTRIES_H */
