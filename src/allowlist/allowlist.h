@@ -25,7 +25,7 @@ typedef struct AllowlistEntry
 	bool		adopted;		/* written by adopt(): an old debt */
 	bool		expired;
 	bool		fresh;			/* written by the current transaction */
-	bool		used;			/* see tg_allowlist_use() */
+	bool		used;			/* see tg_allowlist_mark_used() */
 	ItemPointerData tid;
 } AllowlistEntry;
 
@@ -61,7 +61,7 @@ extern const AllowlistEntry *tg_allowlist_debt(const Allowlist *allowlist,
  * Notes that an audit has found something for the entry to do.  What is left
  * unused at the end of an audit of the whole database is stale.
  */
-extern void tg_allowlist_use(const AllowlistEntry *entry);
+extern void tg_allowlist_mark_used(const AllowlistEntry *entry);
 
 /* All entries, also those that have expired, as a List of AllowlistEntry. */
 extern List *tg_allowlist_entries(const Allowlist *allowlist);
@@ -70,7 +70,7 @@ extern List *tg_allowlist_entries(const Allowlist *allowlist);
  * The entry that makes a finding about a relation void because the rows at
  * stake are those of a global table, or NULL.
  */
-extern const AllowlistEntry *tg_allowlist_void(const Allowlist *allowlist,
+extern const AllowlistEntry *tg_allowlist_match_other(const Allowlist *allowlist,
 											   FactsReader *reader,
 											   Oid other_relid);
 
@@ -80,7 +80,7 @@ extern const AllowlistEntry *tg_allowlist_void(const Allowlist *allowlist,
  * or NULL.  An entry that the transaction itself has written was made for the
  * relation as it is now.
  */
-extern const char *tg_allowlist_gained(const Allowlist *after,
+extern const char *tg_allowlist_taken_over(const Allowlist *after,
 									   FactsReader *after_reader,
 									   const RelationFacts *after_facts,
 									   const Allowlist *before,

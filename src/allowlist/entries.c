@@ -8,7 +8,7 @@
  * Entries name relations, because a migration allowlists a table before it
  * creates it, and because a dump must carry them.  What a name alone would
  * allow, taking over somebody else's exemption by a rename, is found by
- * comparing with the names before the transaction (tg_allowlist_gained).
+ * comparing with the names before the transaction (tg_allowlist_taken_over).
  *
  * Copyright (c) 2026, Trovella
  *
@@ -252,7 +252,7 @@ tg_allowlist_debt(const Allowlist *allowlist, FactsReader *reader,
 }
 
 void
-tg_allowlist_use(const AllowlistEntry *entry)
+tg_allowlist_mark_used(const AllowlistEntry *entry)
 {
 	((AllowlistEntry *) entry)->used = true;
 }
@@ -264,7 +264,7 @@ tg_allowlist_entries(const Allowlist *allowlist)
 }
 
 const AllowlistEntry *
-tg_allowlist_void(const Allowlist *allowlist, FactsReader *reader,
+tg_allowlist_match_other(const Allowlist *allowlist, FactsReader *reader,
 				  Oid other_relid)
 {
 	const RelationFacts *other;
@@ -277,7 +277,7 @@ tg_allowlist_void(const Allowlist *allowlist, FactsReader *reader,
 }
 
 const char *
-tg_allowlist_gained(const Allowlist *after, FactsReader *after_reader,
+tg_allowlist_taken_over(const Allowlist *after, FactsReader *after_reader,
 					const RelationFacts *after_facts,
 					const Allowlist *before, FactsReader *before_reader,
 					const RelationFacts *before_facts)

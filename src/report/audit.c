@@ -202,13 +202,13 @@ tg_audit_global_entry(Audit *audit, const RelationFacts *facts)
 static bool
 apply_allowlist(Audit *audit, const RelationFacts *facts, Finding *finding)
 {
-	const AllowlistEntry *entry = tg_allowlist_void(audit->allowlist,
+	const AllowlistEntry *entry = tg_allowlist_match_other(audit->allowlist,
 													audit->reader,
 													finding->other_relid);
 
 	if (entry != NULL)
 	{
-		tg_allowlist_use(entry);
+		tg_allowlist_mark_used(entry);
 		return false;
 	}
 
@@ -224,7 +224,7 @@ apply_allowlist(Audit *audit, const RelationFacts *facts, Finding *finding)
 	}
 	if (entry != NULL)
 	{
-		tg_allowlist_use(entry);
+		tg_allowlist_mark_used(entry);
 		finding->waived_by = entry->reason;
 	}
 	return true;
@@ -256,7 +256,7 @@ use_global_entry(Audit *audit, const RelationFacts *facts)
 		tg_audit_global_entry(audit, facts);
 
 	if (entry != NULL)
-		tg_allowlist_use(entry);
+		tg_allowlist_mark_used(entry);
 }
 
 /* Whether an entry is needed is not known if its rule could not be applied. */
@@ -271,7 +271,7 @@ use_entries_for(Audit *audit, const RelationFacts *facts, int rule)
 		entry = tg_allowlist_debt(audit->allowlist, audit->reader, facts,
 								  name);
 	if (entry != NULL)
-		tg_allowlist_use(entry);
+		tg_allowlist_mark_used(entry);
 }
 
 /*

@@ -33,7 +33,7 @@ enum
 PG_FUNCTION_INFO_V1(trovella_guard_pending_1_0);
 
 static void
-put_pending(ReturnSetInfo *result, const Judgement *judgement,
+put_pending(ReturnSetInfo *result, const RelationVerdict *verdict,
 			const Finding *finding)
 {
 	Datum		values[COL_PENDING_COLUMNS];
@@ -42,8 +42,8 @@ put_pending(ReturnSetInfo *result, const Judgement *judgement,
 	NameData	table;
 
 	memset(nulls, 0, sizeof(nulls));
-	namestrcpy(&schema, judgement->schema);
-	namestrcpy(&table, judgement->name);
+	namestrcpy(&schema, verdict->schema);
+	namestrcpy(&table, verdict->name);
 	values[COL_PENDING_SCHEMA_NAME] = NameGetDatum(&schema);
 	values[COL_PENDING_TABLE_NAME] = NameGetDatum(&table);
 	values[COL_PENDING_RULE] = CStringGetTextDatum(finding->rule->name);
@@ -75,11 +75,11 @@ trovella_guard_pending_1_0(PG_FUNCTION_ARGS)
 
 	foreach(lc, tg_judge_transaction(false))
 	{
-		Judgement  *judgement = lfirst(lc);
+		RelationVerdict *verdict = lfirst(lc);
 		ListCell   *other;
 
-		foreach(other, judgement->findings)
-			put_pending(result, judgement, lfirst(other));
+		foreach(other, verdict->findings)
+			put_pending(result, verdict, lfirst(other));
 	}
 	return (Datum) 0;
 }

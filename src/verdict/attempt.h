@@ -44,7 +44,7 @@ typedef struct QueueEntry
 	bool		granted;		/* only privileges on it were changed */
 	bool		judged;
 	RestsOn		rests_on;
-	Judgement  *judgement;		/* if it has findings */
+	RelationVerdict *verdict;		/* if it has findings */
 } QueueEntry;
 
 typedef struct Attempt
@@ -64,7 +64,7 @@ typedef struct Attempt
 	int			next;			/* how many of them have been judged */
 	List	   *altered_functions;	/* OIDs of functions that policies call */
 	bool		schemas_altered;
-	List	   *judgements;
+	List	   *verdicts;
 } Attempt;
 
 /* attempt.c: the snapshots, the readers and the allowlists. */

@@ -47,7 +47,7 @@ enter(Attempt *attempt, Oid classId, Oid objectId, QueueEntry **entry)
 		(*entry)->granted = false;
 		(*entry)->judged = false;
 		(*entry)->rests_on = RESTS_ON_WHAT_IT_WAS;
-		(*entry)->judgement = NULL;
+		(*entry)->verdict = NULL;
 	}
 	return !found;
 }
@@ -379,7 +379,7 @@ has_left_allowlist(Attempt *attempt, const RelationFacts *facts,
 		strcmp(facts->name, before->name) == 0 &&
 		equal(facts->parents, before->parents))
 		return false;
-	return tg_allowlist_gained(tg_attempt_allowlist(attempt, false),
+	return tg_allowlist_taken_over(tg_attempt_allowlist(attempt, false),
 							   attempt->before, before,
 							   tg_attempt_allowlist(attempt, true),
 							   attempt->after, facts) != NULL;

@@ -29,7 +29,7 @@
 #define MAX_FINDINGS_SHOWN 20
 #define MAX_WARNINGS_SHOWN 20
 
-/* Which findings of a judgement are to be said? */
+/* Which findings of a verdict are reported? */
 typedef bool (*FindingFilter) (const Finding *finding);
 
 /* One message in the making. */
@@ -50,14 +50,14 @@ any(const Finding *finding pg_attribute_unused())
 
 /* "rls_disabled, policy_missing", each rule once. */
 static char *
-rule_list(const Judgement *judgement, FindingFilter filter)
+rule_list(const RelationVerdict *verdict, FindingFilter filter)
 {
 	StringInfoData names;
 	const Rule *last = NULL;
 	ListCell   *lc;
 
 	initStringInfo(&names);
-	foreach(lc, judgement->findings)
+	foreach(lc, verdict->findings)
 	{
 		Finding    *finding = lfirst(lc);
 
@@ -85,13 +85,13 @@ begin_message(Message *message)
  * Adds the findings of a relation that pass the filter.
  */
 static void
-add_to_message(Message *message, const Judgement *judgement,
+add_to_message(Message *message, const RelationVerdict *verdict,
 			   FindingFilter filter, bool name_table)
 {
 	const char *last_repair = "";
 	ListCell   *lc;
 
-	foreach(lc, judgement->findings)
+	foreach(lc, verdict->findings)
 	{
 		Finding    *finding = lfirst(lc);
 		StringInfoData line;
@@ -101,8 +101,8 @@ add_to_message(Message *message, const Judgement *judgement,
 
 		initStringInfo(&line);
 		if (name_table)
-			appendStringInfo(&line, "%s.%s: ", judgement->schema,
-							 judgement->name);
+			appendStringInfo(&line, "%s.%s: ", verdict->schema,
+							 verdict->name);
 		appendStringInfo(&line, "%s: %s%s", finding->rule->name,
 						 finding->message,
 						 finding->was_there ?
@@ -175,14 +175,14 @@ has_its_reasons(const Rule *rule)
  * How to say that a relation is right as it is: statements, each on a line.
  */
 static char *
-waivers(const Judgement *judgement, FindingFilter filter, bool *global)
+waivers(const RelationVerdict *verdict, FindingFilter filter, bool *global)
 {
 	StringInfoData sql;
 	const Rule *last = NULL;
 	ListCell   *lc;
 
 	initStringInfo(&sql);
-	foreach(lc, judgement->findings)
+	foreach(lc, verdict->findings)
 	{
 		Finding    *finding = lfirst(lc);
 
@@ -191,9 +191,9 @@ waivers(const Judgement *judgement, FindingFilter filter, bool *global)
 		last = finding->rule;
 		*global = !has_its_reasons(finding->rule);
 		if (*global)
-			return tg_remedy_allow(judgement->schema, judgement->name, NULL);
+			return tg_remedy_allow(verdict->schema, verdict->name, NULL);
 		appendStringInfo(&sql, "%s%s", sql.len > 0 ? "\n" : "",
-						 tg_remedy_allow(judgement->schema, judgement->name,
+						 tg_remedy_allow(verdict->schema, verdict->name,
 										 finding->rule->name));
 	}
 	return sql.data;
@@ -203,7 +203,7 @@ waivers(const Judgement *judgement, FindingFilter filter, bool *global)
  * The hint: the SQL that mends it, and how to say that it is right as it is.
  */
 static char *
-hint(const Message *message, const Judgement *first, FindingFilter filter,
+hint(const Message *message, const RelationVerdict *first, FindingFilter filter,
 	 bool refused)
 {
 	bool global = true;
@@ -235,7 +235,7 @@ hint(const Message *message, const Judgement *first, FindingFilter filter,
 static void
 raise_refusal(List *refused, bool enforce)
 {
-	const Judgement *first = linitial(refused);
+	const RelationVerdict *first = linitial(refused);
 	int			others = list_length(refused) - 1;
 	bool		autocommit = !IsTransactionBlock() && first->created;
 	Message		message;
@@ -273,40 +273,40 @@ raise_refusal(List *refused, bool enforce)
 }
 
 static void
-raise_warning(const Judgement *judgement)
+raise_warning(const RelationVerdict *verdict)
 {
 	Message		message;
 	bool		all_old = true;
 	ListCell   *lc;
 
-	foreach(lc, judgement->findings)
+	foreach(lc, verdict->findings)
 		all_old = all_old && ((Finding *) lfirst(lc))->was_there;
 
 	begin_message(&message);
-	add_to_message(&message, judgement, any, false);
+	add_to_message(&message, verdict, any, false);
 	end_message(&message);
 
 	ereport(WARNING,
 			(errcode(ERRCODE_WARNING_TENANT_TABLE),
 			 all_old ?
 			 errmsg("%s \"%s.%s\" still breaks %s",
-					tg_kind_name(judgement->kind), judgement->schema,
-					judgement->name, rule_list(judgement, any)) :
+					tg_kind_name(verdict->kind), verdict->schema,
+					verdict->name, rule_list(verdict, any)) :
 			 errmsg("%s \"%s.%s\" breaks %s",
-					tg_kind_name(judgement->kind), judgement->schema,
-					judgement->name, rule_list(judgement, any)),
+					tg_kind_name(verdict->kind), verdict->schema,
+					verdict->name, rule_list(verdict, any)),
 			 errdetail_internal("%s", message.detail.data),
 			 errdetail_log("%s", message.detail_log.data),
-			 errhint("%s", hint(&message, judgement, any, false)),
+			 errhint("%s", hint(&message, verdict, any, false)),
 			 errfinding(&message)));
 }
 
 static bool
-is_refused(const Judgement *judgement)
+is_refused(const RelationVerdict *verdict)
 {
 	ListCell   *lc;
 
-	foreach(lc, judgement->findings)
+	foreach(lc, verdict->findings)
 	{
 		if (tg_refuses(lfirst(lc)))
 			return true;
@@ -315,7 +315,7 @@ is_refused(const Judgement *judgement)
 }
 
 void
-tg_log_what_went_through(List *judgements)
+tg_log_what_went_through(List *verdicts)
 {
 	/* Somebody may have dropped the role that we are */
 	const char *role = GetUserNameFromId(GetSessionUserId(), true);
@@ -323,16 +323,16 @@ tg_log_what_went_through(List *judgements)
 	ListCell   *lc;
 
 	initStringInfo(&tables);
-	foreach(lc, judgements)
+	foreach(lc, verdicts)
 	{
-		Judgement  *judgement = lfirst(lc);
+		RelationVerdict *verdict = lfirst(lc);
 
-		if (is_refused(judgement))
+		if (is_refused(verdict))
 			appendStringInfo(&tables, "%s%s \"%s.%s\" breaks %s",
 							 tables.len > 0 ? "; " : "",
-							 tg_kind_name(judgement->kind),
-							 judgement->schema, judgement->name,
-							 rule_list(judgement, tg_refuses));
+							 tg_kind_name(verdict->kind),
+							 verdict->schema, verdict->name,
+							 rule_list(verdict, tg_refuses));
 	}
 	if (tables.len > 0)
 		ereport(LOG_SERVER_ONLY,
@@ -343,13 +343,13 @@ tg_log_what_went_through(List *judgements)
 }
 
 void
-tg_raise(List *judgements)
+tg_raise(List *verdicts)
 {
 	List	   *refused = NIL;
 	int			warned = 0;
 	ListCell   *lc;
 
-	foreach(lc, judgements)
+	foreach(lc, verdicts)
 	{
 		if (is_refused(lfirst(lc)))
 			refused = lappend(refused, lfirst(lc));
@@ -357,14 +357,14 @@ tg_raise(List *judgements)
 	if (refused != NIL)
 		raise_refusal(refused, tg_mode == TG_MODE_ENFORCE);
 
-	foreach(lc, judgements)
+	foreach(lc, verdicts)
 	{
-		Judgement  *judgement = lfirst(lc);
+		RelationVerdict *verdict = lfirst(lc);
 
-		if (is_refused(judgement))
+		if (is_refused(verdict))
 			continue;
 		if (warned++ < MAX_WARNINGS_SHOWN)
-			raise_warning(judgement);
+			raise_warning(verdict);
 	}
 	if (warned > MAX_WARNINGS_SHOWN)
 		ereport(WARNING,

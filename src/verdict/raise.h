@@ -14,16 +14,16 @@
 #include "rules/rules.h"
 
 /*
- * Takes a List of Judgement.  Raises an ERROR with SQLSTATE TG001 if one of
+ * Takes a List of RelationVerdict.  Raises an ERROR with SQLSTATE TG001 if one of
  * them holds a finding of level error that was not there before and the mode
  * is "enforce"; otherwise a WARNING for each relation that has any finding.
  */
-extern void tg_raise(List *judgements);
+extern void tg_raise(List *verdicts);
 
 /*
  * Writes one line to the server log, and nothing to the client, if an
  * enforcing guard would have refused the commit.
  */
-extern void tg_log_what_went_through(List *judgements);
+extern void tg_log_what_went_through(List *verdicts);
 
 #endif							/* TROVELLA_GUARD_RAISE_H */

@@ -117,7 +117,7 @@ judge_without_refusing(void)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
-	List	   *volatile judgements = NIL;
+	List	   *volatile verdicts = NIL;
 
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(context);
@@ -125,8 +125,8 @@ judge_without_refusing(void)
 	{
 		if (must_judge())
 		{
-			judgements = tg_judge_transaction(false);
-			tg_log_what_went_through(judgements);
+			verdicts = tg_judge_transaction(false);
+			tg_log_what_went_through(verdicts);
 		}
 		ReleaseCurrentSubTransaction();
 	}
@@ -151,7 +151,7 @@ judge_without_refusing(void)
 	MemoryContextSwitchTo(context);
 	CurrentResourceOwner = owner;
 	if (tg_mode == TG_MODE_WARN)
-		tg_raise(judgements);
+		tg_raise(verdicts);
 }
 
 /*
@@ -242,7 +242,7 @@ without_waived(Attempt *attempt, List *findings, const RelationFacts *facts,
 			entry = tg_allowlist_match(allowlist, reader, facts,
 									   finding->rule->name);
 		if (entry == NULL)
-			entry = tg_allowlist_void(allowlist, reader,
+			entry = tg_allowlist_match_other(allowlist, reader,
 									  finding->other_relid);
 		if (entry == NULL)
 			result = lappend(result, finding);
@@ -401,23 +401,23 @@ record(Attempt *attempt, QueueEntry *entry, const RelationFacts *facts,
 	   bool created, List *findings)
 {
 	MemoryContext old = MemoryContextSwitchTo(attempt->context);
-	Judgement  *judgement = entry->judgement;
+	RelationVerdict *verdict = entry->verdict;
 	ListCell   *lc;
 
-	if (judgement == NULL)
+	if (verdict == NULL)
 	{
-		judgement = palloc(sizeof(Judgement));
-		attempt->judgements = lappend(attempt->judgements, judgement);
-		entry->judgement = judgement;
+		verdict = palloc(sizeof(RelationVerdict));
+		attempt->verdicts = lappend(attempt->verdicts, verdict);
+		entry->verdict = verdict;
 	}
-	memset(judgement, 0, sizeof(Judgement));
-	judgement->relid = facts->relid;
-	judgement->schema = pstrdup(facts->schema);
-	judgement->name = pstrdup(facts->name);
-	judgement->kind = facts->kind;
-	judgement->created = created;
+	memset(verdict, 0, sizeof(RelationVerdict));
+	verdict->relid = facts->relid;
+	verdict->schema = pstrdup(facts->schema);
+	verdict->name = pstrdup(facts->name);
+	verdict->kind = facts->kind;
+	verdict->created = created;
 	foreach(lc, findings)
-		judgement->findings = lappend(judgement->findings,
+		verdict->findings = lappend(verdict->findings,
 									  copy_finding(lfirst(lc)));
 	MemoryContextSwitchTo(old);
 }
@@ -532,7 +532,7 @@ judge_relation(Attempt *attempt, QueueEntry *entry, JudgedRelation *judged)
 		history.before = before;
 		if (before != NULL && tg_is_tenant_table(before))
 			history.gained_exemption =
-				tg_allowlist_gained(tg_attempt_allowlist(attempt, true),
+				tg_allowlist_taken_over(tg_attempt_allowlist(attempt, true),
 									attempt->after, facts,
 									tg_attempt_allowlist(attempt, false),
 									attempt->before, before);
@@ -561,7 +561,7 @@ judge_relation(Attempt *attempt, QueueEntry *entry, JudgedRelation *judged)
 	record(attempt, entry, facts, !existed, findings);
 }
 
-/* What became of these matters to the judgement of every relation. */
+/* A change of these can change the verdict on every relation. */
 static bool
 concerns_many(const ObjectKey *object)
 {
@@ -692,5 +692,5 @@ tg_judge_transaction(bool lock)
 			MemoryContextDelete(attempt.context);
 	} while (!is_certain);
 
-	return attempt.judgements;
+	return attempt.verdicts;
 }

@@ -13,7 +13,7 @@
 #include "nodes/pg_list.h"
 
 /* What is to be said about one relation that the transaction touched. */
-typedef struct Judgement
+typedef struct RelationVerdict
 {
 	Oid			relid;
 	const char *schema;
@@ -21,14 +21,14 @@ typedef struct Judgement
 	char		kind;			/* RELKIND_xxx */
 	bool		created;		/* by this transaction */
 	List	   *findings;		/* of Finding, waived ones left out */
-} Judgement;
+} RelationVerdict;
 
 /* Registers the transaction callback; called once, from _PG_init. */
 extern void tg_verdict_init(void);
 
 /*
  * Judges what the current transaction has touched so far, as its commit would
- * do now.  Returns a List of Judgement, one for each relation that has a
+ * do now.  Returns a List of RelationVerdict, one for each relation that has a
  * finding of level warning or error, in the current memory context.
  *
  * "lock": the commit relies on the answer, so nobody may change what it rests on
