@@ -3,8 +3,7 @@
  * attempt.h
  *		One attempt to reach a verdict: what it reads by, and what it keeps.
  *
- * Shared by the files of the verdict only (verdict.c, attempt.c, queue.c);
- * everybody else knows verdict.h.
+ * Shared by the files of the verdict only; everybody else knows verdict.h.
  *
  * Copyright (c) 2026, Trovella
  *
@@ -66,6 +65,16 @@ typedef struct Attempt
 	bool		schemas_altered;
 	List	   *verdicts;
 } Attempt;
+
+/* judge.c: judges what is on the queue, also what it puts there itself. */
+extern void tg_judge_queue(Attempt *attempt);
+
+/*
+ * known.c: sets "was_there" of the findings "after" that are among those
+ * "before", and not worse.
+ */
+extern void tg_mark_known_findings(const QueueEntry *entry, List *after,
+								   List *before);
 
 /* attempt.c: the snapshots, the readers and the allowlists. */
 extern void tg_attempt_begin(Attempt *attempt);

@@ -12,7 +12,7 @@
 
 #include "nodes/pg_list.h"
 
-/* What is to be said about one relation that the transaction touched. */
+/* The findings about one relation that the transaction touched. */
 typedef struct RelationVerdict
 {
 	Oid			relid;
@@ -28,7 +28,7 @@ extern void tg_verdict_init(void);
 
 /*
  * Judges what the current transaction has touched so far, as its commit would
- * do now.  Returns a List of RelationVerdict, one for each relation that has a
+ * now.  Returns a List of RelationVerdict, one for each relation that has a
  * finding of level warning or error, in the current memory context.
  *
  * "lock": the commit relies on the answer, so nobody may change what it rests on

@@ -1,0 +1,308 @@
+/*-------------------------------------------------------------------------
+ *
+ * judge.c
+ *		What does a verdict say about one relation?
+ *
+ * The relation is judged as it is after the transaction, and compared with what
+ * it was before.  What the allowlist waives is left out.
+ *
+ * Copyright (c) 2026, Trovella
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_authid.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_proc.h"
+#include "miscadmin.h"
+#include "rules/rules.h"
+#include "utils/memutils.h"
+#include "verdict/attempt.h"
+
+/*
+ * Notes that the verdict relies on an allowlist entry, by the names of a
+ * relation or of a table that it is a partition of.
+ */
+static void
+rely_on_entry(Attempt *attempt, const AllowlistEntry *entry,
+			  const RelationFacts *facts)
+{
+	if (!attempt->locks->wanted)
+		return;
+	tg_lock_read(attempt->locks, tg_allowlist_oid(), tg_allowlist_key(entry));
+	while (facts != NULL)
+	{
+		tg_lock_read(attempt->locks, NamespaceRelationId, facts->schema_oid);
+		facts = facts->partition && facts->parents != NIL ?
+			tg_facts_outline(attempt->after, linitial_oid(facts->parents)) :
+			NULL;
+	}
+}
+
+/*
+ * Takes away the findings that the allowlist waives.  Those that tell of a
+ * gained exemption are not for that exemption to waive.
+ */
+static List *
+without_waived(Attempt *attempt, List *findings, const RelationFacts *facts,
+			   bool is_after)
+{
+	FactsReader *reader = is_after ? attempt->after : attempt->before;
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, findings)
+	{
+		Finding    *finding = lfirst(lc);
+		const Allowlist *allowlist = tg_attempt_allowlist(attempt, is_after);
+		const AllowlistEntry *entry = NULL;
+
+		if (finding->rule->check != tg_check_exemption_taken_over)
+			entry = tg_allowlist_match(allowlist, reader, facts,
+									   finding->rule->name);
+		if (entry == NULL)
+			entry = tg_allowlist_match_other(allowlist, reader,
+									  finding->other_relid);
+		if (entry == NULL)
+			result = lappend(result, finding);
+		else if (is_after)
+			rely_on_entry(attempt, entry, facts);
+	}
+	return result;
+}
+
+/*
+ * Takes away what was there before and is listed as a debt.  What is worse
+ * than before is no debt, whatever rule it breaks.
+ */
+static List *
+without_debts(Attempt *attempt, List *findings, const RelationFacts *facts)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, findings)
+	{
+		Finding    *finding = lfirst(lc);
+		const AllowlistEntry *entry = NULL;
+
+		if (finding->was_there)
+			entry = tg_allowlist_debt(tg_attempt_allowlist(attempt, true),
+									  attempt->after, facts,
+									  finding->rule->name);
+		if (entry == NULL)
+			result = lappend(result, finding);
+		else
+			rely_on_entry(attempt, entry, facts);
+	}
+	return result;
+}
+
+/* Copies a finding into the current memory context. */
+static Finding *
+copy_finding(const Finding *finding)
+{
+	Finding    *copy = palloc(sizeof(Finding));
+
+	*copy = *finding;
+	copy->schema = pstrdup(finding->schema);
+	copy->table = pstrdup(finding->table);
+	copy->message = pstrdup(finding->message);
+	if (finding->object != NULL)
+		copy->object = pstrdup(finding->object);
+	if (finding->repair_sql != NULL)
+		copy->repair_sql = pstrdup(finding->repair_sql);
+	return copy;
+}
+
+/* Records the findings about a relation, in place of earlier ones. */
+static void
+record(Attempt *attempt, QueueEntry *entry, const RelationFacts *facts,
+	   bool created, List *findings)
+{
+	MemoryContext old = MemoryContextSwitchTo(attempt->context);
+	RelationVerdict  *verdict = entry->verdict;
+	ListCell   *lc;
+
+	if (verdict == NULL)
+	{
+		verdict = palloc(sizeof(RelationVerdict));
+		attempt->verdicts = lappend(attempt->verdicts, verdict);
+		entry->verdict = verdict;
+	}
+	memset(verdict, 0, sizeof(RelationVerdict));
+	verdict->relid = facts->relid;
+	verdict->schema = pstrdup(facts->schema);
+	verdict->name = pstrdup(facts->name);
+	verdict->kind = facts->kind;
+	verdict->created = created;
+	foreach(lc, findings)
+		verdict->findings = lappend(verdict->findings,
+									  copy_finding(lfirst(lc)));
+	MemoryContextSwitchTo(old);
+}
+
+/*
+ * Notes what the findings about a relation rest on and the rules do not read
+ * by way of the reader: the proof asks the system caches, which a lock brings
+ * up to date.
+ */
+static void
+note_reads(Attempt *attempt, const RelationFacts *facts,
+		   const RelationFacts *before)
+{
+	VerdictLocks *locks = attempt->locks;
+	ListCell   *lc;
+
+	if (!locks->wanted)
+		return;
+	foreach(lc, facts->policies)
+	{
+		const PolicyFacts *policy = lfirst(lc);
+		ListCell   *lc2;
+
+		CHECK_FOR_INTERRUPTS();
+		foreach(lc2, tg_facts_functions_of(policy))
+			tg_lock_read(locks, ProcedureRelationId, lfirst_oid(lc2));
+		foreach(lc2, tg_facts_relations_in(policy->qual))
+			tg_facts_note_read(attempt->after, RelationRelationId,
+							   lfirst_oid(lc2));
+		foreach(lc2, tg_facts_relations_in(policy->with_check))
+			tg_facts_note_read(attempt->after, RelationRelationId,
+							   lfirst_oid(lc2));
+		foreach(lc2, policy->roles)
+			tg_facts_note_read(attempt->after, AuthIdRelationId,
+							   lfirst_oid(lc2));
+	}
+
+	/* A new name is nobody's exemption as long as the schema keeps its name */
+	if (before != NULL && facts->tenant != NULL &&
+		strcmp(before->name, facts->name) != 0)
+		tg_lock_read(locks, NamespaceRelationId, facts->schema_oid);
+}
+
+/* What an error in the verdict is about; nothing is looked up for it. */
+typedef struct JudgedRelation
+{
+	Oid			relid;
+	const RelationFacts *facts; /* NULL until they are read */
+} JudgedRelation;
+
+static void
+add_judged_relation(void *arg)
+{
+	const JudgedRelation *judged = arg;
+
+	if (judged->facts != NULL)
+		errcontext("trovella_guard judging relation \"%s.%s\"",
+				   judged->facts->schema, judged->facts->name);
+	else
+		errcontext("trovella_guard judging relation with OID %u",
+				   judged->relid);
+}
+
+static void
+judge_relation(Attempt *attempt, QueueEntry *entry, JudgedRelation *judged)
+{
+	Oid			relid = entry->key.objectId;
+	RelationFacts *facts;
+	const RelationFacts *outline;
+	RelationFacts *before = NULL;
+	RelationHistory history = {0};
+	RelationPlace place;
+	bool		existed;
+	List	   *findings;
+
+	tg_facts_set_subject(attempt->after, relid);
+	facts = tg_facts_read(attempt->after, relid);
+	if (facts == NULL)
+	{
+		/* No table, but perhaps the index of one, altered by its name */
+		tg_queue_table_of_index(attempt, relid);
+		return;
+	}
+	if (facts->temporary)
+		return;
+	judged->facts = facts;
+	tg_queue_skip_parts(attempt, facts);
+
+	/*
+	 * What the relation was before matters if it may have changed its class
+	 * or its name, and if there is a finding.
+	 */
+	existed = tg_facts_place(attempt->before, relid, &place);
+	outline = existed ? tg_facts_outline(attempt->before, relid) : NULL;
+	note_reads(attempt, facts, outline);
+	tg_queue_dependents(attempt, entry, facts, outline);
+	if (existed)
+	{
+		history.reader = attempt->before;
+		history.altered_functions = attempt->altered_functions;
+	}
+	if (existed &&
+		(facts->tenant == NULL || facts->partition ||
+		 attempt->schemas_altered ||
+		 (outline != NULL &&
+		  (outline->partition ||
+		   list_difference_oid(outline->parents, facts->parents) != NIL)) ||
+		 place.schema_oid != facts->schema_oid ||
+		 strcmp(NameStr(place.name), facts->name) != 0))
+	{
+		before = tg_facts_read(attempt->before, relid);
+		history.before = before;
+		if (before != NULL && tg_is_tenant_table(before))
+			history.gained_exemption =
+				tg_allowlist_taken_over(tg_attempt_allowlist(attempt, true),
+									attempt->after, facts,
+									tg_attempt_allowlist(attempt, false),
+									attempt->before, before);
+	}
+
+	findings = tg_apply_rules(attempt->after, facts, &history,
+							  TG_LEVEL_WARNING, true);
+	findings = without_waived(attempt, findings, facts, true);
+	if (findings == NIL || tg_facts_is_trusted_member(attempt->after, relid))
+		return;
+
+	if (existed && before == NULL)
+		before = tg_facts_read(attempt->before, relid);
+	if (before != NULL && !tg_facts_is_trusted_member(attempt->before, relid))
+	{
+		List	   *old_findings = tg_apply_rules(attempt->before, before, NULL,
+												  TG_LEVEL_WARNING, false);
+
+		tg_mark_known_findings(entry, findings,
+							without_waived(attempt, old_findings, before,
+										   false));
+		findings = without_debts(attempt, findings, facts);
+		if (findings == NIL)
+			return;
+	}
+	record(attempt, entry, facts, !existed, findings);
+}
+
+/* Judging a relation may queue others: see judge_relation(). */
+void
+tg_judge_queue(Attempt *attempt)
+{
+	QueueEntry *entry;
+
+	while ((entry = tg_queue_next(attempt)) != NULL)
+	{
+		JudgedRelation judged = {.relid = entry->key.objectId};
+		ErrorContextCallback callback = {
+			.previous = error_context_stack,
+			.callback = add_judged_relation,
+			.arg = &judged
+		};
+
+		CHECK_FOR_INTERRUPTS();
+		error_context_stack = &callback;
+		entry->judged = true;
+		judge_relation(attempt, entry, &judged);
+		error_context_stack = callback.previous;
+		MemoryContextReset(attempt->relation_context);
+	}
+}

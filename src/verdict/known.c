@@ -1,0 +1,116 @@
+/*-------------------------------------------------------------------------
+ *
+ * known.c
+ *		Which findings were there before the transaction?
+ *
+ * A finding that was there before is not this transaction's fault.  Findings
+ * are compared by what they are about, never by names: a rename changes these.
+ *
+ * Copyright (c) 2026, Trovella
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "rules/basis.h"
+#include "rules/rules.h"
+#include "verdict/attempt.h"
+
+/* What tells one finding about a relation from another. */
+typedef struct FindingKey
+{
+	const Rule *rule;
+	uint64		fingerprint;
+	Oid			object_oid;
+	Oid			other_relid;
+} FindingKey;
+
+typedef struct KnownFinding
+{
+	FindingKey	key;			/* hash key, must be first */
+	List	   *findings;		/* those that were there before */
+} KnownFinding;
+
+static KnownFinding *
+known_finding(HTAB *known, const Finding *finding, HASHACTION action)
+{
+	FindingKey	key;
+	KnownFinding *result;
+	bool		found;
+
+	memset(&key, 0, sizeof(key));
+	key.rule = finding->rule;
+	key.fingerprint = finding->fingerprint;
+	key.object_oid = finding->object_oid;
+	key.other_relid = finding->other_relid;
+	result = hash_search(known, &key, action, &found);
+	if (result != NULL && !found)
+		result->findings = NIL;
+	return result;
+}
+
+/* Can "before" and "after" not be told apart by the rule? */
+static bool
+is_blind_to_change(const Finding *finding, RestsOn rests_on)
+{
+	return (rests_on >= RESTS_ON_OTHER_FACTS &&
+			finding->rule->check == tg_check_policy_unscoped) ||
+		(rests_on >= RESTS_ON_OTHER_POLICIES &&
+		 finding->rule->check == tg_check_policy_unproven);
+}
+
+/*
+ * What holds for more commands than before is a new finding, and so is what was
+ * concluded from something worse.
+ */
+static bool
+was_there(const Finding *finding, const KnownFinding *known)
+{
+	CommandSet	commands = TG_NO_COMMAND;
+	bool		result = false;
+	ListCell   *lc;
+
+	if (known == NULL)
+		return false;
+	foreach(lc, known->findings)
+	{
+		const Finding *before = lfirst(lc);
+
+		if (tg_basis_is_no_worse(finding->basis, before->basis))
+		{
+			commands |= before->commands;
+			result = true;
+		}
+	}
+	return result && (finding->commands & ~commands) == 0;
+}
+
+void
+tg_mark_known_findings(const QueueEntry *entry, List *after, List *before)
+{
+	HASHCTL		ctl = {.keysize = sizeof(FindingKey),.entrysize = sizeof(KnownFinding),.hcxt = CurrentMemoryContext};
+	HTAB	   *known;
+	ListCell   *lc;
+
+	if (before == NIL)
+		return;
+	known = hash_create("trovella_guard known findings", 16, &ctl,
+						HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	foreach(lc, before)
+	{
+		Finding    *finding = lfirst(lc);
+
+		KnownFinding *same = known_finding(known, finding, HASH_ENTER);
+
+		same->findings = lappend(same->findings, finding);
+	}
+	foreach(lc, after)
+	{
+		Finding    *finding = lfirst(lc);
+		KnownFinding *same = known_finding(known, finding, HASH_FIND);
+
+		finding->was_there = was_there(finding, same) &&
+			!is_blind_to_change(finding, entry->rests_on);
+	}
+	hash_destroy(known);
+}
