@@ -997,3 +997,31 @@ read_rewrites(FactsReader *reader, RelationFacts *facts)
 	}
 	systable_endscan(scan);
 }
+
+bool
+tg_is_table(const RelationFacts *facts)
+{
+	return facts->kind == RELKIND_RELATION ||
+		facts->kind == RELKIND_PARTITIONED_TABLE;
+}
+
+bool
+tg_is_tenant_table(const RelationFacts *facts)
+{
+	return tg_is_table(facts) && !facts->temporary && facts->tenant != NULL;
+}
+
+const ColumnFacts *
+tg_find_column(const RelationFacts *facts, AttrNumber attnum)
+{
+	ListCell   *lc;
+
+	foreach(lc, facts->columns)
+	{
+		ColumnFacts *column = lfirst(lc);
+
+		if (column->attnum == attnum)
+			return column;
+	}
+	return NULL;
+}

@@ -18,7 +18,7 @@
 #ifndef TROVELLA_GUARD_FACTS_H
 #define TROVELLA_GUARD_FACTS_H
 
-#include "nodes/pg_list.h"
+#include "nodes/parsenodes.h"
 #include "nodes/primnodes.h"
 #include "storage/itemptr.h"
 #include "utils/snapshot.h"
@@ -149,6 +149,22 @@ typedef struct RelationFacts
 	List	   *rewrites;		/* of RewriteFacts */
 } RelationFacts;
 
+/* Is it a table, partitioned or not? */
+extern bool tg_is_table(const RelationFacts *facts);
+
+/* Is it a table with a tenant column, and not a temporary one? */
+extern bool tg_is_tenant_table(const RelationFacts *facts);
+
+/* The live column of this number, or NULL. */
+extern const ColumnFacts *tg_find_column(const RelationFacts *facts,
+										 AttrNumber attnum);
+
+/*
+ * Which of SELECT, INSERT, UPDATE and DELETE may a role do to a relation, be
+ * it to some columns only?
+ */
+extern AclMode tg_privileges_of(Oid role, const RelationFacts *facts);
+
 /* Reads facts under one snapshot; keeps the catalogs open meanwhile. */
 typedef struct FactsReader FactsReader;
 
@@ -256,6 +272,15 @@ extern List *tg_facts_parents(FactsReader *reader, Oid relid);
 #define TG_MAX_ANCESTORS 2000
 
 extern List *tg_facts_ancestors(FactsReader *reader, Oid relid, bool *all);
+
+/*
+ * A partition or inheritance child needs no row-level security of its own
+ * where nobody can name it: no role but its owner has been granted anything
+ * on it, and all its parents are protected.  Whether the parents' policies
+ * suffice for the child's rows is a question to tg_open_parents().
+ */
+extern bool tg_is_unreachable_child(FactsReader *reader,
+									const RelationFacts *facts);
 
 /* The relations that an expression or a query names, as OIDs. */
 extern List *tg_facts_relations_in(Node *node);

@@ -26,21 +26,6 @@ contains(int n, const AttrNumber *keys, AttrNumber attnum)
 	return false;
 }
 
-static const ColumnFacts *
-find_column(const RelationFacts *facts, AttrNumber attnum)
-{
-	ListCell   *lc;
-
-	foreach(lc, facts->columns)
-	{
-		ColumnFacts *column = lfirst(lc);
-
-		if (column->attnum == attnum)
-			return column;
-	}
-	return NULL;
-}
-
 /*
  * Does a search for equality of the key columns imply the index's predicate?
  * It does where the predicate only says that a column is not null, and that
@@ -63,7 +48,7 @@ predicate_is_implied(const RelationFacts *facts, const IndexFacts *index,
 		var = (Var *) test->arg;
 		if (!contains(nkeys, keys, var->varattno))
 		{
-			const ColumnFacts *column = find_column(facts, var->varattno);
+			const ColumnFacts *column = tg_find_column(facts, var->varattno);
 
 			if (column == NULL || !column->not_null)
 				return false;
@@ -85,7 +70,7 @@ index_covers(const RelationFacts *facts, const IndexFacts *index,
 
 	for (int i = 0; i < nkeys; i++)
 	{
-		const ColumnFacts *column = find_column(facts, index->keys[i]);
+		const ColumnFacts *column = tg_find_column(facts, index->keys[i]);
 
 		if (!contains(nkeys, keys, index->keys[i]))
 			return false;
@@ -146,7 +131,7 @@ key_column_names(const RelationFacts *facts, const ForeignKeyFacts *key)
 	initStringInfo(&names);
 	for (int i = 0; i < key->nkeys; i++)
 	{
-		const ColumnFacts *column = find_column(facts, key->keys[i]);
+		const ColumnFacts *column = tg_find_column(facts, key->keys[i]);
 
 		appendStringInfo(&names, "%s%s", i > 0 ? ", " : "",
 						 column ? column->name : "?");

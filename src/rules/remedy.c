@@ -66,21 +66,6 @@ qualified_name(const RelationFacts *facts)
 	return quote_qualified_identifier(facts->schema, facts->name);
 }
 
-static const char *
-column_name(const RelationFacts *facts, AttrNumber attnum)
-{
-	ListCell   *lc;
-
-	foreach(lc, facts->columns)
-	{
-		ColumnFacts *column = lfirst(lc);
-
-		if (column->attnum == attnum)
-			return column->name;
-	}
-	return NULL;
-}
-
 /*
  * What is printed here is run in somebody else's search_path, in which others
  * may have made operators and types, and in which pg_catalog need not come
@@ -246,12 +231,12 @@ index_label(const RelationFacts *facts, int nkeys, const AttrNumber *keys)
 	initStringInfo(&label);
 	for (int i = 0; i < nkeys; i++)
 	{
-		const char *column = column_name(facts, keys[i]);
+		const ColumnFacts *column = tg_find_column(facts, keys[i]);
 
 		if (column == NULL)
 			return NULL;
 		appendStringInfo(&label, "%s%s", i > 0 ? "_" : "",
-						 camel_case(column));
+						 camel_case(column->name));
 	}
 	return label.data;
 }
@@ -340,7 +325,8 @@ tg_remedy_index(FactsReader *reader, const RelationFacts *facts, int nkeys,
 	initStringInfo(&columns);
 	for (int i = 0; i < nkeys; i++)
 		appendStringInfo(&columns, "%s%s", i > 0 ? ", " : "",
-						 quote_identifier(column_name(facts, keys[i])));
+						 quote_identifier(tg_find_column(facts,
+														 keys[i])->name));
 	return psprintf("CREATE INDEX %s ON %s (%s);", quote_identifier(name),
 					qualified_name(facts), columns.data);
 }
@@ -385,14 +371,14 @@ tg_remedy_on_delete(FactsReader *reader, const RelationFacts *facts,
 	initStringInfo(&referenced_columns);
 	for (int i = 0; i < key->nkeys; i++)
 	{
-		const char *column = column_name(facts, key->keys[i]);
+		const ColumnFacts *column = tg_find_column(facts, key->keys[i]);
 		const char *other = tg_facts_column_name(reader, key->referenced,
 												 key->referenced_keys[i]);
 
 		if (column == NULL || other == NULL)
 			return NULL;
 		appendStringInfo(&columns, "%s%s", i > 0 ? ", " : "",
-						 quote_identifier(column));
+						 quote_identifier(column->name));
 		appendStringInfo(&referenced_columns, "%s%s", i > 0 ? ", " : "",
 						 quote_identifier(other));
 	}

@@ -11,7 +11,6 @@
 
 #include "catalog/pg_class.h"
 #include "common/hashfn.h"
-#include "facts/oidset.h"
 #include "miscadmin.h"
 #include "rules/basis.h"
 #include "rules/remedy.h"
@@ -20,89 +19,6 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
-
-/* An outline that lives until the next one is asked for. */
-static const RelationFacts *
-glance_at(FactsReader *reader, Oid relid, MemoryContext context)
-{
-	MemoryContext old;
-	const RelationFacts *facts;
-
-	MemoryContextReset(context);
-	old = MemoryContextSwitchTo(context);
-	facts = tg_facts_outline(reader, relid);
-	MemoryContextSwitchTo(old);
-	return facts;
-}
-
-/*
- * Do the parents of a relation protect it, if they are protected themselves?
- * Those that have no row-level security of their own are added to the set of
- * relations that need protection by their parents.
- */
-static bool
-parents_protect(FactsReader *reader, const List *parents, Oid owner,
-				OidSet *needy, MemoryContext context)
-{
-	const ListCell *lc;
-
-	foreach(lc, parents)
-	{
-		const RelationFacts *parent = glance_at(reader, lfirst_oid(lc),
-												context);
-
-		CHECK_FOR_INTERRUPTS();
-		if (parent == NULL || !tg_is_tenant_table(parent))
-			return false;
-		if (!tg_has_privileges_of(reader, owner, parent->owner) &&
-			!tg_is_above_rls(reader, owner))
-			return false;
-		if (!parent->rls_enabled)
-			(void) tg_oidset_add(needy, parent->relid);
-	}
-	return true;
-}
-
-/*
- * A partition or inheritance child needs no row-level security of its own
- * where nobody can name it: all its parents are protected, no role but its
- * owner has been granted anything on it, and that owner is none whom the
- * parents keep out.  Reading through a parent checks the parent's privileges
- * and policies only (see expand_inherited_rtentry in PostgreSQL's
- * optimizer/util/inherit.c).  Whether these suffice for the child's rows, too,
- * is for tg_open_parents() to say.
- */
-bool
-tg_is_unreachable_child(FactsReader *reader, const RelationFacts *facts)
-{
-	OidSet		needy = {0};
-	MemoryContext context;
-	bool		result;
-	int			next = 0;
-
-	if (facts->parents == NIL || facts->granted)
-		return false;
-
-	context = AllocSetContextCreate(CurrentMemoryContext,
-									"trovella_guard parent",
-									ALLOCSET_SMALL_SIZES);
-	result = parents_protect(reader, facts->parents, facts->owner, &needy,
-							 context);
-	while (result && next < list_length(needy.oids))
-	{
-		const RelationFacts *parent = glance_at(reader,
-												list_nth_oid(needy.oids, next++),
-												context);
-		List	   *parents = list_copy(parent->parents);
-
-		result = parents != NIL && !parent->granted &&
-			next <= TG_MAX_ANCESTORS &&
-			parents_protect(reader, parents, parent->owner, &needy, context);
-		list_free(parents);
-	}
-	MemoryContextDelete(context);
-	return result;
-}
 
 /* Does a policy let rows be read, changed or deleted? */
 static bool

@@ -40,28 +40,6 @@ static const struct
 	{ACL_DELETE, "DELETE"},
 };
 
-/*
- * Which of SELECT, INSERT, UPDATE and DELETE may a role do to a relation, be
- * it to some columns only?
- */
-AclMode
-tg_privileges_of(Oid role, const RelationFacts *facts)
-{
-	AclMode		wanted = ACL_SELECT | ACL_INSERT | ACL_UPDATE | ACL_DELETE;
-	AclMode		result = ACL_NO_RIGHTS;
-	ListCell   *lc;
-
-	if (superuser_arg(role))
-		return wanted;
-	foreach(lc, facts->acls)
-		result |= aclmask(lfirst(lc), role, facts->owner, wanted, ACLMASK_ALL);
-	if (has_privs_of_role(role, ROLE_PG_READ_ALL_DATA))
-		result |= ACL_SELECT;
-	if (has_privs_of_role(role, ROLE_PG_WRITE_ALL_DATA))
-		result |= ACL_INSERT | ACL_UPDATE | ACL_DELETE;
-	return result;
-}
-
 void
 tg_check_grant_missing(const RuleSubject *subject)
 {

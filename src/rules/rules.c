@@ -204,23 +204,10 @@ tg_kind_name(char kind)
 	}
 }
 
-static bool
-is_table(const RelationFacts *facts)
-{
-	return facts->kind == RELKIND_RELATION ||
-		facts->kind == RELKIND_PARTITIONED_TABLE;
-}
-
-bool
-tg_is_tenant_table(const RelationFacts *facts)
-{
-	return is_table(facts) && !facts->temporary && facts->tenant != NULL;
-}
-
 static RuleAbout
 what_it_is(const RelationFacts *facts)
 {
-	if (!is_table(facts))
+	if (!tg_is_table(facts))
 		return ABOUT_OTHER_RELATIONS;
 	return facts->tenant != NULL ? ABOUT_TENANT_TABLES : ABOUT_OTHER_TABLES;
 }

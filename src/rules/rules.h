@@ -192,9 +192,6 @@ extern bool tg_refuses(const Finding *finding);
 /* "table", "view" and the like, by RELKIND_xxx */
 extern const char *tg_kind_name(char kind);
 
-/* Is this a table with a tenant column that rules apply to? */
-extern bool tg_is_tenant_table(const RelationFacts *facts);
-
 /*
  * For rules: appends a finding about the subject and returns it, so that the
  * caller can fill in object, commands and repair SQL.
@@ -250,8 +247,6 @@ extern List *tg_relatives_to_judge(FactsReader *reader,
 								   const RelationFacts *facts,
 								   FactsReader *before,
 								   const RelationFacts *outline);
-extern bool tg_is_unreachable_child(FactsReader *reader,
-									const RelationFacts *facts);
 
 /* rules/policies.c */
 extern void tg_check_policy_missing(const RuleSubject *subject);
@@ -284,7 +279,6 @@ extern void tg_check_view_bypasses_rls(const RuleSubject *subject);
 extern void tg_check_policy_function_untrusted(const RuleSubject *subject);
 
 /* rules/roles.c */
-extern AclMode tg_privileges_of(Oid role, const RelationFacts *facts);
 extern void tg_check_grant_missing(const RuleSubject *subject);
 extern void tg_check_role_bypasses_rls(const RuleSubject *subject);
 
