@@ -277,7 +277,7 @@ extern List *tg_facts_ancestors(FactsReader *reader, Oid relid, bool *all);
  * A partition or inheritance child needs no row-level security of its own
  * where nobody can name it: no role but its owner has been granted anything
  * on it, and all its parents are protected.  Whether the parents' policies
- * suffice for the child's rows is a question to tg_open_parents().
+ * suffice for the child's rows is a question to tg_exposing_parents().
  */
 extern bool tg_is_unreachable_child(FactsReader *reader,
 									const RelationFacts *facts);

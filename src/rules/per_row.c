@@ -19,6 +19,7 @@
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
+#include "rules/print.h"
 #include "rules/rules.h"
 #include "scope/origin.h"
 #include "settings.h"

@@ -12,6 +12,8 @@
 #include "common/hashfn.h"
 #include "miscadmin.h"
 #include "rules/basis.h"
+#include "rules/parents.h"
+#include "rules/print.h"
 #include "rules/remedy.h"
 #include "rules/rules.h"
 #include "scope/scope.h"
@@ -156,18 +158,18 @@ report_doubts_about_parents(const RuleSubject *subject, ScopeAnswer answer)
 {
 	ListCell   *lc;
 
-	foreach(lc, tg_open_parents(subject))
+	foreach(lc, tg_exposing_parents(subject))
 	{
-		const OpenParent *open = lfirst(lc);
+		const ExposingParent *parent = lfirst(lc);
 		ListCell   *lc2;
 
-		foreach(lc2, open->doubts)
+		foreach(lc2, parent->doubts)
 		{
 			const ScopeDoubt *doubt = lfirst(lc2);
 
 			if (doubt->answer == answer)
-				report_doubt(subject, open->facts, doubt)->repair_sql =
-					tg_remedy_scope(open->facts, doubt->policy);
+				report_doubt(subject, parent->facts, doubt)->repair_sql =
+					tg_remedy_scope(parent->facts, doubt->policy);
 		}
 	}
 }

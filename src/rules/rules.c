@@ -15,14 +15,8 @@
 
 #include "catalog/pg_class.h"
 #include "lib/stringinfo.h"
-#include "mb/pg_wchar.h"
-#include "nodes/nodeFuncs.h"
+#include "rules/print.h"
 #include "rules/rules.h"
-#include "storage/lmgr.h"
-#include "utils/rel.h"
-#include "utils/relcache.h"
-#include "utils/ruleutils.h"
-#include "utils/syscache.h"
 
 const Rule	tg_rules[] = {
 	{
@@ -227,8 +221,6 @@ apply_rule(RuleSubject *subject, int number, RuleLevel least)
 	rule->check(subject);
 }
 
-static void end_printing(RuleMemo *memo);
-
 List *
 tg_apply_rules(FactsReader *reader, const RelationFacts *facts,
 			   const RelationHistory *history, RuleLevel least, bool describe)
@@ -249,7 +241,7 @@ tg_apply_rules(FactsReader *reader, const RelationFacts *facts,
 
 	for (int i = 0; i < tg_rules_count; i++)
 		apply_rule(&subject, i, least);
-	end_printing(&memo);
+	tg_end_printing(&memo);
 	return findings;
 }
 
@@ -272,7 +264,7 @@ tg_apply_rule(FactsReader *reader, const RelationFacts *facts,
 
 	if (facts == NULL || !facts->temporary)
 		apply_rule(&subject, number, TG_LEVEL_INFO);
-	end_printing(&memo);
+	tg_end_printing(&memo);
 	return findings;
 }
 
@@ -308,149 +300,4 @@ tg_report_finding(const RuleSubject *subject, const char *message_fmt,...)
 
 	*subject->findings = lappend(*subject->findings, finding);
 	return finding;
-}
-
-/* The extent of an expression that tg_expression_text() prints. */
-#define MAX_NODES_PRINTED 5000
-#define MAX_DEPTH_PRINTED 200
-
-/* More than this makes a message unreadable. */
-#define MAX_EXCERPT 1000
-
-typedef struct Extent
-{
-	int			nodes;
-	int			depth;
-} Extent;
-
-static bool
-is_too_large(Node *node, Extent *extent)
-{
-	bool		result;
-
-	if (node == NULL)
-		return false;
-	if (++extent->nodes > MAX_NODES_PRINTED ||
-		extent->depth >= MAX_DEPTH_PRINTED)
-		return true;
-	extent->depth++;
-	result = IsA(node, Query) ?
-		query_tree_walker((Query *) node, is_too_large, extent, 0) :
-		expression_tree_walker(node, is_too_large, extent);
-	extent->depth--;
-	return result;
-}
-
-bool
-tg_is_printable(Node *node)
-{
-	Extent		extent = {0};
-
-	return !is_too_large(node, &extent);
-}
-
-/*
- * Locks the relations that an expression names in sub-selects, and of which
- * printing asks the relation cache for the columns, but waits for none of
- * them.  Appends what it has locked to the list.
- */
-static bool
-lock_relations_in(Node *node, List **locked)
-{
-	ListCell   *lc;
-
-	foreach(lc, tg_facts_relations_in(node))
-	{
-		Oid			relid = lfirst_oid(lc);
-
-		if (!ConditionalLockRelationOid(relid, AccessShareLock))
-			return false;
-		*locked = lappend_oid(*locked, relid);
-		if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)))
-			return false;
-	}
-	return true;
-}
-
-/*
- * Printing asks the relation cache for the table.  The entry is held from the
- * first expression to the last, since it takes long to make where there are
- * many policies.
- */
-static bool
-begin_printing(const RuleSubject *subject)
-{
-	const RelationFacts *facts = subject->facts;
-	RuleMemo   *memo = subject->memo;
-
-	if (memo->printing != PRINTING_NOT_BEGUN)
-		return memo->printing == PRINTING_POSSIBLE;
-	memo->printing = PRINTING_IMPOSSIBLE;
-	if (!ConditionalLockRelationOid(facts->relid, AccessShareLock))
-		return false;
-	memo->printed = RelationIdGetRelation(facts->relid);
-	if (!RelationIsValid(memo->printed))
-	{
-		UnlockRelationOid(facts->relid, AccessShareLock);
-		return false;
-	}
-
-	/*
-	 * As long as there are the policies, and nobody can drop them while we
-	 * have their table locked, there are the functions and types that they
-	 * name.
-	 */
-	if (tg_facts_policies_are_current(subject->reader, facts))
-		memo->printing = PRINTING_POSSIBLE;
-	return memo->printing == PRINTING_POSSIBLE;
-}
-
-static void
-end_printing(RuleMemo *memo)
-{
-	Oid			relid;
-
-	if (!RelationIsValid(memo->printed))
-		return;
-	relid = RelationGetRelid(memo->printed);
-	RelationClose(memo->printed);
-	memo->printed = NULL;
-	RelationCacheInvalidateEntry(relid);
-	UnlockRelationOid(relid, AccessShareLock);
-}
-
-char *
-tg_expression_text(const RuleSubject *subject, Node *node)
-{
-	const RelationFacts *facts = subject->facts;
-	List	   *locked = NIL;
-	ListCell   *lc;
-	char	   *text = NULL;
-
-	if (node == NULL || !tg_is_printable(node) || !begin_printing(subject))
-		return NULL;
-
-	/* It mends sub-selects in place, and the tree is not ours. */
-	if (lock_relations_in(node, &locked))
-		text = deparse_expression(copyObject(node),
-								  deparse_context_for(facts->name,
-													  facts->relid),
-								  false, false);
-	foreach(lc, locked)
-		UnlockRelationOid(lfirst_oid(lc), AccessShareLock);
-	return text;
-}
-
-char *
-tg_expression_excerpt(const RuleSubject *subject, Node *node)
-{
-	char	   *text = tg_expression_text(subject, node);
-	int			length;
-
-	if (text == NULL)
-		return NULL;
-	length = pg_mbcliplen(text, strlen(text), MAX_EXCERPT);
-	if (text[length] == '\0')
-		return text;
-	return psprintf("%.*s ...", length, text);
 }

@@ -88,7 +88,7 @@ typedef struct RuleMemo
 	bool		doubts_known;
 	List	   *doubts;			/* of ScopeDoubt */
 	bool		parents_known;
-	List	   *open_parents;	/* of OpenParent */
+	List	   *exposing_parents;	/* of ExposingParent */
 	const struct SortedSet *grants[TG_ALL_COMMANDS + 1];	/* by CommandSet */
 	const struct SortedSet *guards; /* restrictive policies */
 	enum
@@ -200,53 +200,9 @@ extern Finding *tg_report_finding(const RuleSubject *subject,
 								  const char *message_fmt,...)
 			pg_attribute_printf(2, 3);
 
-/*
- * For rules: is an expression small enough to be printed?  Nobody reads the
- * others, and PostgreSQL might fail to print them.
- */
-extern bool tg_is_printable(Node *node);
-
-/*
- * For rules: the text of an expression in a policy of the table, or NULL.
- * Printing needs the table's relation cache entry, and those of the relations in
- * sub-selects; a rule neither waits for them nor fails because one is just being
- * dropped, and lets the table's entry go again, because the cache would grow
- * with every table that an audit reports.
- */
-extern char *tg_expression_text(const RuleSubject *subject, Node *node);
-
-/* The same for messages: of a long text the beginning. */
-extern char *tg_expression_excerpt(const RuleSubject *subject, Node *node);
-
 /* rules/rls.c */
 extern void tg_check_rls_disabled(const RuleSubject *subject);
 extern void tg_check_rls_not_forced(const RuleSubject *subject);
-
-/* A parent, near or far, through which others may reach a child's rows. */
-typedef struct OpenParent
-{
-	const RelationFacts *facts;
-	const char *message;		/* why, if its policies do not matter */
-	uint64		fingerprint;	/* of that */
-	const struct Basis *basis;	/* ... and what else it rests on */
-	List	   *doubts;			/* of ScopeDoubt, about its policies */
-	const char *repair_sql;		/* takes the child from it, or NULL */
-} OpenParent;
-
-/*
- * All of them, as a List of OpenParent.  Not those of a partition, which is a
- * part of its parent, unless the transaction has made it one.
- */
-extern List *tg_open_parents(const RuleSubject *subject);
-
-/*
- * The parents and children whose findings depend on what a transaction has
- * made of a relation, as OIDs.  "outline" is what it was, NULL if it is new.
- */
-extern List *tg_relatives_to_judge(FactsReader *reader,
-								   const RelationFacts *facts,
-								   FactsReader *before,
-								   const RelationFacts *outline);
 
 /* rules/policies.c */
 extern void tg_check_policy_missing(const RuleSubject *subject);

@@ -25,6 +25,7 @@
 #include "facts/oidset.h"
 #include "miscadmin.h"
 #include "rules/basis.h"
+#include "rules/parents.h"
 #include "rules/remedy.h"
 #include "rules/rules.h"
 #include "utils/acl.h"
@@ -97,7 +98,7 @@ tg_check_relation_unprotectable(const RuleSubject *subject)
 	if ((facts->kind != RELKIND_MATVIEW &&
 		 facts->kind != RELKIND_FOREIGN_TABLE) ||
 		(tg_is_unreachable_child(subject->reader, facts) &&
-		 (facts->tenant == NULL || tg_open_parents(subject) == NIL)))
+		 (facts->tenant == NULL || tg_exposing_parents(subject) == NIL)))
 		return;
 
 	basis = tg_basis_of_grants(facts, TG_ALL_COMMANDS);

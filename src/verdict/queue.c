@@ -27,6 +27,7 @@
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
+#include "rules/parents.h"
 #include "rules/rules.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"

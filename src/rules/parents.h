@@ -1,0 +1,46 @@
+/*-------------------------------------------------------------------------
+ *
+ * parents.h
+ *		Parents through which others may reach the rows of a child.
+ *
+ * Copyright (c) 2026, Trovella
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TROVELLA_GUARD_PARENTS_H
+#define TROVELLA_GUARD_PARENTS_H
+
+#include "rules/rules.h"
+
+/*
+ * An ancestor through which roles other than the child's owner may reach the
+ * child's rows.
+ */
+typedef struct ExposingParent
+{
+	const RelationFacts *facts; /* NULL if there are too many ancestors */
+	const char *message;		/* why it does so whatever its policies say,
+								 * or NULL if that depends on them */
+	uint64		fingerprint;	/* of that reason */
+	const struct Basis *basis;	/* what else the reason rests on */
+	List	   *doubts;			/* of ScopeDoubt, about its policies */
+	const char *repair_sql;		/* removes the child from it, or NULL */
+} ExposingParent;
+
+/*
+ * All of them, as a List of ExposingParent.  NIL for a partition, which is
+ * judged as a part of its parent, unless the transaction has attached it.
+ */
+extern List *tg_exposing_parents(const RuleSubject *subject);
+
+/*
+ * The ancestors and descendants whose findings depend on what the transaction
+ * has changed of a relation, as OIDs.  "outline" is the relation before the
+ * transaction, or NULL if it is new.
+ */
+extern List *tg_relatives_to_judge(FactsReader *reader,
+								   const RelationFacts *facts,
+								   FactsReader *before,
+								   const RelationFacts *outline);
+
+#endif							/* TROVELLA_GUARD_PARENTS_H */
