@@ -14,6 +14,7 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "facts/expression.h"
 #include "utils/syscache.h"
@@ -45,6 +46,32 @@ tg_expression_type(Node *node)
 		}
 		else
 			return exprType(node);
+	}
+}
+
+Oid
+tg_base_type(Oid type)
+{
+	for (;;)
+	{
+		HeapTuple	tuple;
+		Form_pg_type form;
+		Oid			base = InvalidOid;
+		bool		usable;
+
+		tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
+		if (!HeapTupleIsValid(tuple))
+			return InvalidOid;
+		form = (Form_pg_type) GETSTRUCT(tuple);
+		usable = form->typisdefined;
+		if (form->typtype == TYPTYPE_DOMAIN)
+			base = form->typbasetype;
+		ReleaseSysCache(tuple);
+		if (!usable)
+			return InvalidOid;
+		if (!OidIsValid(base))
+			return type;
+		type = base;
 	}
 }
 

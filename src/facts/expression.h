@@ -15,6 +15,9 @@
 /* The type of an expression; InvalidOid for ARRAY (SELECT ...). */
 extern Oid	tg_expression_type(Node *node);
 
+/* The type below any domains; InvalidOid if it is gone. */
+extern Oid	tg_base_type(Oid type);
+
 /*
  * The same as check_functions_in_node(): does the checker return true for a
  * function that the node itself calls?  A cast to or from a type that is gone

@@ -95,9 +95,9 @@ exposes_child(ExposingParent *result, const RelationFacts *child,
 	return true;
 }
 
-/* The scope doubts about a parent with the same tenant column. */
+/* The scope issues about a parent with the same tenant column. */
 static List *
-doubts_about(const RelationFacts *parent, const RelationFacts *child)
+issues_of_parent(const RelationFacts *parent, const RelationFacts *child)
 {
 	List	   *result = NIL;
 	ListCell   *lc;
@@ -107,13 +107,13 @@ doubts_about(const RelationFacts *parent, const RelationFacts *child)
 		return NIL;
 
 	/* A row that is inserted into the parent is not one of the child */
-	foreach(lc, tg_scope_doubts(parent))
+	foreach(lc, tg_scope_issues(parent))
 	{
-		ScopeDoubt *doubt = lfirst(lc);
+		ScopeIssue *issue = lfirst(lc);
 
-		doubt->commands &= ~TG_INSERT;
-		if (doubt->commands != TG_NO_COMMAND)
-			result = lappend(result, doubt);
+		issue->commands &= ~TG_INSERT;
+		if (issue->commands != TG_NO_COMMAND)
+			result = lappend(result, issue);
 	}
 	return result;
 }
@@ -139,8 +139,8 @@ examine_parent(const RuleSubject *subject, Oid relid)
 	result->facts = parent;
 	if (!exposes_child(result, child, owner_is_trusted))
 	{
-		result->doubts = doubts_about(parent, child);
-		if (result->doubts == NIL)
+		result->issues = issues_of_parent(parent, child);
+		if (result->issues == NIL)
 			return NULL;
 	}
 

@@ -23,7 +23,7 @@ typedef struct ExposingParent
 								 * or NULL if that depends on them */
 	uint64		fingerprint;	/* of that reason */
 	const struct Basis *basis;	/* what else the reason rests on */
-	List	   *doubts;			/* of ScopeDoubt, about its policies */
+	List	   *issues;			/* of ScopeIssue, about its policies */
 	const char *repair_sql;		/* removes the child from it, or NULL */
 } ExposingParent;
 

@@ -21,7 +21,7 @@
 #include "optimizer/optimizer.h"
 #include "rules/print.h"
 #include "rules/rules.h"
-#include "scope/origin.h"
+#include "scope/scope.h"
 #include "settings.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -29,7 +29,8 @@
 
 typedef struct WrapContext
 {
-	Place		place;
+	const RelationFacts *facts;
+	ProofBudget *budget;
 	Oid			function;		/* one of those that were wrapped */
 } WrapContext;
 
@@ -110,12 +111,10 @@ wrap_values(Node *node, WrapContext *context)
 			/* FALLTHROUGH */
 		default:
 			{
-				Origin		origin = tg_dependencies(node, &context->place);
 				Oid			function = InvalidOid;
 
-				if ((origin & ORIGIN_SESSION) &&
-					(origin & ~(ORIGIN_SESSION | ORIGIN_LITERAL |
-								ORIGIN_GLUED)) == 0 &&
+				if (tg_comes_from_session(node, context->facts,
+										  context->budget) &&
 					!contain_vars_of_level(node, 0) &&
 					find_function(node, &function))
 				{
@@ -148,7 +147,7 @@ void
 tg_check_policy_per_row_call(const RuleSubject *subject)
 {
 	const RelationFacts *facts = subject->facts;
-	Budget		budget = {BUDGET_TABLE, 0};
+	ProofBudget budget = {PROOF_BUDGET_TABLE, 0};
 	ListCell   *lc;
 
 	if (facts->tenant == NULL)
@@ -156,7 +155,7 @@ tg_check_policy_per_row_call(const RuleSubject *subject)
 	foreach(lc, facts->policies)
 	{
 		PolicyFacts *policy = (PolicyFacts *) lfirst(lc);
-		WrapContext context = {{facts, NIL, 0, &budget, NIL}, InvalidOid};
+		WrapContext context = {facts, &budget, InvalidOid};
 		Node	   *qual;
 		Node	   *with_check;
 		Finding    *finding;

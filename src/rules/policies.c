@@ -71,37 +71,37 @@ tg_check_policy_missing(const RuleSubject *subject)
 /* Who is let through by a policy, and what holds them back? */
 static const Basis *
 basis_of(const RuleSubject *subject, const RelationFacts *facts,
-		 const ScopeDoubt *doubt)
+		 const ScopeIssue *issue)
 {
 	RuleMemo   *memo = subject->memo;
 	bool		own = facts == subject->facts;
-	const SortedSet *grants = own ? memo->grants[doubt->commands] : NULL;
+	const SortedSet *grants = own ? memo->grants[issue->commands] : NULL;
 	const SortedSet *guards = own ? memo->guards : NULL;
 	Basis	   *basis = palloc0(sizeof(Basis));
 
 	if (grants == NULL)
-		grants = tg_grants_of(facts, doubt->commands);
+		grants = tg_grants_of(facts, issue->commands);
 	if (guards == NULL)
 		guards = tg_guards_of(facts);
 	if (own)
 	{
-		memo->grants[doubt->commands] = grants;
+		memo->grants[issue->commands] = grants;
 		memo->guards = guards;
 	}
-	basis->reached_by = tg_grants_under(grants, doubt->policy->roles);
+	basis->reached_by = tg_grants_under(grants, issue->policy->roles);
 	basis->held_by = guards;
 	return basis;
 }
 
 /* What the attributes of its roles make of a policy is no part of its own. */
 static uint64
-fingerprint_of(const RuleSubject *subject, const ScopeDoubt *doubt)
+fingerprint_of(const RuleSubject *subject, const ScopeIssue *issue)
 {
-	uint64		fingerprint = doubt->policy->fingerprint +
-		(doubt->in_check ? 1 : 0);
+	uint64		fingerprint = issue->policy->fingerprint +
+		(issue->in_check ? 1 : 0);
 	ListCell   *lc;
 
-	foreach(lc, doubt->policy->roles)
+	foreach(lc, issue->policy->roles)
 	{
 		CHECK_FOR_INTERRUPTS();
 		fingerprint = hash_combine64(fingerprint,
@@ -113,8 +113,8 @@ fingerprint_of(const RuleSubject *subject, const ScopeDoubt *doubt)
 
 /* "facts" are the subject's, or those of a parent of it. */
 static Finding *
-report_doubt(const RuleSubject *subject, const RelationFacts *facts,
-			 const ScopeDoubt *doubt)
+report_issue(const RuleSubject *subject, const RelationFacts *facts,
+			 const ScopeIssue *issue)
 {
 	RuleSubject whose = *subject;
 	Finding    *finding;
@@ -127,24 +127,24 @@ report_doubt(const RuleSubject *subject, const RelationFacts *facts,
 		of_parent = psprintf(" of parent \"%s.%s\"", facts->schema,
 							 facts->name);
 	/* The arm is the restrictive policy's, if one tried to help */
-	if (doubt->restrictive != NULL)
+	if (issue->restrictive != NULL)
 		with = psprintf(" with restrictive policy \"%s\"",
-						doubt->restrictive->name);
-	arm = subject->describe ? tg_expression_excerpt(&whose, doubt->arm) : NULL;
+						issue->restrictive->name);
+	arm = subject->describe ? tg_expression_excerpt(&whose, issue->arm) : NULL;
 	finding = tg_report_finding(subject,
 								"policy \"%s\"%s%s for %s: %s%s%s%s: %s",
-								doubt->policy->name, of_parent, with,
-								tg_command_names(doubt->commands),
-								doubt->in_check ? "WITH CHECK" : "USING",
+								issue->policy->name, of_parent, with,
+								tg_command_names(issue->commands),
+								issue->in_check ? "WITH CHECK" : "USING",
 								arm == NULL ? "" : *arm != '(' ? " (" : " ",
 								arm ? arm : "",
 								arm && *arm != '(' ? ")" : "",
-								doubt->reason);
-	finding->object_oid = doubt->policy->oid;
-	finding->object = doubt->policy->name;
-	finding->commands = doubt->commands;
-	finding->fingerprint = fingerprint_of(subject, doubt);
-	finding->basis = basis_of(subject, facts, doubt);
+								issue->reason);
+	finding->object_oid = issue->policy->oid;
+	finding->object = issue->policy->name;
+	finding->commands = issue->commands;
+	finding->fingerprint = fingerprint_of(subject, issue);
+	finding->basis = basis_of(subject, facts, issue);
 	return finding;
 }
 
@@ -154,7 +154,7 @@ report_doubt(const RuleSubject *subject, const RelationFacts *facts,
  * or a debt, is so for the parent's own rows.
  */
 static void
-report_doubts_about_parents(const RuleSubject *subject, ScopeAnswer answer)
+report_issues_of_parents(const RuleSubject *subject, ScopeAnswer answer)
 {
 	ListCell   *lc;
 
@@ -163,51 +163,51 @@ report_doubts_about_parents(const RuleSubject *subject, ScopeAnswer answer)
 		const ExposingParent *parent = lfirst(lc);
 		ListCell   *lc2;
 
-		foreach(lc2, parent->doubts)
+		foreach(lc2, parent->issues)
 		{
-			const ScopeDoubt *doubt = lfirst(lc2);
+			const ScopeIssue *issue = lfirst(lc2);
 
-			if (doubt->answer == answer)
-				report_doubt(subject, parent->facts, doubt)->repair_sql =
-					tg_remedy_scope(parent->facts, doubt->policy);
+			if (issue->answer == answer)
+				report_issue(subject, parent->facts, issue)->repair_sql =
+					tg_remedy_scope(parent->facts, issue->policy);
 		}
 	}
 }
 
 static void
-report_doubts(const RuleSubject *subject, ScopeAnswer answer)
+report_issues(const RuleSubject *subject, ScopeAnswer answer)
 {
 	const RelationFacts *facts = subject->facts;
 	ListCell   *lc;
 
-	report_doubts_about_parents(subject, answer);
+	report_issues_of_parents(subject, answer);
 	if (facts->policies == NIL || !policies_matter(subject))
 		return;
 
-	if (!subject->memo->doubts_known)
+	if (!subject->memo->issues_known)
 	{
-		subject->memo->doubts = tg_scope_doubts(facts);
-		subject->memo->doubts_known = true;
+		subject->memo->issues = tg_scope_issues(facts);
+		subject->memo->issues_known = true;
 	}
-	foreach(lc, subject->memo->doubts)
+	foreach(lc, subject->memo->issues)
 	{
-		const ScopeDoubt *doubt = lfirst(lc);
+		const ScopeIssue *issue = lfirst(lc);
 
 		CHECK_FOR_INTERRUPTS();
-		if (doubt->answer == answer)
-			report_doubt(subject, facts, doubt)->repair_sql =
-				tg_remedy_scope(facts, doubt->policy);
+		if (issue->answer == answer)
+			report_issue(subject, facts, issue)->repair_sql =
+				tg_remedy_scope(facts, issue->policy);
 	}
 }
 
 void
 tg_check_policy_unscoped(const RuleSubject *subject)
 {
-	report_doubts(subject, SCOPE_UNSCOPED);
+	report_issues(subject, SCOPE_UNSCOPED);
 }
 
 void
 tg_check_policy_unproven(const RuleSubject *subject)
 {
-	report_doubts(subject, SCOPE_UNPROVEN);
+	report_issues(subject, SCOPE_UNPROVEN);
 }

@@ -85,8 +85,8 @@ typedef struct RuleFailure
 /* What rules about the same relation need not find out twice. */
 typedef struct RuleMemo
 {
-	bool		doubts_known;
-	List	   *doubts;			/* of ScopeDoubt */
+	bool		issues_known;
+	List	   *issues;			/* of ScopeIssue */
 	bool		parents_known;
 	List	   *exposing_parents;	/* of ExposingParent */
 	const struct SortedSet *grants[TG_ALL_COMMANDS + 1];	/* by CommandSet */

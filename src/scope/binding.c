@@ -18,6 +18,7 @@
 
 #include "catalog/pg_type.h"
 #include "compat.h"
+#include "facts/expression.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "parser/parsetree.h"
@@ -296,7 +297,7 @@ table_bound_by(Node *node, const Binding *binding)
 		var->varattno > list_length(inner->targetList) ||
 		inner->setOperations != NULL || inner->hasAggs ||
 		inner->hasWindowFuncs || inner->groupingSets != NIL ||
-		binding->place->budget->fuel < 0 ||
+		binding->place->budget->steps < 0 ||
 		(tg_correlation(inner, &standing) &
 		 ~(ORIGIN_SESSION | ORIGIN_LITERAL)) != 0)
 		return NULL;

@@ -36,7 +36,7 @@ typedef struct ConditionWalk
 {
 	List	   *once;
 	List	   *again;
-	Budget	   *budget;
+	ProofBudget	   *budget;
 } ConditionWalk;
 
 /* (SELECT value) of nothing of the row is that value. */
@@ -251,13 +251,13 @@ tg_prove_by_cases(List *nodes, const Place *place, Verdict verdict)
 {
 	ConditionWalk walk = {NIL, NIL, place->budget};
 	List	   *conditions = NIL;
-	Budget		budget = {place->budget->fuel / 2, 0};
-	int			fuel = budget.fuel;
+	ProofBudget budget = {place->budget->steps / 2, 0};
+	int			steps = budget.steps;
 	Place		afresh = *place;
 	Verdict		by_cases;
 	ListCell   *lc;
 
-	if (verdict.standing <= CONFINED || place->budget->fuel < 0)
+	if (verdict.standing <= CONFINED || place->budget->steps < 0)
 		return verdict;
 	(void) collect_conditions((Node *) nodes, &walk);
 	foreach(lc, walk.again)
@@ -271,9 +271,9 @@ tg_prove_by_cases(List *nodes, const Place *place, Verdict verdict)
 		return verdict;
 	afresh.budget = &budget;
 	by_cases = prove_cases(nodes, conditions, MAX_CASES, &afresh);
-	(void) tg_spend(place->budget, fuel - budget.fuel);
+	(void) tg_spend(place->budget, steps - budget.steps);
 
-	/* Running out of fuel must not turn a leak into a mere doubt. */
-	return budget.fuel >= 0 && by_cases.standing < verdict.standing ?
+	/* Running out of steps must not turn a leak into a mere doubt. */
+	return budget.steps >= 0 && by_cases.standing < verdict.standing ?
 		by_cases : verdict;
 }

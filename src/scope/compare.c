@@ -18,6 +18,7 @@
 #include "access/transam.h"
 #include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
+#include "facts/expression.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "scope/proof.h"

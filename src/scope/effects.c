@@ -52,7 +52,7 @@
 /* The trees that a column holds in the rows that an index finds by an OID. */
 static List *
 read_trees(Oid catalog, Oid index, AttrNumber key, Oid value,
-		   AttrNumber column, Budget *budget)
+		   AttrNumber column, ProofBudget *budget)
 {
 	Relation	relation = table_open(catalog, AccessShareLock);
 	List	   *trees = NIL;
@@ -135,7 +135,7 @@ tg_type_effects(Oid type, const Place *place)
 									 place, constraint_effects);
 		type = next;
 	}
-	if (place->budget->fuel < 0)
+	if (place->budget->steps < 0)
 		origin |= ORIGIN_TOO_DEEP;
 	return origin & ORIGIN_EFFECTS;
 }
@@ -174,7 +174,7 @@ tg_view_effects(Oid relid, const Place *place)
 			origin |= tg_query_dependencies(query, place);
 		}
 	}
-	if (place->budget->fuel < 0)
+	if (place->budget->steps < 0)
 		origin |= ORIGIN_TOO_DEEP;
 	return origin & ORIGIN_EFFECTS;
 }

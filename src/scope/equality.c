@@ -34,6 +34,7 @@
 #include "catalog/pg_amop.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
+#include "facts/expression.h"
 #include "miscadmin.h"
 #include "scope/equality.h"
 #include "utils/catcache.h"
@@ -41,32 +42,6 @@
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 #include "utils/typcache.h"
-
-Oid
-tg_base_type(Oid type)
-{
-	for (;;)
-	{
-		HeapTuple	tuple;
-		Form_pg_type form;
-		Oid			base = InvalidOid;
-		bool		usable;
-
-		tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
-		if (!HeapTupleIsValid(tuple))
-			return InvalidOid;
-		form = (Form_pg_type) GETSTRUCT(tuple);
-		usable = form->typisdefined;
-		if (form->typtype == TYPTYPE_DOMAIN)
-			base = form->typbasetype;
-		ReleaseSysCache(tuple);
-		if (!usable)
-			return InvalidOid;
-		if (!OidIsValid(base))
-			return type;
-		type = base;
-	}
-}
 
 /*
  * The comparison that the operator is in the btree or hash family given;

@@ -36,9 +36,6 @@ extern bool tg_is_some_equality(Oid operator);
 /* Does the collation, if any, keep different strings apart? */
 extern bool tg_keeps_apart(Oid collation);
 
-/* A type without its domains; InvalidOid where it is gone. */
-extern Oid	tg_base_type(Oid type);
-
 /*
  * Built-in conversions that keep different values different, or fail; of NULL
  * alone they make NULL.

@@ -33,6 +33,7 @@
 #include "access/transam.h"
 #include "catalog/pg_type.h"
 #include "compat.h"
+#include "facts/expression.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "scope/equality.h"
@@ -61,12 +62,12 @@ typedef struct CulpritWalk
 #define ORIGIN_SIDE_EFFECTS	(ORIGIN_UNKNOWN | ORIGIN_VOLATILE | ORIGIN_SETS)
 
 bool
-tg_spend(Budget *budget, int steps)
+tg_spend(ProofBudget *budget, int steps)
 {
 	CHECK_FOR_INTERRUPTS();
-	if (budget->fuel >= 0)
-		budget->fuel -= steps;
-	return budget->fuel >= 0;
+	if (budget->steps >= 0)
+		budget->steps -= steps;
+	return budget->steps >= 0;
 }
 
 static bool
@@ -641,7 +642,7 @@ go_deeper(OriginFunction function, Node *node, const Place *place)
 	Origin		origin;
 
 	check_stack_depth();
-	if (place->budget->depth >= BUDGET_DEPTH || !tg_spend(place->budget, 1))
+	if (place->budget->depth >= PROOF_BUDGET_DEPTH || !tg_spend(place->budget, 1))
 		return ORIGIN_TOO_DEEP;
 	place->budget->depth++;
 	origin = function(node, place);
@@ -683,7 +684,7 @@ find_culprit(Node *node, CulpritWalk *walk)
 		function = get_opcode(((OpExpr *) node)->opno);
 	if (OidIsValid(function))
 	{
-		Budget		budget = {BUDGET_PROOF, 0};
+		ProofBudget budget = {PROOF_BUDGET_SINGLE, 0};
 		Place		nowhere = {NULL, NIL, 0, &budget, NIL};
 		Origin		origin = tg_function_origin(function, NIL, &nowhere,
 												tg_dependencies);

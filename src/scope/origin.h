@@ -10,24 +10,7 @@
 #ifndef TROVELLA_GUARD_ORIGIN_H
 #define TROVELLA_GUARD_ORIGIN_H
 
-#include "facts/facts.h"
-#include "nodes/parsenodes.h"
-
-/*
- * How much one proof, or all proofs about one table, may cost.  Whoever writes
- * a policy decides how large it is; what exceeds the budget is unproven, and
- * neither takes forever nor fails for want of stack.
- */
-typedef struct Budget
-{
-	int			fuel;			/* how many steps may still be taken: about
-								 * one for each time that a node is looked at */
-	int			depth;			/* how deep we are in the expression */
-} Budget;
-
-#define BUDGET_TABLE	1000000
-#define BUDGET_PROOF	100000
-#define BUDGET_DEPTH	250
+#include "scope/scope.h"
 
 /* A condition whose outcome is taken for granted (see cases.c). */
 typedef struct Assumption
@@ -47,7 +30,7 @@ typedef struct Place
 								 * equal to their number */
 	uint32		ambient;		/* what the sub-selects around us have of
 								 * ORIGIN_MAY_KNOW_SESSION */
-	Budget	   *budget;
+	ProofBudget	   *budget;
 	List	   *assumptions;	/* of Assumption */
 } Place;
 
@@ -102,7 +85,7 @@ typedef Origin (*OriginFunction) (Node *node, const Place *place);
 /* origin.c */
 
 /* Takes so many steps; false if they exceed the budget.  May be cancelled. */
-extern bool tg_spend(Budget *budget, int steps);
+extern bool tg_spend(ProofBudget *budget, int steps);
 
 /* Everything that the expression depends on, conditions included. */
 extern Origin tg_dependencies(Node *node, const Place *place);

@@ -115,7 +115,7 @@ prove_boolean_test(BooleanTest *test, const Place *place)
 typedef struct OperandContext
 {
 	Node	   *operand;
-	Budget	   *budget;
+	ProofBudget	   *budget;
 } OperandContext;
 
 /* Puts the operand of a CASE where its WHENs have a placeholder. */
@@ -378,7 +378,7 @@ tg_prove(Node *node, const Place *place)
 	Outcomes	result;
 
 	check_stack_depth();
-	if (place->budget->depth >= BUDGET_DEPTH || !tg_spend(place->budget, 1))
+	if (place->budget->depth >= PROOF_BUDGET_DEPTH || !tg_spend(place->budget, 1))
 		return tg_every_outcome(tg_make_verdict(UNDECIDED, WHY_TOO_DEEP,
 												node));
 	place->budget->depth++;

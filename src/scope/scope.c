@@ -155,12 +155,12 @@ typedef struct JudgementKnown
 typedef struct Trial
 {
 	const RelationFacts *facts;
-	Budget		budget;			/* for all proofs together */
+	ProofBudget budget;			/* for all proofs together */
 	HTAB	   *known;			/* of Known: USING serves several commands */
 	HTAB	   *roles;			/* of RoleKnown */
 	HTAB	   *judgements;		/* of JudgementKnown */
 	List	   *floors;			/* of Floor */
-	List	  **doubts;			/* for each policy, a List of ScopeDoubt */
+	List	  **doubts;			/* for each policy, a List of ScopeIssue */
 } Trial;
 
 /* ----------------------------------------------------------------
@@ -287,18 +287,18 @@ expression_of(const PolicyFacts *policy, bool new_row)
 }
 
 /* A proof's share of the table's budget, and what it has left of it. */
-static Budget
+static ProofBudget
 begin_proof(const Trial *trial)
 {
-	Budget		budget = {Min(BUDGET_PROOF, trial->budget.fuel), 0};
+	ProofBudget budget = {Min(PROOF_BUDGET_SINGLE, trial->budget.steps), 0};
 
 	return budget;
 }
 
 static void
-end_proof(Trial *trial, int fuel, const Budget *budget)
+end_proof(Trial *trial, int steps, const ProofBudget *budget)
 {
-	(void) tg_spend(&trial->budget, fuel - budget->fuel);
+	(void) tg_spend(&trial->budget, steps - budget->steps);
 }
 
 static Known *
@@ -310,18 +310,18 @@ prove_alone(Trial *trial, Node *expression)
 	known = hash_search(trial->known, &expression, HASH_ENTER, &found);
 	if (!found)
 	{
-		Budget		budget = begin_proof(trial);
+		ProofBudget budget = begin_proof(trial);
 		Place		place = {trial->facts, NIL, 0, &budget, NIL};
 		List	   *expressions = list_make1(expression);
-		int			fuel = budget.fuel;
+		int			steps = budget.steps;
 
 		known->verdict = tg_prove_by_cases(expressions, &place,
 										   tg_prove_all(expressions, &place));
 		known->dependencies = tg_dependencies(expression, &place);
-		end_proof(trial, fuel, &budget);
+		end_proof(trial, steps, &budget);
 
 		/* What was not followed to its end is not known to be open. */
-		if (budget.fuel < 0 && known->verdict.standing == OPEN)
+		if (budget.steps < 0 && known->verdict.standing == OPEN)
 			known->verdict = tg_make_verdict(UNDECIDED, WHY_TOO_DEEP,
 											 expression);
 	}
@@ -333,9 +333,9 @@ static Verdict
 prove_on_floor(Trial *trial, Node *expression, const Bitmapset *policies,
 			   bool new_row, Verdict verdict)
 {
-	Budget		budget = begin_proof(trial);
+	ProofBudget budget = begin_proof(trial);
 	Place		place = {trial->facts, NIL, 0, &budget, NIL};
-	int			fuel = budget.fuel;
+	int			steps = budget.steps;
 	List	   *expressions;
 	int			i = -1;
 
@@ -348,7 +348,7 @@ prove_on_floor(Trial *trial, Node *expression, const Bitmapset *policies,
 							  expression_of(list_nth(trial->facts->policies,
 													 i), new_row));
 	verdict = tg_prove_by_cases(expressions, &place, verdict);
-	end_proof(trial, fuel, &budget);
+	end_proof(trial, steps, &budget);
 	list_free(expressions);
 	return verdict;
 }
@@ -496,7 +496,7 @@ judge_policy(const PolicyFacts *policy, int side, Trial *trial)
 	}
 
 	/* What was not looked at may be what keeps rows out. */
-	if (trial->budget.fuel < 0 && worst.verdict.standing == OPEN)
+	if (trial->budget.steps < 0 && worst.verdict.standing == OPEN)
 	{
 		worst.verdict.standing = UNDECIDED;
 		worst.verdict.why = WHY_TOO_DEEP;
@@ -555,7 +555,7 @@ add_doubt(List **doubts, const PolicyFacts *policy,
 {
 	const PolicyFacts *culprit = judgement->culprit;
 	const Verdict *verdict = &judgement->verdict;
-	ScopeDoubt *doubt = palloc0(sizeof(ScopeDoubt));
+	ScopeIssue *doubt = palloc0(sizeof(ScopeIssue));
 	ListCell   *lc;
 
 	doubt->answer = verdict->standing == OPEN ? SCOPE_UNSCOPED :
@@ -568,7 +568,7 @@ add_doubt(List **doubts, const PolicyFacts *policy,
 	doubt->reason = reason_of(judgement, facts);
 	foreach(lc, *doubts)
 	{
-		ScopeDoubt *other = (ScopeDoubt *) lfirst(lc);
+		ScopeIssue *other = (ScopeIssue *) lfirst(lc);
 
 		if (other->answer == doubt->answer &&
 			other->restrictive == doubt->restrictive &&
@@ -621,7 +621,7 @@ add_side_effects(List **doubts, const PolicyFacts *policy, Trial *trial)
 							WHY_TOO_DEEP, node);
 		foreach(lc, *doubts)
 		{
-			ScopeDoubt *doubt = (ScopeDoubt *) lfirst(lc);
+			ScopeIssue *doubt = (ScopeIssue *) lfirst(lc);
 
 			if ((doubt->commands & sides[i].command) != 0 &&
 				(doubt->answer == SCOPE_UNSCOPED ||
@@ -633,11 +633,22 @@ add_side_effects(List **doubts, const PolicyFacts *policy, Trial *trial)
 	}
 }
 
+bool
+tg_comes_from_session(Node *node, const RelationFacts *facts,
+					  ProofBudget *budget)
+{
+	Place		place = {facts, NIL, 0, budget, NIL};
+	Origin		origin = tg_dependencies(node, &place);
+
+	return (origin & ORIGIN_SESSION) != 0 &&
+		(origin & ~(ORIGIN_SESSION | ORIGIN_LITERAL | ORIGIN_GLUED)) == 0;
+}
+
 static int
 compare_doubts(const ListCell *a, const ListCell *b)
 {
-	const ScopeDoubt *one = (const ScopeDoubt *) lfirst(a);
-	const ScopeDoubt *other = (const ScopeDoubt *) lfirst(b);
+	const ScopeIssue *one = (const ScopeIssue *) lfirst(a);
+	const ScopeIssue *other = (const ScopeIssue *) lfirst(b);
 
 	if (one->answer != other->answer)
 		return one->answer > other->answer ? -1 : 1;
@@ -656,7 +667,7 @@ make_table(const char *name, Size keysize, Size entrysize)
 }
 
 List *
-tg_scope_doubts(const RelationFacts *facts)
+tg_scope_issues(const RelationFacts *facts)
 {
 	Trial		trial = {0};
 	List	   *doubts = NIL;
@@ -664,7 +675,7 @@ tg_scope_doubts(const RelationFacts *facts)
 
 	Assert(facts->tenant != NULL);
 	trial.facts = facts;
-	trial.budget.fuel = BUDGET_TABLE;
+	trial.budget.steps = PROOF_BUDGET_TABLE;
 	trial.known = make_table("trovella_guard expressions", sizeof(Node *),
 							 sizeof(Known));
 	trial.roles = make_table("trovella_guard roles", sizeof(Oid),

@@ -12,6 +12,22 @@
 
 #include "facts/facts.h"
 
+/*
+ * Limits the work of one proof, or of all proofs about one table.  The author
+ * of a policy decides how large it is.  A proof that exceeds the budget ends as
+ * "unproven"; it neither runs on nor overflows the stack.
+ */
+typedef struct ProofBudget
+{
+	int			steps;			/* steps left: about one for each visit of a
+								 * node */
+	int			depth;			/* current depth in the expression */
+} ProofBudget;
+
+#define PROOF_BUDGET_TABLE	1000000
+#define PROOF_BUDGET_SINGLE	100000
+#define PROOF_BUDGET_DEPTH	250
+
 /* Ordered: of two answers the greater one is the worse. */
 typedef enum ScopeAnswer
 {
@@ -22,7 +38,7 @@ typedef enum ScopeAnswer
 } ScopeAnswer;
 
 /* One policy whose rows are not proven to be the session's tenant's. */
-typedef struct ScopeDoubt
+typedef struct ScopeIssue
 {
 	ScopeAnswer answer;			/* SCOPE_UNPROVEN or SCOPE_UNSCOPED */
 	const PolicyFacts *policy;	/* the permissive policy */
@@ -36,11 +52,11 @@ typedef struct ScopeDoubt
 								 * row through */
 	const char *reason;			/* in words, lower case, no full stop: "this
 								 * OR arm does not mention organization_id" */
-} ScopeDoubt;
+} ScopeIssue;
 
 /*
  * Returns the doubts about the policies of a tenant table: a List of
- * ScopeDoubt, at most one for a policy, side (USING or WITH CHECK), arm and
+ * ScopeIssue, at most one for a policy, side (USING or WITH CHECK), arm and
  * answer, worst first; NIL where everything is proven.
  *
  * facts->tenant must be set.  Commands without a permissive policy are denied
@@ -48,6 +64,13 @@ typedef struct ScopeDoubt
  * table: the proof works on the stored expression trees and on the system
  * caches of pg_proc, pg_operator, pg_amop, pg_type and pg_authid.
  */
-extern List *tg_scope_doubts(const RelationFacts *facts);
+extern List *tg_scope_issues(const RelationFacts *facts);
+
+/*
+ * Does the value come from the session alone?  Such a value is the same for
+ * all rows that a query reads.
+ */
+extern bool tg_comes_from_session(Node *node, const RelationFacts *facts,
+								  ProofBudget *budget);
 
 #endif							/* TROVELLA_GUARD_SCOPE_H */

@@ -20,6 +20,7 @@
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "compat.h"
+#include "facts/expression.h"
 #include "miscadmin.h"
 #include "scope/equality.h"
 #include "utils/builtins.h"

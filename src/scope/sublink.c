@@ -78,7 +78,7 @@ prove_yields(Node *node, Query *query, const Place *place)
 	if (tg_always_yields(query))
 		return tg_make_verdict(OPEN, WHY_ALWAYS, node);
 	if (query->commandType == CMD_SELECT && query->setOperations != NULL &&
-		place->budget->fuel >= 0)
+		place->budget->steps >= 0)
 	{
 		inner = tg_enter_query(place, query);
 		return prove_arms_yield(query->setOperations, node, query, &inner);

@@ -551,7 +551,7 @@ tg_query_origin(Query *query, int column, const Place *place)
 	Origin		origin;
 
 	check_stack_depth();
-	if (place->budget->fuel < 0)
+	if (place->budget->steps < 0)
 		return ORIGIN_TOO_DEEP;
 	if (query->commandType != CMD_SELECT ||
 		column > list_length(query->targetList))
