@@ -127,14 +127,19 @@ assign_required_columns(const char *newval pg_attribute_unused(), void *extra)
 	required_columns = (const char *) extra;
 }
 
+bool
+tg_is_blank(const char *string)
+{
+	while (isspace((unsigned char) *string))
+		string++;
+	return *string == '\0';
+}
+
 static bool
 check_not_blank(char **newval, void **extra pg_attribute_unused(), GucSource source pg_attribute_unused())
 {
-	for (const char *c = *newval; *c != '\0'; c++)
-	{
-		if (!isspace((unsigned char) *c))
-			return true;
-	}
+	if (!tg_is_blank(*newval))
+		return true;
 	GUC_check_errdetail("The value is empty.");
 	return false;
 }

@@ -34,6 +34,9 @@ extern const char *tg_tenant_column_names(void);
 extern const char *tg_required_column_names(void);
 extern const char *tg_next_name(const char *name);
 
+/* Is a string empty, or white space only? */
+extern bool tg_is_blank(const char *string);
+
 /*
  * Has names mean PostgreSQL's own objects, whatever search_path the caller
  * has, until AtEOXact_GUC(true, ...) is called with the level returned.

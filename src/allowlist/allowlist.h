@@ -11,6 +11,7 @@
 #define TROVELLA_GUARD_ALLOWLIST_H
 
 #include "facts/facts.h"
+#include "fmgr.h"
 #include "storage/itemptr.h"
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"
@@ -104,6 +105,12 @@ extern uint32 tg_allowlist_key(const AllowlistEntry *entry);
 extern uint64 tg_allowlist_write(const char *sql, int nargs, Oid *types,
 								 Datum *values, const char *nulls,
 								 Tuplestorestate *returned);
+
+/*
+ * Argument number "n" of a function that writes entries: the time when they
+ * expire, which must be in the future.  Sets *null to 'n' if they do not.
+ */
+extern Datum tg_allowlist_expiry(FunctionCallInfo fcinfo, int n, char *null);
 
 /* The session user, who answers for what is written. */
 extern Datum tg_allowlist_author(void);

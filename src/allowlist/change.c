@@ -194,6 +194,22 @@ tg_allowlist_author(void)
 																 false)));
 }
 
+Datum
+tg_allowlist_expiry(FunctionCallInfo fcinfo, int n, char *null)
+{
+	if (PG_ARGISNULL(n))
+	{
+		*null = 'n';
+		return (Datum) 0;
+	}
+	if (PG_GETARG_TIMESTAMPTZ(n) <= GetCurrentTimestamp())
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("expires_at must be in the future"),
+				 errhint("Omit it for an entry that does not expire.")));
+	return PG_GETARG_DATUM(n);
+}
+
 /*
  * allow(relation text, reason text, rule text, expires_at timestamptz)
  */
@@ -204,7 +220,6 @@ trovella_guard_allow_1_0(PG_FUNCTION_ARGS)
 	NameData	table;
 	char	   *reason;
 	char	   *rule;
-	bool		blank = true;
 	Oid			types[] = {NAMEOID, NAMEOID, TEXTOID, TEXTOID, NAMEOID, TIMESTAMPTZOID};
 	Datum		values[6];
 	char		nulls[] = "      ";
@@ -213,12 +228,7 @@ trovella_guard_allow_1_0(PG_FUNCTION_ARGS)
 
 	reason = PG_ARGISNULL(1) ? pstrdup("") :
 		text_to_cstring(PG_GETARG_TEXT_PP(1));
-	for (const char *c = reason; *c != '\0'; c++)
-	{
-		if (!isspace((unsigned char) *c))
-			blank = false;
-	}
-	if (blank)
+	if (tg_is_blank(reason))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("a reason is required to allowlist \"%s.%s\"",
@@ -227,22 +237,12 @@ trovella_guard_allow_1_0(PG_FUNCTION_ARGS)
 
 	rule = rule_argument(fcinfo, 2);
 
-	if (!PG_ARGISNULL(3) &&
-		PG_GETARG_TIMESTAMPTZ(3) <= GetCurrentTimestamp())
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("expires_at must be in the future"),
-				 errhint("Leave it out for an entry that does not expire.")));
-
 	values[0] = NameGetDatum(&schema);
 	values[1] = NameGetDatum(&table);
 	values[2] = CStringGetTextDatum(rule);
 	values[3] = CStringGetTextDatum(reason);
 	values[4] = tg_allowlist_author();
-	if (PG_ARGISNULL(3))
-		nulls[5] = 'n';
-	else
-		values[5] = PG_GETARG_DATUM(3);
+	values[5] = tg_allowlist_expiry(fcinfo, 3, &nulls[5]);
 
 	tg_allowlist_write("INSERT INTO trovella_guard.allowlist"
 					   " (schema_name, table_name, rule, reason, added_by, expires_at)"

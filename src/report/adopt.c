@@ -19,9 +19,9 @@
 #include "funcapi.h"
 #include "report/audit.h"
 #include "rules/rules.h"
+#include "settings.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/timestamp.h"
 #include "utils/tuplestore.h"
 
 PG_FUNCTION_INFO_V1(trovella_guard_adopt_1_0);
@@ -44,25 +44,15 @@ trovella_guard_adopt_1_0(PG_FUNCTION_ARGS)
 	uint64		entries;
 
 	if (PG_ARGISNULL(0) ||
-		strspn(TextDatumGetCString(PG_GETARG_DATUM(0)), " \t\r\n\v\f") ==
-		strlen(TextDatumGetCString(PG_GETARG_DATUM(0))))
+		tg_is_blank(TextDatumGetCString(PG_GETARG_DATUM(0))))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("a reason is required to adopt the findings of today"),
 				 errhint("Say what is planned: the next reader has nothing else to go by.")));
-	if (!PG_ARGISNULL(1) &&
-		PG_GETARG_TIMESTAMPTZ(1) <= GetCurrentTimestamp())
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("expires_at must be in the future"),
-				 errhint("Leave it out for debts without a date.")));
 
 	values[0] = PG_GETARG_DATUM(0);
 	values[1] = tg_allowlist_author();
-	if (PG_ARGISNULL(1))
-		nulls[2] = 'n';
-	else
-		values[2] = PG_GETARG_DATUM(1);
+	values[2] = tg_allowlist_expiry(fcinfo, 1, &nulls[2]);
 
 	entries = tg_allowlist_write("INSERT INTO trovella_guard.allowlist AS a"
 								 " (schema_name, table_name, rule, reason, added_by, expires_at, adopted)"

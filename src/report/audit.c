@@ -29,13 +29,12 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/transam.h"
-#include "access/xact.h"
 #include "catalog/pg_class.h"
 #include "miscadmin.h"
 #include "report/audit.h"
+#include "subtransaction.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
-#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
@@ -44,11 +43,11 @@
 #define BATCH_BYTES (256 * 1024)
 
 /* A relation and what is to be said of it. */
-typedef struct Audited
+typedef struct AuditedRelation
 {
 	const RelationFacts *facts;
 	List	   *findings;
-} Audited;
+} AuditedRelation;
 
 struct Audit
 {
@@ -59,19 +58,19 @@ struct Audit
 	int			count;
 	int			next;
 	MemoryContext batch_context;	/* reset for each batch */
-	List	   *batch;			/* of Audited */
+	List	   *batch;			/* of AuditedRelation */
 	int			given;			/* how many of them tg_audit_next() has
 								 * returned */
 };
 
-/* What attempt() tries: to judge a relation (NULL: the database). */
-typedef struct Task
+/* The argument of what attempt() calls. */
+typedef struct AuditTask
 {
 	Audit	   *audit;
-	const RelationFacts *facts;
-	int			rule;			/* the number of the only rule to apply */
+	const RelationFacts *facts; /* NULL: the database */
+	int			rule;			/* the number of the rule to apply */
 	List	   *findings;		/* the result */
-} Task;
+} AuditTask;
 
 static bool
 rules_are_about(Form_pg_class form)
@@ -292,15 +291,13 @@ ends_the_audit(int sqlerrcode)
 }
 
 /*
- * Does something in a subtransaction.  Returns NULL, or the message of the
- * error that it ended with.  Where audit_failed is off, nothing is caught.
+ * Does something and catches its error.  Returns NULL, or the message of the
+ * error.  If audit_failed is off, nothing is caught.
  */
 static const char *
-attempt(void (*action) (Task *task), Task *task)
+attempt(void (*action) (void *arg), AuditTask *task)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	ErrorData  *volatile error = NULL;
+	ErrorData  *error;
 
 	if (tg_rule_level(tg_rule_by_check(tg_check_audit_failed)) == TG_LEVEL_OFF)
 	{
@@ -308,36 +305,19 @@ attempt(void (*action) (Task *task), Task *task)
 		return NULL;
 	}
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		action(task);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
-		if (ends_the_audit(error->sqlerrcode))
-			ReThrowError(error);
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
+	error = tg_catch_error(action, task);
 	if (error == NULL)
 		return NULL;
+	if (ends_the_audit(error->sqlerrcode))
+		ReThrowError(error);
 	return error->message != NULL ? error->message : "unknown error";
 }
 
 /* Audits relations until the batch is full. */
 static void
-fill_batch(Task *task)
+fill_batch(void *arg)
 {
+	AuditTask  *task = arg;
 	Audit	   *audit = task->audit;
 
 	while (audit->next < audit->count &&
@@ -350,7 +330,7 @@ fill_batch(Task *task)
 		facts = tg_facts_read(audit->reader, audit->relids[audit->next]);
 		if (facts != NULL)
 		{
-			Audited    *audited = palloc(sizeof(Audited));
+			AuditedRelation    *audited = palloc(sizeof(AuditedRelation));
 
 			use_global_entry(audit, facts);
 			audited->facts = facts;
@@ -365,15 +345,19 @@ fill_batch(Task *task)
 }
 
 static void
-read_facts(Task *task)
+read_facts(void *arg)
 {
+	AuditTask  *task = arg;
+
 	task->facts = tg_facts_read(task->audit->reader,
 								task->audit->relids[task->audit->next]);
 }
 
 static void
-apply_rule(Task *task)
+apply_rule(void *arg)
 {
+	AuditTask  *task = arg;
+
 	task->findings = tg_apply_rule(task->audit->reader, task->facts,
 								   task->audit->allowlist, task->rule, NULL);
 }
@@ -400,7 +384,7 @@ apply_rules_one_by_one(Audit *audit, const RelationFacts *facts)
 
 	for (int i = 0; i < tg_rules_count; i++)
 	{
-		Task		task = {.audit = audit,.facts = facts,.rule = i};
+		AuditTask		task = {.audit = audit,.facts = facts,.rule = i};
 		const char *message;
 
 		CHECK_FOR_INTERRUPTS();
@@ -425,11 +409,11 @@ apply_rules_one_by_one(Audit *audit, const RelationFacts *facts)
 static void
 audit_with_care(Audit *audit)
 {
-	Task		task = {.audit = audit};
+	AuditTask		task = {.audit = audit};
 	const char *message = attempt(read_facts, &task);
 	const RelationFacts *facts = task.facts;
 	List	   *findings;
-	Audited    *audited;
+	AuditedRelation    *audited;
 
 	if (message != NULL)
 		facts = tg_facts_outline(audit->reader, audit->relids[audit->next]);
@@ -446,7 +430,7 @@ audit_with_care(Audit *audit)
 		for (int i = 0; i < tg_rules_count; i++)
 			use_entries_for(audit, facts, i);
 	}
-	audited = palloc(sizeof(Audited));
+	audited = palloc(sizeof(AuditedRelation));
 	audited->facts = facts;
 	audited->findings = with_allowlist(audit, facts, findings);
 	audit->batch = lappend(audit->batch, audited);
@@ -456,12 +440,12 @@ const RelationFacts *
 tg_audit_next(Audit *audit, List **findings)
 {
 	MemoryContext old = MemoryContextSwitchTo(audit->batch_context);
-	const Audited *audited = NULL;
+	const AuditedRelation *audited = NULL;
 
 	while (audit->given == list_length(audit->batch) &&
 		   audit->next < audit->count)
 	{
-		Task		task = {.audit = audit};
+		AuditTask		task = {.audit = audit};
 
 		MemoryContextReset(audit->batch_context);
 		audit->batch = NIL;

@@ -34,9 +34,9 @@
 #include "miscadmin.h"
 #include "rules/rules.h"
 #include "settings.h"
+#include "subtransaction.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "verdict/attempt.h"
 #include "verdict/raise.h"
 #include "version.h"
@@ -101,51 +101,36 @@ is_interrupt(const ErrorData *error)
 	}
 }
 
+static void
+judge_and_log(void *arg)
+{
+	List	  **verdicts = arg;
+
+	if (!must_judge())
+		return;
+	*verdicts = tg_judge_transaction(false);
+	tg_log_what_went_through(*verdicts);
+}
+
 /*
  * Judges a commit that the guard does not refuse, in mode "warn" or "off".  These
- * modes are the way out of trouble, also of trouble that the verdict itself may
- * cause.  So it runs in a subtransaction, and an error in it goes to the server
- * log.  (PostgreSQL allows subtransactions here because deferred triggers may
- * need them.)
+ * modes are the way out of trouble, including trouble that the verdict itself
+ * causes: so an error in it goes to the server log.  (PostgreSQL allows
+ * subtransactions here because deferred triggers may need them.)
  */
 static void
 judge_without_refusing(void)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	List	   *volatile verdicts = NIL;
+	List	   *verdicts = NIL;
+	ErrorData  *error = tg_catch_error(judge_and_log, &verdicts);
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		if (must_judge())
-		{
-			verdicts = tg_judge_transaction(false);
-			tg_log_what_went_through(verdicts);
-		}
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		CurrentResourceOwner = owner;
-		MemoryContextSwitchTo(context);
-		if (is_interrupt(error))
-			ReThrowError(error);
+	if (error != NULL && is_interrupt(error))
+		ReThrowError(error);
+	if (error != NULL)
 		ereport(LOG_SERVER_ONLY,
 				(errmsg("trovella_guard could not judge a commit in mode \"%s\"",
 						tg_mode == TG_MODE_WARN ? "warn" : "off"),
 				 errdetail_internal("%s", error->message)));
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
 	if (tg_mode == TG_MODE_WARN)
 		tg_raise(verdicts);
 }
