@@ -3,15 +3,18 @@
 -- complain if script is sourced in psql, rather than via CREATE EXTENSION
 \echo Use "CREATE EXTENSION trovella_guard" to load this file. \quit
 
--- A control file with a fixed schema installs into a schema of that name if
--- there is one, whoever has made it.  What its owner or others may have left
--- in it, or still could, would be called in place of what is made here: by
--- the name of a function and its arguments, as whoever calls it.
+-- CREATE EXTENSION installs into an existing schema of the right name, whoever
+-- created it.  Functions that its owner or others leave there can be called in
+-- place of the extension's, with the rights of the caller.  So that schema must
+-- be empty, as pg_dump restores it and DROP EXTENSION leaves it.  The internal
+-- schema belongs to the extension; it must not exist.
 DO $$
 DECLARE
+  name pg_catalog.name;
   problem pg_catalog.text;
 BEGIN
-  SELECT CASE
+  SELECT n.nspname, CASE
+      WHEN n.nspname OPERATOR(pg_catalog.<>) 'trovella_guard' THEN 'already exists'
       WHEN NOT r.rolsuper THEN 'is not owned by a superuser'
       WHEN EXISTS (
         SELECT FROM pg_catalog.pg_depend d
@@ -22,8 +25,8 @@ BEGIN
                      SELECT e.oid FROM pg_catalog.pg_extension e
                      WHERE e.extname OPERATOR(pg_catalog.=) 'trovella_guard')))
         THEN 'is not empty'
-      -- what default privileges give in the schema that was made just now is
-      -- taken back below
+      -- privileges on a schema that CREATE EXTENSION has just created come
+      -- from default privileges; they are revoked below
       WHEN n.xmin::pg_catalog.text OPERATOR(pg_catalog.<>)
            pg_catalog.pg_current_xact_id()::pg_catalog.xid::pg_catalog.text
         AND EXISTS (
@@ -31,19 +34,25 @@ BEGIN
         WHERE a.privilege_type OPERATOR(pg_catalog.=) 'CREATE'
           AND a.grantee OPERATOR(pg_catalog.<>) n.nspowner)
         THEN 'is open to others than its owner'
-    END INTO problem
+    END INTO name, problem
   FROM pg_catalog.pg_namespace n
   JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) n.nspowner
-  WHERE n.nspname OPERATOR(pg_catalog.=) 'trovella_guard';
+  WHERE n.nspname OPERATOR(pg_catalog.=) ANY ('{trovella_guard,trovella_guard_internal}'::pg_catalog.name[])
+  -- the internal schema, if it exists, comes first
+  ORDER BY n.nspname DESC LIMIT 1;
 
   IF problem IS NOT NULL THEN
-    RAISE EXCEPTION 'schema "trovella_guard" %', problem
+    RAISE EXCEPTION 'schema "%" %', name, problem
       USING ERRCODE = 'object_not_in_prerequisite_state',
-            DETAIL = 'What others have put into it, or could, would be taken for the extension''s.',
-            HINT = 'See what is in the schema, drop it (DROP SCHEMA trovella_guard CASCADE), and try again: CREATE EXTENSION makes it.';
+            DETAIL = 'Objects that others have created in it, or could create, would be called in place of the extension''s.',
+            HINT = pg_catalog.format('Look at what is in the schema, drop it (DROP SCHEMA %I CASCADE), and try again: CREATE EXTENSION creates it.', name);
   END IF;
 END
 $$;
+
+CREATE SCHEMA trovella_guard_internal;
+COMMENT ON SCHEMA trovella_guard_internal IS
+  'What the functions and views of trovella_guard are built from. Nothing here is for direct use; all of it may change.';
 
 --
 -- The allowlist
@@ -63,34 +72,34 @@ CREATE TABLE trovella_guard.allowlist (
   CONSTRAINT allowlist_pkey PRIMARY KEY (schema_name, table_name, rule)
 );
 COMMENT ON TABLE trovella_guard.allowlist IS
-  'Relations that are meant to break a rule, or all of them (global tables), and why. Written by allow(), disallow(), adopt() and prune() only.';
-COMMENT ON COLUMN trovella_guard.allowlist.schema_name IS 'Schema of the relation; it need not exist yet.';
+  'Relations that may break a rule, or all rules (global tables), and why. Use allow(), disallow(), adopt() and prune() to change it.';
+COMMENT ON COLUMN trovella_guard.allowlist.schema_name IS 'Schema of the relation. It need not exist yet.';
 COMMENT ON COLUMN trovella_guard.allowlist.table_name IS 'Name of the relation, or * for all relations of the schema.';
-COMMENT ON COLUMN trovella_guard.allowlist.rule IS 'The rule that is waived, or * for all: a global table.';
-COMMENT ON COLUMN trovella_guard.allowlist.reason IS 'Why this is right.';
+COMMENT ON COLUMN trovella_guard.allowlist.rule IS 'The waived rule, or * for all: a global table.';
+COMMENT ON COLUMN trovella_guard.allowlist.reason IS 'Why the relation may break the rule.';
 COMMENT ON COLUMN trovella_guard.allowlist.added_by IS 'The session user who called allow() or adopt().';
 COMMENT ON COLUMN trovella_guard.allowlist.added_at IS 'Start of the transaction that called allow() or adopt().';
-COMMENT ON COLUMN trovella_guard.allowlist.expires_at IS 'From then on the entry does not count; NULL: never.';
-COMMENT ON COLUMN trovella_guard.allowlist.adopted IS 'Written by adopt(): a debt that was there on that day. It quietens the old finding and lets nothing new pass.';
+COMMENT ON COLUMN trovella_guard.allowlist.expires_at IS 'When the entry stops counting; NULL: never.';
+COMMENT ON COLUMN trovella_guard.allowlist.adopted IS 'Whether adopt() wrote the entry. Such a debt waives the pre-existing finding and nothing new.';
 
 
 SELECT pg_catalog.pg_extension_config_dump('trovella_guard.allowlist', '');
 
-CREATE FUNCTION trovella_guard.allowlist_changed() RETURNS trigger
+CREATE FUNCTION trovella_guard_internal.allowlist_changed() RETURNS trigger
 LANGUAGE c AS 'MODULE_PATHNAME', 'trovella_guard_allowlist_changed_1_0';
-COMMENT ON FUNCTION trovella_guard.allowlist_changed() IS
-  'Trigger on the allowlist: has the relations that an entry covered judged anew when it changes or goes.';
+COMMENT ON FUNCTION trovella_guard_internal.allowlist_changed() IS
+  'Trigger on the allowlist: when an entry changes or is removed, the relations that it covered are checked at commit.';
 
 CREATE TRIGGER allowlist_changed AFTER INSERT OR UPDATE OR DELETE ON trovella_guard.allowlist
-  FOR EACH ROW EXECUTE FUNCTION trovella_guard.allowlist_changed();
+  FOR EACH ROW EXECUTE FUNCTION trovella_guard_internal.allowlist_changed();
 ALTER TABLE trovella_guard.allowlist ENABLE ALWAYS TRIGGER allowlist_changed;
 COMMENT ON TRIGGER allowlist_changed ON trovella_guard.allowlist IS
-  'What an entry has covered is judged anew when the entry changes or goes.';
+  'When an entry changes or is removed, the relations that it covered are checked at commit.';
 CREATE TRIGGER allowlist_no_truncate BEFORE TRUNCATE ON trovella_guard.allowlist
-  FOR EACH STATEMENT EXECUTE FUNCTION trovella_guard.allowlist_changed();
+  FOR EACH STATEMENT EXECUTE FUNCTION trovella_guard_internal.allowlist_changed();
 ALTER TABLE trovella_guard.allowlist ENABLE ALWAYS TRIGGER allowlist_no_truncate;
 COMMENT ON TRIGGER allowlist_no_truncate ON trovella_guard.allowlist IS
-  'TRUNCATE is refused: it would not say what the entries have covered.';
+  'Refuses TRUNCATE, which does not say which entries it removes.';
 
 CREATE FUNCTION trovella_guard.allow(
   relation pg_catalog.text,
@@ -100,7 +109,7 @@ CREATE FUNCTION trovella_guard.allow(
 RETURNS pg_catalog.void
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'trovella_guard_allow_1_0';
 COMMENT ON FUNCTION trovella_guard.allow(pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.timestamptz) IS
-  'Puts a relation (schema.table; it need not exist yet) or a whole schema (schema.*) on the allowlist, for one rule or, with rule *, as global. A reason is required. Calling it again replaces reason and expiry.';
+  'Adds a relation (schema.table, which need not exist yet) or a schema (schema.*) to the allowlist, for one rule or, with rule *, for all. A reason is required. A second call replaces reason and expiry.';
 
 CREATE FUNCTION trovella_guard.disallow(
   relation pg_catalog.text,
@@ -108,7 +117,7 @@ CREATE FUNCTION trovella_guard.disallow(
 RETURNS pg_catalog.void
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'trovella_guard_disallow_1_0';
 COMMENT ON FUNCTION trovella_guard.disallow(pg_catalog.text, pg_catalog.text) IS
-  'Takes an entry off the allowlist. What it covered is judged at the commit of the same transaction.';
+  'Removes an entry from the allowlist. The relations that it covered are checked at commit.';
 
 CREATE FUNCTION trovella_guard.adopt(
   reason pg_catalog.text,
@@ -116,7 +125,7 @@ CREATE FUNCTION trovella_guard.adopt(
 RETURNS pg_catalog.int8
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'trovella_guard_adopt_1_0';
 COMMENT ON FUNCTION trovella_guard.adopt(pg_catalog.text, pg_catalog.timestamptz) IS
-  'Puts every finding of today on the allowlist as a debt, one entry for each rule that a relation breaks, and returns their number. A debt quietens what was there; it lets nothing new pass.';
+  'Adds every current finding to the allowlist as a debt, one entry for each rule that a relation breaks, and returns the number of entries. A debt waives the pre-existing finding and nothing new.';
 
 CREATE FUNCTION trovella_guard.prune(
   OUT schema_name pg_catalog.name, OUT table_name pg_catalog.name,
@@ -125,7 +134,7 @@ CREATE FUNCTION trovella_guard.prune(
 RETURNS SETOF record
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'trovella_guard_prune_1_0';
 COMMENT ON FUNCTION trovella_guard.prune() IS
-  'Removes the allowlist entries that have expired or are not needed any more, and returns them. What allow() has said of a relation that is not there stays: it may be made ahead.';
+  'Removes allowlist entries that have expired or waive nothing, and returns them. An entry made by allow() for a relation that does not exist stays: it may be made in advance.';
 
 --
 -- The history of the allowlist
@@ -145,24 +154,23 @@ CREATE TABLE trovella_guard.allowlist_log (
 );
 CREATE INDEX allowlist_log_at_idx ON trovella_guard.allowlist_log (at);
 COMMENT ON TABLE trovella_guard.allowlist_log IS
-  'Who allowed what, when and why, and who took it back. Written by a trigger on the allowlist; rows are never changed.';
-COMMENT ON COLUMN trovella_guard.allowlist_log.at IS 'When.';
-COMMENT ON COLUMN trovella_guard.allowlist_log.author IS 'The session user.';
+  'Who allowed what, when and why, and who revoked it. A trigger on the allowlist writes it; rows never change.';
+COMMENT ON COLUMN trovella_guard.allowlist_log.at IS 'When the entry was written or removed.';
+COMMENT ON COLUMN trovella_guard.allowlist_log.author IS 'The session user who did it.';
 COMMENT ON COLUMN trovella_guard.allowlist_log.action IS 'allow: the entry was written, or replaced; disallow: it was removed.';
 COMMENT ON COLUMN trovella_guard.allowlist_log.schema_name IS 'Schema of the relation.';
 COMMENT ON COLUMN trovella_guard.allowlist_log.table_name IS 'Name of the relation, or * for all relations of the schema.';
-COMMENT ON COLUMN trovella_guard.allowlist_log.rule IS 'The rule that was waived, or * for all.';
+COMMENT ON COLUMN trovella_guard.allowlist_log.rule IS 'The waived rule, or * for all.';
 COMMENT ON COLUMN trovella_guard.allowlist_log.reason IS 'The reason of the entry.';
-COMMENT ON COLUMN trovella_guard.allowlist_log.expires_at IS 'When the entry was to expire; NULL: never.';
-COMMENT ON COLUMN trovella_guard.allowlist_log.adopted IS 'Whether adopt() had made the entry.';
+COMMENT ON COLUMN trovella_guard.allowlist_log.expires_at IS 'When the entry expires; NULL: never.';
+COMMENT ON COLUMN trovella_guard.allowlist_log.adopted IS 'Whether adopt() wrote the entry.';
 
 
 SELECT pg_catalog.pg_extension_config_dump('trovella_guard.allowlist_log', '');
 
--- No SECURITY DEFINER: whoever may write the allowlist is the owner of both.
--- A row that was not added in this transaction is brought by a restore, which
--- brings its log as well.
-CREATE FUNCTION trovella_guard.allowlist_logged() RETURNS trigger
+-- Not SECURITY DEFINER: only the owner of both tables may write the allowlist.
+-- A row from another time comes from a restore, which also restores its log.
+CREATE FUNCTION trovella_guard_internal.allowlist_logged() RETURNS trigger
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -179,15 +187,15 @@ BEGIN
   RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION trovella_guard.allowlist_logged() IS
+COMMENT ON FUNCTION trovella_guard_internal.allowlist_logged() IS
   'Trigger on the allowlist: writes the log.';
 
 CREATE TRIGGER allowlist_logged AFTER INSERT OR UPDATE OR DELETE ON trovella_guard.allowlist
-  FOR EACH ROW EXECUTE FUNCTION trovella_guard.allowlist_logged();
+  FOR EACH ROW EXECUTE FUNCTION trovella_guard_internal.allowlist_logged();
 ALTER TABLE trovella_guard.allowlist ENABLE ALWAYS TRIGGER allowlist_logged;
-COMMENT ON TRIGGER allowlist_logged ON trovella_guard.allowlist IS 'Every change of the list is written to the log.';
+COMMENT ON TRIGGER allowlist_logged ON trovella_guard.allowlist IS 'Logs every change of the allowlist.';
 
-CREATE FUNCTION trovella_guard.allowlist_log_kept() RETURNS trigger
+CREATE FUNCTION trovella_guard_internal.allowlist_log_kept() RETURNS trigger
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -196,17 +204,17 @@ BEGIN
     USING ERRCODE = 'feature_not_supported';
 END
 $$;
-COMMENT ON FUNCTION trovella_guard.allowlist_log_kept() IS
-  'Trigger on the log: rows are only added.';
+COMMENT ON FUNCTION trovella_guard_internal.allowlist_log_kept() IS
+  'Trigger on the log: refuses every change but INSERT.';
 
 CREATE TRIGGER allowlist_log_kept BEFORE UPDATE OR DELETE ON trovella_guard.allowlist_log
-  FOR EACH ROW EXECUTE FUNCTION trovella_guard.allowlist_log_kept();
+  FOR EACH ROW EXECUTE FUNCTION trovella_guard_internal.allowlist_log_kept();
 ALTER TABLE trovella_guard.allowlist_log ENABLE ALWAYS TRIGGER allowlist_log_kept;
-COMMENT ON TRIGGER allowlist_log_kept ON trovella_guard.allowlist_log IS 'The log is only ever added to.';
+COMMENT ON TRIGGER allowlist_log_kept ON trovella_guard.allowlist_log IS 'Refuses UPDATE and DELETE.';
 CREATE TRIGGER allowlist_log_no_truncate BEFORE TRUNCATE ON trovella_guard.allowlist_log
-  FOR EACH STATEMENT EXECUTE FUNCTION trovella_guard.allowlist_log_kept();
+  FOR EACH STATEMENT EXECUTE FUNCTION trovella_guard_internal.allowlist_log_kept();
 ALTER TABLE trovella_guard.allowlist_log ENABLE ALWAYS TRIGGER allowlist_log_no_truncate;
-COMMENT ON TRIGGER allowlist_log_no_truncate ON trovella_guard.allowlist_log IS 'TRUNCATE is refused: the log is only ever added to.';
+COMMENT ON TRIGGER allowlist_log_no_truncate ON trovella_guard.allowlist_log IS 'Refuses TRUNCATE.';
 
 CREATE FUNCTION trovella_guard.allowlist_markdown() RETURNS pg_catalog.text
 LANGUAGE sql STABLE
@@ -224,7 +232,7 @@ BEGIN ATOMIC
   WHERE rule = '*' AND (expires_at IS NULL OR expires_at > now());
 END;
 COMMENT ON FUNCTION trovella_guard.allowlist_markdown() IS
-  'The "Non-Tenant Tables" section of the project''s documentation: the global tables and why they are global.';
+  'The "Non-Tenant Tables" section of a project''s documentation, in Markdown: the global tables and why they are global.';
 
 --
 -- The audit
@@ -240,7 +248,7 @@ CREATE FUNCTION trovella_guard.findings(
 RETURNS SETOF record
 LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'trovella_guard_findings_1_0';
 COMMENT ON FUNCTION trovella_guard.findings(pg_catalog.regclass) IS
-  'Every rule that is broken, in no particular order: of one relation, or of the whole database. waived_by is the reason of the allowlist entry that waives it, else NULL; is_debt tells that adopt() made that entry.';
+  'Every broken rule of one relation or of the whole database, in no particular order. waived_by is the reason of the allowlist entry that waives it, if any; is_debt says whether adopt() wrote that entry.';
 
 CREATE FUNCTION trovella_guard.check(
   relation pg_catalog.regclass DEFAULT NULL,
@@ -259,17 +267,17 @@ BEGIN ATOMIC
            array_position('{error,warning,info}', f.level), f.rule, f.object;
 END;
 COMMENT ON FUNCTION trovella_guard.check(pg_catalog.regclass) IS
-  'The audit: one row for each rule that is broken and not waived, of one relation or of the whole database.';
+  'The audit: one row for each broken rule that is not waived, of one relation or of the whole database.';
 
-CREATE FUNCTION trovella_guard.registry(
+CREATE FUNCTION trovella_guard_internal.registry(
   OUT "position" pg_catalog.int4, OUT rule pg_catalog.text,
   OUT level pg_catalog.text, OUT default_level pg_catalog.text,
   OUT is_overridden pg_catalog.bool, OUT is_about_relations pg_catalog.bool,
   OUT purpose pg_catalog.text)
 RETURNS SETOF record
 LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'trovella_guard_registry_1_0';
-COMMENT ON FUNCTION trovella_guard.registry() IS
-  'The rules in their order: what the view rules is made of.';
+COMMENT ON FUNCTION trovella_guard_internal.registry() IS
+  'The rules in their order, for the view rules.';
 
 CREATE VIEW trovella_guard.rules WITH (security_invoker = true) AS
   SELECT r.rule, r.level, r.default_level,
@@ -280,16 +288,16 @@ CREATE VIEW trovella_guard.rules WITH (security_invoker = true) AS
                              WHERE s.name = 'trovella_guard.rules'), 'unknown') || ')'
               ELSE 'default' END AS set_by,
          r.purpose
-  FROM trovella_guard.registry() r;
+  FROM trovella_guard_internal.registry() r;
 COMMENT ON VIEW trovella_guard.rules IS
-  'Every rule: its level in this session, its default, what sets it, and why the rule is there.';
-COMMENT ON COLUMN trovella_guard.rules.rule IS 'The name, as in settings and in the allowlist.';
-COMMENT ON COLUMN trovella_guard.rules.level IS 'error: refuses a commit; warning: warns at commit; info: in audits only; off.';
-COMMENT ON COLUMN trovella_guard.rules.default_level IS 'The level where trovella_guard.rules does not name the rule.';
-COMMENT ON COLUMN trovella_guard.rules.set_by IS 'default, or the setting and where it was made.';
-COMMENT ON COLUMN trovella_guard.rules.purpose IS 'Why the rule is there.';
+  'Every rule: its level in this session, its default, what sets it, and its purpose.';
+COMMENT ON COLUMN trovella_guard.rules.rule IS 'The name, as in trovella_guard.rules and in the allowlist.';
+COMMENT ON COLUMN trovella_guard.rules.level IS 'error refuses a commit, warning warns at commit, info shows in audits only; or off.';
+COMMENT ON COLUMN trovella_guard.rules.default_level IS 'The level if trovella_guard.rules does not name the rule.';
+COMMENT ON COLUMN trovella_guard.rules.set_by IS 'default, or the setting and its source.';
+COMMENT ON COLUMN trovella_guard.rules.purpose IS 'What the rule protects against.';
 
-CREATE FUNCTION trovella_guard.relations(
+CREATE FUNCTION trovella_guard_internal.relations(
   relation pg_catalog.regclass DEFAULT NULL,
   OUT oid pg_catalog.oid,
   OUT schema_name pg_catalog.name, OUT table_name pg_catalog.name,
@@ -301,8 +309,8 @@ CREATE FUNCTION trovella_guard.relations(
   OUT reason pg_catalog.text)
 RETURNS SETOF record
 LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'trovella_guard_relations_1_0';
-COMMENT ON FUNCTION trovella_guard.relations(pg_catalog.regclass) IS
-  'One relation, or all that rules are about, with class and number of findings: what the view tables is made of.';
+COMMENT ON FUNCTION trovella_guard_internal.relations(pg_catalog.regclass) IS
+  'One relation, or all that the rules apply to, with class and number of findings, for the view tables.';
 
 CREATE VIEW trovella_guard.tables WITH (security_invoker = true) AS
   SELECT r.schema_name, r.table_name, r.kind, r.class, r.tenant_column,
@@ -310,7 +318,7 @@ CREATE VIEW trovella_guard.tables WITH (security_invoker = true) AS
          p.select_policies, p.insert_policies, p.update_policies, p.delete_policies,
          i.relname AS tenant_index,
          r.errors, r.warnings, r.infos, r.waived, r.reason AS allowlist_reason
-  FROM trovella_guard.relations() r
+  FROM trovella_guard_internal.relations() r
   JOIN pg_catalog.pg_class c ON c.oid = r.oid
   LEFT JOIN pg_catalog.pg_class i ON i.oid = r.tenant_index
   CROSS JOIN LATERAL (
@@ -321,20 +329,20 @@ CREATE VIEW trovella_guard.tables WITH (security_invoker = true) AS
     FROM pg_catalog.pg_policy
     WHERE polrelid = r.oid AND polpermissive) p;
 COMMENT ON VIEW trovella_guard.tables IS
-  'Every relation of the users: what it is, how it is protected, and how many rules it breaks.';
+  'Every user relation: its class, its protection, and the number of rules that it breaks.';
 COMMENT ON COLUMN trovella_guard.tables.schema_name IS 'Schema.';
 COMMENT ON COLUMN trovella_guard.tables.table_name IS 'Name.';
 COMMENT ON COLUMN trovella_guard.tables.kind IS 'table, view, materialized view or foreign table.';
 COMMENT ON COLUMN trovella_guard.tables.class IS
-  'tenant: a table with a tenant column; global: on the allowlist for every rule; unclassified: a table that is neither; unprotectable: a view, materialized view or foreign table, which has no row-level security of its own.';
-COMMENT ON COLUMN trovella_guard.tables.tenant_column IS 'The column of trovella_guard.tenant_columns that it has.';
+  'tenant: a table with a tenant column; global: on the allowlist for every rule; unclassified: any other table; unprotectable: a view, materialized view or foreign table, which has no row-level security of its own.';
+COMMENT ON COLUMN trovella_guard.tables.tenant_column IS 'The first column of trovella_guard.tenant_columns that the relation has.';
 COMMENT ON COLUMN trovella_guard.tables.rls_enabled IS 'Row-level security is enabled.';
-COMMENT ON COLUMN trovella_guard.tables.rls_forced IS 'Row-level security holds for the owner, too.';
+COMMENT ON COLUMN trovella_guard.tables.rls_forced IS 'Row-level security applies to the owner, too.';
 COMMENT ON COLUMN trovella_guard.tables.select_policies IS 'Permissive policies for SELECT; a policy FOR ALL counts for each command.';
 COMMENT ON COLUMN trovella_guard.tables.insert_policies IS 'Permissive policies for INSERT.';
 COMMENT ON COLUMN trovella_guard.tables.update_policies IS 'Permissive policies for UPDATE.';
 COMMENT ON COLUMN trovella_guard.tables.delete_policies IS 'Permissive policies for DELETE.';
-COMMENT ON COLUMN trovella_guard.tables.tenant_index IS 'An index that serves the search for a tenant.';
+COMMENT ON COLUMN trovella_guard.tables.tenant_index IS 'A valid index led by the tenant column.';
 COMMENT ON COLUMN trovella_guard.tables.errors IS 'Findings of level error that are not waived.';
 COMMENT ON COLUMN trovella_guard.tables.warnings IS 'Findings of level warning that are not waived.';
 COMMENT ON COLUMN trovella_guard.tables.infos IS 'Findings of level info that are not waived.';
@@ -353,11 +361,11 @@ AS $$
 DECLARE
   r record;
 BEGIN
-  SELECT * INTO r FROM trovella_guard.relations(checklist.relation);
+  SELECT * INTO r FROM trovella_guard_internal.relations(checklist.relation);
   IF NOT FOUND OR checklist.relation IS NULL THEN
     RAISE EXCEPTION 'there is no checklist for %', coalesce('"' || checklist.relation::text || '"', 'NULL')
       USING ERRCODE = 'wrong_object_type',
-            HINT = 'It is about tables, views, materialized views and foreign tables of the database''s users.';
+            HINT = 'A checklist is available for user tables, views, materialized views and foreign tables.';
   END IF;
 
   RETURN QUERY
@@ -377,7 +385,7 @@ BEGIN
   ), registry AS (
     SELECT g.position AS rule_position, g.rule, g.level,
            coalesce((SELECT s.position FROM steps s WHERE g.rule = ANY (s.rules)), 11) AS step_position
-    FROM trovella_guard.registry() g
+    FROM trovella_guard_internal.registry() g
     WHERE g.is_about_relations
   ), found AS MATERIALIZED (
     SELECT * FROM trovella_guard.findings(checklist.relation)
@@ -423,7 +431,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION trovella_guard.checklist(pg_catalog.regclass) IS
-  'The checklist of a complete tenant table, step by step: ok, broken, waived, not applicable, or unknown where the audit failed, with the SQL that repairs it.';
+  'The checklist of a tenant table, step by step: ok, broken, waived, not applicable, or unknown where the audit failed, with the SQL that repairs it.';
 
 CREATE FUNCTION trovella_guard.pending(
   OUT schema_name pg_catalog.name, OUT table_name pg_catalog.name,
@@ -434,7 +442,7 @@ CREATE FUNCTION trovella_guard.pending(
 RETURNS SETOF record
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'trovella_guard_pending_1_0';
 COMMENT ON FUNCTION trovella_guard.pending() IS
-  'What the commit of this transaction would say if it came now and the guard enforced: refused tells what would refuse it, was_there what was so before.';
+  'What a commit of this transaction would report now, in mode enforce. refused: the finding would refuse the commit; was_there: the finding is pre-existing.';
 
 CREATE FUNCTION trovella_guard.repair_sql(
   relation pg_catalog.regclass,
@@ -445,7 +453,7 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  levels text[] := trovella_guard.levels_from(repair_sql.level);
+  levels text[] := trovella_guard_internal.levels_from(repair_sql.level);
   sql text;
 BEGIN
   -- findings(NULL) is about the whole database
@@ -454,8 +462,8 @@ BEGIN
       USING ERRCODE = 'null_value_not_allowed';
   END IF;
 
-  -- On a table in use what takes long comes first: with indexes and policies
-  -- in place, the switch is short.
+  -- On a table in use, first build what takes long; then switching row-level
+  -- security on takes little time.
   SELECT coalesce(string_agg(o.repair_sql, E'\n' ORDER BY
            CASE WHEN NOT coalesce(repair_sql.concurrently, false) THEN 0
                 WHEN o.repair_sql LIKE 'CREATE INDEX %' THEN 1
@@ -479,7 +487,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION trovella_guard.repair_sql(pg_catalog.regclass, pg_catalog.text, pg_catalog.bool) IS
-  'The statements that repair a table: what it breaks at this level or above. Nothing is run. With concurrently, indexes come first and are built without blocking writes, which must be done outside a transaction.';
+  'The statements that repair what a relation breaks at this level or above. Runs nothing. With concurrently, indexes come first and are built without blocking writes; run them outside a transaction block.';
 
 CREATE FUNCTION trovella_guard.protect(
   relation pg_catalog.regclass,
@@ -487,7 +495,7 @@ CREATE FUNCTION trovella_guard.protect(
 RETURNS SETOF pg_catalog.text
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'trovella_guard_protect_1_0';
 COMMENT ON FUNCTION trovella_guard.protect(pg_catalog.regclass, pg_catalog.text) IS
-  'Runs the statements that repair a table, with the caller''s rights, and returns them. Afterwards the table breaks nothing at this level or above, or the call fails and says why.';
+  'Runs the statements that repair a relation, with the caller''s rights, and returns them. Afterwards the relation breaks nothing at this level or above; otherwise the call fails and says why.';
 
 CREATE FUNCTION trovella_guard.assert_clean(level pg_catalog.text DEFAULT 'error')
 RETURNS pg_catalog.void
@@ -495,20 +503,20 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  levels text[] := trovella_guard.levels_from(assert_clean.level);
+  levels text[] := trovella_guard_internal.levels_from(assert_clean.level);
   shown CONSTANT int := 20;
   a record;
 BEGIN
-  -- "first" is everything about the relation that comes first
+  -- of_first: the finding is of the relation that comes first
   WITH found AS (
     SELECT c.*, n.*
-    FROM trovella_guard.check(NULL::regclass) WITH ORDINALITY AS c (schema_name, table_name, rule, level, object, message, repair_sql, number)
+    FROM trovella_guard.check(NULL::regclass) WITH ORDINALITY c
     CROSS JOIN LATERAL (SELECT coalesce(format('%s.%s', c.schema_name, c.table_name), '') AS name) n
     WHERE c.level = ANY (levels)
   ), numbered AS (
-    SELECT f.*, row_number() OVER (ORDER BY f.number) AS shown_as,
-           f.name = first_value(f.name) OVER (ORDER BY f.number) AS of_first,
-           lag(f.repair_sql, 1, '') OVER (ORDER BY f.number) IS DISTINCT FROM f.repair_sql AS repairs_more
+    SELECT f.*, row_number() OVER (ORDER BY f.ordinality) AS shown_as,
+           f.name = first_value(f.name) OVER (ORDER BY f.ordinality) AS of_first,
+           lag(f.repair_sql, 1, '') OVER (ORDER BY f.ordinality) IS DISTINCT FROM f.repair_sql AS repairs_more
     FROM found f
   )
   SELECT count(*) AS findings, count(DISTINCT n.name) AS tables,
@@ -517,10 +525,10 @@ BEGIN
          min(n.table_name::text) FILTER (WHERE n.of_first) AS table_name,
          min(n.rule) AS rule,
          (SELECT string_agg(o.rule, ', ' ORDER BY o.number)
-          FROM (SELECT m.rule, min(m.number) AS number FROM numbered m WHERE m.of_first GROUP BY m.rule) o) AS rules,
-         string_agg(coalesce(nullif(n.name, '') || ': ', '') || n.rule || ': ' || n.message, E'\n' ORDER BY n.number)
+          FROM (SELECT m.rule, min(m.ordinality) AS number FROM numbered m WHERE m.of_first GROUP BY m.rule) o) AS rules,
+         string_agg(coalesce(nullif(n.name, '') || ': ', '') || n.rule || ': ' || n.message, E'\n' ORDER BY n.ordinality)
            FILTER (WHERE n.shown_as <= shown) AS detail,
-         string_agg(n.repair_sql, E'\n' ORDER BY n.number)
+         string_agg(n.repair_sql, E'\n' ORDER BY n.ordinality)
            FILTER (WHERE n.shown_as <= shown AND n.repairs_more) AS repairs
   INTO a
   FROM numbered n;
@@ -532,7 +540,10 @@ BEGIN
     ERRCODE = 'TG001',
     MESSAGE = format('audit failed: %s breaks %s%s',
       CASE WHEN a.name = '' THEN 'the database'
-           ELSE format('%s "%s"', trovella_guard.kind_of(a.schema_name, a.table_name), a.name) END,
+           ELSE format('%s "%s"',
+             coalesce((SELECT CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' WHEN 'f' THEN 'foreign table' END
+                       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                       WHERE n.nspname = a.schema_name AND c.relname = a.table_name), 'table'), a.name) END,
       a.rules,
       CASE a.tables - 1 WHEN 0 THEN '' WHEN 1 THEN ' (and 1 more table)'
            ELSE format(' (and %s more tables)', a.tables - 1) END),
@@ -540,18 +551,18 @@ BEGIN
       CASE WHEN a.findings - shown > 1 THEN format(E'\nand %s more findings (see trovella_guard.check())', a.findings - shown)
            WHEN a.findings - shown = 1 THEN E'\nand 1 more finding (see trovella_guard.check())'
            ELSE '' END,
-    HINT = coalesce(E'This would mend it:\n' || a.repairs, 'See trovella_guard.check().'),
+    HINT = coalesce(E'This would fix it:\n' || a.repairs, 'See trovella_guard.check().'),
     SCHEMA = CASE WHEN a.findings = 1 THEN coalesce(a.schema_name, '') ELSE '' END,
     TABLE = CASE WHEN a.findings = 1 THEN coalesce(a.table_name, '') ELSE '' END,
     CONSTRAINT = CASE WHEN a.findings = 1 THEN a.rule ELSE '' END;
 END
 $$;
 COMMENT ON FUNCTION trovella_guard.assert_clean(pg_catalog.text) IS
-  'Fails, as a refused commit does, if anything in the database breaks a rule at this level or above and is not waived: for CI.';
+  'For CI: fails like a refused commit if anything in the database breaks a rule at this level or above and is not waived.';
 
-CREATE FUNCTION trovella_guard.levels_from(level pg_catalog.text)
+CREATE FUNCTION trovella_guard_internal.levels_from(level pg_catalog.text)
 RETURNS pg_catalog.text[]
-LANGUAGE plpgsql IMMUTABLE
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -566,134 +577,91 @@ BEGIN
   END CASE;
 END
 $$;
-COMMENT ON FUNCTION trovella_guard.levels_from(pg_catalog.text) IS
-  'A level and those above it.';
-
-CREATE FUNCTION trovella_guard.kind_of(schema_name pg_catalog.text, table_name pg_catalog.text)
-RETURNS pg_catalog.text
-LANGUAGE sql STABLE
-SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-  SELECT coalesce(
-    (SELECT CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view'
-                           WHEN 'f' THEN 'foreign table' ELSE 'table' END
-     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-     WHERE n.nspname = $1 AND c.relname = $2), 'table');
-END;
-COMMENT ON FUNCTION trovella_guard.kind_of(pg_catalog.text, pg_catalog.text) IS
-  'What to call a relation in a message.';
+COMMENT ON FUNCTION trovella_guard_internal.levels_from(pg_catalog.text) IS
+  'A level and the levels above it.';
 
 --
 -- Reports
 --
--- report() is made of lines.  A report of many tables is built line by line:
--- sorts and sets go to disk where they are larger than work_mem.
+-- A report is built line by line, so that sorts and sets that exceed work_mem
+-- go to disk.  JIT compilation would cost more than it saves.
 --
 
-CREATE FUNCTION trovella_guard.in_utf8(string pg_catalog.text)
+CREATE FUNCTION trovella_guard_internal.in_utf8(string pg_catalog.text)
 RETURNS pg_catalog.text
 LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'trovella_guard_in_utf8_1_0';
-COMMENT ON FUNCTION trovella_guard.in_utf8(pg_catalog.text) IS
-  'For reports: characters and bytes that have no form in UTF-8 become question marks.';
+COMMENT ON FUNCTION trovella_guard_internal.in_utf8(pg_catalog.text) IS
+  'For reports: a question mark replaces each character that cannot be converted to UTF-8.';
 
-CREATE FUNCTION trovella_guard.utf8_of(string pg_catalog.text)
+CREATE FUNCTION trovella_guard_internal.utf8_of(string pg_catalog.text)
 RETURNS pg_catalog.bytea
 LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'trovella_guard_utf8_of_1_0';
-COMMENT ON FUNCTION trovella_guard.utf8_of(pg_catalog.text) IS
-  'For SARIF reports: the bytes of a text in UTF-8; of what has no form in it, the bytes as they are.';
+COMMENT ON FUNCTION trovella_guard_internal.utf8_of(pg_catalog.text) IS
+  'For SARIF reports: the bytes of a text in UTF-8. Characters that cannot be converted keep their bytes.';
 
-CREATE FUNCTION trovella_guard.printable(string pg_catalog.text)
+CREATE FUNCTION trovella_guard_internal.escape_text(string pg_catalog.text)
 RETURNS pg_catalog.text
-LANGUAGE c IMMUTABLE STRICT AS 'MODULE_PATHNAME', 'trovella_guard_printable_1_0';
-COMMENT ON FUNCTION trovella_guard.printable(pg_catalog.text) IS
-  'For reports: control characters but tabs and ends of lines become question marks.';
-
-CREATE FUNCTION trovella_guard.escape_text(string pg_catalog.text)
-RETURNS pg_catalog.text
-LANGUAGE sql IMMUTABLE
-SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-  -- A terminal must not obey a table's name
-  SELECT translate(trovella_guard.printable($1), E'\t\n\r', '???');
-END;
-COMMENT ON FUNCTION trovella_guard.escape_text(pg_catalog.text) IS
+LANGUAGE c IMMUTABLE PARALLEL SAFE STRICT AS 'MODULE_PATHNAME', 'trovella_guard_escape_text_1_0';
+COMMENT ON FUNCTION trovella_guard_internal.escape_text(pg_catalog.text) IS
   'For text reports: control characters become question marks.';
 
-CREATE FUNCTION trovella_guard.escape_markdown(string pg_catalog.text)
+CREATE FUNCTION trovella_guard_internal.escape_markdown(string pg_catalog.text)
 RETURNS pg_catalog.text
-LANGUAGE sql IMMUTABLE
-SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-  SELECT regexp_replace(
-           replace(replace(replace(trovella_guard.escape_text($1), '&', '&amp;'), '<', '&lt;'), '>', '&gt;'),
-           '([\\`*_\[\]|~])', '\\\1', 'g');
-END;
-COMMENT ON FUNCTION trovella_guard.escape_markdown(pg_catalog.text) IS
-  'For Markdown reports: what would be markup or end a cell of a table is escaped.';
+LANGUAGE c IMMUTABLE PARALLEL SAFE STRICT AS 'MODULE_PATHNAME', 'trovella_guard_escape_markdown_1_0';
+COMMENT ON FUNCTION trovella_guard_internal.escape_markdown(pg_catalog.text) IS
+  'For Markdown reports: escapes markup and control characters.';
 
-CREATE FUNCTION trovella_guard.escape_xml(string pg_catalog.text)
+CREATE FUNCTION trovella_guard_internal.escape_xml(string pg_catalog.text)
 RETURNS pg_catalog.text
-LANGUAGE sql IMMUTABLE
-SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-  SELECT replace(replace(replace(replace(replace(trovella_guard.printable($1),
-           '&', '&amp;'), '<', '&lt;'), '>', '&gt;'), '"', '&quot;'), '''', '&#39;');
-END;
-COMMENT ON FUNCTION trovella_guard.escape_xml(pg_catalog.text) IS
-  'For JUnit and HTML reports: markup is escaped, and what XML does not allow becomes question marks.';
+LANGUAGE c IMMUTABLE PARALLEL SAFE STRICT AS 'MODULE_PATHNAME', 'trovella_guard_escape_xml_1_0';
+COMMENT ON FUNCTION trovella_guard_internal.escape_xml(pg_catalog.text) IS
+  'For JUnit and HTML reports: escapes markup; characters that XML does not allow become question marks.';
 
-CREATE FUNCTION trovella_guard.escape_uri(string pg_catalog.text)
+CREATE FUNCTION trovella_guard_internal.escape_uri(string pg_catalog.text)
 RETURNS pg_catalog.text
-LANGUAGE sql STABLE
-SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-  SELECT CASE WHEN $1 ~ '^[A-Za-z0-9_-]+$' THEN $1
-         ELSE (SELECT string_agg(CASE WHEN get_byte(b, i) < 128 AND chr(get_byte(b, i)) ~ '[A-Za-z0-9_-]'
-                                      THEN chr(get_byte(b, i))
-                                      ELSE '%' || upper(lpad(to_hex(get_byte(b, i)), 2, '0')) END,
-                                 '' ORDER BY i)
-               FROM trovella_guard.utf8_of($1) b, generate_series(0, length(b) - 1) i
-               ) END;
-END;
-COMMENT ON FUNCTION trovella_guard.escape_uri(pg_catalog.text) IS
+LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'trovella_guard_escape_uri_1_0';
+COMMENT ON FUNCTION trovella_guard_internal.escape_uri(pg_catalog.text) IS
   'For SARIF reports: one segment of a path.';
 
-CREATE FUNCTION trovella_guard.count_of(n pg_catalog.int8, what pg_catalog.text)
+CREATE FUNCTION trovella_guard_internal.count_of(n pg_catalog.int8, what pg_catalog.text)
 RETURNS pg_catalog.text
-LANGUAGE sql IMMUTABLE
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT n || ' ' || what || CASE WHEN n = 1 THEN '' ELSE 's' END;
 END;
-COMMENT ON FUNCTION trovella_guard.count_of(pg_catalog.int8, pg_catalog.text) IS
+COMMENT ON FUNCTION trovella_guard_internal.count_of(pg_catalog.int8, pg_catalog.text) IS
   'For reports: "1 error", "2 errors".';
 
-CREATE FUNCTION trovella_guard.summary(
+CREATE FUNCTION trovella_guard_internal.summary(
   OUT relations pg_catalog.int8, OUT tenant pg_catalog.int8, OUT global pg_catalog.int8,
   OUT unclassified pg_catalog.int8, OUT unprotectable pg_catalog.int8,
   OUT clean pg_catalog.int8,
   OUT errors pg_catalog.int8, OUT warnings pg_catalog.int8, OUT infos pg_catalog.int8,
-  OUT waived pg_catalog.int8)
+  OUT waived pg_catalog.int8, OUT classes pg_catalog.text, OUT counts pg_catalog.text)
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT r.*, f.*
-  FROM (SELECT count(*), count(*) FILTER (WHERE class = 'tenant'),
-               count(*) FILTER (WHERE class = 'global'),
-               count(*) FILTER (WHERE class = 'unclassified'),
-               count(*) FILTER (WHERE class = 'unprotectable'),
+  SELECT r.*, f.*,
+         format('%s tenant, %s global, %s unclassified, %s unprotectable', r.tenant, r.global, r.unclassified, r.unprotectable),
+         format('%s, %s, %s, %s waived', trovella_guard_internal.count_of(f.errors, 'error'),
+                trovella_guard_internal.count_of(f.warnings, 'warning'), trovella_guard_internal.count_of(f.infos, 'info'), f.waived)
+  FROM (SELECT count(*), count(*) FILTER (WHERE class = 'tenant') AS tenant,
+               count(*) FILTER (WHERE class = 'global') AS global,
+               count(*) FILTER (WHERE class = 'unclassified') AS unclassified,
+               count(*) FILTER (WHERE class = 'unprotectable') AS unprotectable,
                count(*) FILTER (WHERE errors + warnings = 0)
-        FROM trovella_guard.relations()) r,
-       (SELECT count(*) FILTER (WHERE waived_by IS NULL AND level = 'error'),
-               count(*) FILTER (WHERE waived_by IS NULL AND level = 'warning'),
-               count(*) FILTER (WHERE waived_by IS NULL AND level = 'info'),
-               count(*) FILTER (WHERE waived_by IS NOT NULL)
+        FROM trovella_guard_internal.relations()) r,
+       (SELECT count(*) FILTER (WHERE waived_by IS NULL AND level = 'error') AS errors,
+               count(*) FILTER (WHERE waived_by IS NULL AND level = 'warning') AS warnings,
+               count(*) FILTER (WHERE waived_by IS NULL AND level = 'info') AS infos,
+               count(*) FILTER (WHERE waived_by IS NOT NULL) AS waived
         FROM trovella_guard.findings()) f;
 END;
-COMMENT ON FUNCTION trovella_guard.summary() IS
-  'The totals of an audit: relations by class, those without errors and warnings, findings by level, waived findings.';
+COMMENT ON FUNCTION trovella_guard_internal.summary() IS
+  'The totals of an audit, as numbers and in words: relations by class, relations without errors and warnings, findings by level, waived findings.';
 
-CREATE FUNCTION trovella_guard.sorted_findings(
+CREATE FUNCTION trovella_guard_internal.sorted_findings(
   OUT schema_name pg_catalog.name, OUT table_name pg_catalog.name,
   OUT rule pg_catalog.text, OUT level pg_catalog.text,
   OUT object pg_catalog.text, OUT message pg_catalog.text,
@@ -722,96 +690,82 @@ BEGIN ATOMIC
   FROM counted c
   ORDER BY c.errors DESC, c.warnings DESC, c.infos DESC, c.schema_name, c.table_name, c.number;
 END;
-COMMENT ON FUNCTION trovella_guard.sorted_findings() IS
-  'The findings for reports: grouped by relation, the worst relation first; what is waived comes last in its group.';
+COMMENT ON FUNCTION trovella_guard_internal.sorted_findings() IS
+  'The findings for reports, by relation, the worst relation first, waived findings last in each.';
 
-CREATE FUNCTION trovella_guard.report_text() RETURNS SETOF pg_catalog.text
+CREATE FUNCTION trovella_guard_internal.report_text() RETURNS SETOF pg_catalog.text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT line FROM (
-    SELECT 1 AS part, f.number, l.i, l.line
-    FROM trovella_guard.sorted_findings() WITH ORDINALITY
-           AS f (schema_name, table_name, rule, level, object, message, repair_sql, waived_by,
-                 name, errors, warnings, infos, is_first, is_last, number)
+    SELECT 1 AS part, f.ordinality AS number, l.i, l.line
+    FROM trovella_guard_internal.sorted_findings() WITH ORDINALITY f
     CROSS JOIN LATERAL (VALUES
       (0, CASE WHEN f.is_first THEN
-            concat_ws(': ', trovella_guard.escape_text(f.name),
+            concat_ws(': ', trovella_guard_internal.escape_text(f.name),
               nullif(concat_ws(', ',
-                CASE WHEN f.errors > 0 THEN trovella_guard.count_of(f.errors, 'error') END,
-                CASE WHEN f.warnings > 0 THEN trovella_guard.count_of(f.warnings, 'warning') END,
-                CASE WHEN f.infos > 0 THEN trovella_guard.count_of(f.infos, 'info') END), '')) END),
+                CASE WHEN f.errors > 0 THEN trovella_guard_internal.count_of(f.errors, 'error') END,
+                CASE WHEN f.warnings > 0 THEN trovella_guard_internal.count_of(f.warnings, 'warning') END,
+                CASE WHEN f.infos > 0 THEN trovella_guard_internal.count_of(f.infos, 'info') END), '')) END),
       (1, format('  %s %s: %s', rpad(CASE WHEN f.waived_by IS NULL THEN f.level ELSE 'waived' END, 8),
-                 f.rule, trovella_guard.escape_text(f.message))),
-      (2, '           reason: ' || trovella_guard.escape_text(f.waived_by)),
+                 f.rule, trovella_guard_internal.escape_text(f.message))),
+      (2, '           reason: ' || trovella_guard_internal.escape_text(f.waived_by)),
       (3, CASE WHEN f.waived_by IS NULL THEN
-            (SELECT string_agg('           ' || trovella_guard.escape_text(s), E'\n' ORDER BY n)
+            (SELECT string_agg('           ' || trovella_guard_internal.escape_text(s), E'\n' ORDER BY n)
              FROM regexp_split_to_table(f.repair_sql, '\n') WITH ORDINALITY t (s, n)) END),
       (4, CASE WHEN f.is_last THEN '' END)) AS l (i, line)
     WHERE l.line IS NOT NULL
     UNION ALL
     SELECT 2, 0, 0,
-           format('%s (%s tenant, %s global, %s unclassified, %s unprotectable): %s, %s, %s, %s waived',
-                  trovella_guard.count_of(s.relations, 'relation'), s.tenant, s.global,
-                  s.unclassified, s.unprotectable,
-                  trovella_guard.count_of(s.errors, 'error'),
-                  trovella_guard.count_of(s.warnings, 'warning'),
-                  trovella_guard.count_of(s.infos, 'info'), s.waived)
-    FROM trovella_guard.summary() s) lines
+           format('%s (%s): %s', trovella_guard_internal.count_of(s.relations, 'relation'), s.classes, s.counts)
+    FROM trovella_guard_internal.summary() s) lines
   ORDER BY part, number, i;
 END;
-COMMENT ON FUNCTION trovella_guard.report_text() IS 'report(''text''), line by line.';
+COMMENT ON FUNCTION trovella_guard_internal.report_text() IS 'report(''text''), line by line.';
 
-CREATE FUNCTION trovella_guard.report_markdown() RETURNS SETOF pg_catalog.text
+CREATE FUNCTION trovella_guard_internal.report_markdown() RETURNS SETOF pg_catalog.text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT line FROM (
     SELECT 0 AS part, 0::int8 AS number, 0 AS i,
-           format(E'## Tenant isolation: %s\n\n%s in database %s: %s tenant, %s global, %s unclassified, %s unprotectable. %s, %s, %s, %s waived.',
-                  CASE WHEN s.errors > 0 THEN trovella_guard.count_of(s.errors, 'error')
-                       WHEN s.warnings > 0 THEN trovella_guard.count_of(s.warnings, 'warning')
+           format(E'## Tenant isolation: %s\n\n%s in database %s: %s. %s.',
+                  CASE WHEN s.errors > 0 THEN trovella_guard_internal.count_of(s.errors, 'error')
+                       WHEN s.warnings > 0 THEN trovella_guard_internal.count_of(s.warnings, 'warning')
                        ELSE 'clean' END,
-                  trovella_guard.count_of(s.relations, 'relation'),
-                  trovella_guard.escape_markdown(current_database()),
-                  s.tenant, s.global, s.unclassified, s.unprotectable,
-                  trovella_guard.count_of(s.errors, 'error'),
-                  trovella_guard.count_of(s.warnings, 'warning'),
-                  trovella_guard.count_of(s.infos, 'info'), s.waived)
+                  trovella_guard_internal.count_of(s.relations, 'relation'),
+                  trovella_guard_internal.escape_markdown(current_database()),
+                  s.classes, s.counts)
            || CASE WHEN s.errors + s.warnings + s.infos > 0
                    THEN E'\n\n| level | relation | rule | finding |\n|---|---|---|---|' ELSE '' END AS line
-    FROM trovella_guard.summary() s
+    FROM trovella_guard_internal.summary() s
     UNION ALL
-    SELECT 1, f.number, 0,
+    SELECT 1, f.ordinality, 0,
            format('| %s | %s | %s | %s |',
                   CASE f.level WHEN 'error' THEN '**error**' ELSE f.level END,
-                  trovella_guard.escape_markdown(f.name), f.rule,
-                  trovella_guard.escape_markdown(f.message))
-    FROM trovella_guard.sorted_findings() WITH ORDINALITY
-           AS f (schema_name, table_name, rule, level, object, message, repair_sql, waived_by,
-                 name, errors, warnings, infos, is_first, is_last, number)
+                  trovella_guard_internal.escape_markdown(f.name), f.rule,
+                  trovella_guard_internal.escape_markdown(f.message))
+    FROM trovella_guard_internal.sorted_findings() WITH ORDINALITY f
     WHERE f.waived_by IS NULL
     UNION ALL
-    -- A fence is longer than any row of backticks inside
+    -- the fence must be longer than any run of backticks in the SQL
     SELECT 2, f.number, 0,
            format(E'\n<details><summary>Repair of %s</summary>\n\n%ssql\n%s\n%s\n</details>',
-                  trovella_guard.escape_xml(trovella_guard.escape_text(f.name)),
+                  trovella_guard_internal.escape_xml(trovella_guard_internal.escape_text(f.name)),
                   f.fence, f.repair, f.fence)
     FROM (SELECT o.name, min(o.number) AS number,
                  string_agg(o.repair_sql, E'\n' ORDER BY o.number) AS repair,
                  repeat('`', greatest(3, 1 + max((SELECT max(length(m[1])) FROM regexp_matches(o.repair_sql, '(`+)', 'g') m)))) AS fence
-          FROM (SELECT f.name, f.repair_sql, min(f.number) AS number
-                FROM trovella_guard.sorted_findings() WITH ORDINALITY
-                       AS f (schema_name, table_name, rule, level, object, message, repair_sql, waived_by,
-                             name, errors, warnings, infos, is_first, is_last, number)
+          FROM (SELECT f.name, f.repair_sql, min(f.ordinality) AS number
+                FROM trovella_guard_internal.sorted_findings() WITH ORDINALITY f
                 WHERE f.waived_by IS NULL AND f.level <> 'info' AND f.repair_sql IS NOT NULL
                 GROUP BY f.name, f.repair_sql) o
           GROUP BY o.name) f) lines
   ORDER BY part, number, i;
 END;
-COMMENT ON FUNCTION trovella_guard.report_markdown() IS 'report(''markdown''), line by line.';
+COMMENT ON FUNCTION trovella_guard_internal.report_markdown() IS 'report(''markdown''), line by line.';
 
-CREATE FUNCTION trovella_guard.report_json() RETURNS SETOF pg_catalog.text
+CREATE FUNCTION trovella_guard_internal.report_json() RETURNS SETOF pg_catalog.text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
@@ -821,9 +775,9 @@ BEGIN ATOMIC
                   jsonb_build_object('name', 'trovella_guard', 'version', e.extversion),
                   to_jsonb(now()), to_jsonb(current_database()),
                   to_jsonb(current_setting('trovella_guard.mode')),
-                  to_jsonb(s),
+                  to_jsonb(s) - '{classes,counts}'::text[],
                   (SELECT jsonb_agg(to_jsonb(r)) FROM trovella_guard.rules r)) AS line
-    FROM trovella_guard.summary() s, pg_extension e
+    FROM trovella_guard_internal.summary() s, pg_extension e
     WHERE e.extname = 'trovella_guard'
     UNION ALL
     SELECT 1, t.number, CASE WHEN t.number = 1 THEN '  ' ELSE '  ,' END || to_jsonb(t) - 'number'
@@ -832,22 +786,20 @@ BEGIN ATOMIC
     UNION ALL
     SELECT 2, 0, E' ],\n "findings": ['
     UNION ALL
-    SELECT 3, f.number,
-           CASE WHEN f.number = 1 THEN '  ' ELSE '  ,' END ||
+    SELECT 3, f.ordinality,
+           CASE WHEN f.ordinality = 1 THEN '  ' ELSE '  ,' END ||
            jsonb_build_object('schema_name', f.schema_name, 'table_name', f.table_name,
                               'rule', f.rule, 'level', f.level, 'object', f.object,
                               'message', f.message, 'repair_sql', f.repair_sql,
                               'waived_by', f.waived_by)
-    FROM trovella_guard.sorted_findings() WITH ORDINALITY
-           AS f (schema_name, table_name, rule, level, object, message, repair_sql, waived_by,
-                 name, errors, warnings, infos, is_first, is_last, number)
+    FROM trovella_guard_internal.sorted_findings() WITH ORDINALITY f
     UNION ALL
     SELECT 4, 0, ' ]}') lines
   ORDER BY part, number;
 END;
-COMMENT ON FUNCTION trovella_guard.report_json() IS 'report(''json''), line by line.';
+COMMENT ON FUNCTION trovella_guard_internal.report_json() IS 'report(''json''), line by line.';
 
-CREATE FUNCTION trovella_guard.report_sarif() RETURNS SETOF pg_catalog.text
+CREATE FUNCTION trovella_guard_internal.report_sarif() RETURNS SETOF pg_catalog.text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
@@ -861,21 +813,21 @@ BEGIN ATOMIC
                      'shortDescription', jsonb_build_object('text', replace(g.rule, '_', ' ')),
                      'fullDescription', jsonb_build_object('text', g.purpose),
                      'help', jsonb_build_object(
-                       'text', g.purpose || ' Each result names the SQL that repairs it; what is right as it is belongs on the allowlist with a reason: trovella_guard.allow().',
-                       'markdown', trovella_guard.escape_markdown(g.purpose) || E'\n\nEach result names the SQL that repairs it; what is right as it is belongs on the allowlist with a reason: `trovella_guard.allow()`.'),
+                       'text', g.purpose || ' Each result has the SQL that repairs it. If the relation is right as it is, add it to the allowlist with a reason: trovella_guard.allow().',
+                       'markdown', trovella_guard_internal.escape_markdown(g.purpose) || E'\n\nEach result has the SQL that repairs it. If the relation is right as it is, add it to the allowlist with a reason: `trovella_guard.allow()`.'),
                      'defaultConfiguration', jsonb_build_object(
                        'enabled', g.level <> 'off',
                        'level', CASE g.level WHEN 'error' THEN 'error' WHEN 'warning' THEN 'warning' WHEN 'info' THEN 'note' ELSE 'none' END),
                      'properties', jsonb_build_object('tags', jsonb_build_array('security', 'tenant-isolation')))
                      ORDER BY g.position)
-                   FROM trovella_guard.registry() g)) AS line
+                   FROM trovella_guard_internal.registry() g)) AS line
     FROM pg_extension e
     WHERE e.extname = 'trovella_guard'
     UNION ALL
-    -- Code scanning shows only what has a place in a file: the path names the
-    -- relation.
-    SELECT 1, f.number,
-           CASE WHEN f.number = 1 THEN '   ' ELSE '   ,' END ||
+    -- Code scanning shows only results that have a location in a file, so the
+    -- path names the relation.
+    SELECT 1, f.ordinality,
+           CASE WHEN f.ordinality = 1 THEN '   ' ELSE '   ,' END ||
            (jsonb_build_object(
              'ruleId', f.rule, 'ruleIndex', g.position - 1,
              'level', CASE f.level WHEN 'error' THEN 'error' WHEN 'warning' THEN 'warning' ELSE 'note' END,
@@ -883,30 +835,28 @@ BEGIN ATOMIC
              'locations', jsonb_build_array(jsonb_build_object(
                'physicalLocation', jsonb_build_object(
                  'artifactLocation', jsonb_build_object('uri', coalesce(
-                   'database/' || trovella_guard.escape_uri(f.schema_name) || '/' || trovella_guard.escape_uri(f.table_name), 'database')),
+                   'database/' || trovella_guard_internal.escape_uri(f.schema_name) || '/' || trovella_guard_internal.escape_uri(f.table_name), 'database')),
                  'region', jsonb_build_object('startLine', 1)),
                'logicalLocations', jsonb_build_array(jsonb_build_object(
                  'name', coalesce(f.table_name, current_database()), 'fullyQualifiedName', f.name,
                  'kind', CASE WHEN f.table_name IS NULL THEN 'database' ELSE 'table' END)))),
              'partialFingerprints', jsonb_build_object('trovellaGuard/v1',
-               encode(sha256(trovella_guard.utf8_of(concat_ws(chr(1), f.schema_name, f.table_name, f.rule, f.object, f.occurrence))), 'hex')))
+               encode(sha256(trovella_guard_internal.utf8_of(concat_ws(chr(1), f.schema_name, f.table_name, f.rule, f.object, f.occurrence))), 'hex')))
            || CASE WHEN f.waived_by IS NULL THEN '{}'
                    ELSE jsonb_build_object('suppressions', jsonb_build_array(jsonb_build_object(
                           'kind', 'external', 'status', 'accepted', 'justification', f.waived_by))) END
            || CASE WHEN f.repair_sql IS NULL THEN '{}'
                    ELSE jsonb_build_object('properties', jsonb_build_object('repairSql', f.repair_sql)) END)
-    FROM (SELECT o.*, row_number() OVER (PARTITION BY o.schema_name, o.table_name, o.rule, o.object ORDER BY o.number) AS occurrence
-          FROM trovella_guard.sorted_findings() WITH ORDINALITY
-           AS o (schema_name, table_name, rule, level, object, message, repair_sql, waived_by,
-                 name, errors, warnings, infos, is_first, is_last, number)) f
-    JOIN trovella_guard.registry() g ON g.rule = f.rule
+    FROM (SELECT o.*, row_number() OVER (PARTITION BY o.schema_name, o.table_name, o.rule, o.object ORDER BY o.ordinality) AS occurrence
+          FROM trovella_guard_internal.sorted_findings() WITH ORDINALITY o) f
+    JOIN trovella_guard_internal.registry() g ON g.rule = f.rule
     UNION ALL
     SELECT 2, 0, '  ]}]}') lines
   ORDER BY part, number;
 END;
-COMMENT ON FUNCTION trovella_guard.report_sarif() IS 'report(''sarif''), line by line.';
+COMMENT ON FUNCTION trovella_guard_internal.report_sarif() IS 'report(''sarif''), line by line.';
 
-CREATE FUNCTION trovella_guard.report_junit() RETURNS SETOF pg_catalog.text
+CREATE FUNCTION trovella_guard_internal.report_junit() RETURNS SETOF pg_catalog.text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
@@ -914,13 +864,13 @@ BEGIN ATOMIC
     SELECT r.schema_name, r.table_name, r.class, r.kind, r.reason, r.errors, r.warnings,
            f.rules, f.failures, f.remarks
     FROM (SELECT r.schema_name, r.table_name, r.class, r.kind, r.reason, r.errors, r.warnings
-          FROM trovella_guard.relations() r
+          FROM trovella_guard_internal.relations() r
           UNION ALL
-          -- What is about no relation is a test case of its own
+          -- findings about no relation are a test case of their own
           SELECT s.schema_name, s.table_name, 'database', 'database', NULL,
                  count(*) FILTER (WHERE s.level = 'error'), count(*) FILTER (WHERE s.level = 'warning')
           FROM trovella_guard.findings() s
-          JOIN trovella_guard.registry() g ON g.rule = s.rule AND NOT g.is_about_relations
+          JOIN trovella_guard_internal.registry() g ON g.rule = s.rule AND NOT g.is_about_relations
           GROUP BY 1, 2) r
     LEFT JOIN (
       SELECT f.schema_name, f.table_name, g.is_about_relations,
@@ -930,7 +880,7 @@ BEGIN ATOMIC
              string_agg(f.level || ' ' || f.rule || ': ' || f.message, E'\n' ORDER BY f.level DESC, f.rule, f.object)
                FILTER (WHERE f.level <> 'error') AS remarks
       FROM trovella_guard.findings() f
-      JOIN trovella_guard.registry() g ON g.rule = f.rule
+      JOIN trovella_guard_internal.registry() g ON g.rule = f.rule
       WHERE f.waived_by IS NULL
       GROUP BY f.schema_name, f.table_name, g.is_about_relations) f
       ON coalesce(f.schema_name, '') = coalesce(r.schema_name, '')
@@ -942,32 +892,60 @@ BEGIN ATOMIC
            format(E'<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="trovella_guard" tests="%1$s" failures="%2$s" errors="0">\n<testsuite name="%4$s" tests="%1$s" failures="%2$s" errors="0" skipped="%3$s">',
                   count(*), count(*) FILTER (WHERE errors > 0),
                   count(*) FILTER (WHERE errors = 0 AND class = 'global'),
-                  trovella_guard.escape_xml(current_database())) AS line
+                  trovella_guard_internal.escape_xml(current_database())) AS line
     FROM cases
     UNION ALL
     SELECT 1, c.schema_name, c.table_name,
-           format('<testcase classname="%s" name="%s">', trovella_guard.escape_xml(coalesce(c.schema_name, 'database')),
-                  trovella_guard.escape_xml(coalesce(c.table_name, current_database()) || CASE WHEN c.class = 'database' THEN ' (allowlist and roles)' ELSE '' END))
+           format('<testcase classname="%s" name="%s">', trovella_guard_internal.escape_xml(coalesce(c.schema_name, 'database')),
+                  trovella_guard_internal.escape_xml(coalesce(c.table_name, current_database()) || CASE WHEN c.class = 'database' THEN ' (allowlist and roles)' ELSE '' END))
            || CASE WHEN c.errors > 0 THEN
                 format('<failure type="%s" message="%s: %s">%s</failure>', 'TG001',
-                       trovella_guard.count_of(c.errors, 'error'), c.rules, trovella_guard.escape_xml(c.failures))
+                       trovella_guard_internal.count_of(c.errors, 'error'), c.rules, trovella_guard_internal.escape_xml(c.failures))
               WHEN c.class = 'global' THEN
-                format('<skipped message="%s"/>', trovella_guard.escape_xml('global: ' || c.reason))
+                format('<skipped message="%s"/>', trovella_guard_internal.escape_xml('global: ' || c.reason))
               ELSE '' END
-           || coalesce('<system-out>' || trovella_guard.escape_xml(c.remarks) || '</system-out>', '')
+           || coalesce('<system-out>' || trovella_guard_internal.escape_xml(c.remarks) || '</system-out>', '')
            || '</testcase>'
     FROM cases c
     UNION ALL
     SELECT 2, NULL, NULL, E'</testsuite>\n</testsuites>') lines
   ORDER BY part, schema_name, table_name;
 END;
-COMMENT ON FUNCTION trovella_guard.report_junit() IS 'report(''junit''), line by line.';
+COMMENT ON FUNCTION trovella_guard_internal.report_junit() IS 'report(''junit''), line by line.';
 
-CREATE FUNCTION trovella_guard.report_html_head() RETURNS pg_catalog.text
-LANGUAGE sql IMMUTABLE
+CREATE FUNCTION trovella_guard_internal.report_html() RETURNS SETOF pg_catalog.text
+LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT $html$<!DOCTYPE html>
+  WITH s AS MATERIALIZED (SELECT * FROM trovella_guard_internal.summary()),
+  found AS (
+    SELECT f.schema_name, f.table_name, g.is_about_relations AND f.table_name IS NOT NULL AS is_about_relations,
+           string_agg(DISTINCT CASE WHEN f.waived_by IS NULL THEN f.level ELSE 'waived' END, ' ') AS levels,
+           string_agg(DISTINCT f.rule, ' ') AS rules,
+           string_agg(
+             format('<div class="finding"><p><span class="tag %1$s">%1$s</span> <b>%2$s</b>: %3$s%4$s</p>%5$s</div>',
+               CASE WHEN f.waived_by IS NULL THEN f.level ELSE 'waived' END,
+               f.rule, trovella_guard_internal.escape_xml(f.message),
+               coalesce(' <span class="muted">(' || trovella_guard_internal.escape_xml(f.waived_by) || ')</span>', ''),
+               coalesce('<div class="sql"><pre>' || trovella_guard_internal.escape_xml(f.repair_sql) ||
+                        '</pre><button type="button" class="copy">Copy</button></div>', '')),
+             E'\n' ORDER BY f.waived_by IS NOT NULL, array_position('{error,warning,info}', f.level), f.rule, f.object) AS html
+    FROM trovella_guard.findings() f
+    JOIN trovella_guard_internal.registry() g ON g.rule = f.rule
+    GROUP BY f.schema_name, f.table_name, g.is_about_relations AND f.table_name IS NOT NULL
+  ), rows AS (
+    SELECT r.schema_name || '.' || r.table_name AS name, r.kind, r.class, r.errors, r.warnings, r.infos, r.waived, r.reason,
+           f.levels, f.rules, f.html
+    FROM trovella_guard_internal.relations() r
+    LEFT JOIN found f ON f.schema_name = r.schema_name AND f.table_name = r.table_name AND f.is_about_relations
+    UNION ALL
+    SELECT coalesce(f.schema_name || '.' || f.table_name, 'the database'), 'allowlist and roles', 'database',
+           0, 0, 0, 0, NULL, f.levels, f.rules, f.html
+    FROM found f
+    WHERE NOT f.is_about_relations
+  )
+  SELECT line FROM (
+    SELECT 0 AS part, 0::int8 AS number, $html$<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -1005,15 +983,54 @@ pre { flex: 1; margin: 0; padding: .5rem; background: var(--soft); border: 1px s
 [hidden] { display: none !important; }
 </style>
 </head>
-<body>$html$;
-END;
-COMMENT ON FUNCTION trovella_guard.report_html_head() IS 'The same for every HTML report.';
-
-CREATE FUNCTION trovella_guard.report_html_tail() RETURNS pg_catalog.text
-LANGUAGE sql IMMUTABLE
-SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-  SELECT $html$</main>
+<body>$html$ AS line
+    UNION ALL
+    SELECT 1, 0,
+      format($html$<h1>Tenant isolation: database %s</h1>
+<p class="muted">trovella_guard %s, mode %s, %s. %s: %s; %s without errors and warnings.</p>
+<svg width="460" height="%s" role="img" aria-label="%s">$html$,
+        trovella_guard_internal.escape_xml(current_database()),
+        (SELECT trovella_guard_internal.escape_xml(e.extversion) FROM pg_extension e WHERE e.extname = 'trovella_guard'),
+        current_setting('trovella_guard.mode'), to_char(now(), 'YYYY-MM-DD HH24:MI TZ'),
+        trovella_guard_internal.count_of(s.relations, 'relation'), s.classes, s.clean,
+        4 * 24,
+        s.counts)
+    FROM s
+    UNION ALL
+    SELECT 2, b.n,
+      format('<g class="%1$s"><text x="0" y="%2$s">%1$s</text><rect x="80" y="%3$s" width="%4$s" height="16" rx="3" fill="currentColor"/><text x="%5$s" y="%2$s">%6$s</text></g>',
+        b.what, b.n * 24 - 8, b.n * 24 - 20, b.width, 88 + b.width, b.amount)
+    FROM s
+    CROSS JOIN LATERAL (
+      SELECT v.*, ceil(300.0 * v.amount / greatest(s.errors, s.warnings, s.infos, s.waived, 1)) AS width
+      FROM (VALUES (1, 'error', s.errors), (2, 'warning', s.warnings), (3, 'info', s.infos), (4, 'waived', s.waived)) v (n, what, amount)) b
+    UNION ALL
+    SELECT 3, 0, $html$</svg>
+<div class="filters">
+<input type="search" id="f-text" placeholder="Relation or rule" aria-label="Relation or rule">
+<label>Level <select id="f-level"><option value="">all</option><option>error</option><option>warning</option><option>info</option><option>waived</option></select></label>
+<label>Class <select id="f-class"><option value="">all</option><option>tenant</option><option>global</option><option>unclassified</option><option>unprotectable</option><option>database</option></select></label>
+<span class="muted" id="f-count" aria-live="polite"></span>
+</div>
+<main>$html$
+    UNION ALL
+    SELECT 4, row_number() OVER (ORDER BY r.errors DESC, r.warnings DESC, r.infos DESC, r.name),
+      format(E'<details class="rel" data-text="%s" data-levels="%s" data-class="%s"%s><summary><span class="name">%s</span><span class="kind">%s%s</span>%s</summary>\n%s%s</details>',
+        trovella_guard_internal.escape_xml(lower(concat_ws(' ', r.name, r.rules))), coalesce(r.levels, ''), r.class,
+        CASE WHEN r.errors > 0 THEN ' open' ELSE '' END,
+        trovella_guard_internal.escape_xml(r.name),
+        CASE WHEN r.class IN ('tenant', 'global', 'unclassified') THEN r.class || ' ' ELSE '' END, r.kind,
+        coalesce(nullif(concat(
+          CASE WHEN r.errors > 0 THEN format('<span class="tag error">%s</span>', trovella_guard_internal.count_of(r.errors, 'error')) END,
+          CASE WHEN r.warnings > 0 THEN format('<span class="tag warning">%s</span>', trovella_guard_internal.count_of(r.warnings, 'warning')) END,
+          CASE WHEN r.infos > 0 THEN format('<span class="tag info">%s</span>', trovella_guard_internal.count_of(r.infos, 'info')) END,
+          CASE WHEN r.waived > 0 THEN format('<span class="tag waived">%s waived</span>', r.waived) END), ''),
+          CASE WHEN r.class = 'database' THEN '' ELSE '<span class="tag ok">clean</span>' END),
+        coalesce('<p class="muted">' || trovella_guard_internal.escape_xml(r.reason) || '</p>', ''),
+        coalesce(r.html, ''))
+    FROM rows r
+    UNION ALL
+    SELECT 5, 0, $html$</main>
 <script>
 (function () {
   var rows = Array.prototype.slice.call(document.querySelectorAll('details.rel'));
@@ -1057,108 +1074,24 @@ BEGIN ATOMIC
 })();
 </script>
 </body>
-</html>$html$;
-END;
-COMMENT ON FUNCTION trovella_guard.report_html_tail() IS 'The same for every HTML report.';
-
-CREATE FUNCTION trovella_guard.report_html() RETURNS SETOF pg_catalog.text
-LANGUAGE sql STABLE
-SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-  WITH s AS MATERIALIZED (SELECT * FROM trovella_guard.summary()),
-  found AS (
-    SELECT f.schema_name, f.table_name, g.is_about_relations AND f.table_name IS NOT NULL AS is_about_relations,
-           string_agg(DISTINCT CASE WHEN f.waived_by IS NULL THEN f.level ELSE 'waived' END, ' ') AS levels,
-           string_agg(DISTINCT f.rule, ' ') AS rules,
-           string_agg(
-             format('<div class="finding"><p><span class="tag %1$s">%1$s</span> <b>%2$s</b>: %3$s%4$s</p>%5$s</div>',
-               CASE WHEN f.waived_by IS NULL THEN f.level ELSE 'waived' END,
-               f.rule, trovella_guard.escape_xml(f.message),
-               coalesce(' <span class="muted">(' || trovella_guard.escape_xml(f.waived_by) || ')</span>', ''),
-               coalesce('<div class="sql"><pre>' || trovella_guard.escape_xml(f.repair_sql) ||
-                        '</pre><button type="button" class="copy">Copy</button></div>', '')),
-             E'\n' ORDER BY f.waived_by IS NOT NULL, array_position('{error,warning,info}', f.level), f.rule, f.object) AS html
-    FROM trovella_guard.findings() f
-    JOIN trovella_guard.registry() g ON g.rule = f.rule
-    GROUP BY f.schema_name, f.table_name, g.is_about_relations AND f.table_name IS NOT NULL
-  ), rows AS (
-    SELECT r.schema_name || '.' || r.table_name AS name, r.kind, r.class, r.errors, r.warnings, r.infos, r.waived, r.reason,
-           f.levels, f.rules, f.html
-    FROM trovella_guard.relations() r
-    LEFT JOIN found f ON f.schema_name = r.schema_name AND f.table_name = r.table_name AND f.is_about_relations
-    UNION ALL
-    SELECT coalesce(f.schema_name || '.' || f.table_name, 'the database'), 'allowlist and roles', 'database',
-           0, 0, 0, 0, NULL, f.levels, f.rules, f.html
-    FROM found f
-    WHERE NOT f.is_about_relations
-  )
-  SELECT line FROM (
-    SELECT 0 AS part, 0::int8 AS number, trovella_guard.report_html_head() AS line
-    UNION ALL
-    SELECT 1, 0,
-      format($html$<h1>Tenant isolation: database %s</h1>
-<p class="muted">trovella_guard %s, mode %s, %s. %s: %s tenant, %s global, %s unclassified, %s unprotectable; %s without errors and warnings.</p>
-<svg width="460" height="%s" role="img" aria-label="%s">$html$,
-        trovella_guard.escape_xml(current_database()),
-        (SELECT trovella_guard.escape_xml(e.extversion) FROM pg_extension e WHERE e.extname = 'trovella_guard'),
-        current_setting('trovella_guard.mode'), to_char(now(), 'YYYY-MM-DD HH24:MI TZ'),
-        trovella_guard.count_of(s.relations, 'relation'), s.tenant, s.global, s.unclassified, s.unprotectable, s.clean,
-        4 * 24,
-        concat_ws(', ', trovella_guard.count_of(s.errors, 'error'), trovella_guard.count_of(s.warnings, 'warning'),
-                  trovella_guard.count_of(s.infos, 'info'), s.waived || ' waived'))
-    FROM s
-    UNION ALL
-    SELECT 2, b.n,
-      format('<g class="%1$s"><text x="0" y="%2$s">%1$s</text><rect x="80" y="%3$s" width="%4$s" height="16" rx="3" fill="currentColor"/><text x="%5$s" y="%2$s">%6$s</text></g>',
-        b.what, b.n * 24 - 8, b.n * 24 - 20, b.width, 88 + b.width, b.amount)
-    FROM s
-    CROSS JOIN LATERAL (
-      SELECT v.*, ceil(300.0 * v.amount / greatest(s.errors, s.warnings, s.infos, s.waived, 1)) AS width
-      FROM (VALUES (1, 'error', s.errors), (2, 'warning', s.warnings), (3, 'info', s.infos), (4, 'waived', s.waived)) v (n, what, amount)) b
-    UNION ALL
-    SELECT 3, 0, $html$</svg>
-<div class="filters">
-<input type="search" id="f-text" placeholder="Relation or rule" aria-label="Relation or rule">
-<label>Level <select id="f-level"><option value="">all</option><option>error</option><option>warning</option><option>info</option><option>waived</option></select></label>
-<label>Class <select id="f-class"><option value="">all</option><option>tenant</option><option>global</option><option>unclassified</option><option>unprotectable</option><option>database</option></select></label>
-<span class="muted" id="f-count" aria-live="polite"></span>
-</div>
-<main>$html$
-    UNION ALL
-    SELECT 4, row_number() OVER (ORDER BY r.errors DESC, r.warnings DESC, r.infos DESC, r.name),
-      format(E'<details class="rel" data-text="%s" data-levels="%s" data-class="%s"%s><summary><span class="name">%s</span><span class="kind">%s%s</span>%s</summary>\n%s%s</details>',
-        trovella_guard.escape_xml(lower(concat_ws(' ', r.name, r.rules))), coalesce(r.levels, ''), r.class,
-        CASE WHEN r.errors > 0 THEN ' open' ELSE '' END,
-        trovella_guard.escape_xml(r.name),
-        CASE WHEN r.class = 'tenant' OR r.class = 'global' OR r.class = 'unclassified' THEN r.class || ' ' ELSE '' END, r.kind,
-        coalesce(nullif(concat(
-          CASE WHEN r.errors > 0 THEN format('<span class="tag error">%s</span>', trovella_guard.count_of(r.errors, 'error')) END,
-          CASE WHEN r.warnings > 0 THEN format('<span class="tag warning">%s</span>', trovella_guard.count_of(r.warnings, 'warning')) END,
-          CASE WHEN r.infos > 0 THEN format('<span class="tag info">%s</span>', trovella_guard.count_of(r.infos, 'info')) END,
-          CASE WHEN r.waived > 0 THEN format('<span class="tag waived">%s waived</span>', r.waived) END), ''),
-          CASE WHEN r.class = 'database' THEN '' ELSE '<span class="tag ok">clean</span>' END),
-        coalesce('<p class="muted">' || trovella_guard.escape_xml(r.reason) || '</p>', ''),
-        coalesce(r.html, ''))
-    FROM rows r
-    UNION ALL
-    SELECT 5, 0, trovella_guard.report_html_tail()) lines
+</html>$html$) lines
   ORDER BY part, number;
 END;
-COMMENT ON FUNCTION trovella_guard.report_html() IS 'report(''html''), line by line.';
+COMMENT ON FUNCTION trovella_guard_internal.report_html() IS 'report(''html''), line by line.';
 
 CREATE FUNCTION trovella_guard.report_lines(format pg_catalog.text DEFAULT 'text')
 RETURNS SETOF pg_catalog.text
 LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, pg_temp SET jit = off
 AS $$
 BEGIN
   CASE lower(format)
-    WHEN 'text' THEN RETURN QUERY SELECT trovella_guard.in_utf8(l) FROM trovella_guard.report_text() l;
-    WHEN 'markdown' THEN RETURN QUERY SELECT trovella_guard.in_utf8(l) FROM trovella_guard.report_markdown() l;
-    WHEN 'json' THEN RETURN QUERY SELECT trovella_guard.in_utf8(l) FROM trovella_guard.report_json() l;
-    WHEN 'sarif' THEN RETURN QUERY SELECT trovella_guard.in_utf8(l) FROM trovella_guard.report_sarif() l;
-    WHEN 'junit' THEN RETURN QUERY SELECT trovella_guard.in_utf8(l) FROM trovella_guard.report_junit() l;
-    WHEN 'html' THEN RETURN QUERY SELECT trovella_guard.in_utf8(l) FROM trovella_guard.report_html() l;
+    WHEN 'text' THEN RETURN QUERY SELECT trovella_guard_internal.in_utf8(l) FROM trovella_guard_internal.report_text() l;
+    WHEN 'markdown' THEN RETURN QUERY SELECT trovella_guard_internal.in_utf8(l) FROM trovella_guard_internal.report_markdown() l;
+    WHEN 'json' THEN RETURN QUERY SELECT trovella_guard_internal.in_utf8(l) FROM trovella_guard_internal.report_json() l;
+    WHEN 'sarif' THEN RETURN QUERY SELECT trovella_guard_internal.in_utf8(l) FROM trovella_guard_internal.report_sarif() l;
+    WHEN 'junit' THEN RETURN QUERY SELECT trovella_guard_internal.in_utf8(l) FROM trovella_guard_internal.report_junit() l;
+    WHEN 'html' THEN RETURN QUERY SELECT trovella_guard_internal.in_utf8(l) FROM trovella_guard_internal.report_html() l;
     ELSE
       RAISE EXCEPTION 'there is no report format "%"', coalesce(format, 'NULL')
         USING ERRCODE = 'invalid_parameter_value',
@@ -1167,7 +1100,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION trovella_guard.report_lines(pg_catalog.text) IS
-  'report(), one row a line: for databases whose report would be too large for one value.';
+  'report(), one line a row, for reports that are too large for one value.';
 
 CREATE FUNCTION trovella_guard.report(format pg_catalog.text DEFAULT 'text')
 RETURNS pg_catalog.text
@@ -1185,31 +1118,31 @@ CREATE FUNCTION trovella_guard.status(
 RETURNS SETOF record
 LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'trovella_guard_status_1_0';
 COMMENT ON FUNCTION trovella_guard.status() IS
-  'What is really active in this session: mode, versions, hook, event triggers, settings, preloading. ok is false where the guard is weaker than it could be, and detail says what to do.';
+  'What is active in this session: mode, versions, hook, event triggers, settings, preloading. ok is false where the guard is weaker than it could be; detail says what to do.';
 
 --
 -- The watchers
 --
 
-CREATE FUNCTION trovella_guard.open() RETURNS event_trigger
+CREATE FUNCTION trovella_guard_internal.open() RETURNS event_trigger
 LANGUAGE c AS 'MODULE_PATHNAME', 'trovella_guard_open_1_0';
-COMMENT ON FUNCTION trovella_guard.open() IS
+COMMENT ON FUNCTION trovella_guard_internal.open() IS
   'Event trigger function: calling it loads the library before the first DDL statement of a session.';
 
-CREATE FUNCTION trovella_guard.collect() RETURNS event_trigger
+CREATE FUNCTION trovella_guard_internal.collect() RETURNS event_trigger
 LANGUAGE c AS 'MODULE_PATHNAME', 'trovella_guard_collect_1_0';
-COMMENT ON FUNCTION trovella_guard.collect() IS
-  'Event trigger function: notes what PostgreSQL does not announce to the library otherwise.';
+COMMENT ON FUNCTION trovella_guard_internal.collect() IS
+  'Event trigger function: notes changes for which PostgreSQL calls no object access hook.';
 
 CREATE EVENT TRIGGER trovella_guard_open ON ddl_command_start
-  EXECUTE FUNCTION trovella_guard.open();
+  EXECUTE FUNCTION trovella_guard_internal.open();
 ALTER EVENT TRIGGER trovella_guard_open ENABLE ALWAYS;
 COMMENT ON EVENT TRIGGER trovella_guard_open IS 'Loads trovella_guard before the first DDL statement of a session.';
 
 CREATE EVENT TRIGGER trovella_guard_collect ON ddl_command_end
-  EXECUTE FUNCTION trovella_guard.collect();
+  EXECUTE FUNCTION trovella_guard_internal.collect();
 ALTER EVENT TRIGGER trovella_guard_collect ENABLE ALWAYS;
-COMMENT ON EVENT TRIGGER trovella_guard_collect IS 'Notes row-level security switches, GRANT and REVOKE for trovella_guard.';
+COMMENT ON EVENT TRIGGER trovella_guard_collect IS 'Notes ENABLE and DISABLE ROW LEVEL SECURITY, GRANT and REVOKE for trovella_guard.';
 
 --
 -- Preloading
@@ -1221,8 +1154,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   this_database constant oid := (SELECT oid FROM pg_database WHERE datname = current_database());
-  -- what is there already: for this database, else for all (ALTER ROLE ALL),
-  -- else in the configuration files; the setting to be made outranks them all
+  -- the present list: of this database, else of all (ALTER ROLE ALL), else of
+  -- the configuration files; the new setting overrides them all
   present text := coalesce(
     (SELECT substr(c, strpos(c, '=') + 1)
        FROM pg_db_role_setting s, unnest(s.setconfig) c
@@ -1233,7 +1166,7 @@ DECLARE
        WHERE name = 'session_preload_libraries' AND error IS NULL
        ORDER BY seqno DESC LIMIT 1),
     '');
-  -- names may be quoted, and then may contain commas
+  -- a quoted name may contain commas
   libraries text[] := (
     SELECT coalesce(array_agg(CASE WHEN starts_with(l, '"')
                                    THEN replace(substr(l, 2, length(l) - 2), '""', '"')
@@ -1249,7 +1182,7 @@ BEGIN
                     FROM unnest(libraries) WITH ORDINALITY u (l, n)));
   END IF;
 
-  -- a role's own setting takes the place of the database's
+  -- a role's own setting overrides the database's
   FOR role_name IN
     SELECT r.rolname FROM pg_db_role_setting s, unnest(s.setconfig) c, pg_roles r
     WHERE r.oid = s.setrole AND s.setdatabase IN (0, this_database)
@@ -1263,21 +1196,22 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION trovella_guard.preload() IS
-  'Adds trovella_guard to what sessions of this database preload, and returns the list. Sessions that begin from then on see even what fires no event trigger. For superusers.';
+  'Adds trovella_guard to session_preload_libraries of this database, and returns the list. New sessions then also notice commands that fire no event trigger. For superusers.';
 
 --
 -- Privileges
 --
--- Default privileges of the role that installs have given away what they say.
--- All of it is taken back, whoever has it; then follows who is to have what.
+-- Default privileges of the installing role may have granted anything.  Revoke
+-- all of it from everybody, then grant what each may have.
 --
 
 DO $$
 DECLARE
+  name pg_catalog.name;
   grantee pg_catalog.text;
 BEGIN
-  FOR grantee IN
-    SELECT DISTINCT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(r.rolname) END
+  FOR name, grantee IN
+    SELECT DISTINCT n.nspname, CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(r.rolname) END
     FROM pg_catalog.pg_namespace n
     CROSS JOIN LATERAL (
       SELECT n.nspacl UNION ALL
@@ -1285,21 +1219,21 @@ BEGIN
       SELECT p.proacl FROM pg_catalog.pg_proc p WHERE p.pronamespace OPERATOR(pg_catalog.=) n.oid) l (acl)
     CROSS JOIN LATERAL pg_catalog.aclexplode(l.acl) a
     LEFT JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) a.grantee
-    WHERE n.nspname OPERATOR(pg_catalog.=) 'trovella_guard'
+    WHERE n.nspname OPERATOR(pg_catalog.=) ANY ('{trovella_guard,trovella_guard_internal}'::pg_catalog.name[])
       AND a.grantee OPERATOR(pg_catalog.<>) n.nspowner
   LOOP
-    EXECUTE pg_catalog.format('REVOKE ALL ON SCHEMA trovella_guard FROM %s', grantee);
-    EXECUTE pg_catalog.format('REVOKE ALL ON ALL TABLES IN SCHEMA trovella_guard FROM %s', grantee);
-    EXECUTE pg_catalog.format('REVOKE ALL ON ALL ROUTINES IN SCHEMA trovella_guard FROM %s', grantee);
+    EXECUTE pg_catalog.format('REVOKE ALL ON SCHEMA %I FROM %s', name, grantee);
+    EXECUTE pg_catalog.format('REVOKE ALL ON ALL TABLES IN SCHEMA %I FROM %s', name, grantee);
+    EXECUTE pg_catalog.format('REVOKE ALL ON ALL ROUTINES IN SCHEMA %I FROM %s', name, grantee);
   END LOOP;
 END
 $$;
 
-GRANT USAGE ON SCHEMA trovella_guard TO PUBLIC;
+GRANT USAGE ON SCHEMA trovella_guard, trovella_guard_internal TO PUBLIC;
 GRANT SELECT ON ALL TABLES IN SCHEMA trovella_guard TO PUBLIC;
-GRANT EXECUTE ON ALL ROUTINES IN SCHEMA trovella_guard TO PUBLIC;
+GRANT EXECUTE ON ALL ROUTINES IN SCHEMA trovella_guard, trovella_guard_internal TO PUBLIC;
 REVOKE EXECUTE ON FUNCTION
   trovella_guard.allow, trovella_guard.disallow, trovella_guard.adopt, trovella_guard.prune, trovella_guard.preload,
-  trovella_guard.allowlist_changed, trovella_guard.allowlist_logged, trovella_guard.allowlist_log_kept,
-  trovella_guard.open, trovella_guard.collect
+  trovella_guard_internal.allowlist_changed, trovella_guard_internal.allowlist_logged, trovella_guard_internal.allowlist_log_kept,
+  trovella_guard_internal.open, trovella_guard_internal.collect
 FROM PUBLIC;

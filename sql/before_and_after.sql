@@ -143,8 +143,8 @@ RELEASE within;
 COMMIT;
 
 -- the functions of the event triggers, called by a superuser's hand
-SELECT trovella_guard.open();
-SELECT trovella_guard.collect();
+SELECT trovella_guard_internal.open();
+SELECT trovella_guard_internal.collect();
 
 SET client_min_messages = error;
 SELECT trovella_guard.disallow('regress_before.top');

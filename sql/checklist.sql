@@ -67,7 +67,7 @@ SET trovella_guard.mode = enforce;
 
 -- Every rule about relations has its place in one step: none is forgotten in
 -- "further advice" but those that are advice
-SELECT rule FROM trovella_guard.registry() r
+SELECT rule FROM trovella_guard_internal.registry() r
   WHERE is_about_relations AND default_level <> 'info'
     AND pg_get_functiondef('trovella_guard.checklist'::regproc) !~ ('''' || rule || '''')
   ORDER BY rule;
@@ -107,11 +107,11 @@ SELECT a.attrelid::regclass, a.attname FROM pg_attribute a JOIN pg_class c ON c.
 -- and calls nothing that a user might have made: plpgsql and SQL functions
 -- have a search_path of their own
 SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
-  WHERE p.pronamespace = 'trovella_guard'::regnamespace AND l.lanname <> 'c'
-    AND p.proconfig IS DISTINCT FROM '{"search_path=pg_catalog, pg_temp"}'
+  WHERE p.pronamespace IN ('trovella_guard'::regnamespace, 'trovella_guard_internal'::regnamespace) AND l.lanname <> 'c'
+    AND NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (p.proconfig), false)
   ORDER BY p.oid::regprocedure::text;
 SELECT oid::regprocedure FROM pg_proc
-  WHERE pronamespace = 'trovella_guard'::regnamespace AND prosecdef ORDER BY oid::regprocedure::text;
+  WHERE pronamespace IN ('trovella_guard'::regnamespace, 'trovella_guard_internal'::regnamespace) AND prosecdef ORDER BY oid::regprocedure::text;
 
 SET client_min_messages = error;
 DROP SCHEMA regress_checklist CASCADE;

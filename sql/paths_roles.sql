@@ -102,7 +102,7 @@ ALTER TABLE de OWNER TO regress_paths_own;
 COMMIT;
 SELECT object, message, repair_sql FROM trovella_guard.check('de')
   WHERE rule = 'policy_function_untrusted';
--- what check() prints mends it
+-- what check() prints fixes it
 SELECT repair_sql FROM trovella_guard.check('de')
   WHERE rule = 'policy_function_untrusted' \gexec
 SELECT count(*) FROM trovella_guard.check('de')

@@ -116,7 +116,7 @@ ALTER EVENT TRIGGER trovella_guard_collect OWNER TO regress_paths;
 -- road: DROP, ALTER EXTENSION (PostgreSQL refuses)
 DROP EXTENSION trovella_guard CASCADE;
 ALTER EXTENSION trovella_guard DROP EVENT TRIGGER trovella_guard_open;
-ALTER EXTENSION trovella_guard DROP FUNCTION trovella_guard.open();
+ALTER EXTENSION trovella_guard DROP FUNCTION trovella_guard_internal.open();
 ALTER EXTENSION trovella_guard ADD TABLE global_table;
 ALTER EXTENSION trovella_guard UPDATE;
 ALTER EXTENSION trovella_guard SET SCHEMA paths;
@@ -143,11 +143,11 @@ DROP TABLE trovella_guard.allowlist;
 SELECT trovella_guard.allow('paths.guarded', 'x');
 SELECT trovella_guard.disallow('paths.global_table');
 -- road: calling the trigger functions (PostgreSQL refuses)
-SELECT trovella_guard.open();
-SELECT trovella_guard.collect();
-SELECT trovella_guard.allowlist_changed();
-CREATE EVENT TRIGGER mine ON ddl_command_start EXECUTE FUNCTION trovella_guard.open();
-CREATE TRIGGER mine AFTER UPDATE ON global_table FOR EACH ROW EXECUTE FUNCTION trovella_guard.allowlist_changed();
+SELECT trovella_guard_internal.open();
+SELECT trovella_guard_internal.collect();
+SELECT trovella_guard_internal.allowlist_changed();
+CREATE EVENT TRIGGER mine ON ddl_command_start EXECUTE FUNCTION trovella_guard_internal.open();
+CREATE TRIGGER mine AFTER UPDATE ON global_table FOR EACH ROW EXECUTE FUNCTION trovella_guard_internal.allowlist_changed();
 -- road: direct writes to the catalogs (PostgreSQL refuses)
 UPDATE pg_class SET relrowsecurity = false WHERE relname = 'guarded';
 DELETE FROM pg_policy;

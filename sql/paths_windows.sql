@@ -145,7 +145,7 @@ CREATE OR REPLACE VIEW paths.of_later AS SELECT * FROM paths.later;
 :findings
 SELECT trovella_guard.disallow('paths.of_later', 'view_bypasses_rls');
 DROP VIEW paths.of_later;
--- the repair that is offered for a view mends it
+-- the repair that is offered for a view fixes it
 CREATE VIEW paths.of_later AS SELECT * FROM paths.later;
 SELECT repair_sql FROM trovella_guard.check('paths.of_later') \gexec
 :findings

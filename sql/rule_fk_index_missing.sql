@@ -66,7 +66,7 @@ SELECT count(*) FROM trovella_guard.check('item')
   WHERE rule = 'fk_index_missing';
 RESET trovella_guard.rules;
 
--- what check() prints mends it
+-- what check() prints fixes it
 SELECT object, message, repair_sql FROM trovella_guard.check('item')
   WHERE rule = 'fk_index_missing';
 SELECT repair_sql FROM trovella_guard.check('item')

@@ -23,7 +23,7 @@ CREATE INDEX ON item (organization_id);
 CREATE INDEX ON item (user_id);
 COMMIT;
 
--- what check() prints mends it
+-- what check() prints fixes it
 SELECT level, object, message, repair_sql FROM trovella_guard.check('item')
   WHERE rule = 'fk_on_delete';
 SELECT repair_sql FROM trovella_guard.check('item')

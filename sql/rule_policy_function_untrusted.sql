@@ -42,7 +42,7 @@ GRANT SELECT ON item TO regress_worker;
 ALTER FUNCTION is_ours(text) OWNER TO regress_worker;
 :findings;
 \set VERBOSITY default
--- what check() prints mends it
+-- what check() prints fixes it
 SELECT repair_sql FROM trovella_guard.check('item')
   WHERE rule = 'policy_function_untrusted' ORDER BY 1 \gexec
 :findings;

@@ -107,7 +107,7 @@ RESET trovella_guard.rules;
 ALTER TABLE item ADD COLUMN name text;
 DROP POLICY item_check ON item;
 
--- what check() prints mends it
+-- what check() prints fixes it
 SELECT object, message, repair_sql FROM trovella_guard.check('item')
   WHERE rule = 'policy_missing';
 SELECT repair_sql FROM trovella_guard.check('item')

@@ -83,7 +83,7 @@ SET trovella_guard.rules = 'policy_unscoped=off';
 SELECT count(*) FROM trovella_guard.check('item') WHERE rule = 'policy_unscoped';
 RESET trovella_guard.rules;
 
--- what check() prints mends it
+-- what check() prints fixes it
 SELECT repair_sql FROM trovella_guard.check('item')
   WHERE rule = 'policy_unscoped' \gexec
 SELECT count(*) FROM trovella_guard.check('item') WHERE level <> 'info';

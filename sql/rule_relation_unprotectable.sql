@@ -26,7 +26,7 @@ SELECT table_name, level, message, repair_sql
   WHERE rule = 'relation_unprotectable' ORDER BY 1;
 
 
--- what check() prints says that it may be so, and mends it with that
+-- what check() prints allows the relation, which fixes it
 BEGIN;
 SELECT repair_sql FROM trovella_guard.check('item_count') \gexec
 SELECT count(*) FROM trovella_guard.check('item_count');

@@ -15,7 +15,7 @@ CREATE POLICY item_tenant ON item USING (:tenant);
 CREATE INDEX ON item (organization_id);
 COMMIT;
 
--- what check() prints mends it
+-- what check() prints fixes it
 SELECT level, object, message, repair_sql FROM trovella_guard.check('item')
   WHERE rule = 'required_columns_missing';
 SELECT repair_sql FROM trovella_guard.check('item')

@@ -46,7 +46,7 @@ ALTER TABLE item DISABLE ROW LEVEL SECURITY;
 SELECT rule, level, object, message, repair_sql
   FROM trovella_guard.check('item') WHERE rule = 'rls_disabled';
 
--- what check() prints mends it
+-- what check() prints fixes it
 SELECT repair_sql FROM trovella_guard.check('item')
   WHERE rule = 'rls_disabled' \gexec
 SELECT count(*) FROM trovella_guard.check('item') WHERE rule = 'rls_disabled';

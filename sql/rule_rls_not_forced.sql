@@ -18,7 +18,7 @@ COMMIT;
 SELECT level, object, message, repair_sql FROM trovella_guard.check('item')
   WHERE rule = 'rls_not_forced';
 
--- what check() prints mends it
+-- what check() prints fixes it
 SELECT repair_sql FROM trovella_guard.check('item')
   WHERE rule = 'rls_not_forced' \gexec
 SELECT count(*) FROM trovella_guard.check('item') WHERE rule = 'rls_not_forced';

@@ -38,7 +38,7 @@ ALTER ROLE regress_bypass_login NOSUPERUSER NOLOGIN;
 SELECT count(*) FROM trovella_guard.check() WHERE rule = 'role_bypasses_rls' AND object ~ '^regress_';
 ALTER ROLE regress_bypass_login LOGIN;
 
--- what check() prints mends it
+-- what check() prints fixes it
 SELECT repair_sql FROM trovella_guard.check()
   WHERE rule = 'role_bypasses_rls' AND object ~ '^regress_' \gexec
 SELECT count(*) FROM trovella_guard.check() WHERE rule = 'role_bypasses_rls' AND object ~ '^regress_';

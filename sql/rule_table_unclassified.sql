@@ -12,7 +12,7 @@ SELECT to_regclass('config') IS NOT NULL AS committed;
 SELECT level, object, message, repair_sql
   FROM trovella_guard.check('config');
 
--- what check() prints mends it
+-- what check() prints fixes it
 SELECT repair_sql FROM trovella_guard.check('config') \gexec
 SELECT count(*) FROM trovella_guard.check('config');
 SELECT table_name, rule, reason FROM trovella_guard.allowlist ORDER BY 1;

@@ -17,7 +17,7 @@ CREATE INDEX ON item (organization_id);
 COMMIT;
 SELECT to_regclass('item') IS NOT NULL AS committed;
 
--- what check() prints mends it
+-- what check() prints fixes it
 SELECT level, object, message, repair_sql FROM trovella_guard.check('item')
   WHERE rule = 'tenant_column_nullable';
 SELECT repair_sql FROM trovella_guard.check('item')

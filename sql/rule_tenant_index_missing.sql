@@ -47,7 +47,7 @@ SELECT count(*) FROM trovella_guard.check('item')
   WHERE rule = 'tenant_index_missing';
 RESET trovella_guard.rules;
 
--- what check() prints mends it, beside a relation that has the name already
+-- what check() prints fixes it, beside a relation that has the name already
 CREATE SEQUENCE "item_organizationId_idx";
 SELECT message, repair_sql FROM trovella_guard.check('item')
   WHERE rule = 'tenant_index_missing';

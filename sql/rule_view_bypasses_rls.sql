@@ -21,7 +21,7 @@ CREATE VIEW item_names AS SELECT id FROM item;
 SELECT level, object, regexp_replace(message, 'rights of "[^"]*"', 'rights of "me"') AS message, repair_sql
   FROM trovella_guard.check('item_names') WHERE rule = 'view_bypasses_rls';
 
--- what check() prints mends it
+-- what check() prints fixes it
 SELECT repair_sql FROM trovella_guard.check('item_names') WHERE rule = 'view_bypasses_rls' \gexec
 SELECT count(*) FROM trovella_guard.check('item_names');
 

@@ -94,14 +94,14 @@ DROP SCHEMA trovella_guard CASCADE;
 ALTER TABLE trovella_guard.allowlist DISABLE TRIGGER ALL;
 SET session_replication_role = replica;
 CREATE TABLE trovella_guard.mine (id int);
-SELECT trovella_guard.open();
-SELECT trovella_guard.collect();
-SELECT trovella_guard.allowlist_changed();
+SELECT trovella_guard_internal.open();
+SELECT trovella_guard_internal.collect();
+SELECT trovella_guard_internal.allowlist_changed();
 -- nor make them work for others
 CREATE FUNCTION regress_rights.fake() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
 CREATE TABLE pg_temp.scratch (id int);
 CREATE TRIGGER t AFTER INSERT ON pg_temp.scratch FOR EACH ROW
-  EXECUTE FUNCTION trovella_guard.allowlist_changed();
+  EXECUTE FUNCTION trovella_guard_internal.allowlist_changed();
 
 --
 -- who was granted it may

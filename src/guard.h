@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * guard.h
- *		What all rooms of the extension share: its names and its version.
+ *		What all modules share: names, version, SQLSTATEs.
  *
  * Copyright (c) 2026, Trovella
  *
@@ -10,7 +10,7 @@
 #ifndef TROVELLA_GUARD_GUARD_H
 #define TROVELLA_GUARD_GUARD_H
 
-/* An object of whatever kind: the catalog that it is in, and its OID there. */
+/* An object of any kind: its catalog, and its OID there. */
 typedef struct ObjectKey
 {
 	Oid			classId;
@@ -19,6 +19,7 @@ typedef struct ObjectKey
 
 #define TG_EXTENSION "trovella_guard"
 #define TG_SCHEMA "trovella_guard"
+#define TG_INTERNAL_SCHEMA "trovella_guard_internal"
 
 /* The version comes from the control file, by way of the Makefile. */
 #ifndef TG_VERSION

@@ -58,7 +58,7 @@ trovella_guard_adopt_1_0(PG_FUNCTION_ARGS)
 								 " (schema_name, table_name, rule, reason, added_by, expires_at, adopted)"
 								 " SELECT DISTINCT f.schema_name, f.table_name, f.rule, $1, $2, $3, true"
 								 " FROM trovella_guard.findings() f"
-								 " JOIN trovella_guard.registry() r ON r.rule = f.rule"
+								 " JOIN trovella_guard_internal.registry() r ON r.rule = f.rule"
 								 " WHERE f.waived_by IS NULL AND f.table_name <> '*'"
 								 " AND r.is_about_relations"
 								 " AND f.rule <> 'audit_failed'"

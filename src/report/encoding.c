@@ -1,14 +1,14 @@
 /*-------------------------------------------------------------------------
  *
  * encoding.c
- *		What a report may contain, in a database of any encoding.
+ *		Escapes names and messages for reports, in every database encoding.
  *
- * Reports are read as UTF-8: the formats demand it, or their readers do.  Names
- * in a database need not have a form in UTF-8.  An SQL_ASCII database takes
- * any bytes, MULE_INTERNAL has no conversion, and each other encoding has
- * characters that its conversion does not know.  Whoever may create a table
- * could make every report fail by its name; so what has no form in UTF-8
- * becomes a question mark, character by character.
+ * Reports are UTF-8: their formats or readers require it.  Names in a database
+ * may not be convertible.  SQL_ASCII takes any bytes, MULE_INTERNAL has no
+ * conversion, and every other encoding has characters that its conversion does
+ * not know.  Anybody who can create a table could make every report fail by
+ * its name, so each character that cannot be converted becomes a question
+ * mark.
  *
  * Copyright (c) 2026, Trovella
  *
@@ -25,11 +25,14 @@
 
 PG_FUNCTION_INFO_V1(trovella_guard_in_utf8_1_0);
 PG_FUNCTION_INFO_V1(trovella_guard_utf8_of_1_0);
-PG_FUNCTION_INFO_V1(trovella_guard_printable_1_0);
+PG_FUNCTION_INFO_V1(trovella_guard_escape_text_1_0);
+PG_FUNCTION_INFO_V1(trovella_guard_escape_markdown_1_0);
+PG_FUNCTION_INFO_V1(trovella_guard_escape_xml_1_0);
+PG_FUNCTION_INFO_V1(trovella_guard_escape_uri_1_0);
 
 /*
- * How long is the character?  In SQL_ASCII that is one which UTF-8 would have
- * there, or else a byte.
+ * The length of the character.  In SQL_ASCII: of a valid UTF-8 character, else
+ * one byte.
  */
 static int
 character_length(const char *from, const char *end)
@@ -47,7 +50,7 @@ character_length(const char *from, const char *end)
 }
 
 /*
- * Appends the character as UTF-8.  False if it has no form there.
+ * Appends the character in UTF-8.  Returns false if it cannot be converted.
  */
 static bool
 append_utf8(StringInfo to, const char *from, int length)
@@ -73,7 +76,8 @@ append_utf8(StringInfo to, const char *from, int length)
 }
 
 /*
- * in_utf8(text): the same text, without what has no form in UTF-8.
+ * in_utf8(text): the text with a question mark for each character that cannot
+ * be converted to UTF-8.
  */
 Datum
 trovella_guard_in_utf8_1_0(PG_FUNCTION_ARGS)
@@ -103,8 +107,8 @@ trovella_guard_in_utf8_1_0(PG_FUNCTION_ARGS)
 }
 
 /*
- * utf8_of(text): its bytes in UTF-8, where they have a form there, and
- * otherwise as they are: for what tells names apart.
+ * utf8_of(text): the bytes of the text in UTF-8.  Characters that cannot be
+ * converted keep their bytes, so that different names stay different.
  */
 Datum
 trovella_guard_utf8_of_1_0(PG_FUNCTION_ARGS)
@@ -126,8 +130,8 @@ trovella_guard_utf8_of_1_0(PG_FUNCTION_ARGS)
 }
 
 /*
- * Is the character one that commands a terminal, or that XML does not allow?
- * Tabs and ends of lines are none.
+ * Is this a control character, or one that XML does not allow?  Tabs and line
+ * ends are printable here.
  */
 static bool
 is_unprintable(const char *from, int length)
@@ -166,12 +170,10 @@ is_unprintable(const char *from, int length)
 	}
 }
 
-/*
- * printable(text): the same text, without control characters but tabs and
- * ends of lines.
- */
-Datum
-trovella_guard_printable_1_0(PG_FUNCTION_ARGS)
+/* Writes a text, character by character, in the form that "append" gives. */
+static Datum
+escape(FunctionCallInfo fcinfo,
+	   void (*append) (StringInfo to, const char *from, int length))
 {
 	text	   *string = PG_GETARG_TEXT_PP(0);
 	const char *from = VARDATA_ANY(string);
@@ -183,10 +185,107 @@ trovella_guard_printable_1_0(PG_FUNCTION_ARGS)
 	for (; from < end; from += length)
 	{
 		length = character_length(from, end);
-		if (is_unprintable(from, length))
-			appendStringInfoChar(&result, '?');
-		else
-			appendBinaryStringInfo(&result, from, length);
+		append(&result, from, length);
 	}
 	PG_RETURN_TEXT_P(cstring_to_text_with_len(result.data, result.len));
+}
+
+static void
+append_printable(StringInfo to, const char *from, int length)
+{
+	if (is_unprintable(from, length))
+		appendStringInfoChar(to, '?');
+	else
+		appendBinaryStringInfo(to, from, length);
+}
+
+/* A terminal must not obey a table's name. */
+static void
+append_text(StringInfo to, const char *from, int length)
+{
+	if (strchr("\t\n\r", *from) != NULL)
+		appendStringInfoChar(to, '?');
+	else
+		append_printable(to, from, length);
+}
+
+/* Escapes markup, and what would end a cell of a table. */
+static void
+append_markdown(StringInfo to, const char *from, int length)
+{
+	if (*from == '&')
+		appendStringInfoString(to, "&amp;");
+	else if (*from == '<')
+		appendStringInfoString(to, "&lt;");
+	else if (*from == '>')
+		appendStringInfoString(to, "&gt;");
+	else
+	{
+		if (strchr("\\`*_[]|~", *from) != NULL)
+			appendStringInfoChar(to, '\\');
+		append_text(to, from, length);
+	}
+}
+
+static void
+append_xml(StringInfo to, const char *from, int length)
+{
+	if (*from == '&')
+		appendStringInfoString(to, "&amp;");
+	else if (*from == '<')
+		appendStringInfoString(to, "&lt;");
+	else if (*from == '>')
+		appendStringInfoString(to, "&gt;");
+	else if (*from == '"')
+		appendStringInfoString(to, "&quot;");
+	else if (*from == '\'')
+		appendStringInfoString(to, "&#39;");
+	else
+		append_printable(to, from, length);
+}
+
+/* One segment of a path: other bytes than letters and digits as %XX. */
+static void
+append_uri(StringInfo to, const char *from, int length)
+{
+	StringInfoData bytes;
+
+	initStringInfo(&bytes);
+	if (!append_utf8(&bytes, from, length))
+		appendBinaryStringInfo(&bytes, from, length);
+	for (int i = 0; i < bytes.len; i++)
+	{
+		unsigned char byte = bytes.data[i];
+
+		if ((byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z') ||
+			(byte >= '0' && byte <= '9') || byte == '_' || byte == '-')
+			appendStringInfoChar(to, byte);
+		else
+			appendStringInfo(to, "%%%02X", byte);
+	}
+	pfree(bytes.data);
+}
+
+Datum
+trovella_guard_escape_text_1_0(PG_FUNCTION_ARGS)
+{
+	return escape(fcinfo, append_text);
+}
+
+Datum
+trovella_guard_escape_markdown_1_0(PG_FUNCTION_ARGS)
+{
+	return escape(fcinfo, append_markdown);
+}
+
+Datum
+trovella_guard_escape_xml_1_0(PG_FUNCTION_ARGS)
+{
+	return escape(fcinfo, append_xml);
+}
+
+Datum
+trovella_guard_escape_uri_1_0(PG_FUNCTION_ARGS)
+{
+	return escape(fcinfo, append_uri);
 }

@@ -1,14 +1,13 @@
 /*-------------------------------------------------------------------------
  *
  * integrity.c
- *		Is the extension's schema still its own?
+ *		Do the extension's schemas contain anything that is not its own?
  *
- * What somebody makes in the schema trovella_guard can be called in place of
- * what the extension has made there, by whoever calls it: protect('docs')
- * prefers a function of text to the one of regclass.  CREATE EXTENSION leaves
- * nobody the right to make anything there; but a superuser may grant it, an
- * owner may lose the attribute SUPERUSER, and so on.  These functions say so
- * (for status()); they prevent nothing.
+ * A foreign function in one of these schemas can be called in place of the
+ * extension's: protect('docs') prefers a function of text to the one of
+ * regclass.  CREATE EXTENSION gives nobody the right to create objects there;
+ * but a superuser may grant it, an owner may lose the attribute SUPERUSER, and
+ * so on.  These functions report that (for status()); they prevent nothing.
  *
  * Copyright (c) 2026, Trovella
  *
@@ -179,26 +178,34 @@ add_foreign_triggers_and_rules(Lines *lines, Oid table, Oid extension)
 	}
 }
 
-char *
-tg_foreign_objects(void)
+static void
+add_foreign_objects(Lines *lines, Oid schema, Oid extension)
 {
-	Oid			extension = our_extension();
-	Oid			schema = get_namespace_oid(TG_SCHEMA, true);
-	Lines		lines;
 	ListCell   *lc;
 
-	begin_lines(&lines);
 	foreach(lc, dependents(NamespaceRelationId, schema, DEPENDENCY_NORMAL))
 	{
 		const ObjectAddress *address = lfirst(lc);
 
 		CHECK_FOR_INTERRUPTS();
 		if (!is_ours(address->classId, address->objectId, extension))
-			add_line(&lines, describe(address->classId, address->objectId));
+			add_line(lines, describe(address->classId, address->objectId));
 		else if (address->classId == RelationRelationId)
-			add_foreign_triggers_and_rules(&lines, address->objectId,
+			add_foreign_triggers_and_rules(lines, address->objectId,
 										   extension);
 	}
+}
+
+char *
+tg_foreign_objects(void)
+{
+	Oid			extension = our_extension();
+	Lines		lines;
+
+	begin_lines(&lines);
+	add_foreign_objects(&lines, get_namespace_oid(TG_SCHEMA, true), extension);
+	add_foreign_objects(&lines, get_namespace_oid(TG_INTERNAL_SCHEMA, true),
+						extension);
 	return end_lines(&lines);
 }
 

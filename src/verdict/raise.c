@@ -214,7 +214,7 @@ hint(const Message *message, const RelationVerdict *first, FindingFilter filter,
 	if (message->repair.len > 0)
 		appendStringInfo(&text, "%s:%s",
 						 refused ? "Add this to the migration, before COMMIT" :
-						 "This would mend it", message->repair.data);
+						 "This would fix it", message->repair.data);
 	if (strstr(message->repair.data, allow) == NULL)
 	{
 		if (text.len > 0)

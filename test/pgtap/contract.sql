@@ -73,6 +73,13 @@ SELECT has_function('trovella_guard', 'allowlist_markdown', '{}'::name[]);
 SELECT has_function('trovella_guard', 'check', '{regclass}'::name[]);
 SELECT has_function('trovella_guard', 'findings', '{regclass}'::name[]);
 SELECT has_function('trovella_guard', 'status', '{}'::name[]);
+SELECT functions_are('trovella_guard',
+  '{adopt,allow,allowlist_markdown,assert_clean,check,checklist,disallow,findings,pending,preload,protect,prune,repair_sql,report,report_lines,status}'::name[],
+  'these functions, and no others, are for users');
+SELECT is_empty(
+  $$SELECT what FROM members WHERE classid NOT IN ('pg_proc'::regclass, 'pg_namespace'::regclass)
+    AND (pg_identify_object(classid, objid, 0)).schema = 'trovella_guard_internal'$$,
+  'the internal schema has functions only');
 SELECT volatility_is('trovella_guard', 'allow', '{text,text,text,"timestamp with time zone"}'::name[], 'volatile');
 SELECT volatility_is('trovella_guard', 'disallow', '{text,text}'::name[], 'volatile');
 SELECT volatility_is('trovella_guard', 'allowlist_markdown', '{}'::name[], 'stable');
@@ -177,9 +184,8 @@ FROM (VALUES
   ('disallow', '{text,text}', '{}'),
   ('adopt', '{text,"timestamp with time zone"}', '{}'),
   ('prune', '{}', '{}'),
-  ('open', '{}', '{}'),
-  ('collect', '{}', '{}'),
-  ('allowlist_changed', '{}', '{}')) AS f (name, args, privs);
+  ('preload', '{}', '{}')) AS f (name, args, privs);
+SELECT ok(NOT has_schema_privilege('regress_plain', 'trovella_guard_internal', 'CREATE'), 'nobody makes anything in the internal schema');
 SELECT is_empty(
   $$SELECT what FROM members LEFT JOIN pg_class c ON c.oid = objid AND classid = 'pg_class'::regclass
       LEFT JOIN pg_proc p ON p.oid = objid AND classid = 'pg_proc'::regclass

@@ -89,7 +89,7 @@ is(scalar(() = slurp_file($node->logfile, $log) =~ /public\.many_\d+: \w+: /g), 
 
 # ... and a name that is no rule's gets those that are
 my $rules = $node->safe_psql('mydb',
-	q{SELECT string_agg(rule, ', ' ORDER BY position) FROM trovella_guard.registry()});
+	q{SELECT string_agg(rule, ', ' ORDER BY position) FROM trovella_guard_internal.registry()});
 like($rules, qr/^rls_disabled, policy_missing, /, 'the registry lists the rules');
 foreach my $sql (
 	q{SET trovella_guard.rules = 'nonsense=off'},

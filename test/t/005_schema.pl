@@ -1,10 +1,10 @@
 #-------------------------------------------------------------------------
 #
 # 005_schema.pl
-#		The extension's schema is its own: CREATE EXTENSION refuses one in which
-#		others have made something or may, takes back what default privileges
-#		give, and what is planted later is not called by the extension itself
-#		and is seen by status().
+#		The extension's schemas are its own: CREATE EXTENSION refuses one in
+#		which others have made something or may, takes back what default
+#		privileges give, and what is planted later is not called by the
+#		extension itself and is seen by status().
 #
 # Copyright (c) 2026, Trovella
 #
@@ -95,6 +95,18 @@ is( run_as('chief', 'early', 'REVOKE ALL ON SCHEMA trovella_guard FROM PUBLIC; C
 is(run_as('chief', 'early', 'DROP EXTENSION trovella_guard; CREATE EXTENSION trovella_guard'),
 	'', 'also the one that DROP EXTENSION leaves');
 
+# The internal schema must not exist at all
+run_as('chief', 'early', 'DROP EXTENSION trovella_guard');
+foreach my $who (qw(mallory chief))
+{
+	is(run_as($who, 'early', 'CREATE SCHEMA trovella_guard_internal'), '', "an internal schema of $who");
+	like(run_as('chief', 'early', 'CREATE EXTENSION trovella_guard'),
+		qr/schema "trovella_guard_internal" already exists.*HINT:.*DROP SCHEMA trovella_guard_internal CASCADE/s,
+		'is refused, even if it is empty');
+	is(run_as('chief', 'early', 'DROP SCHEMA trovella_guard_internal'), '', 'dropped');
+}
+is(run_as('chief', 'early', 'CREATE EXTENSION trovella_guard'), '', 'then it installs');
+
 # road: default privileges of the superuser who runs CREATE EXTENSION (passes)
 # What the superuser who installs gives away by default
 $node->safe_psql('postgres', 'CREATE DATABASE generous');
@@ -107,29 +119,30 @@ foreach my $what (qw(SCHEMAS TABLES ROUTINES TYPES SEQUENCES))
 is(run_as('chief', 'generous', 'CREATE EXTENSION trovella_guard'), '', 'installs');
 my $acls = q{
 	SELECT string_agg(what || ' ' || privilege || ' ' || grantee, ', ' ORDER BY what COLLATE "C", privilege, grantee)
-	FROM (SELECT n.nspname, n.nspacl FROM pg_namespace n WHERE n.nspname = 'trovella_guard' UNION ALL
-	      SELECT c.relname, c.relacl FROM pg_class c WHERE c.relnamespace = 'trovella_guard'::regnamespace UNION ALL
-	      SELECT p.proname, p.proacl FROM pg_proc p WHERE p.pronamespace = 'trovella_guard'::regnamespace) o (what, acl),
+	FROM (SELECT n.nspname, n.nspacl FROM pg_namespace n WHERE n.nspname ~ '^trovella_guard' UNION ALL
+	      SELECT c.relname, c.relacl FROM pg_class c WHERE c.relnamespace::regnamespace::text ~ '^trovella_guard' UNION ALL
+	      SELECT p.proname, p.proacl FROM pg_proc p WHERE p.pronamespace::regnamespace::text ~ '^trovella_guard') o (what, acl),
 	     LATERAL (SELECT a.privilege_type, CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE 'somebody' END
 	              FROM aclexplode(o.acl) a WHERE a.grantee <> (SELECT e.extowner FROM pg_extension e WHERE e.extname = 'trovella_guard')) a (privilege, grantee)};
 is($node->safe_psql('generous', $acls), $node->safe_psql('early', $acls),
 	'nobody has more than otherwise');
 unlike($node->safe_psql('early', $acls), qr/somebody|INSERT|CREATE|allow EXECUTE|TRIGGER/,
 	'and that is not much');
-like(run_as('mallory', 'generous', 'CREATE FUNCTION trovella_guard.f() RETURNS int LANGUAGE sql AS $$ SELECT 1 $$'),
-	qr/permission denied for schema/, 'nobody makes anything there');
+like(run_as('mallory', 'generous', "CREATE FUNCTION $_.f() RETURNS int LANGUAGE sql AS 'SELECT 1'"),
+	qr/permission denied for schema/, "nobody makes anything in $_")
+  foreach qw(trovella_guard trovella_guard_internal);
 
 # road: a function planted in the extension's schema beside one that it calls (passes)
 # What is planted later, by somebody to whom a superuser has granted CREATE: it
 # is called by nobody but who asks for it.
-run_as('chief', 'early', 'GRANT CREATE ON SCHEMA trovella_guard TO mallory');
+run_as('chief', 'early', 'GRANT CREATE ON SCHEMA trovella_guard, trovella_guard_internal TO mallory');
 my @overloads = (
-	map { "CREATE FUNCTION trovella_guard.$_ " . (/SETOF/ ? $evil =~ s/ NULL//r : $evil) }
+	map { my $what = $_; map { "CREATE FUNCTION $_.$what " . ($what =~ /SETOF/ ? $evil =~ s/ NULL//r : $evil) }
+		  qw(trovella_guard trovella_guard_internal) }
 	  'count_of(int, text) RETURNS text', 'count_of(int8, varchar) RETURNS text',
 	'count_of(anyelement, text) RETURNS text', 'count_of(VARIADIC text[]) RETURNS text',
 	'escape_xml(name) RETURNS text', 'escape_xml(varchar) RETURNS text', 'escape_text(name) RETURNS text',
-	'escape_markdown(name) RETURNS text', 'escape_uri(name) RETURNS text', 'kind_of(name, name) RETURNS text',
-	'printable(name) RETURNS text', 'printable(varchar) RETURNS text', 'utf8_of(varchar) RETURNS bytea',
+	'escape_markdown(name) RETURNS text', 'escape_uri(name) RETURNS text', 'utf8_of(varchar) RETURNS bytea',
 	'in_utf8(varchar) RETURNS text',
 	'findings() RETURNS SETOF record', 'relations() RETURNS SETOF record',
 	'check() RETURNS SETOF record', 'findings(oid) RETURNS SETOF record',
@@ -161,17 +174,17 @@ foreach my $call (
 	q{BEGIN; SELECT trovella_guard.pending(); ROLLBACK},
 	q{SELECT trovella_guard.preload(); ALTER DATABASE early RESET session_preload_libraries})
 {
-	my $err = run_as('chief', 'early', "SET search_path = trovella_guard, public, pg_catalog; $call");
+	my $err = run_as('chief', 'early', "SET search_path = trovella_guard, trovella_guard_internal, public, pg_catalog; $call");
 	unlike($err, $call =~ /assert_clean/ ? qr/ERROR(?!:  audit failed)/ : qr/ERROR/, "works: $call");
 	is(superusers(), '', "and calls nothing planted: $call");
 	$node->safe_psql('postgres', 'ALTER ROLE mallory NOSUPERUSER');
 }
 
 # The worst is a call that is ambiguous
-run_as('mallory', 'early', 'CREATE FUNCTION trovella_guard.report_text(int DEFAULT 1) RETURNS SETOF text '
+run_as('mallory', 'early', 'CREATE FUNCTION trovella_guard_internal.report_text(int DEFAULT 1) RETURNS SETOF text '
 	  . $evil =~ s/ NULL//r);
 like(run_as('chief', 'early', q{SELECT trovella_guard.report('text'::text)}),
-	qr/function trovella_guard.report_text\(\) is not unique/, 'a default argument may stand in the way');
+	qr/function trovella_guard_internal.report_text\(\) is not unique/, 'a default argument may stand in the way');
 is(superusers(), '', 'and no more than that');
 
 # ... and status() tells
@@ -180,8 +193,8 @@ my $status = q{SELECT item, ok, value FROM trovella_guard.status()
 my $said = $node->safe_psql('early', $status);
 like($said, qr/^schema trovella_guard\|f\|/m, 'status() sees what was planted');
 like($said, qr/^and \d+ more$/m, 'not all of it is printed');
-like($said, qr/^privileges\|f\|role "mallory" may change what is in schema trovella_guard$/m,
-	'and who may do it');
+like($said, qr/role "mallory" may change what is in schema $_$/m, "and who may do it in $_")
+  foreach qw(trovella_guard trovella_guard_internal);
 like($said, qr/^owners\|t\|as installed$/m, 'the extension itself is a superuser\'s');
 is( run_as('chief', 'early', q{
 		DROP OWNED BY mallory CASCADE}) =~ s/^.*(NOTICE|DETAIL|drop cascades|and \d+ other).*\n?//gmr,
@@ -202,7 +215,7 @@ is($node->safe_psql('early', q{SELECT value FROM trovella_guard.status() WHERE i
 	  . q{role "app" may change what is in table trovella_guard.allowlist_log},
 	'and who may make one, or write by hand');
 $node->safe_psql('early', q{
-	ALTER FUNCTION trovella_guard.collect() OWNER TO mallory;
+	ALTER FUNCTION trovella_guard_internal.collect() OWNER TO mallory;
 	ALTER SCHEMA trovella_guard OWNER TO app});
 $node->safe_psql('postgres', 'ALTER ROLE chief NOSUPERUSER');
 $said = $node->safe_psql('early', q{SELECT value FROM trovella_guard.status() WHERE item = 'owners'});
@@ -210,18 +223,18 @@ like($said, qr/^role "chief" owns extension trovella_guard$/m, 'an owner that is
 like($said, qr/^role "app" owns schema trovella_guard$/m, 'of the schema');
 $node->safe_psql('postgres', 'ALTER ROLE chief SUPERUSER');
 $said = $node->safe_psql('early', q{SELECT value FROM trovella_guard.status() WHERE item = 'owners'});
-is($said, qq{role "app" owns schema trovella_guard\nrole "mallory" owns function trovella_guard.collect()},
+is($said, qq{role "app" owns schema trovella_guard\nrole "mallory" owns function trovella_guard_internal.collect()},
 	'of one function');
 
 # No function runs with its owner's rights, and none trusts the caller's path
 is( $node->safe_psql('early', q{
 	SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
-	WHERE p.pronamespace = 'trovella_guard'::regnamespace
-	  AND (p.prosecdef OR (l.lanname <> 'c' AND p.proconfig IS DISTINCT FROM '{"search_path=pg_catalog, pg_temp"}'))}),
+	WHERE p.pronamespace::regnamespace::text ~ '^trovella_guard'
+	  AND (p.prosecdef OR (l.lanname <> 'c' AND NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (p.proconfig), false)))}),
 	'', 'every function in SQL or PL/pgSQL has its search_path');
 is( $node->safe_psql('early', q{
 	SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
-	WHERE p.pronamespace = 'trovella_guard'::regnamespace AND l.lanname = 'sql' AND p.prosqlbody IS NULL}),
+	WHERE p.pronamespace::regnamespace::text ~ '^trovella_guard' AND l.lanname = 'sql' AND p.prosqlbody IS NULL}),
 	'', 'and what SQL functions call is bound when they are made');
 
 done_testing();

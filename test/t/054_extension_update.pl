@@ -88,7 +88,7 @@ SELECT extversion, extrelocatable, extnamespace::regnamespace,
         FROM unnest(extconfig, extcondition) u (c, w))
   FROM pg_extension WHERE extname = 'trovella_guard';
 SELECT nspname, (SELECT array_agg(a::text ORDER BY a::text) FROM unnest(nspacl) a)
-  FROM pg_namespace WHERE nspname = 'trovella_guard';
+  FROM pg_namespace WHERE nspname ~ '^trovella_guard' ORDER BY 1;
 });
 }
 
