@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * expression.c
- *		Questions about expressions whose objects may be gone.
+ *		What expressions name, and questions about them whose objects may be gone.
  *
  * What a policy said before the transaction is read when the transaction may
  * have dropped the types and functions that it names; and an audit locks
@@ -15,9 +15,97 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/transam.h"
 #include "catalog/pg_type.h"
+#include "common/hashfn.h"
 #include "facts/expression.h"
+#include "facts/facts.h"
+#include "facts/oidset.h"
+#include "facts/reader.h"
 #include "utils/syscache.h"
+
+/*
+ * The part of a policy's fingerprint that one column of pg_policy makes.
+ */
+uint64
+tg_add_to_fingerprint(uint64 fingerprint, const char *data, int length)
+{
+	return hash_combine64(fingerprint,
+						  hash_bytes_extended((const unsigned char *) data,
+											  length, 0));
+}
+
+/*
+ * Cuts out of a stored expression where its parts stood in the statement that
+ * it came from.  PostgreSQL itself keeps this no more since version 17.
+ */
+void
+tg_strip_locations(char *text)
+{
+	static const char label[] = ":location ";
+	const char *from = text;
+	char	   *to = text;
+	const char *hit;
+
+	/* A name cannot be taken for the label: its spaces have backslashes */
+	while ((hit = strstr(from, label)) != NULL)
+	{
+		size_t		length = hit + strlen(label) - from;
+
+		memmove(to, from, length);
+		to += length;
+		from += length + strspn(from + length, "-0123456789");
+		*to++ = '0';
+	}
+	memmove(to, from, strlen(from) + 1);
+}
+
+/*
+ * May a stored expression mention an object that a user has made?  Not if none
+ * of its numbers is as large as the OID of one, and none is the OID of a type
+ * whose constants name objects: those are stored byte by byte.  That some of
+ * the numbers are no OIDs at all does no harm: then pg_depend is asked in vain.
+ */
+bool
+tg_names_user_object(const char *tree)
+{
+	for (const char *c = tree; *c != '\0';)
+	{
+		uint64		number = 0;
+
+		if (*c < '0' || *c > '9')
+		{
+			c++;
+			continue;
+		}
+		for (; *c >= '0' && *c <= '9'; c++)
+		{
+			if (number < FirstNormalObjectId)
+				number = number * 10 + (*c - '0');
+		}
+		if (number >= FirstNormalObjectId)
+			return true;
+
+		/* those that find_expr_references_walker in dependency.c knows */
+		switch (number)
+		{
+			case REGPROCOID:
+			case REGPROCEDUREOID:
+			case REGOPEROID:
+			case REGOPERATOROID:
+			case REGCLASSOID:
+			case REGTYPEOID:
+			case REGCOLLATIONOID:
+			case REGCONFIGOID:
+			case REGDICTIONARYOID:
+			case REGNAMESPACEOID:
+				return true;
+			default:
+				break;
+		}
+	}
+	return false;
+}
 
 /*
  * exprType() knows everything from the tree itself, but for the array type of
@@ -96,4 +184,102 @@ tg_check_functions_in_node(Node *node, check_function_callback checker,
 			return false;
 	}
 	return check_functions_in_node(node, checker, context);
+}
+
+bool
+tg_collect_relations(Node *node, OidSet *relids)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Query))
+	{
+		ListCell   *lc;
+
+		foreach(lc, ((Query *) node)->rtable)
+		{
+			RangeTblEntry *rte = lfirst(lc);
+
+			if (rte->rtekind == RTE_RELATION)
+				(void) tg_oidset_add(relids, rte->relid);
+		}
+		return query_tree_walker((Query *) node, tg_collect_relations, relids, 0);
+	}
+	return expression_tree_walker(node, tg_collect_relations, relids);
+}
+
+List *
+tg_facts_relations_in(Node *node)
+{
+	OidSet		relids = {0};
+
+	tg_collect_relations(node, &relids);
+	return relids.oids;
+}
+
+static bool
+note_user_function(Oid function, void *functions)
+{
+	if (function >= FirstNormalObjectId)
+		(void) tg_oidset_add(functions, function);
+	return false;
+}
+
+static bool
+collect_functions(Node *node, OidSet *functions)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Query))
+		return query_tree_walker((Query *) node, collect_functions, functions,
+								 0);
+	tg_check_functions_in_node(node, note_user_function, functions);
+	return expression_tree_walker(node, collect_functions, functions);
+}
+
+List *
+tg_facts_functions_of(const PolicyFacts *policy)
+{
+	OidSet		functions = {0};
+
+	collect_functions(policy->qual, &functions);
+	collect_functions(policy->with_check, &functions);
+	return functions.oids;
+}
+
+/* Collects the types that users have made and values of which come up. */
+static bool
+collect_types(Node *node, OidSet *types)
+{
+	if (node == NULL)
+		return false;
+	switch (nodeTag(node))
+	{
+		case T_Query:
+			return query_tree_walker((Query *) node, collect_types, types, 0);
+		case T_Var:
+		case T_Const:
+		case T_FuncExpr:
+		case T_FieldSelect:
+		case T_RelabelType:
+		case T_CoerceViaIO:
+		case T_ArrayCoerceExpr:
+		case T_CoerceToDomain:
+		case T_ArrayExpr:
+			if (exprType(node) >= FirstNormalObjectId)
+				(void) tg_oidset_add(types, exprType(node));
+			break;
+		default:
+			break;
+	}
+	return expression_tree_walker(node, collect_types, types);
+}
+
+List *
+tg_facts_types_in(const PolicyFacts *policy)
+{
+	OidSet		types = {0};
+
+	(void) collect_types(policy->qual, &types);
+	(void) collect_types(policy->with_check, &types);
+	return types.oids;
 }

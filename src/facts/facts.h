@@ -128,6 +128,7 @@ typedef struct RelationFacts
 	bool		temporary;
 	bool		partition;		/* is a partition of something */
 	bool		may_have_children;	/* has some, or has had */
+	bool		may_have_rewrites;	/* has some, or has had */
 	bool		rls_enabled;
 	bool		rls_forced;
 	bool		granted;		/* some role other than the owner was granted
@@ -247,9 +248,6 @@ extern char *tg_facts_schema_name(FactsReader *reader, Oid schema_oid);
 extern List *tg_facts_relations_of_schema(FactsReader *reader,
 										  Oid schema_oid);
 
-/* The partitions and inheritance children of a relation, as OIDs. */
-extern List *tg_facts_children(FactsReader *reader, Oid relid);
-
 /* The partitions and inheritance children, near and far, each once, as OIDs. */
 extern List *tg_facts_descendants(FactsReader *reader, Oid relid);
 
@@ -258,8 +256,6 @@ extern List *tg_facts_descendants(FactsReader *reader, Oid relid);
  * whose rules name these, and so on, each once, as OIDs.
  */
 extern List *tg_facts_dependent_views(FactsReader *reader, Oid relid);
-/* The same, but for a partitioned table none. */
-extern List *tg_facts_heirs(FactsReader *reader, Oid relid);
 
 /* The relations that a relation inherits from, as OIDs. */
 extern List *tg_facts_parents(FactsReader *reader, Oid relid);
@@ -390,7 +386,7 @@ extern bool tg_is_temporary_object(Oid classId, Oid objectId);
  * The relations that will lose something because a touched object (a List of
  * ObjectKey) stands on a temporary one, as OIDs.
  */
-extern List *tg_facts_relations_that_lose(FactsReader *reader, List *touched);
+extern List *tg_facts_relations_losing_parts(FactsReader *reader, List *touched);
 
 /* Is the relation a member of an extension that a superuser owns? */
 extern bool tg_facts_is_trusted_member(FactsReader *reader, Oid relid);

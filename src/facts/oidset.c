@@ -10,6 +10,7 @@
 #include "postgres.h"
 
 #include "facts/oidset.h"
+#include "hashtable.h"
 #include "utils/memutils.h"
 
 /* So few are found faster without a hash table. */
@@ -18,14 +19,10 @@
 static void
 start_hashing(OidSet *set)
 {
-	HASHCTL		ctl = {0};
 	ListCell   *lc;
 
-	ctl.keysize = sizeof(Oid);
-	ctl.entrysize = sizeof(Oid);
-	ctl.hcxt = GetMemoryChunkContext(set->oids);
-	set->known = hash_create("trovella_guard OIDs", 64, &ctl,
-							 HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	set->known = tg_hash_create("trovella_guard OIDs", sizeof(Oid), sizeof(Oid),
+								GetMemoryChunkContext(set->oids));
 	foreach(lc, set->oids)
 	{
 		Oid			oid = lfirst_oid(lc);

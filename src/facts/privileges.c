@@ -11,8 +11,33 @@
 
 #include "catalog/pg_authid.h"
 #include "facts/facts.h"
+#include "facts/reader.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
+
+/* Does an ACL grant anything to a role other than the owner? */
+static bool
+opens_to_others(const Acl *acl, Oid owner)
+{
+	const AclItem *items = ACL_DAT(acl);
+
+	for (int i = 0; i < ACL_NUM(acl); i++)
+	{
+		if (items[i].ai_grantee != owner &&
+			ACLITEM_GET_PRIVS(items[i]) != ACL_NO_RIGHTS)
+			return true;
+	}
+	return false;
+}
+
+Acl *
+tg_add_acl(RelationFacts *facts, Acl *acl)
+{
+	if (opens_to_others(acl, facts->owner))
+		facts->granted = true;
+	facts->acls = lappend(facts->acls, acl);
+	return acl;
+}
 
 AclMode
 tg_privileges_of(Oid role, const RelationFacts *facts)

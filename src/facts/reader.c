@@ -29,7 +29,9 @@
 #include "catalog/pg_type.h"
 #include "compat.h"
 #include "facts/facts.h"
+#include "facts/oidset.h"
 #include "facts/reader.h"
+#include "miscadmin.h"
 #include "utils/fmgroids.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -225,4 +227,27 @@ tg_reader_scan_dependents(FactsReader *reader, const ObjectAddress *object,
 	return scan_depend_part(reader, DependReferenceIndexId,
 							Anum_pg_depend_refclassid, Anum_pg_depend_refobjid,
 							Anum_pg_depend_refobjsubid, object);
+}
+
+List *
+tg_reader_reach(FactsReader *reader, Oid relid,
+				List *(*step) (FactsReader *, Oid), int limit)
+{
+	OidSet		seen = {0};
+	int			next = 0;
+
+	do
+	{
+		List	   *reached;
+		ListCell   *lc;
+
+		CHECK_FOR_INTERRUPTS();
+		(void) tg_oidset_add(&seen, relid);
+		relid = list_nth_oid(seen.oids, next++);
+		reached = step(reader, relid);
+		foreach(lc, reached)
+			(void) tg_oidset_add(&seen, lfirst_oid(lc));
+		list_free(reached);
+	} while (next < list_length(seen.oids) && next <= limit);
+	return list_delete_first(seen.oids);
 }

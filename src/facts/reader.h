@@ -1,10 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * reader.h
- *		The scans that facts are read by.
- *
- * Shared by the files of the reading room only (reader.c, facts.c, lookup.c,
- * vanish.c); everybody else knows facts.h.
+ *		What the files of src/facts/ share; other modules include facts.h.
  *
  * Copyright (c) 2026, Trovella
  *
@@ -14,9 +11,14 @@
 #define TROVELLA_GUARD_READER_H
 
 #include "access/genam.h"
+#include "access/htup_details.h"
 #include "catalog/objectaddress.h"
 #include "catalog/pg_attribute.h"
+#include "catalog/pg_depend.h"
+#include "compat.h"
 #include "facts/facts.h"
+#include "facts/oidset.h"
+#include "utils/acl.h"
 #include "utils/hsearch.h"
 #include "utils/relcache.h"
 #include "utils/resowner.h"
@@ -44,21 +46,21 @@ struct FactsReader
 {
 	Snapshot	snapshot;
 	bool		detaching_counts;
-	MemoryContext context;		/* of what is kept as long as the reader */
-	ResourceOwner owner;		/* of the same: a subtransaction may begin and
-								 * end while the reader lives */
+	MemoryContext context;		/* lives as long as the reader */
+	ResourceOwner owner;		/* likewise: a subtransaction may begin and
+								 * end meanwhile */
 	Relation	catalogs[CAT_COUNT];	/* opened at first use */
 	List	   *indexes;		/* Relations: those used so far, kept open */
 	Oid			schema_oid;		/* of the schema that was read last */
 	NameData	schema;			/* its name */
-	HTAB	   *expressions;	/* of Expression */
-	struct Expression *last_expression; /* the one that was read last */
-	HTAB	   *outlines;		/* of Outline */
-	HTAB	   *heirs;			/* of HeirsAnswer */
-	struct Fates *fates;		/* what vanishes, and what does not */
+	HTAB	   *expressions;	/* policies.c */
+	struct KeptExpression *last_expression; /* the one that was read last */
+	HTAB	   *outlines;		/* relation.c */
+	HTAB	   *not_null_in_children;	/* parents.c */
+	struct LifetimeCache *lifetimes;	/* temporary.c */
 	bool		extensions_known;	/* is the next one set? */
 	bool		any_untrusted_extension;
-	ReadNote	note;			/* see tg_facts_note_reads(); NULL: nobody asks */
+	ReadNote	note;			/* see tg_facts_note_reads(); may be NULL */
 	void	   *note_arg;
 	Oid			subject;		/* a relation whose reads are not noted */
 };
@@ -82,8 +84,8 @@ extern SysScanDesc tg_reader_scan_depend(FactsReader *reader, Oid index,
 										 Oid objectId);
 
 /*
- * What an object, or a column of a relation, depends on.  Of an object the rows
- * of its columns are left out.
+ * What an object, or a column of a relation, depends on.  For an object, the
+ * rows of its columns are left out.
  */
 extern SysScanDesc tg_reader_scan_referenced(FactsReader *reader,
 											 const ObjectAddress *object);
@@ -95,41 +97,90 @@ extern SysScanDesc tg_reader_scan_dependents(FactsReader *reader,
 											 const ObjectAddress *object,
 											 bool whole);
 
-/* lookup.c */
-
 /*
- * May a column vanish and leave the relation, as by its type?  Is it generated?
+ * Collects what can be reached from a relation step by step: each relation
+ * once, the nearest first, without the one it starts from.  Past "limit"
+ * relations it takes no more steps, and returns more than so many.
  */
-extern bool tg_reader_column_may_vanish(FactsReader *reader, Oid relid,
-										AttrNumber attnum, bool *generated);
-extern bool tg_reader_attribute_may_vanish(Form_pg_attribute form);
+extern List *tg_reader_reach(FactsReader *reader, Oid relid,
+							 List *(*step) (FactsReader *, Oid), int limit);
 
-/* Is a superuser its owner? */
+/* policies.c, keys.c, views.c: each adds its part to the facts of a relation. */
+extern void tg_read_policies(FactsReader *reader, RelationFacts *facts);
+extern void tg_read_indexes(FactsReader *reader, RelationFacts *facts);
+extern void tg_read_constraints(FactsReader *reader, RelationFacts *facts);
+extern void tg_read_rewrites(FactsReader *reader, RelationFacts *facts);
+
+#ifdef TG_NOT_NULL_CAN_BE_NOT_VALID
+/* Does the NOT NULL of a column hold for the rows that were there before it? */
+extern bool tg_not_null_is_valid(FactsReader *reader, Oid relid,
+								 AttrNumber attnum);
+#else
+#define tg_not_null_is_valid(reader, relid, attnum) true
+#endif
+
+/* privileges.c: adds the ACL of a relation or of a column, and returns it. */
+extern Acl *tg_add_acl(RelationFacts *facts, Acl *acl);
+
+/* parents.c: is a column NOT NULL in all inheritance children, near and far? */
+extern bool tg_is_not_null_in_children(FactsReader *reader, Oid relid,
+									   const char *name);
+
+/* The inheritance descendants of a relation that is not partitioned. */
+extern List *tg_facts_inheritance_descendants(FactsReader *reader, Oid relid);
+
+/* roles.c: adds the members of a role, or the roles that it is a member of. */
+extern void tg_add_related_roles(OidSet *roles, Oid role, bool members);
+
+/* extensions.c: is a superuser the owner of an extension? */
 extern bool tg_reader_extension_is_trusted(FactsReader *reader, Oid extension);
 
-/* vanish.c */
+/* expression.c */
 
 /*
- * Does a stored expression name an object that a user has made?  What names
- * none cannot vanish.
+ * Does a stored expression name an object that a user has made?  One that
+ * names none cannot depend on a temporary object.
  */
 extern bool tg_names_user_object(const char *tree);
 
-/*
- * Would the object, or the column, vanish when a temporary object is dropped,
- * as happens at the end of its session without any DDL?
- */
-extern bool tg_vanishes(FactsReader *reader, Oid classId, Oid objectId,
-						int32 subId);
+/* Cuts the positions within the source statement out of a stored expression. */
+extern void tg_strip_locations(char *text);
 
-/* The same for what a relation owns, and the relation would stay. */
-extern bool tg_part_vanishes(FactsReader *reader, Oid classId, Oid objectId,
-							 int32 subId, Oid relid);
+extern uint64 tg_add_to_fingerprint(uint64 fingerprint, const char *data,
+									int length);
+
+/* Adds the relations that an expression or a query names. */
+extern bool tg_collect_relations(Node *node, OidSet *relids);
+
+/* temporary.c */
 
 /*
- * Is there an extension that may vanish because of a member?  By DEPENDS ON
- * EXTENSION an index may stand on it that names no object of a user's.
+ * Does an object or a column depend on a temporary object, so that PostgreSQL
+ * drops both at the end of a session, without any DDL?
  */
-extern bool tg_members_may_vanish(FactsReader *reader);
+extern bool tg_depends_on_temporary(FactsReader *reader, Oid classId,
+									Oid objectId, int32 subId);
+
+/* The same for a part of a relation that itself stays. */
+extern bool tg_part_is_temporary(FactsReader *reader, Oid classId,
+								 Oid objectId, int32 subId, Oid relid);
+
+/* Does dropping the dependent object drop the one that it depends on? */
+extern bool tg_drops_owner(Form_pg_depend form);
+
+/*
+ * May the question be answered with yes?  False saves the walk along
+ * pg_depend.
+ */
+extern bool tg_attribute_may_be_temporary(Form_pg_attribute form);
+extern bool tg_column_may_be_temporary(FactsReader *reader, Oid relid,
+									   AttrNumber attnum, bool *generated);
+extern bool tg_any_column_is_temporary(const RelationFacts *facts);
+
+/*
+ * Is there an extension that a member may drop?  DEPENDS ON EXTENSION makes an
+ * index depend on it that names no object of a user's.
+ */
+extern bool tg_members_may_be_temporary(FactsReader *reader);
 
 #endif							/* TROVELLA_GUARD_READER_H */

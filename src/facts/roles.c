@@ -15,15 +15,8 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "access/table.h"
-#include "catalog/dependency.h"
 #include "catalog/pg_auth_members.h"
 #include "catalog/pg_authid.h"
-#include "catalog/pg_class.h"
-#include "catalog/pg_policy.h"
-#include "catalog/pg_proc.h"
-#include "catalog/pg_shdepend.h"
-#include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "facts/facts.h"
 #include "facts/oidset.h"
@@ -31,7 +24,6 @@
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/catcache.h"
-#include "utils/fmgroids.h"
 #include "utils/syscache.h"
 
 bool
@@ -75,8 +67,8 @@ tg_has_privileges_of(FactsReader *reader, Oid role, Oid other)
 }
 
 /* Adds the roles of which a role is a member, or those who are its members. */
-static void
-add_neighbours(OidSet *roles, Oid role, bool members)
+void
+tg_add_related_roles(OidSet *roles, Oid role, bool members)
 {
 	CatCList   *list = members ?
 		SearchSysCacheList1(AUTHMEMROLEMEM, ObjectIdGetDatum(role)) :
@@ -111,7 +103,7 @@ tg_role_fingerprint(FactsReader *reader, Oid role)
 		RoleFacts	facts;
 
 		CHECK_FOR_INTERRUPTS();
-		add_neighbours(&roles, member, true);
+		tg_add_related_roles(&roles, member, true);
 		/* The members are in no order */
 		if (tg_facts_role(reader, member, &facts))
 			fingerprint += hash_combine64(member,
@@ -120,84 +112,4 @@ tg_role_fingerprint(FactsReader *reader, Oid role)
 										  (facts.inherits ? 2 : 0));
 	}
 	return fingerprint;
-}
-
-/* Adds the relations whose findings depend on an object of the role. */
-static void
-add_relations(FactsReader *reader, Form_pg_shdepend form, bool is_the_role,
-			  OidSet *relations)
-{
-	List	   *relids = NIL;
-	ListCell   *lc;
-	Oid			relid;
-
-	switch (form->classid)
-	{
-		case PolicyRelationId:
-			relid = tg_owning_relation(form->classid, form->objid);
-			if (OidIsValid(relid))
-				relids = lcons_oid(relid, tg_facts_heirs(reader, relid));
-			break;
-
-			/* Views read with the rights of their owner */
-		case RelationRelationId:
-			if (is_the_role && form->deptype == SHARED_DEPENDENCY_OWNER)
-				relids = lcons_oid(form->objid,
-								   tg_facts_heirs(reader, form->objid));
-			break;
-
-		case ProcedureRelationId:
-			if (is_the_role && form->deptype == SHARED_DEPENDENCY_OWNER)
-				relids = tg_facts_relations_using_function(reader,
-														   form->objid);
-			break;
-
-		case TypeRelationId:
-			if (is_the_role && form->deptype == SHARED_DEPENDENCY_OWNER)
-				relids = tg_facts_relations_using_type(reader, form->objid);
-			break;
-
-		default:
-			break;
-	}
-	foreach(lc, relids)
-		(void) tg_oidset_add(relations, lfirst_oid(lc));
-	list_free(relids);
-}
-
-List *
-tg_facts_relations_of_role(FactsReader *reader, Oid role)
-{
-	Relation	catalog = table_open(SharedDependRelationId, AccessShareLock);
-	OidSet		roles = {0};
-	OidSet		relations = {0};
-
-	(void) tg_oidset_add(&roles, role);
-	for (int i = 0; i < list_length(roles.oids); i++)
-	{
-		Oid			one = list_nth_oid(roles.oids, i);
-		ScanKeyData keys[2];
-		SysScanDesc scan;
-		HeapTuple	tuple;
-
-		add_neighbours(&roles, one, false);
-		ScanKeyInit(&keys[0], Anum_pg_shdepend_refclassid,
-					BTEqualStrategyNumber, F_OIDEQ,
-					ObjectIdGetDatum(AuthIdRelationId));
-		ScanKeyInit(&keys[1], Anum_pg_shdepend_refobjid,
-					BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(one));
-		scan = systable_beginscan(catalog, SharedDependReferenceIndexId, true,
-								  reader->snapshot, 2, keys);
-		while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-		{
-			Form_pg_shdepend form = (Form_pg_shdepend) GETSTRUCT(tuple);
-
-			CHECK_FOR_INTERRUPTS();
-			if (form->dbid == MyDatabaseId)
-				add_relations(reader, form, one == role, &relations);
-		}
-		systable_endscan(scan);
-	}
-	table_close(catalog, AccessShareLock);
-	return relations.oids;
 }

@@ -13,18 +13,13 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "access/transam.h"
 #include "catalog/pg_attribute.h"
-#include "catalog/pg_class.h"
-#include "catalog/pg_depend.h"
-#include "catalog/pg_policy.h"
 #include "catalog/pg_type.h"
 #include "facts/facts.h"
 #include "facts/oidset.h"
 #include "facts/reader.h"
 #include "miscadmin.h"
-#include "nodes/nodeFuncs.h"
 #include "utils/lsyscache.h"
 
 /* Adds the types of a composite type's attributes. */
@@ -110,88 +105,4 @@ tg_facts_type_owner(FactsReader *reader, Oid type)
 	systable_endscan(scan);
 	tg_facts_note_read(reader, TypeRelationId, type);
 	return owner;
-}
-
-/* Collects the types that users have made and values of which come up. */
-static bool
-collect_types(Node *node, OidSet *types)
-{
-	if (node == NULL)
-		return false;
-	switch (nodeTag(node))
-	{
-		case T_Query:
-			return query_tree_walker((Query *) node, collect_types, types, 0);
-		case T_Var:
-		case T_Const:
-		case T_FuncExpr:
-		case T_FieldSelect:
-		case T_RelabelType:
-		case T_CoerceViaIO:
-		case T_ArrayCoerceExpr:
-		case T_CoerceToDomain:
-		case T_ArrayExpr:
-			if (exprType(node) >= FirstNormalObjectId)
-				(void) tg_oidset_add(types, exprType(node));
-			break;
-		default:
-			break;
-	}
-	return expression_tree_walker(node, collect_types, types);
-}
-
-List *
-tg_facts_types_in(const PolicyFacts *policy)
-{
-	OidSet		types = {0};
-
-	(void) collect_types(policy->qual, &types);
-	(void) collect_types(policy->with_check, &types);
-	return types.oids;
-}
-
-List *
-tg_facts_relations_using_type(FactsReader *reader, Oid type)
-{
-	OidSet		types = {0};
-	OidSet		relations = {0};
-
-	(void) tg_oidset_add(&types, type);
-	for (int i = 0; i < list_length(types.oids); i++)
-	{
-		SysScanDesc scan =
-			tg_reader_scan_depend(reader, DependReferenceIndexId,
-								  Anum_pg_depend_refclassid, TypeRelationId,
-								  Anum_pg_depend_refobjid,
-								  list_nth_oid(types.oids, i));
-		HeapTuple	tuple;
-
-		while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-		{
-			Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
-			RelationPlace place;
-			Oid			relid;
-
-			CHECK_FOR_INTERRUPTS();
-			if (form->classid == TypeRelationId)
-				(void) tg_oidset_add(&types, form->objid);
-			else if (form->classid == PolicyRelationId)
-			{
-				relid = tg_owning_relation(form->classid, form->objid);
-				if (OidIsValid(relid))
-					(void) tg_oidset_add(&relations, relid);
-			}
-			else if (form->classid == RelationRelationId &&
-					 tg_facts_place(reader, form->objid, &place))
-			{
-				if (place.kind == RELKIND_COMPOSITE_TYPE)
-					(void) tg_oidset_add(&types,
-										 get_rel_type_id(form->objid));
-				else
-					(void) tg_oidset_add(&relations, form->objid);
-			}
-		}
-		systable_endscan(scan);
-	}
-	return relations.oids;
 }

@@ -137,7 +137,7 @@ rejudge_all(Attempt *attempt, List *relids, RestsOn rests_on)
 void
 tg_queue_losers(Attempt *attempt, List *objects)
 {
-	enqueue_all(attempt, tg_facts_relations_that_lose(attempt->after, objects));
+	enqueue_all(attempt, tg_facts_relations_losing_parts(attempt->after, objects));
 }
 
 static void

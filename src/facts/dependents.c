@@ -1,0 +1,264 @@
+/*-------------------------------------------------------------------------
+ *
+ * dependents.c
+ *		Which relations depend on an object?
+ *
+ * Copyright (c) 2026, Trovella
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "catalog/dependency.h"
+#include "catalog/pg_authid.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_depend.h"
+#include "catalog/pg_operator.h"
+#include "catalog/pg_policy.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_rewrite.h"
+#include "catalog/pg_shdepend.h"
+#include "catalog/pg_type.h"
+#include "facts/facts.h"
+#include "facts/oidset.h"
+#include "facts/reader.h"
+#include "miscadmin.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+
+/* The objects of one catalog that depend on an object, as OIDs. */
+static List *
+dependents_of(FactsReader *reader, Oid dependent_class, Oid classId,
+			  Oid objectId)
+{
+	SysScanDesc scan = tg_reader_scan_depend(reader, DependReferenceIndexId,
+											 Anum_pg_depend_refclassid,
+											 classId,
+											 Anum_pg_depend_refobjid, objectId);
+	HeapTuple	tuple;
+	List	   *result = NIL;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
+
+		if (form->classid == dependent_class)
+			result = lappend_oid(result, form->objid);
+	}
+	systable_endscan(scan);
+	return result;
+}
+
+/* The relations to which objects of one catalog belong, each once. */
+static List *
+relations_of(Oid classId, List *objects)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, objects)
+	{
+		Oid			relid = tg_owning_relation(classId, lfirst_oid(lc));
+
+		if (OidIsValid(relid))
+			result = lappend_oid(result, relid);
+	}
+	list_sort(result, list_oid_cmp);
+	list_deduplicate_oid(result);
+	return result;
+}
+
+/* The other relations to which objects belong that depend on a relation. */
+static List *
+relations_of_dependents(FactsReader *reader, Oid dependent_class, Oid relid)
+{
+	return list_delete_oid(relations_of(dependent_class,
+										dependents_of(reader, dependent_class,
+													  RelationRelationId,
+													  relid)),
+						   relid);
+}
+
+/* Adds those who are read by the policies of one of these, their parent. */
+static List *
+with_inheritance_descendants(FactsReader *reader, List *relids)
+{
+	OidSet		set = {0};
+	ListCell   *lc;
+
+	foreach(lc, relids)
+		(void) tg_oidset_add(&set, lfirst_oid(lc));
+	foreach(lc, relids)
+	{
+		ListCell   *lc2;
+
+		foreach(lc2, tg_facts_inheritance_descendants(reader, lfirst_oid(lc)))
+			(void) tg_oidset_add(&set, lfirst_oid(lc2));
+	}
+	return set.oids;
+}
+
+/* The relations whose rewrite rules name a relation. */
+static List *
+views_of(FactsReader *reader, Oid relid)
+{
+	return relations_of_dependents(reader, RewriteRelationId, relid);
+}
+
+List *
+tg_facts_dependent_views(FactsReader *reader, Oid relid)
+{
+	return tg_reader_reach(reader, relid, views_of, INT_MAX - 1);
+}
+
+List *
+tg_facts_relations_whose_policies_read(FactsReader *reader, Oid relid)
+{
+	return with_inheritance_descendants(reader,
+					  relations_of_dependents(reader, PolicyRelationId,
+											  relid));
+}
+
+List *
+tg_facts_relations_using_function(FactsReader *reader, Oid function_oid)
+{
+	List	   *policies = dependents_of(reader, PolicyRelationId,
+										 ProcedureRelationId, function_oid);
+	ListCell   *lc;
+
+	/* A policy that calls a function by an operator depends on that alone */
+	foreach(lc, dependents_of(reader, OperatorRelationId, ProcedureRelationId,
+							  function_oid))
+		policies = list_concat(policies,
+							   dependents_of(reader, PolicyRelationId,
+											 OperatorRelationId,
+											 lfirst_oid(lc)));
+	return with_inheritance_descendants(reader, relations_of(PolicyRelationId, policies));
+}
+
+List *
+tg_facts_relations_using_type(FactsReader *reader, Oid type)
+{
+	OidSet		types = {0};
+	OidSet		relations = {0};
+
+	(void) tg_oidset_add(&types, type);
+	for (int i = 0; i < list_length(types.oids); i++)
+	{
+		SysScanDesc scan =
+			tg_reader_scan_depend(reader, DependReferenceIndexId,
+								  Anum_pg_depend_refclassid, TypeRelationId,
+								  Anum_pg_depend_refobjid,
+								  list_nth_oid(types.oids, i));
+		HeapTuple	tuple;
+
+		while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		{
+			Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
+			RelationPlace place;
+			Oid			relid;
+
+			CHECK_FOR_INTERRUPTS();
+			if (form->classid == TypeRelationId)
+				(void) tg_oidset_add(&types, form->objid);
+			else if (form->classid == PolicyRelationId)
+			{
+				relid = tg_owning_relation(form->classid, form->objid);
+				if (OidIsValid(relid))
+					(void) tg_oidset_add(&relations, relid);
+			}
+			else if (form->classid == RelationRelationId &&
+					 tg_facts_place(reader, form->objid, &place))
+			{
+				if (place.kind == RELKIND_COMPOSITE_TYPE)
+					(void) tg_oidset_add(&types,
+										 get_rel_type_id(form->objid));
+				else
+					(void) tg_oidset_add(&relations, form->objid);
+			}
+		}
+		systable_endscan(scan);
+	}
+	return relations.oids;
+}
+
+/* Adds the relations whose findings depend on an object of the role. */
+static void
+add_relations(FactsReader *reader, Form_pg_shdepend form, bool is_the_role,
+			  OidSet *relations)
+{
+	List	   *relids = NIL;
+	ListCell   *lc;
+	Oid			relid;
+
+	switch (form->classid)
+	{
+		case PolicyRelationId:
+			relid = tg_owning_relation(form->classid, form->objid);
+			if (OidIsValid(relid))
+				relids = lcons_oid(relid, tg_facts_inheritance_descendants(reader, relid));
+			break;
+
+			/* Views read with the rights of their owner */
+		case RelationRelationId:
+			if (is_the_role && form->deptype == SHARED_DEPENDENCY_OWNER)
+				relids = lcons_oid(form->objid,
+								   tg_facts_inheritance_descendants(reader, form->objid));
+			break;
+
+		case ProcedureRelationId:
+			if (is_the_role && form->deptype == SHARED_DEPENDENCY_OWNER)
+				relids = tg_facts_relations_using_function(reader,
+														   form->objid);
+			break;
+
+		case TypeRelationId:
+			if (is_the_role && form->deptype == SHARED_DEPENDENCY_OWNER)
+				relids = tg_facts_relations_using_type(reader, form->objid);
+			break;
+
+		default:
+			break;
+	}
+	foreach(lc, relids)
+		(void) tg_oidset_add(relations, lfirst_oid(lc));
+	list_free(relids);
+}
+
+List *
+tg_facts_relations_of_role(FactsReader *reader, Oid role)
+{
+	Relation	catalog = table_open(SharedDependRelationId, AccessShareLock);
+	OidSet		roles = {0};
+	OidSet		relations = {0};
+
+	(void) tg_oidset_add(&roles, role);
+	for (int i = 0; i < list_length(roles.oids); i++)
+	{
+		Oid			one = list_nth_oid(roles.oids, i);
+		ScanKeyData keys[2];
+		SysScanDesc scan;
+		HeapTuple	tuple;
+
+		tg_add_related_roles(&roles, one, false);
+		ScanKeyInit(&keys[0], Anum_pg_shdepend_refclassid,
+					BTEqualStrategyNumber, F_OIDEQ,
+					ObjectIdGetDatum(AuthIdRelationId));
+		ScanKeyInit(&keys[1], Anum_pg_shdepend_refobjid,
+					BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(one));
+		scan = systable_beginscan(catalog, SharedDependReferenceIndexId, true,
+								  reader->snapshot, 2, keys);
+		while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		{
+			Form_pg_shdepend form = (Form_pg_shdepend) GETSTRUCT(tuple);
+
+			CHECK_FOR_INTERRUPTS();
+			if (form->dbid == MyDatabaseId)
+				add_relations(reader, form, one == role, &relations);
+		}
+		systable_endscan(scan);
+	}
+	table_close(catalog, AccessShareLock);
+	return relations.oids;
+}

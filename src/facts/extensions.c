@@ -1,0 +1,136 @@
+/*-------------------------------------------------------------------------
+ *
+ * extensions.c
+ *		Extensions and their members.
+ *
+ * Copyright (c) 2026, Trovella
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/dependency.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_depend.h"
+#include "catalog/pg_extension.h"
+#include "facts/facts.h"
+#include "facts/reader.h"
+#include "miscadmin.h"
+#include "utils/fmgroids.h"
+
+bool
+tg_reader_extension_is_trusted(FactsReader *reader, Oid extension)
+{
+	SysScanDesc scan = tg_reader_scan(reader, CAT_EXTENSION,
+									  ExtensionOidIndexId,
+									  Anum_pg_extension_oid, extension);
+	HeapTuple	tuple = systable_getnext(scan);
+	bool		trusted = HeapTupleIsValid(tuple) &&
+		superuser_arg(((Form_pg_extension) GETSTRUCT(tuple))->extowner);
+
+	systable_endscan(scan);
+	return trusted;
+}
+
+List *
+tg_facts_members(FactsReader *reader, Oid extension)
+{
+	SysScanDesc scan = tg_reader_scan_depend(reader, DependReferenceIndexId,
+											 Anum_pg_depend_refclassid,
+											 ExtensionRelationId,
+											 Anum_pg_depend_refobjid, extension);
+	HeapTuple	tuple;
+	List	   *result = NIL;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
+
+		if (form->classid == RelationRelationId &&
+			form->deptype == DEPENDENCY_EXTENSION)
+			result = lappend_oid(result, form->objid);
+	}
+	systable_endscan(scan);
+	return result;
+}
+
+bool
+tg_facts_is_trusted_member(FactsReader *reader, Oid relid)
+{
+	SysScanDesc scan = tg_reader_scan_depend(reader, DependDependerIndexId,
+											 Anum_pg_depend_classid,
+											 RelationRelationId,
+											 Anum_pg_depend_objid, relid);
+	HeapTuple	tuple;
+	Oid			extension = InvalidOid;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
+
+		if (form->deptype == DEPENDENCY_EXTENSION)
+			extension = form->refobjid;
+	}
+	systable_endscan(scan);
+	if (!OidIsValid(extension))
+		return false;
+
+	tg_facts_note_read(reader, ExtensionRelationId, extension);
+	return tg_reader_extension_is_trusted(reader, extension);
+}
+
+List *
+tg_facts_trusted_members(FactsReader *reader)
+{
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	List	   *result = NIL;
+	Oid			last = InvalidOid;
+	bool		trusted = false;
+
+	/* In the order of the index: the extensions come one after the other */
+	ScanKeyInit(&key, Anum_pg_depend_refclassid, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(ExtensionRelationId));
+	scan = systable_beginscan(tg_reader_catalog(reader, CAT_DEPEND),
+							  DependReferenceIndexId, true,
+							  reader->snapshot, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
+
+		if (form->deptype != DEPENDENCY_EXTENSION ||
+			form->classid != RelationRelationId)
+			continue;
+		if (form->refobjid != last)
+		{
+			last = form->refobjid;
+			trusted = tg_reader_extension_is_trusted(reader, last);
+		}
+		if (trusted)
+			result = lappend_oid(result, form->objid);
+	}
+	systable_endscan(scan);
+	list_sort(result, list_oid_cmp);
+	return result;
+}
+
+bool
+tg_members_may_be_temporary(FactsReader *reader)
+{
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	if (reader->extensions_known)
+		return reader->any_untrusted_extension;
+	scan = systable_beginscan(tg_reader_catalog(reader, CAT_EXTENSION),
+							  InvalidOid, false, reader->snapshot, 0, NULL);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		if (!superuser_arg(((Form_pg_extension) GETSTRUCT(tuple))->extowner))
+			reader->any_untrusted_extension = true;
+	}
+	systable_endscan(scan);
+	reader->extensions_known = true;
+	return reader->any_untrusted_extension;
+}

@@ -1,0 +1,299 @@
+/*-------------------------------------------------------------------------
+ *
+ * relation.c
+ *		One relation: pg_class, columns, and what the other files add.
+ *
+ * Copyright (c) 2026, Trovella
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/reloptions.h"
+#include "access/transam.h"
+#include "catalog/pg_class.h"
+#include "commands/defrem.h"
+#include "facts/facts.h"
+#include "facts/reader.h"
+#include "hashtable.h"
+#include "settings.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/rel.h"
+
+/*
+ * An outline that the reader keeps: tables refer to the same few others, and
+ * partitions to the same parent.
+ */
+typedef struct KeptOutline
+{
+	Oid			relid;			/* hash key, must be first */
+	RelationFacts *facts;		/* may be NULL */
+} KeptOutline;
+
+#define MAX_OUTLINES_KEPT 256
+
+/* Do the options of a view say security_invoker? */
+static bool
+is_security_invoker(Datum reloptions)
+{
+	ListCell   *lc;
+	bool		result = false;
+
+	foreach(lc, untransformRelOptions(reloptions))
+	{
+		DefElem    *option = lfirst(lc);
+
+		if (strcmp(option->defname, "security_invoker") == 0)
+			(void) parse_bool(defGetString(option), &result);
+	}
+	return result;
+}
+
+static bool
+is_kind_with_facts(char kind)
+{
+	switch (kind)
+	{
+		case RELKIND_RELATION:
+		case RELKIND_PARTITIONED_TABLE:
+		case RELKIND_VIEW:
+		case RELKIND_MATVIEW:
+		case RELKIND_FOREIGN_TABLE:
+			return true;
+		default:
+			return false;
+	}
+}
+
+/* Takes the facts from a row of pg_class. */
+static RelationFacts *
+form_facts(HeapTuple tuple, TupleDesc descriptor)
+{
+	Form_pg_class form = (Form_pg_class) GETSTRUCT(tuple);
+	RelationFacts *facts = palloc0(sizeof(RelationFacts));
+	Datum		value;
+	bool		isnull;
+
+	facts->relid = form->oid;
+	facts->schema_oid = form->relnamespace;
+	facts->name = pstrdup(NameStr(form->relname));
+	facts->kind = form->relkind;
+	facts->temporary = form->relpersistence == RELPERSISTENCE_TEMP;
+	facts->partition = form->relispartition;
+	facts->may_have_children = form->relhassubclass;
+	facts->may_have_rewrites = form->relhasrules;
+	facts->rls_enabled = form->relrowsecurity;
+	facts->rls_forced = form->relforcerowsecurity;
+	facts->owner = form->relowner;
+
+	value = heap_getattr(tuple, Anum_pg_class_relacl, descriptor, &isnull);
+	(void) tg_add_acl(facts, isnull ? acldefault(OBJECT_TABLE, facts->owner) :
+					  DatumGetAclPCopy(value));
+
+	value = heap_getattr(tuple, Anum_pg_class_reloptions, descriptor,
+						 &isnull);
+	facts->security_invoker = facts->kind == RELKIND_VIEW && !isnull &&
+		is_security_invoker(value);
+	return facts;
+}
+
+/* Finds the tenant column: the first that trovella_guard.tenant_columns names. */
+static const ColumnFacts *
+find_tenant_column(const RelationFacts *facts)
+{
+	for (const char *name = tg_tenant_column_names(); *name != '\0';
+		 name = tg_next_name(name))
+	{
+		ListCell   *lc;
+
+		foreach(lc, facts->columns)
+		{
+			const ColumnFacts *column = lfirst(lc);
+
+			if (strcmp(column->name, name) == 0)
+				return column;
+		}
+	}
+	return NULL;
+}
+
+static void
+read_columns(FactsReader *reader, RelationFacts *facts)
+{
+	SysScanDesc scan = tg_reader_scan(reader, CAT_ATTRIBUTE,
+									  AttributeRelidNumIndexId,
+									  Anum_pg_attribute_attrelid, facts->relid);
+	TupleDesc	descriptor = RelationGetDescr(tg_reader_catalog(reader, CAT_ATTRIBUTE));
+	HeapTuple	tuple;
+	const ColumnFacts *tenant;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_attribute form = (Form_pg_attribute) GETSTRUCT(tuple);
+		ColumnFacts *column;
+		Datum		acl;
+		bool		isnull;
+
+		if (form->attnum <= 0 || form->attisdropped)
+			continue;
+
+		column = palloc0(sizeof(ColumnFacts));
+		column->attnum = form->attnum;
+		column->name = pstrdup(NameStr(form->attname));
+		column->type = form->atttypid;
+		column->typmod = form->atttypmod;
+		column->collation = form->attcollation;
+		column->not_null = form->attnotnull;
+		column->temporary =
+			tg_attribute_may_be_temporary(form) &&
+			tg_part_is_temporary(reader, RelationRelationId, facts->relid,
+								 form->attnum, facts->relid);
+		facts->columns = lappend(facts->columns, column);
+
+		acl = heap_getattr(tuple, Anum_pg_attribute_attacl, descriptor,
+						   &isnull);
+		if (!isnull)
+			column->acl = tg_add_acl(facts, DatumGetAclPCopy(acl));
+	}
+	systable_endscan(scan);
+
+	tenant = find_tenant_column(facts);
+	if (tenant != NULL)
+	{
+		facts->tenant = palloc(sizeof(ColumnFacts));
+		*facts->tenant = *tenant;
+	}
+}
+
+bool
+tg_any_column_is_temporary(const RelationFacts *facts)
+{
+	ListCell   *lc;
+
+	foreach(lc, facts->columns)
+	{
+		if (((ColumnFacts *) lfirst(lc))->temporary)
+			return true;
+	}
+	return false;
+}
+
+/* Reads what an outline has. */
+static RelationFacts *
+read_outline(FactsReader *reader, Oid relid)
+{
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	RelationFacts *facts = NULL;
+
+	/* System catalogs, and those of the information schema */
+	if (relid < FirstNormalObjectId)
+		return NULL;
+
+	scan = tg_reader_scan(reader, CAT_CLASS, ClassOidIndexId,
+						  Anum_pg_class_oid, relid);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple) &&
+		is_kind_with_facts(((Form_pg_class) GETSTRUCT(tuple))->relkind))
+		facts = form_facts(tuple,
+						   RelationGetDescr(tg_reader_catalog(reader, CAT_CLASS)));
+	systable_endscan(scan);
+	if (facts == NULL)
+		return NULL;
+
+	facts->schema = tg_facts_schema_name(reader, facts->schema_oid);
+	if (facts->schema == NULL)
+		return NULL;
+	if (facts->temporary)
+		return facts;
+
+	read_columns(reader, facts);
+	if (tg_is_table(facts) || facts->kind == RELKIND_FOREIGN_TABLE)
+		facts->parents = tg_facts_parents(reader, relid);
+	return facts;
+}
+
+RelationFacts *
+tg_facts_read(FactsReader *reader, Oid relid)
+{
+	RelationFacts *facts;
+
+	tg_facts_note_read(reader, RelationRelationId, relid);
+	facts = read_outline(reader, relid);
+	if (facts == NULL || facts->temporary)
+		return facts;
+
+	if (tg_is_table(facts))
+	{
+		if (facts->tenant != NULL || facts->rls_enabled)
+			tg_read_policies(reader, facts);
+		if (facts->tenant != NULL)
+		{
+			tg_read_indexes(reader, facts);
+			tg_read_constraints(reader, facts);
+		}
+	}
+	if (facts->tenant != NULL && facts->tenant->not_null &&
+		facts->policies != NIL && facts->kind == RELKIND_RELATION &&
+		facts->may_have_children)
+		facts->tenant->not_null =
+			tg_is_not_null_in_children(reader, relid, facts->tenant->name);
+	if (facts->may_have_rewrites)
+		tg_read_rewrites(reader, facts);
+	return facts;
+}
+
+const RelationFacts *
+tg_facts_outline(FactsReader *reader, Oid relid)
+{
+	KeptOutline *kept;
+	RelationFacts *facts;
+	MemoryContext old;
+
+	tg_facts_note_read(reader, RelationRelationId, relid);
+	if (reader->outlines == NULL)
+		reader->outlines = tg_hash_create("trovella_guard outlines",
+										  sizeof(Oid), sizeof(KeptOutline),
+										  reader->context);
+	kept = hash_search(reader->outlines, &relid, HASH_FIND, NULL);
+	if (kept != NULL)
+		return kept->facts;
+	if (hash_get_num_entries(reader->outlines) >= MAX_OUTLINES_KEPT)
+		return read_outline(reader, relid);
+
+	old = MemoryContextSwitchTo(reader->context);
+	facts = read_outline(reader, relid);
+	MemoryContextSwitchTo(old);
+	kept = hash_search(reader->outlines, &relid, HASH_ENTER, NULL);
+	kept->facts = facts;
+	return facts;
+}
+
+bool
+tg_is_table(const RelationFacts *facts)
+{
+	return facts->kind == RELKIND_RELATION ||
+		facts->kind == RELKIND_PARTITIONED_TABLE;
+}
+
+bool
+tg_is_tenant_table(const RelationFacts *facts)
+{
+	return tg_is_table(facts) && !facts->temporary && facts->tenant != NULL;
+}
+
+const ColumnFacts *
+tg_find_column(const RelationFacts *facts, AttrNumber attnum)
+{
+	ListCell   *lc;
+
+	foreach(lc, facts->columns)
+	{
+		const ColumnFacts *column = lfirst(lc);
+
+		if (column->attnum == attnum)
+			return column;
+	}
+	return NULL;
+}
