@@ -29,20 +29,20 @@
 #include "utils/lsyscache.h"
 
 /* A condition, and the tables that it holds for (NULL: all of them). */
-typedef struct Condition
+typedef struct JoinCondition
 {
 	Node	   *node;
 	Bitmapset  *only;
-} Condition;
+} JoinCondition;
 
 /* What the binding of tables is about. */
-typedef struct Binding
+typedef struct BindingContext
 {
 	Query	   *query;
-	const Place *place;			/* inside the query */
+	const ProofContext *context;			/* inside the query */
 	bool		strict;			/* only by conditions on a column as it is,
 								 * which are not true where it is NULL */
-} Binding;
+} BindingContext;
 
 typedef struct TableWalk
 {
@@ -74,10 +74,10 @@ tables_below(Node *item)
 	return result;
 }
 
-static Condition *
+static JoinCondition *
 make_condition(Node *node, Bitmapset *only)
 {
-	Condition  *condition = palloc(sizeof(Condition));
+	JoinCondition  *condition = palloc(sizeof(JoinCondition));
 
 	condition->node = node;
 	condition->only = only;
@@ -86,7 +86,7 @@ make_condition(Node *node, Bitmapset *only)
 
 /*
  * The conditions of a join tree.  "only" is the set of tables that they hold
- * for, NULL at a place that no outer join makes nullable.
+ * for, NULL at a context that no outer join makes nullable.
  */
 static List *
 join_conditions(Node *item, Bitmapset *only)
@@ -144,7 +144,7 @@ tg_query_conditions(Query *query)
 
 	foreach(lc, join_conditions((Node *) query->jointree, NULL))
 	{
-		Condition  *condition = (Condition *) lfirst(lc);
+		JoinCondition  *condition = (JoinCondition *) lfirst(lc);
 
 		if (condition->only == NULL)
 			result = lappend(result, condition->node);
@@ -232,17 +232,17 @@ bool
 tg_is_session_origin(Origin origin)
 {
 	return (origin & ~(ORIGIN_LITERAL | ORIGIN_SESSION | ORIGIN_OPAQUE |
-					   ORIGIN_FROZEN | ORIGIN_GLUED | ORIGIN_OF_TABLES)) == 0;
+					   ORIGIN_FROZEN | ORIGIN_CONCAT | ORIGIN_OF_TABLES)) == 0;
 }
 
 /* Is the side of an equality known once the tables "bound" are? */
 static bool
-is_anchored(Node *side, Query *query, const Place *place, Bitmapset *bound,
+is_anchored(Node *side, Query *query, const ProofContext *context, Bitmapset *bound,
 			bool members)
 {
 	Bitmapset  *tables = tg_tables_of(side, query);
-	Origin		origin = members ? tg_member_origin(side, place) :
-		tg_value_origin(side, place);
+	Origin		origin = members ? tg_member_origin(side, context) :
+		tg_value_origin(side, context);
 
 	if (!tg_is_session_origin(origin))
 		return false;
@@ -260,15 +260,15 @@ is_anchored(Node *side, Query *query, const Place *place, Bitmapset *bound,
  * that ties all of its own tables together.
  */
 static Bitmapset *
-table_bound_by(Node *node, const Binding *binding)
+table_bound_by(Node *node, const BindingContext *binding)
 {
 	Bitmapset  *tables = tg_tables_of(node, binding->query);
 	Var		   *var = tg_as_column(node);
 	RangeTblEntry *rte;
 	Query	   *inner = NULL;
-	Place		standing = *binding->place;
-	Place		place;
-	Binding		below;
+	ProofContext outer_context = *binding->context;
+	ProofContext		context;
+	BindingContext		below;
 	TargetEntry *target;
 	Bitmapset  *tied;
 	ListCell   *lc;
@@ -284,7 +284,7 @@ table_bound_by(Node *node, const Binding *binding)
 		inner = rte->subquery;
 	else if (rte->rtekind == RTE_CTE)
 	{
-		inner = tg_find_with(rte, binding->place, &standing);
+		inner = tg_find_with(rte, binding->context, &outer_context);
 		if (inner == NULL)
 			return NULL;
 	}
@@ -297,19 +297,19 @@ table_bound_by(Node *node, const Binding *binding)
 		var->varattno > list_length(inner->targetList) ||
 		inner->setOperations != NULL || inner->hasAggs ||
 		inner->hasWindowFuncs || inner->groupingSets != NIL ||
-		binding->place->budget->steps < 0 ||
-		(tg_correlation(inner, &standing) &
+		binding->context->budget->steps < 0 ||
+		(tg_correlation(inner, &outer_context) &
 		 ~(ORIGIN_SESSION | ORIGIN_LITERAL)) != 0)
 		return NULL;
-	place = tg_enter_query(&standing, inner);
+	context = tg_enter_query(&outer_context, inner);
 	below.query = inner;
-	below.place = &place;
+	below.context = &context;
 	below.strict = false;
 	target = (TargetEntry *) list_nth(inner->targetList, var->varattno - 1);
 	tied = table_bound_by((Node *) target->expr, &below);
 	if (tied == NULL)
 		return NULL;
-	tied = tg_bound_tables(inner, &place, tied);
+	tied = tg_bound_tables(inner, &context, tied);
 	foreach(lc, inner->rtable)
 	{
 		rte = lfirst_node(RangeTblEntry, lc);
@@ -329,19 +329,19 @@ table_bound_by(Node *node, const Binding *binding)
 
 /* If one side is anchored, the one table of the other side is bound. */
 static Bitmapset *
-bind_sides(Node *one, Node *other, const Binding *binding, Bitmapset *bound,
+bind_sides(Node *one, Node *other, const BindingContext *binding, Bitmapset *bound,
 		   bool members)
 {
 	Bitmapset  *tables;
 
-	if (!tg_spend(binding->place->budget, 5))
+	if (!tg_spend(binding->context->budget, 5))
 		return bound;
 	tables = table_bound_by(other, binding);
 	if (tables != NULL && !bms_is_subset(tables, bound) &&
-		(tg_dependencies(other, binding->place) &
+		(tg_dependencies(other, binding->context) &
 		 (ORIGIN_SESSION | ORIGIN_TENANT | ORIGIN_ROW |
 		  ORIGIN_TOO_DEEP)) == 0 &&
-		is_anchored(one, binding->query, binding->place, bound, members))
+		is_anchored(one, binding->query, binding->context, bound, members))
 		return bms_union(bound, tables);
 	return bound;
 }
@@ -376,9 +376,9 @@ is_containment(Oid operator, List *args)
 
 /* The tables that are bound where the condition is true. */
 static Bitmapset *
-bind_condition(Node *node, const Binding *binding, Bitmapset *bound)
+bind_condition(Node *node, const BindingContext *binding, Bitmapset *bound)
 {
-	const Place *place = binding->place;
+	const ProofContext *context = binding->context;
 	Oid			operator = InvalidOid;
 	List	   *args = NIL;
 	bool		contains;
@@ -386,7 +386,7 @@ bind_condition(Node *node, const Binding *binding, Bitmapset *bound)
 
 	check_stack_depth();
 	node = tg_strip(node);
-	if (node == NULL || !tg_spend(place->budget, 1))
+	if (node == NULL || !tg_spend(context->budget, 1))
 		return bound;
 
 	if (IsA(node, BoolExpr))
@@ -458,7 +458,7 @@ bind_condition(Node *node, const Binding *binding, Bitmapset *bound)
 			Node	   *left = linitial(((OpExpr *) test)->args);
 			Bitmapset  *tables = table_bound_by(left, binding);
 			Origin		origin = tg_query_origin((Query *) sublink->subselect,
-												 1, place);
+												 1, context);
 
 			if (tables != NULL &&
 				(origin & ORIGIN_SESSION) && tg_is_session_origin(origin) &&
@@ -477,7 +477,7 @@ bind_condition(Node *node, const Binding *binding, Bitmapset *bound)
 											binding);
 
 		if (tables != NULL &&
-			tg_is_session_origin(tg_dependencies(node, place)))
+			tg_is_session_origin(tg_dependencies(node, context)))
 			return bms_union(bound, tables);
 	}
 	return bound;
@@ -508,7 +508,7 @@ tg_has_loose_arm(Node *node, Query *query)
 
 /* The tables that are bound where all conditions hold that hold for them. */
 static Bitmapset *
-bind_all(List *conditions, const Binding *binding, Bitmapset *bound)
+bind_all(List *conditions, const BindingContext *binding, Bitmapset *bound)
 {
 	Bitmapset  *before;
 	ListCell   *lc;
@@ -518,7 +518,7 @@ bind_all(List *conditions, const Binding *binding, Bitmapset *bound)
 		before = bound;
 		foreach(lc, conditions)
 		{
-			Condition  *condition = (Condition *) lfirst(lc);
+			JoinCondition  *condition = (JoinCondition *) lfirst(lc);
 			Bitmapset  *now = bind_condition(condition->node, binding, bound);
 
 			/* what an outer join may leave out, it can't bind strictly */
@@ -536,10 +536,10 @@ bind_all(List *conditions, const Binding *binding, Bitmapset *bound)
  * are.
  */
 Bitmapset *
-tg_bound_tables(Query *query, const Place *inner, Bitmapset *initial)
+tg_bound_tables(Query *query, const ProofContext *inner, Bitmapset *initial)
 {
 	List	   *conditions = join_conditions((Node *) query->jointree, NULL);
-	Binding		binding = {query, inner, false};
+	BindingContext		binding = {query, inner, false};
 	Bitmapset  *bound = initial;
 	Bitmapset  *certain;
 	Bitmapset  *before;
@@ -560,7 +560,7 @@ tg_bound_tables(Query *query, const Place *inner, Bitmapset *initial)
 		binding.strict = false;
 		foreach(lc, conditions)
 		{
-			Condition  *condition = (Condition *) lfirst(lc);
+			JoinCondition  *condition = (JoinCondition *) lfirst(lc);
 
 			if (condition->only != NULL &&
 				bms_overlap(condition->only, certain))

@@ -95,10 +95,10 @@ tg_comparison_holds(Comparison comparison, int order)
 /* Boolean = Boolean and so on; "distinct" for IS DISTINCT FROM. */
 Outcomes
 tg_prove_boolean_comparison(Comparison comparison, bool distinct, Node *left,
-							Node *right, const Place *place)
+							Node *right, const ProofContext *context)
 {
-	Outcomes	one = tg_prove(left, place);
-	Outcomes	other = tg_prove(right, place);
+	Outcomes	one = tg_prove(left, context);
+	Outcomes	other = tg_prove(right, context);
 	int			table[3][3];
 
 	for (int i = 0; i < 3; i++)
@@ -166,7 +166,7 @@ tg_compare_constants(Const *one, Const *other, Comparison comparison,
 /* (boolean)::text = 'true', (boolean)::int = 1 */
 bool
 tg_prove_cast_boolean(Oid operator, Oid collation, Node *cast, Node *other,
-					  bool flipped, const Place *place, Outcomes *result)
+					  bool flipped, const ProofContext *context, Outcomes *result)
 {
 	/* by way of the output function it would be 't' instead of 'true' */
 	Node	   *boolean = IsA(tg_strip(cast), FuncExpr) ?
@@ -177,7 +177,7 @@ tg_prove_cast_boolean(Oid operator, Oid collation, Node *cast, Node *other,
 	int			holds[2];
 
 	other = tg_strip(other);
-	if (boolean == NULL || !IsA(other, Const) || !tg_keeps_apart(collation))
+	if (boolean == NULL || !IsA(other, Const) || !tg_is_deterministic_collation(collation))
 		return false;
 	constant = (Const *) other;
 	if (constant->constisnull)
@@ -205,16 +205,16 @@ tg_prove_cast_boolean(Oid operator, Oid collation, Node *cast, Node *other,
 	else
 		return false;
 
-	outcomes = tg_prove(boolean, place);
-	result->if_true = result->if_false = tg_never();
+	outcomes = tg_prove(boolean, context);
+	result->if_true = result->if_false = tg_admits_none();
 	result->if_null = outcomes.if_null;
 	for (int i = 0; i < 2; i++)
 	{
-		Verdict		verdict = tg_outcome_of(&outcomes, i);
-		Verdict    *target = holds[i] ? &result->if_true : &result->if_false;
+		Conclusion		conclusion = tg_outcome_of(&outcomes, i);
+		Conclusion    *target = holds[i] ? &result->if_true : &result->if_false;
 
-		*target = target->standing == NEVER_HAPPENS ? verdict :
-			tg_worse(*target, verdict);
+		*target = target->rows == ROWS_NONE ? conclusion :
+			tg_if_either(*target, conclusion);
 	}
 	return true;
 }
@@ -267,9 +267,9 @@ compare_arm(OpExpr *expr, Node *arm, bool left)
 
 /* Moves a comparison with a CASE or COALESCE into the arms; NULL if none. */
 Node *
-tg_distribute(OpExpr *expr, const Place *place)
+tg_distribute(OpExpr *expr, const ProofContext *context)
 {
-	if (!tg_spend(place->budget, 1))
+	if (!tg_spend(context->budget, 1))
 		return NULL;
 	for (int side = 0; side < 2; side++)
 	{

@@ -5,7 +5,7 @@
  *
  * The proof judges each node of an expression by itself, so that in "is_public
  * AND organization_id = x OR NOT is_public AND ..." nothing is known of the
- * one is_public from the other.  Where that leaves a doubt, this file assumes
+ * one is_public from the other.  Where that leaves a issue, this file assumes
  * in turn that such a condition is true, false and NULL, and has the proof made
  * for each case, with the condition replaced by the constant.  The worst case
  * counts; and in each case counts what follows from the condition's outcome
@@ -32,7 +32,7 @@
 #define MAX_CONDITIONS	64
 
 /* For collect_conditions(): what occurs, and what has occurred before. */
-typedef struct ConditionWalk
+typedef struct JoinConditionWalk
 {
 	List	   *once;
 	List	   *again;
@@ -188,13 +188,13 @@ collect_conditions(Node *node, ConditionWalk *walk)
 
 /* The outcomes of a condition for which one outcome is taken for granted. */
 bool
-tg_assumed_outcome(Node *node, const Place *place, Outcomes *outcomes)
+tg_assumed_outcome(Node *node, const ProofContext *context, Outcomes *outcomes)
 {
 	ListCell   *lc;
 
-	if (node == NULL || place->queries != NIL)
+	if (node == NULL || context->queries != NIL)
 		return false;
-	foreach(lc, place->assumptions)
+	foreach(lc, context->assumptions)
 	{
 		Assumption *assumption = (Assumption *) lfirst(lc);
 		int			same = same_condition(node, assumption->condition);
@@ -204,76 +204,76 @@ tg_assumed_outcome(Node *node, const Place *place, Outcomes *outcomes)
 		*outcomes = tg_constant_outcome(node, assumption->outcome == 1,
 										assumption->outcome == 2);
 		if (same < 0)
-			*outcomes = tg_negate(*outcomes);
+			*outcomes = tg_not(*outcomes);
 		return true;
 	}
 	return false;
 }
 
 /* What holds where the expressions are true, by cases of these conditions. */
-static Verdict
-prove_cases(List *nodes, List *conditions, int how_many, const Place *place)
+static Conclusion
+prove_cases(List *nodes, List *conditions, int how_many, const ProofContext *context)
 {
 	Node	   *condition;
-	Verdict		worst = tg_never();
+	Conclusion		worst = tg_admits_none();
 	Outcomes	known;
 
 	if (conditions == NIL || how_many == 0)
-		return tg_prove_all(nodes, place);
+		return tg_prove_all(nodes, context);
 	condition = linitial(conditions);
-	known = tg_prove(condition, place);
+	known = tg_prove(condition, context);
 	for (int outcome = 0; outcome < 3; outcome++)
 	{
 		Assumption	assumption = {condition, outcome};
-		Place		assuming = *place;
-		Verdict		verdict = tg_outcome_of(&known, outcome);
+		ProofContext		assuming = *context;
+		Conclusion		conclusion = tg_outcome_of(&known, outcome);
 
-		if (verdict.standing == NEVER_HAPPENS)
+		if (conclusion.rows == ROWS_NONE)
 			continue;
 		assuming.assumptions = lcons(&assumption,
-									 list_copy(place->assumptions));
-		verdict = tg_better(prove_cases(nodes, list_copy_tail(conditions, 1),
-										how_many - 1, &assuming), verdict);
-		if (verdict.standing == NEVER_HAPPENS)
+									 list_copy(context->assumptions));
+		conclusion = tg_if_both(prove_cases(nodes, list_copy_tail(conditions, 1),
+										how_many - 1, &assuming), conclusion);
+		if (conclusion.rows == ROWS_NONE)
 			continue;
-		worst = worst.standing == NEVER_HAPPENS ? verdict :
-			tg_worse(worst, verdict);
+		worst = worst.rows == ROWS_NONE ? conclusion :
+			tg_if_either(worst, conclusion);
 	}
 	return worst;
 }
 
 /*
- * Improves a verdict about expressions that are all true by distinguishing
+ * Improves a conclusion about expressions that are all true by distinguishing
  * cases.  The arm and the reason stay as they were where that does not help.
  */
-Verdict
-tg_prove_by_cases(List *nodes, const Place *place, Verdict verdict)
+Conclusion
+tg_prove_by_cases(List *nodes, const ProofContext *context, Conclusion conclusion)
 {
-	ConditionWalk walk = {NIL, NIL, place->budget};
+	ConditionWalk walk = {NIL, NIL, context->budget};
 	List	   *conditions = NIL;
-	ProofBudget budget = {place->budget->steps / 2, 0};
+	ProofBudget budget = {context->budget->steps / 2, 0};
 	int			steps = budget.steps;
-	Place		afresh = *place;
-	Verdict		by_cases;
+	ProofContext		afresh = *context;
+	Conclusion		by_cases;
 	ListCell   *lc;
 
-	if (verdict.standing <= CONFINED || place->budget->steps < 0)
-		return verdict;
+	if (conclusion.rows <= ROWS_OWN || context->budget->steps < 0)
+		return conclusion;
 	(void) collect_conditions((Node *) nodes, &walk);
 	foreach(lc, walk.again)
 	{
-		if ((tg_dependencies(lfirst(lc), place) &
-			 (ORIGIN_VOLATILE | ORIGIN_RANDOM | ORIGIN_SETS | ORIGIN_UNKNOWN |
+		if ((tg_dependencies(lfirst(lc), context) &
+			 (ORIGIN_VOLATILE | ORIGIN_RANDOM | ORIGIN_SET_CONFIG | ORIGIN_UNKNOWN |
 			  ORIGIN_TOO_DEEP)) == 0)
 			conditions = lappend(conditions, lfirst(lc));
 	}
 	if (conditions == NIL)
-		return verdict;
+		return conclusion;
 	afresh.budget = &budget;
 	by_cases = prove_cases(nodes, conditions, MAX_CASES, &afresh);
-	(void) tg_spend(place->budget, steps - budget.steps);
+	(void) tg_spend(context->budget, steps - budget.steps);
 
-	/* Running out of steps must not turn a leak into a mere doubt. */
-	return budget.steps >= 0 && by_cases.standing < verdict.standing ?
-		by_cases : verdict;
+	/* Running out of steps must not turn a leak into a mere issue. */
+	return budget.steps >= 0 && by_cases.rows < conclusion.rows ?
+		by_cases : conclusion;
 }

@@ -28,69 +28,69 @@
 #include "utils/typcache.h"
 
 /* What holds where the tenant column is equal to a value of such an origin. */
-Verdict
-tg_judge_origin(Origin origin, Node *node, const Place *place)
+Conclusion
+tg_conclude_from_origin(Origin origin, Node *node, const ProofContext *context)
 {
-	Verdict		verdict;
+	Conclusion		conclusion;
 
 	if (origin == 0)
-		return tg_never();		/* nothing but NULLs */
+		return tg_admits_none();		/* nothing but NULLs */
 	if (origin & ORIGIN_TOO_DEEP)
-		verdict = tg_make_verdict(UNDECIDED, WHY_TOO_DEEP, node);
-	else if (origin & ORIGIN_SETS)
-		verdict = tg_make_verdict(OPEN, WHY_SETS, node);
+		conclusion = tg_make_conclusion(ROWS_UNKNOWN, REASON_TOO_DEEP, node);
+	else if (origin & ORIGIN_SET_CONFIG)
+		conclusion = tg_make_conclusion(ROWS_FOREIGN, REASON_SET_CONFIG, node);
 	else if ((origin & (ORIGIN_TENANT | ORIGIN_ROW)) &&
 			 (origin & (ORIGIN_OPAQUE | ORIGIN_UNKNOWN | ORIGIN_TABLE |
-						ORIGIN_GUARDED)))
-		verdict = tg_make_verdict(UNDECIDED, (origin & ORIGIN_OPAQUE) ?
-								  WHY_OPAQUE : WHY_CORRELATED, node);
+						ORIGIN_RLS_TABLE)))
+		conclusion = tg_make_conclusion(ROWS_UNKNOWN, (origin & ORIGIN_OPAQUE) ?
+								  REASON_OPAQUE : REASON_CORRELATED, node);
 	else if (origin & ORIGIN_TENANT)
-		verdict = tg_make_verdict(OPEN, WHY_ITSELF, node);
+		conclusion = tg_make_conclusion(ROWS_FOREIGN, REASON_ITSELF, node);
 	else if (origin & ORIGIN_ROW)
-		verdict = tg_make_verdict(OPEN, WHY_OTHER_COLUMN, node);
+		conclusion = tg_make_conclusion(ROWS_FOREIGN, REASON_OTHER_COLUMN, node);
 	else if (origin & ORIGIN_LOOSE_SET)
-		verdict = tg_make_verdict(OPEN, WHY_LOOSE_SET, node);
+		conclusion = tg_make_conclusion(ROWS_FOREIGN, REASON_LOOSE_SET, node);
 	else if (origin & ORIGIN_MEMBER)
-		verdict = tg_make_verdict(OPEN, WHY_MEMBER, node);
-	else if (origin & (ORIGIN_TABLE | ORIGIN_GUARDED))
+		conclusion = tg_make_conclusion(ROWS_FOREIGN, REASON_MEMBER, node);
+	else if (origin & (ORIGIN_TABLE | ORIGIN_RLS_TABLE))
 	{
-		if (place->ambient == 0)
-			verdict = tg_make_verdict(OPEN, WHY_SAME_SET, node);
+		if (context->enclosing == 0)
+			conclusion = tg_make_conclusion(ROWS_FOREIGN, REASON_SAME_SET, node);
 		else
-			verdict = tg_make_verdict(UNDECIDED, WHY_CORRELATED, node);
+			conclusion = tg_make_conclusion(ROWS_UNKNOWN, REASON_CORRELATED, node);
 	}
 	else if (origin & ORIGIN_UNKNOWN)
-		verdict = tg_make_verdict(UNDECIDED, WHY_UNKNOWN, node);
+		conclusion = tg_make_conclusion(ROWS_UNKNOWN, REASON_UNKNOWN, node);
 	else if (origin & ORIGIN_VOLATILE)
-		verdict = tg_make_verdict(UNDECIDED, WHY_VOLATILE, node);
+		conclusion = tg_make_conclusion(ROWS_UNKNOWN, REASON_VOLATILE, node);
 	else if (origin & ORIGIN_RANDOM)
-		verdict = tg_make_verdict((origin & ORIGIN_SESSION) ? UNDECIDED : OPEN,
-								  WHY_RANDOM, node);
+		conclusion = tg_make_conclusion((origin & ORIGIN_SESSION) ? ROWS_UNKNOWN : ROWS_FOREIGN,
+								  REASON_RANDOM, node);
 	else if (origin & ORIGIN_UNBOUND_SET)
-		verdict = tg_make_verdict(UNDECIDED, WHY_UNBOUND_SET, node);
-	else if (origin & ORIGIN_GUARDED_SET)
-		verdict = tg_make_verdict(UNDECIDED, WHY_GUARDED_SET, node);
-	else if (origin & ORIGIN_MAPPED)
-		verdict = tg_make_verdict(UNDECIDED, WHY_MAPPED, node);
+		conclusion = tg_make_conclusion(ROWS_UNKNOWN, REASON_UNBOUND_SET, node);
+	else if (origin & ORIGIN_RLS_SET)
+		conclusion = tg_make_conclusion(ROWS_UNKNOWN, REASON_RLS_SET, node);
+	else if (origin & ORIGIN_CHOSEN)
+		conclusion = tg_make_conclusion(ROWS_UNKNOWN, REASON_CHOSEN, node);
 	else if (origin & ORIGIN_FALLBACK)
-		verdict = tg_make_verdict(UNDECIDED, WHY_FALLBACK, node);
+		conclusion = tg_make_conclusion(ROWS_UNKNOWN, REASON_FALLBACK, node);
 	else if (origin & ORIGIN_MIXED)
-		verdict = tg_make_verdict(UNDECIDED, WHY_MIXED, node);
+		conclusion = tg_make_conclusion(ROWS_UNKNOWN, REASON_MIXED, node);
 	else if (origin & ORIGIN_SAME_SET)
-		verdict = tg_make_verdict((origin & ORIGIN_SESSION) ? UNDECIDED : OPEN,
-								  WHY_SAME_SET, node);
+		conclusion = tg_make_conclusion((origin & ORIGIN_SESSION) ? ROWS_UNKNOWN : ROWS_FOREIGN,
+								  REASON_SAME_SET, node);
 	else if (origin & ORIGIN_SESSION)
-		verdict = tg_make_verdict(CONFINED, WHY_NOTHING, node);
+		conclusion = tg_make_conclusion(ROWS_OWN, REASON_NOTHING, node);
 	else if (origin & ORIGIN_FROZEN)
-		verdict = tg_make_verdict(OPEN, WHY_FROZEN, node);
+		conclusion = tg_make_conclusion(ROWS_FOREIGN, REASON_FROZEN, node);
 	else if (origin & ORIGIN_OPAQUE)
-		verdict = tg_make_verdict(UNDECIDED, WHY_OPAQUE, node);
+		conclusion = tg_make_conclusion(ROWS_UNKNOWN, REASON_OPAQUE, node);
 	else
-		verdict = tg_make_verdict(OPEN, WHY_LITERAL, node);
+		conclusion = tg_make_conclusion(ROWS_FOREIGN, REASON_LITERAL, node);
 
-	verdict.mentions = true;
-	verdict.relates = (origin & ORIGIN_ROW) != 0;
-	return verdict;
+	conclusion.mentions = true;
+	conclusion.equals_column = (origin & ORIGIN_ROW) != 0;
+	return conclusion;
 }
 
 bool
@@ -106,27 +106,27 @@ tg_is_null_constant(Node *node)
  * row, no row can be named that is unequal.
  */
 static Outcomes
-equality_outcomes(Verdict equal, Origin origin, Node *node)
+equality_outcomes(Conclusion equal, Origin origin, Node *node)
 {
-	Verdict		unequal = tg_open_verdict(WHY_UNEQUAL, node);
+	Conclusion		unequal = tg_admits_foreign(REASON_UNEQUAL, node);
 
 	if ((origin & (ORIGIN_TENANT | ORIGIN_ROW)) &&
 		(origin & (ORIGIN_OPAQUE | ORIGIN_UNKNOWN | ORIGIN_TABLE |
-				   ORIGIN_GUARDED | ORIGIN_SAME_SET | ORIGIN_GUARDED_SET |
+				   ORIGIN_RLS_TABLE | ORIGIN_SAME_SET | ORIGIN_RLS_SET |
 				   ORIGIN_UNBOUND_SET | ORIGIN_LOOSE_SET)))
 	{
-		unequal.standing = UNDECIDED;
-		unequal.why = WHY_CORRELATED;
+		unequal.rows = ROWS_UNKNOWN;
+		unequal.reason = REASON_CORRELATED;
 	}
 	return tg_make_outcomes(equal, unequal,
-							tg_open_verdict(WHY_NOT_TRUE, node));
+							tg_admits_foreign(REASON_NOT_TRUE, node));
 }
 
 /* The outcomes of a comparison by order with a value of the session's. */
 static Outcomes
 order_outcomes(Comparison comparison, Node *node, Node *value)
 {
-	Outcomes	outcomes = tg_every_outcome(tg_open_verdict(WHY_ORDER, node));
+	Outcomes	outcomes = tg_every_outcome(tg_admits_foreign(REASON_ORDER, node));
 
 	switch (comparison)
 	{
@@ -153,7 +153,7 @@ static Outcomes
 strict_outcomes(Oid operator, Outcomes outcomes)
 {
 	if (op_strict(operator))
-		outcomes.if_true.present = outcomes.if_false.present = true;
+		outcomes.if_true.tenant_not_null = outcomes.if_false.tenant_not_null = true;
 	return outcomes;
 }
 
@@ -162,7 +162,7 @@ strict_outcomes(Oid operator, Outcomes outcomes)
  * NULL only where one side is.
  */
 static bool
-never_null(Oid operator, Node *left, Node *right, const Place *place)
+never_null(Oid operator, Node *left, Node *right, const ProofContext *context)
 {
 	Node	   *sides[2] = {left, right};
 	Oid			type;
@@ -172,8 +172,8 @@ never_null(Oid operator, Node *left, Node *right, const Place *place)
 	for (int i = 0; i < 2; i++)
 	{
 		if (!tg_is_never_null(sides[i]) &&
-			!(place->facts->tenant->not_null &&
-			  tg_is_tenant(sides[i], place, false, &type)))
+			!(context->facts->tenant->not_null &&
+			  tg_is_tenant_column(sides[i], context, false, &type)))
 			return false;
 	}
 	return true;
@@ -207,7 +207,7 @@ only_constant(Node *node)
 static bool
 avoids_value(Node *one, Node *other, Oid collation)
 {
-	if (!tg_keeps_apart(collation))
+	if (!tg_is_deterministic_collation(collation))
 		return false;
 	for (int i = 0; i < 2; i++)
 	{
@@ -222,7 +222,7 @@ avoids_value(Node *one, Node *other, Oid collation)
 			avoided->consttype == constant->consttype &&
 			tg_comparison(avoiding->opno,
 						  avoided->consttype) == COMPARES_EQUAL &&
-			tg_keeps_apart(avoiding->inputcollid) &&
+			tg_is_deterministic_collation(avoiding->inputcollid) &&
 			datumIsEqual(avoided->constvalue, constant->constvalue,
 						 constant->constbyval, constant->constlen))
 			return true;
@@ -232,18 +232,18 @@ avoids_value(Node *one, Node *other, Oid collation)
 
 /* A column that is compared with itself is equal, or NULL. */
 static Outcomes
-compare_with_itself(Comparison comparison, Node *node, const Place *place)
+compare_with_itself(Comparison comparison, Node *node, const ProofContext *context)
 {
-	Verdict		always = tg_open_verdict(WHY_ITSELF, node);
-	Verdict		absent = tg_open_verdict(WHY_NULL_ROWS, node);
+	Conclusion		always = tg_admits_foreign(REASON_ITSELF, node);
+	Conclusion		absent = tg_admits_foreign(REASON_NULL_ROWS, node);
 	Outcomes	outcomes;
 
-	always.present = absent.or_absent = true;
-	outcomes = tg_make_outcomes(always, tg_never(),
-								place->facts->tenant->not_null ? tg_never() :
+	always.tenant_not_null = absent.or_tenant_null = true;
+	outcomes = tg_make_outcomes(always, tg_admits_none(),
+								context->facts->tenant->not_null ? tg_admits_none() :
 								absent);
 	return tg_comparison_holds(comparison, 0) ? outcomes :
-		tg_negate(outcomes);
+		tg_not(outcomes);
 }
 
 /*
@@ -251,18 +251,18 @@ compare_with_itself(Comparison comparison, Node *node, const Place *place)
  * *other is that side and the comparison is as with the column on the left.
  */
 static bool
-compares_tenant(Oid operator, Node *left, Node *right, const Place *place,
+compares_tenant(Oid operator, Node *left, Node *right, const ProofContext *context,
 				bool or_null, Comparison *comparison, Node **other)
 {
 	Oid			type;
 
-	if (tg_is_tenant(left, place, or_null, &type))
+	if (tg_is_tenant_column(left, context, or_null, &type))
 	{
 		*other = right;
 		*comparison = tg_comparison(operator, type);
 		return *comparison != COMPARES_NOT;
 	}
-	if (tg_is_tenant(right, place, or_null, &type))
+	if (tg_is_tenant_column(right, context, or_null, &type))
 	{
 		*other = left;
 		*comparison = tg_commute(tg_comparison(operator, type));
@@ -277,71 +277,71 @@ compares_tenant(Oid operator, Node *left, Node *right, const Place *place,
  * the arm is what the reader wants to be shown.
  */
 static bool
-has_row_arm(Node *node, const Place *place)
+has_row_arm(Node *node, const ProofContext *context)
 {
 	node = tg_strip(node);
 	return (IsA(node, CaseExpr) || IsA(node, CoalesceExpr)) &&
-		(tg_value_origin(node, place) & (ORIGIN_TENANT | ORIGIN_ROW)) != 0;
+		(tg_value_origin(node, context) & (ORIGIN_TENANT | ORIGIN_ROW)) != 0;
 }
 
 Outcomes
 tg_prove_comparison(Node *node, Oid operator, Oid collation, Node *left,
-					Node *right, const Place *place)
+					Node *right, const ProofContext *context)
 {
 	Comparison	comparison;
 	Node	   *other;
 	Node	   *distributed = NULL;
 	Outcomes	result;
 
-	if (compares_tenant(operator, left, right, place, true, &comparison,
+	if (compares_tenant(operator, left, right, context, true, &comparison,
 						&other))
 	{
-		Verdict		same;
+		Conclusion		same;
 		Origin		origin;
 
 		if (tg_is_null_constant(other))
-			return tg_make_outcomes(tg_never(), tg_never(),
-									tg_open_verdict(WHY_ALWAYS, node));
+			return tg_make_outcomes(tg_admits_none(), tg_admits_none(),
+									tg_admits_foreign(REASON_ALWAYS, node));
 		if (IsA(tg_strip(left), Var) && equal(tg_strip(left), tg_strip(right)))
-			return compare_with_itself(comparison, node, place);
+			return compare_with_itself(comparison, node, context);
 		switch (comparison)
 		{
 			case COMPARES_EQUAL:
 			case COMPARES_UNEQUAL:
-				if (IsA(node, OpExpr) && has_row_arm(other, place))
-					distributed = tg_distribute((OpExpr *) node, place);
+				if (IsA(node, OpExpr) && has_row_arm(other, context))
+					distributed = tg_distribute((OpExpr *) node, context);
 				if (distributed != NULL)
-					return tg_prove(distributed, place);
-				origin = tg_value_origin(other, place);
-				same = tg_judge_origin(origin, node, place);
+					return tg_prove(distributed, context);
+				origin = tg_value_origin(other, context);
+				same = tg_conclude_from_origin(origin, node, context);
 				if (avoids_value(left, right, collation))
-					same = tg_never();
-				if (same.standing <= CONFINED && !tg_keeps_apart(collation))
+					same = tg_admits_none();
+				if (same.rows <= ROWS_OWN && !tg_is_deterministic_collation(collation))
 				{
-					same = tg_make_verdict(UNDECIDED, WHY_COLLATION, node);
+					same = tg_make_conclusion(ROWS_UNKNOWN, REASON_COLLATION, node);
 					same.mentions = true;
 				}
 				result = equality_outcomes(same, origin, node);
 				if (comparison == COMPARES_UNEQUAL)
-					result = tg_negate(result);
+					result = tg_not(result);
 				break;
 			default:
-				if ((tg_dependencies(other, place) &
+				if ((tg_dependencies(other, context) &
 					 ORIGIN_MAY_KNOW_SESSION) == 0)
-					result = tg_leaf(node, place);
+					result = tg_leaf(node, context);
 				else
 					result = order_outcomes(comparison, node, other);
 				break;
 		}
-		if (never_null(operator, left, right, place))
-			result.if_null = tg_never();
+		if (never_null(operator, left, right, context))
+			result.if_null = tg_admits_none();
 		return strict_outcomes(operator, result);
 	}
 
 	if (tg_is_boolean(left) && tg_is_boolean(right) &&
 		tg_boolean_comparison(operator, &comparison))
 		return tg_prove_boolean_comparison(comparison, false, left, right,
-										   place);
+										   context);
 
 	/* PostgreSQL's own comparisons of anything with NULL are NULL. */
 	if ((tg_is_null_constant(left) || tg_is_null_constant(right)) &&
@@ -355,7 +355,7 @@ tg_prove_comparison(Node *node, Oid operator, Oid collation, Node *left,
 		int			order;
 
 		comparison = tg_comparison(operator, one->consttype);
-		if (comparison != COMPARES_NOT && tg_keeps_apart(collation))
+		if (comparison != COMPARES_NOT && tg_is_deterministic_collation(collation))
 		{
 			if (!one->constisnull && !two->constisnull &&
 				tg_compare_constants(one, two, comparison, &order))
@@ -367,17 +367,17 @@ tg_prove_comparison(Node *node, Oid operator, Oid collation, Node *left,
 		}
 	}
 
-	if (tg_prove_cast_boolean(operator, collation, left, right, false, place,
+	if (tg_prove_cast_boolean(operator, collation, left, right, false, context,
 							  &result) ||
-		tg_prove_cast_boolean(operator, collation, right, left, true, place,
+		tg_prove_cast_boolean(operator, collation, right, left, true, context,
 							  &result))
 		return result;
 
 	if (IsA(node, OpExpr) &&
-		(distributed = tg_distribute((OpExpr *) node, place)) != NULL)
-		return tg_prove(distributed, place);
+		(distributed = tg_distribute((OpExpr *) node, context)) != NULL)
+		return tg_prove(distributed, context);
 
-	return tg_leaf(node, place);
+	return tg_leaf(node, context);
 }
 
 /* A copy of an equality between two given sides, for messages too. */
@@ -428,15 +428,15 @@ never_empty(Node *array)
 }
 
 Outcomes
-tg_prove_array_comparison(ScalarArrayOpExpr *expr, const Place *place)
+tg_prove_array_comparison(ScalarArrayOpExpr *expr, const ProofContext *context)
 {
 	Node	   *node = (Node *) expr;
 	Node	   *scalar = linitial(expr->args);
 	Node	   *array = tg_strip(lsecond(expr->args));
 	List	   *comparisons = tg_listed_comparisons(expr);
 	Comparison	comparison;
-	Verdict		equal;
-	Verdict		unequal;
+	Conclusion		equal;
+	Conclusion		unequal;
 	Origin		origin;
 	Oid			type;
 
@@ -447,57 +447,57 @@ tg_prove_array_comparison(ScalarArrayOpExpr *expr, const Place *place)
 
 		foreach(lc, comparisons)
 		{
-			Outcomes	outcomes = tg_prove(lfirst(lc), place);
+			Outcomes	outcomes = tg_prove(lfirst(lc), context);
 
 			if (lc == list_head(comparisons))
 				result = outcomes;
 			else
-				result = expr->useOr ? tg_either(result, outcomes) :
-					tg_both(result, outcomes);
+				result = expr->useOr ? tg_or(result, outcomes) :
+					tg_and(result, outcomes);
 		}
 		return result;
 	}
 
-	if (!tg_is_tenant(scalar, place, true, &type))
-		return tg_leaf(node, place);
+	if (!tg_is_tenant_column(scalar, context, true, &type))
+		return tg_leaf(node, context);
 	if (tg_is_null_constant(array))
 		return tg_constant_outcome(node, false, true);
 	comparison = tg_comparison(expr->opno, type);
 	if (comparison == COMPARES_NOT)
-		return tg_leaf(node, place);
+		return tg_leaf(node, context);
 
-	origin = tg_member_origin(array, place);
-	equal = tg_judge_origin(origin, node, place);
-	if (equal.standing <= CONFINED && !tg_keeps_apart(expr->inputcollid))
+	origin = tg_member_origin(array, context);
+	equal = tg_conclude_from_origin(origin, node, context);
+	if (equal.rows <= ROWS_OWN && !tg_is_deterministic_collation(expr->inputcollid))
 	{
-		equal = tg_make_verdict(UNDECIDED, WHY_COLLATION, node);
+		equal = tg_make_conclusion(ROWS_UNKNOWN, REASON_COLLATION, node);
 		equal.mentions = true;
 	}
 
 	/* = ANY is true, and <> ALL false, where one element is equal. */
-	equal.present = op_strict(expr->opno);
+	equal.tenant_not_null = op_strict(expr->opno);
 	if (expr->useOr && comparison == COMPARES_EQUAL)
 		return equality_outcomes(equal, origin, node);
 	if (!expr->useOr && comparison == COMPARES_UNEQUAL)
-		return tg_negate(equality_outcomes(equal, origin, node));
+		return tg_not(equality_outcomes(equal, origin, node));
 
 	/* = ALL is true where all are equal, or where there are none */
 	if (comparison == COMPARES_EQUAL && never_empty(array))
 		return equality_outcomes(equal, origin, node);
 
 	/* What the row's own set holds besides, nobody knows. */
-	unequal = tg_open_verdict(WHY_UNEQUAL, node);
-	if (tg_dependencies(array, place) & (ORIGIN_TENANT | ORIGIN_ROW))
-		unequal = tg_leaf_verdict(node, place);
+	unequal = tg_admits_foreign(REASON_UNEQUAL, node);
+	if (tg_dependencies(array, context) & (ORIGIN_TENANT | ORIGIN_ROW))
+		unequal = tg_leaf_conclusion(node, context);
 	if (comparison == COMPARES_EQUAL)
-		return tg_make_outcomes(tg_open_verdict(WHY_EMPTY_SET, node), unequal,
+		return tg_make_outcomes(tg_admits_foreign(REASON_EMPTY_SET, node), unequal,
 								unequal);
 	return tg_every_outcome(unequal);
 }
 
 /* ARRAY[organization_id] whose elements compare as the tenant column does? */
 static bool
-is_tenant_array(Node *node, const Place *place)
+is_tenant_array(Node *node, const ProofContext *context)
 {
 	ArrayExpr  *array = (ArrayExpr *) tg_strip(node);
 	TypeCacheEntry *entry;
@@ -505,7 +505,7 @@ is_tenant_array(Node *node, const Place *place)
 
 	if (!IsA(array, ArrayExpr) || array->multidims ||
 		list_length(array->elements) != 1 ||
-		!tg_is_tenant(linitial(array->elements), place, true, &type))
+		!tg_is_tenant_column(linitial(array->elements), context, true, &type))
 		return false;
 	if (tg_base_type(array->element_typeid) != array->element_typeid)
 		return false;
@@ -518,12 +518,12 @@ is_tenant_array(Node *node, const Place *place)
  * kin: true where the tenant column is equal to an element of the other side.
  */
 bool
-tg_prove_containment(OpExpr *expr, const Place *place, Outcomes *result)
+tg_prove_containment(OpExpr *expr, const ProofContext *context, Outcomes *result)
 {
 	Node	   *node = (Node *) expr;
 	Node	   *set = linitial(expr->args);
 	Node	   *element = lsecond(expr->args);
-	Verdict		same;
+	Conclusion		same;
 	Origin		origin;
 	Oid			type;
 
@@ -533,13 +533,13 @@ tg_prove_containment(OpExpr *expr, const Place *place, Outcomes *result)
 	{
 		case F_JSONB_EXISTS:
 			/* compares as text, whatever the collation */
-			if (!tg_is_tenant(element, place, true, &type) ||
+			if (!tg_is_tenant_column(element, context, true, &type) ||
 				tg_comparison(TextEqualOperator, type) != COMPARES_EQUAL)
 				return false;
-			origin = tg_value_origin(set, place);
-			if (origin & ORIGIN_GLUED)
+			origin = tg_value_origin(set, context);
+			if (origin & ORIGIN_CONCAT)
 				origin |= ORIGIN_MIXED;
-			same = tg_judge_origin(origin, node, place);
+			same = tg_conclude_from_origin(origin, node, context);
 			break;
 
 		case F_ARRAYCONTAINED:
@@ -548,20 +548,20 @@ tg_prove_containment(OpExpr *expr, const Place *place, Outcomes *result)
 			/* FALLTHROUGH */
 		case F_ARRAYCONTAINS:
 		case F_ARRAYOVERLAP:
-			if (!is_tenant_array(element, place) &&
+			if (!is_tenant_array(element, context) &&
 				get_opcode(expr->opno) == F_ARRAYOVERLAP)
 			{
 				set = lsecond(expr->args);
 				element = linitial(expr->args);
 			}
-			if (!is_tenant_array(element, place))
+			if (!is_tenant_array(element, context))
 				return false;
-			origin = tg_member_origin(set, place);
-			same = tg_judge_origin(origin, node, place);
-			if (same.standing <= CONFINED &&
-				!tg_keeps_apart(expr->inputcollid))
+			origin = tg_member_origin(set, context);
+			same = tg_conclude_from_origin(origin, node, context);
+			if (same.rows <= ROWS_OWN &&
+				!tg_is_deterministic_collation(expr->inputcollid))
 			{
-				same = tg_make_verdict(UNDECIDED, WHY_COLLATION, node);
+				same = tg_make_conclusion(ROWS_UNKNOWN, REASON_COLLATION, node);
 				same.mentions = true;
 			}
 			break;
@@ -574,41 +574,41 @@ tg_prove_containment(OpExpr *expr, const Place *place, Outcomes *result)
 }
 
 Outcomes
-tg_prove_distinct(DistinctExpr *expr, const Place *place)
+tg_prove_distinct(DistinctExpr *expr, const ProofContext *context)
 {
 	Node	   *node = (Node *) expr;
 	Node	   *left = linitial(expr->args);
 	Node	   *right = lsecond(expr->args);
 	Comparison	comparison;
 	Node	   *other;
-	Verdict		same;
+	Conclusion		same;
 
-	if (compares_tenant(expr->opno, left, right, place, false, &comparison,
+	if (compares_tenant(expr->opno, left, right, context, false, &comparison,
 						&other) && comparison == COMPARES_EQUAL)
 	{
-		same = tg_is_null_constant(other) ? tg_never() :
-			tg_judge_origin(tg_value_origin(other, place), node, place);
-		if (same.standing == CONFINED &&
-			!tg_keeps_apart(expr->inputcollid))
+		same = tg_is_null_constant(other) ? tg_admits_none() :
+			tg_conclude_from_origin(tg_value_origin(other, context), node, context);
+		if (same.rows == ROWS_OWN &&
+			!tg_is_deterministic_collation(expr->inputcollid))
 		{
-			same = tg_make_verdict(UNDECIDED, WHY_COLLATION, node);
+			same = tg_make_conclusion(ROWS_UNKNOWN, REASON_COLLATION, node);
 			same.mentions = true;
 		}
-		if (same.standing < OPEN && !place->facts->tenant->not_null &&
+		if (same.rows < ROWS_FOREIGN && !context->facts->tenant->not_null &&
 			!tg_is_never_null(other))
 		{
-			bool		confined = same.standing <= CONFINED;
+			bool		confined = same.rows <= ROWS_OWN;
 
-			same = tg_open_verdict(WHY_NULL_ROWS, node);
-			same.or_absent = confined;
+			same = tg_admits_foreign(REASON_NULL_ROWS, node);
+			same.or_tenant_null = confined;
 		}
-		return tg_make_outcomes(equal(left, right) ? tg_never() :
-								tg_open_verdict(WHY_UNEQUAL, node), same,
-								tg_never());
+		return tg_make_outcomes(equal(left, right) ? tg_admits_none() :
+								tg_admits_foreign(REASON_UNEQUAL, node), same,
+								tg_admits_none());
 	}
 	if (tg_is_boolean(left) && tg_is_boolean(right) &&
 		tg_boolean_comparison(expr->opno, &comparison))
 		return tg_prove_boolean_comparison(comparison, true, left, right,
-										   place);
-	return tg_leaf(node, place);
+										   context);
+	return tg_leaf(node, context);
 }

@@ -47,7 +47,7 @@
 /* To read a tree takes about as long as to take a step for so many bytes. */
 #define BYTES_A_STEP	20
 
-#define ORIGIN_EFFECTS	(ORIGIN_SETS | ORIGIN_VOLATILE | ORIGIN_TOO_DEEP)
+#define ORIGIN_EFFECTS	(ORIGIN_SET_CONFIG | ORIGIN_VOLATILE | ORIGIN_TOO_DEEP)
 
 /* The trees that a column holds in the rows that an index finds by an OID. */
 static List *
@@ -83,30 +83,30 @@ read_trees(Oid catalog, Oid index, AttrNumber key, Oid value,
 }
 
 static bool
-is_doubtful(Oid function, void *context pg_attribute_unused())
+is_untrusted(Oid function, void *unused pg_attribute_unused())
 {
 	return function >= FirstNormalObjectId ||
 		func_volatile(function) != PROVOLATILE_IMMUTABLE;
 }
 
 static bool
-calls_doubtful(Node *node, void *context)
+calls_untrusted(Node *node, void *unused)
 {
 	return node != NULL &&
-		(tg_check_functions_in_node(node, is_doubtful, context) ||
-		 expression_tree_walker(node, calls_doubtful, context));
+		(tg_check_functions_in_node(node, is_untrusted, unused) ||
+		 expression_tree_walker(node, calls_untrusted, unused));
 }
 
 /* What a constraint of a domain may do. */
 static Origin
-constraint_effects(Node *node, const Place *place)
+constraint_effects(Node *node, const ProofContext *context)
 {
-	return tg_dependencies(node, place) |
-		(calls_doubtful(node, NULL) ? ORIGIN_VOLATILE : 0);
+	return tg_dependencies(node, context) |
+		(calls_untrusted(node, NULL) ? ORIGIN_VOLATILE : 0);
 }
 
 Origin
-tg_type_effects(Oid type, const Place *place)
+tg_type_effects(Oid type, const ProofContext *context)
 {
 	Origin		origin = 0;
 
@@ -131,17 +131,17 @@ tg_type_effects(Oid type, const Place *place)
 												Anum_pg_constraint_contypid,
 												type,
 												Anum_pg_constraint_conbin,
-												place->budget),
-									 place, constraint_effects);
+												context->budget),
+									 context, constraint_effects);
 		type = next;
 	}
-	if (place->budget->steps < 0)
+	if (context->budget->steps < 0)
 		origin |= ORIGIN_TOO_DEEP;
 	return origin & ORIGIN_EFFECTS;
 }
 
 Origin
-tg_view_effects(Oid relid, const Place *place)
+tg_view_effects(Oid relid, const ProofContext *context)
 {
 	Origin		origin = 0;
 	List	   *actions;
@@ -153,7 +153,7 @@ tg_view_effects(Oid relid, const Place *place)
 	check_stack_depth();
 	actions = read_trees(RewriteRelationId, RewriteRelRulenameIndexId,
 						 Anum_pg_rewrite_ev_class, relid,
-						 Anum_pg_rewrite_ev_action, place->budget);
+						 Anum_pg_rewrite_ev_action, context->budget);
 	foreach(lc, actions)
 	{
 		ListCell   *lc2;
@@ -171,10 +171,10 @@ tg_view_effects(Oid relid, const Place *place)
 				if (rte->rtekind == RTE_RELATION && rte->relid == relid)
 					rte->rtekind = RTE_RESULT;
 			}
-			origin |= tg_query_dependencies(query, place);
+			origin |= tg_query_dependencies(query, context);
 		}
 	}
-	if (place->budget->steps < 0)
+	if (context->budget->steps < 0)
 		origin |= ORIGIN_TOO_DEEP;
 	return origin & ORIGIN_EFFECTS;
 }

@@ -167,7 +167,7 @@ tg_comparison(Oid operator, Oid type)
 	/*
 	 * Policies compare the same column by the same operator, which mostly is
 	 * PostgreSQL's own.  Of what is pinned this cannot change; to look it up
-	 * again after a flood of invalidations is a third of a verdict.
+	 * again after a flood of invalidations is a third of a conclusion.
 	 */
 	comparison = look_up_comparison(operator, type);
 	if (operator < FirstUnpinnedObjectId && type < FirstUnpinnedObjectId)
@@ -204,7 +204,7 @@ tg_is_some_equality(Oid operator)
 }
 
 bool
-tg_keeps_apart(Oid collation)
+tg_is_deterministic_collation(Oid collation)
 {
 	HeapTuple	tuple;
 	Form_pg_collation form;
@@ -322,10 +322,10 @@ tg_as_column(Node *node)
 }
 
 bool
-tg_is_tenant(Node *node, const Place *place, bool or_null, Oid *type)
+tg_is_tenant_column(Node *node, const ProofContext *context, bool or_null, Oid *type)
 {
-	Oid			tenant_type = tg_base_type(place->facts->tenant->type);
-	Place		inner = *place;
+	Oid			tenant_type = tg_base_type(context->facts->tenant->type);
+	ProofContext		inner = *context;
 	Oid			converted = InvalidOid;
 	bool		trims = false;
 
@@ -355,7 +355,7 @@ tg_is_tenant(Node *node, const Place *place, bool or_null, Oid *type)
 		}
 		else if (IsA(node, NullIfExpr) && or_null)
 			node = linitial(((NullIfExpr *) node)->args);
-		else if (IsA(node, CoalesceExpr) && place->facts->tenant->not_null)
+		else if (IsA(node, CoalesceExpr) && context->facts->tenant->not_null)
 		{
 			/* where the first argument can't be NULL, it is the value */
 			node = linitial(((CoalesceExpr *) node)->args);

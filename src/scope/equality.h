@@ -34,7 +34,7 @@ extern Comparison tg_commute(Comparison comparison);
 extern bool tg_is_some_equality(Oid operator);
 
 /* Does the collation, if any, keep different strings apart? */
-extern bool tg_keeps_apart(Oid collation);
+extern bool tg_is_deterministic_collation(Oid collation);
 
 /*
  * Built-in conversions that keep different values different, or fail; of NULL
@@ -47,7 +47,7 @@ extern bool tg_is_lossless(Oid function);
  * *type is the type whose equality tells tenants apart.  "or_null" accepts
  * what is NULL where the column is not, such as NULLIF(column, '').
  */
-extern bool tg_is_tenant(Node *node, const Place *place, bool or_null,
+extern bool tg_is_tenant_column(Node *node, const ProofContext *context, bool or_null,
 						 Oid *type);
 
 /*

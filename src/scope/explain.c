@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * explain.c
- *		Verdicts in words.
+ *		Conclusions in words.
  *
  * What a finding says of the arm of a policy that lets a row through, or that
  * could not be followed.
@@ -18,125 +18,125 @@
 
 /* The name of the function that is to blame, or NULL. */
 static char *
-culprit_name(const Verdict *verdict, Origin origin)
+function_name(const Conclusion *conclusion, Origin origin)
 {
-	Oid			function = verdict->arm == NULL ? InvalidOid :
-		tg_culprit(verdict->arm, origin);
+	Oid			function = conclusion->arm == NULL ? InvalidOid :
+		tg_function_behind(conclusion->arm, origin);
 
 	return OidIsValid(function) ? get_func_name(function) : NULL;
 }
 
 char *
-tg_explain(const Verdict *verdict, const Place *place)
+tg_explain(const Conclusion *conclusion, const ProofContext *context)
 {
-	const char *column = quote_identifier(place->facts->tenant->name);
-	const char *what = verdict->in_or ? _("this OR arm") :
+	const char *column = quote_identifier(context->facts->tenant->name);
+	const char *what = conclusion->in_or ? _("this OR arm") :
 		_("the expression");
 	char	   *function;
 
-	switch (verdict->why)
+	switch (conclusion->reason)
 	{
-		case WHY_NOTHING:
+		case REASON_NOTHING:
 			return pstrdup("");
-		case WHY_ALWAYS:
+		case REASON_ALWAYS:
 			return psprintf(_("%s is true of every row"), what);
-		case WHY_NOT_MENTIONED:
+		case REASON_NOT_MENTIONED:
 			return psprintf(_("%s does not mention %s"), what, column);
-		case WHY_NO_ROW:
+		case REASON_SESSION_ONLY:
 			return psprintf(_("%s depends on the session alone and does not mention %s"),
 							what, column);
-		case WHY_OTHER_COLUMN:
+		case REASON_OTHER_COLUMN:
 			return psprintf(_("%s compares %s with another column of the row"),
 							what, column);
-		case WHY_ITSELF:
+		case REASON_ITSELF:
 			return psprintf(_("%s can compare %s with itself"), what, column);
-		case WHY_LITERAL:
+		case REASON_LITERAL:
 			return psprintf(_("%s compares %s with a value that is the same in every session"),
 							what, column);
-		case WHY_FROZEN:
-			function = culprit_name(verdict, ORIGIN_FROZEN);
+		case REASON_FROZEN:
+			function = function_name(conclusion, ORIGIN_FROZEN);
 			return psprintf(_("function %s is IMMUTABLE, so its value may be kept in a plan that serves another tenant"),
 							function ? quote_identifier(function) : "");
-		case WHY_SETS:
+		case REASON_SET_CONFIG:
 			return psprintf(_("%s changes a setting while rows are read"),
 							what);
-		case WHY_RANDOM:
+		case REASON_RANDOM:
 			return psprintf(_("%s compares %s with a volatile value, not with one of the session's"),
 							what, column);
-		case WHY_MEMBER:
+		case REASON_MEMBER:
 			return psprintf(_("%s admits a literal tenant besides those of the session"),
 							what);
-		case WHY_SAME_SET:
+		case REASON_SAME_SET:
 			return psprintf(_("%s compares %s with a sub-select that gives the same result in every session"),
 							what, column);
-		case WHY_LOOSE_SET:
+		case REASON_LOOSE_SET:
 			return psprintf(_("the sub-select has an OR arm that lets all of its rows through"));
-		case WHY_NO_SESSION:
+		case REASON_NO_SESSION:
 			return psprintf(_("%s mentions %s, but compares it with nothing of the session's"),
 							what, column);
-		case WHY_NULL_ROWS:
+		case REASON_NULL_ROWS:
 			return psprintf(_("%s admits rows whose %s is NULL"), what,
 							column);
-		case WHY_UNEQUAL:
+		case REASON_UNEQUAL:
 			return psprintf(_("%s admits rows whose %s is not the session's"),
 							what, column);
-		case WHY_ORDER:
+		case REASON_ORDER:
 			return psprintf(_("%s compares %s by order, not by equality"),
 							what, column);
-		case WHY_NOT_TRUE:
+		case REASON_NOT_TRUE:
 			return psprintf(_("%s admits rows where the comparison of %s is not true, as when the setting is unset"),
 							what, column);
-		case WHY_EMPTY_SET:
+		case REASON_EMPTY_SET:
 			return psprintf(_("%s is true of every row where the set is empty"),
 							what);
-		case WHY_OPAQUE:
-			function = culprit_name(verdict, ORIGIN_OPAQUE);
+		case REASON_OPAQUE:
+			function = function_name(conclusion, ORIGIN_OPAQUE);
 			if (function != NULL)
 				return psprintf(_("%s depends on what function %s makes of the row"),
 								what, quote_identifier(function));
 			return psprintf(_("%s depends on what a sub-select makes of the row"),
 							what);
-		case WHY_CORRELATED:
+		case REASON_CORRELATED:
 			return psprintf(_("%s depends on a sub-select that is correlated with the row"),
 							what);
-		case WHY_OTHER_TABLE:
+		case REASON_OTHER_TABLE:
 			return psprintf(_("%s does not mention %s, but depends on the rows of another table"),
 							what, column);
-		case WHY_THROUGH_COLUMN:
+		case REASON_THROUGH_COLUMN:
 			return psprintf(_("%s ties %s to the session by way of another column only"),
 							what, column);
-		case WHY_NOT_EQUALITY:
+		case REASON_NOT_EQUALITY:
 			return psprintf(_("%s does not compare %s itself for equality"),
 							what, column);
-		case WHY_COLLATION:
+		case REASON_COLLATION:
 			return psprintf(_("%s compares %s under a nondeterministic collation"),
 							what, column);
-		case WHY_VOLATILE:
-			function = culprit_name(verdict, ORIGIN_VOLATILE);
+		case REASON_VOLATILE:
+			function = function_name(conclusion, ORIGIN_VOLATILE);
 			if (function != NULL)
 				return psprintf(_("function %s is VOLATILE, so its value may change from row to row"),
 								quote_identifier(function));
 			return psprintf(_("%s calls a function that may change the session, by way of a domain or a view"),
 							what);
-		case WHY_UNKNOWN:
+		case REASON_UNKNOWN:
 			return psprintf(_("%s compares %s with something that is not known to come from the session"),
 							what, column);
-		case WHY_TOO_DEEP:
+		case REASON_TOO_DEEP:
 			return psprintf(_("%s is too large, or nested too deeply, to be followed"),
 							what);
-		case WHY_FALLBACK:
+		case REASON_FALLBACK:
 			return psprintf(_("%s falls back on a literal tenant when the session has none"),
 							what);
-		case WHY_MIXED:
+		case REASON_MIXED:
 			return psprintf(_("%s compares %s with something that may be made of a literal tenant alone"),
 							what, column);
-		case WHY_MAPPED:
+		case REASON_CHOSEN:
 			return psprintf(_("%s lets the session choose among literal tenants"),
 							what);
-		case WHY_GUARDED_SET:
+		case REASON_RLS_SET:
 			return psprintf(_("%s depends on the row-level security of a table that a sub-select reads"),
 							what);
-		case WHY_UNBOUND_SET:
+		case REASON_UNBOUND_SET:
 			return psprintf(_("%s compares %s with a sub-select whose rows are not tied to the session by an equality"),
 							what, column);
 	}

@@ -45,21 +45,21 @@
 /* For expression_tree_walker(): ORs the origins of the children. */
 typedef struct OriginWalk
 {
-	const Place *place;
+	const ProofContext *context;
 	OriginFunction function;
 	Origin		origin;
 	bool		literal;		/* one child is nothing but a literal */
 } OriginWalk;
 
-/* For tg_culprit(). */
-typedef struct CulpritWalk
+/* For tg_function_behind(). */
+typedef struct FunctionWalk
 {
 	Origin		origin;
 	Oid			function;
-} CulpritWalk;
+} FunctionWalk;
 
 /* What is left of a value when side effects alone matter. */
-#define ORIGIN_SIDE_EFFECTS	(ORIGIN_UNKNOWN | ORIGIN_VOLATILE | ORIGIN_SETS)
+#define ORIGIN_SIDE_EFFECTS	(ORIGIN_UNKNOWN | ORIGIN_VOLATILE | ORIGIN_SET_CONFIG)
 
 bool
 tg_spend(ProofBudget *budget, int steps)
@@ -79,7 +79,7 @@ collect_origin(Node *node, OriginWalk *walk)
 		return false;
 	if (IsA(node, List))
 		return expression_tree_walker(node, collect_origin, (void *) walk);
-	one = walk->function(node, walk->place);
+	one = walk->function(node, walk->context);
 	walk->origin |= one;
 	walk->literal |= tg_is_literal(node, one);
 	return false;
@@ -87,9 +87,9 @@ collect_origin(Node *node, OriginWalk *walk)
 
 /* Of a value that has several parts, one may be a literal's. */
 static Origin
-children_origin(Node *node, const Place *place, OriginFunction function)
+children_origin(Node *node, const ProofContext *context, OriginFunction function)
 {
-	OriginWalk	walk = {place, function, 0, false};
+	OriginWalk	walk = {context, function, 0, false};
 
 	(void) expression_tree_walker(node, collect_origin, (void *) &walk);
 	if (walk.literal && function == tg_value_origin &&
@@ -99,7 +99,7 @@ children_origin(Node *node, const Place *place, OriginFunction function)
 }
 
 Origin
-tg_list_origin(List *list, const Place *place, OriginFunction function)
+tg_list_origin(List *list, const ProofContext *context, OriginFunction function)
 {
 	Origin		origin = 0;
 	ListCell   *lc;
@@ -107,7 +107,7 @@ tg_list_origin(List *list, const Place *place, OriginFunction function)
 	foreach(lc, list)
 	{
 		if (lfirst(lc) != NULL)
-			origin |= function((Node *) lfirst(lc), place);
+			origin |= function((Node *) lfirst(lc), context);
 	}
 	return origin;
 }
@@ -133,16 +133,16 @@ tg_strip(Node *node)
 }
 
 bool
-tg_is_row_var(const Var *var, const Place *place)
+tg_is_row_var(const Var *var, const ProofContext *context)
 {
-	return (int) var->varlevelsup == list_length(place->queries);
+	return (int) var->varlevelsup == list_length(context->queries);
 }
 
 bool
-tg_is_tenant_var(const Var *var, const Place *place)
+tg_is_tenant_var(const Var *var, const ProofContext *context)
 {
-	return tg_is_row_var(var, place) &&
-		var->varattno == place->facts->tenant->attnum;
+	return tg_is_row_var(var, context) &&
+		var->varattno == context->facts->tenant->attnum;
 }
 
 /*
@@ -150,7 +150,7 @@ tg_is_tenant_var(const Var *var, const Place *place)
  * both questions; the kinds of node whose answers differ are the callers'.
  */
 static Origin
-plain_origin(Node *node, const Place *place, OriginFunction recurse)
+plain_origin(Node *node, const ProofContext *context, OriginFunction recurse)
 {
 	Origin		origin;
 
@@ -160,13 +160,13 @@ plain_origin(Node *node, const Place *place, OriginFunction recurse)
 			return ((Const *) node)->constisnull ? 0 : ORIGIN_LITERAL;
 
 		case T_Var:
-			return tg_var_origin((Var *) node, place);
+			return tg_var_origin((Var *) node, context);
 
 		case T_FuncExpr:
 			{
 				FuncExpr   *expr = (FuncExpr *) node;
 
-				return tg_function_origin(expr->funcid, expr->args, place,
+				return tg_function_origin(expr->funcid, expr->args, context,
 										  recurse);
 			}
 
@@ -174,13 +174,13 @@ plain_origin(Node *node, const Place *place, OriginFunction recurse)
 		case T_DistinctExpr:
 		case T_NullIfExpr:
 			return tg_operator_origin(((OpExpr *) node)->opno,
-									  ((OpExpr *) node)->args, place, recurse);
+									  ((OpExpr *) node)->args, context, recurse);
 
 		case T_ScalarArrayOpExpr:
 			{
 				ScalarArrayOpExpr *expr = (ScalarArrayOpExpr *) node;
 
-				return tg_operator_origin(expr->opno, expr->args, place,
+				return tg_operator_origin(expr->opno, expr->args, context,
 										  recurse);
 			}
 
@@ -191,29 +191,29 @@ plain_origin(Node *node, const Place *place, OriginFunction recurse)
 				if (aggregate->aggfnoid == F_STRING_AGG_TEXT_TEXT)
 				{
 					/* what the second one separates, it is no part of */
-					origin = tg_list_origin(aggregate->args, place, recurse);
+					origin = tg_list_origin(aggregate->args, context, recurse);
 					if (aggregate->aggfilter != NULL)
 						origin |= recurse((Node *) aggregate->aggfilter,
-										  place);
-					if (!tg_is_nobody((Node *) lsecond_node(TargetEntry,
+										  context);
+					if (!tg_is_no_tenant_constant((Node *) lsecond_node(TargetEntry,
 															aggregate->args)->expr))
-						origin |= ORIGIN_GLUED;
+						origin |= ORIGIN_CONCAT;
 				}
 				else
-					origin = children_origin(node, place, recurse);
+					origin = children_origin(node, context, recurse);
 				if (aggregate->aggfnoid >= FirstGenbkiObjectId)
 					origin |= ORIGIN_OPAQUE;
 				else if (recurse != tg_dependencies &&
-						 !tg_keeps_values(aggregate->aggfnoid))
-					origin |= ORIGIN_MAPPED;
+						 !tg_returns_an_argument(aggregate->aggfnoid))
+					origin |= ORIGIN_CHOSEN;
 				return origin != 0 ? origin : ORIGIN_UNKNOWN;	/* count(*) */
 			}
 
 		case T_WindowFunc:
-			origin = children_origin(node, place, recurse);
+			origin = children_origin(node, context, recurse);
 			if (recurse != tg_dependencies &&
-				!tg_keeps_values(((WindowFunc *) node)->winfnoid))
-				origin |= ORIGIN_MAPPED;
+				!tg_returns_an_argument(((WindowFunc *) node)->winfnoid))
+				origin |= ORIGIN_CHOSEN;
 			return origin != 0 ? origin : ORIGIN_UNKNOWN;	/* rank() */
 
 		case T_GroupingFunc:
@@ -223,30 +223,30 @@ plain_origin(Node *node, const Place *place, OriginFunction recurse)
 			{
 				ArrayCoerceExpr *expr = (ArrayCoerceExpr *) node;
 
-				return recurse((Node *) expr->arg, place) |
-					(recurse((Node *) expr->elemexpr, place) &
+				return recurse((Node *) expr->arg, context) |
+					(recurse((Node *) expr->elemexpr, context) &
 					 ~ORIGIN_LITERAL);
 			}
 
 		case T_CoerceToDomain:
-			return recurse((Node *) ((CoerceToDomain *) node)->arg, place) |
-				tg_type_effects(((CoerceToDomain *) node)->resulttype, place);
+			return recurse((Node *) ((CoerceToDomain *) node)->arg, context) |
+				tg_type_effects(((CoerceToDomain *) node)->resulttype, context);
 
 			/* an array of a domain has its input function call them */
 		case T_CoerceViaIO:
-			return recurse((Node *) ((CoerceViaIO *) node)->arg, place) |
-				tg_type_effects(((CoerceViaIO *) node)->resulttype, place);
+			return recurse((Node *) ((CoerceViaIO *) node)->arg, context) |
+				tg_type_effects(((CoerceViaIO *) node)->resulttype, context);
 
 			/* of NULL there is no value */
 		case T_RelabelType:
 		case T_CollateExpr:
 		case T_NamedArgExpr:
 		case T_TargetEntry:
-			return children_origin(node, place, recurse);
+			return children_origin(node, context, recurse);
 
 			/* but an array of no elements, or of NULLs, is one */
 		case T_ArrayExpr:
-			origin = children_origin(node, place, recurse);
+			origin = children_origin(node, context, recurse);
 			return origin != 0 ? origin : ORIGIN_LITERAL;
 
 		case T_SQLValueFunction:
@@ -275,41 +275,41 @@ plain_origin(Node *node, const Place *place, OriginFunction recurse)
 #ifdef TG_JSON_BEHAVIOR
 			/* ON ERROR and the like, mostly without a value */
 		case TG_JSON_BEHAVIOR:
-			return children_origin(node, place, recurse);
+			return children_origin(node, context, recurse);
 #endif
 
 		case T_NextValueExpr:
 			return ORIGIN_RANDOM;
 
 		default:
-			origin = children_origin(node, place, recurse);
+			origin = children_origin(node, context, recurse);
 			return origin != 0 ? origin : ORIGIN_UNKNOWN;
 	}
 }
 
 static Origin
-dependencies(Node *node, const Place *place)
+dependencies(Node *node, const ProofContext *context)
 {
 	if (node == NULL)
 		return 0;
 
 	if (IsA(node, List))
-		return tg_list_origin((List *) node, place, tg_dependencies);
+		return tg_list_origin((List *) node, context, tg_dependencies);
 	if (IsA(node, SubLink))
 	{
 		SubLink    *sublink = (SubLink *) node;
 		Origin		origin = 0;
 
 		if (sublink->testexpr != NULL)
-			origin = tg_dependencies(sublink->testexpr, place);
+			origin = tg_dependencies(sublink->testexpr, context);
 		return origin | tg_query_dependencies((Query *) sublink->subselect,
-											  place);
+											  context);
 	}
 
 	/* The Params of a test expression are looked at as the sub-select. */
 	if (IsA(node, Param) && ((Param *) node)->paramkind == PARAM_SUBLINK)
 		return 0;
-	return plain_origin(node, place, tg_dependencies);
+	return plain_origin(node, context, tg_dependencies);
 }
 
 /*
@@ -317,7 +317,7 @@ dependencies(Node *node, const Place *place)
  * some come from the session, a literal among them is a fallback.
  */
 static Origin
-choice_origin(List *values, const Place *place, Origin chosen_by,
+choice_origin(List *values, const ProofContext *context, Origin chosen_by,
 			  bool in_order)
 {
 	Origin		origin = 0;
@@ -334,11 +334,11 @@ choice_origin(List *values, const Place *place, Origin chosen_by,
 			continue;
 		if (tg_is_constant(value, &isnull))
 		{
-			if (!isnull && !tg_is_nobody(value))
+			if (!isnull && !tg_is_no_tenant_constant(value))
 				literal = true;
 			continue;
 		}
-		one = tg_value_origin(value, place);
+		one = tg_value_origin(value, context);
 		if (one == 0)
 			continue;
 		if ((one & ~(ORIGIN_LITERAL | ORIGIN_FROZEN)) == 0)
@@ -357,7 +357,7 @@ choice_origin(List *values, const Place *place, Origin chosen_by,
 			origin |= ORIGIN_FALLBACK;
 	}
 	else if (chosen_by & ORIGIN_MAY_KNOW_SESSION)
-		origin |= ORIGIN_MAPPED;
+		origin |= ORIGIN_CHOSEN;
 	else
 		origin |= ORIGIN_LITERAL;
 	return origin | (chosen_by & ORIGIN_SIDE_EFFECTS);
@@ -395,26 +395,26 @@ Origin
 tg_counter_origin(Origin origin)
 {
 	return (origin & ~(ORIGIN_LITERAL | ORIGIN_FROZEN)) != 0 ?
-		origin | ORIGIN_MAPPED : origin | ORIGIN_LITERAL | ORIGIN_MEMBER;
+		origin | ORIGIN_CHOSEN : origin | ORIGIN_LITERAL | ORIGIN_MEMBER;
 }
 
 static Origin
-value_origin(Node *node, const Place *place)
+value_origin(Node *node, const ProofContext *context)
 {
 	if (node == NULL)
 		return 0;
 	if (is_test(node))
 	{
-		Origin		origin = tg_dependencies(node, place);
+		Origin		origin = tg_dependencies(node, context);
 
-		return (origin & ORIGIN_MAY_KNOW_SESSION) ? origin | ORIGIN_MAPPED :
+		return (origin & ORIGIN_MAY_KNOW_SESSION) ? origin | ORIGIN_CHOSEN :
 			origin;
 	}
 
 	switch (nodeTag(node))
 	{
 		case T_List:
-			return tg_list_origin((List *) node, place, tg_value_origin);
+			return tg_list_origin((List *) node, context, tg_value_origin);
 
 		case T_CoalesceExpr:
 			{
@@ -438,11 +438,11 @@ value_origin(Node *node, const Place *place)
 					}
 					values = lappend(values, lfirst(lc));
 				}
-				return choice_origin(values, place, 0, true);
+				return choice_origin(values, context, 0, true);
 			}
 
 		case T_MinMaxExpr:
-			return choice_origin(((MinMaxExpr *) node)->args, place, 0, false);
+			return choice_origin(((MinMaxExpr *) node)->args, context, 0, false);
 
 		case T_CaseExpr:
 			{
@@ -451,24 +451,24 @@ value_origin(Node *node, const Place *place)
 				Origin		chosen_by;
 				ListCell   *lc;
 
-				chosen_by = tg_dependencies((Node *) expr->arg, place);
+				chosen_by = tg_dependencies((Node *) expr->arg, context);
 				foreach(lc, expr->args)
 				{
 					CaseWhen   *when = lfirst_node(CaseWhen, lc);
 
-					chosen_by |= tg_dependencies((Node *) when->expr, place);
+					chosen_by |= tg_dependencies((Node *) when->expr, context);
 					values = lappend(values, when->result);
 				}
 				values = lappend(values, expr->defresult);
-				return choice_origin(values, place, chosen_by, false);
+				return choice_origin(values, context, chosen_by, false);
 			}
 
 		case T_NullIfExpr:
 			{
 				List	   *args = ((NullIfExpr *) node)->args;
 
-				return tg_value_origin(linitial(args), place) |
-					(tg_dependencies(lsecond(args), place) &
+				return tg_value_origin(linitial(args), context) |
+					(tg_dependencies(lsecond(args), context) &
 					 ORIGIN_SIDE_EFFECTS);
 			}
 
@@ -477,25 +477,25 @@ value_origin(Node *node, const Place *place)
 				/* (ARRAY['acme', setting])[1] */
 				SubscriptingRef *expr = (SubscriptingRef *) node;
 				Origin		origin = tg_member_origin((Node *) expr->refexpr,
-													  place);
+													  context);
 				Origin		index = tg_list_origin(expr->refupperindexpr,
-												   place, tg_dependencies) |
-					tg_list_origin(expr->reflowerindexpr, place,
+												   context, tg_dependencies) |
+					tg_list_origin(expr->reflowerindexpr, context,
 								   tg_dependencies);
 
 				if ((origin & ~(ORIGIN_LITERAL | ORIGIN_FROZEN |
 								ORIGIN_MEMBER)) == 0)
 				{
 					if (index & ORIGIN_MAY_KNOW_SESSION)
-						origin |= ORIGIN_MAPPED;
+						origin |= ORIGIN_CHOSEN;
 				}
-				else if (origin & (ORIGIN_MEMBER | ORIGIN_GLUED))
+				else if (origin & (ORIGIN_MEMBER | ORIGIN_CONCAT))
 					origin |= ORIGIN_MIXED;
 				origin &= ~ORIGIN_MEMBER;
 				if (origin == 0 && expr->reflowerindexpr != NIL)
 					origin = ORIGIN_LITERAL;	/* a slice of nothing is {} */
 				return origin | (index & ~(ORIGIN_LITERAL | ORIGIN_FROZEN |
-										   ORIGIN_GLUED));
+										   ORIGIN_CONCAT));
 			}
 
 		case T_SubLink:
@@ -505,27 +505,27 @@ value_origin(Node *node, const Place *place)
 				if (sublink->subLinkType == EXPR_SUBLINK ||
 					sublink->subLinkType == ARRAY_SUBLINK)
 					return tg_query_origin((Query *) sublink->subselect, 1,
-										   place);
+										   context);
 
 				/* a boolean: no origin of a tenant that anybody would use */
-				return tg_dependencies(node, place) | ORIGIN_UNKNOWN;
+				return tg_dependencies(node, context) | ORIGIN_UNKNOWN;
 			}
 
 		default:
-			return plain_origin(node, place, tg_value_origin);
+			return plain_origin(node, context, tg_value_origin);
 	}
 }
 
 /* One element of a set: a literal there is served to everybody. */
 static Origin
-element_origin(Node *node, const Place *place)
+element_origin(Node *node, const ProofContext *context)
 {
 	bool		isnull;
 	Origin		origin;
 
 	if (tg_is_constant(node, &isnull))
 		return isnull ? 0 : ORIGIN_LITERAL | ORIGIN_MEMBER;
-	origin = tg_value_origin(node, place);
+	origin = tg_value_origin(node, context);
 	if (origin != 0 && (origin & ~(ORIGIN_LITERAL | ORIGIN_FROZEN)) == 0)
 		origin |= ORIGIN_MEMBER;
 	return origin;
@@ -545,7 +545,7 @@ is_array(Node *node)
 }
 
 static Origin
-member_origin(Node *node, const Place *place)
+member_origin(Node *node, const ProofContext *context)
 {
 	Oid			function = InvalidOid;
 	List	   *args = NIL;
@@ -567,13 +567,13 @@ member_origin(Node *node, const Place *place)
 	}
 	if (function == F_ARRAY_CAT || function == F_ARRAY_APPEND ||
 		function == F_ARRAY_PREPEND || function == F_UNNEST_ANYARRAY)
-		return tg_list_origin(args, place, tg_member_origin);
+		return tg_list_origin(args, context, tg_member_origin);
 
 	if (!is_array(node))
 	{
 		/* "acme," || setting, taken apart again, has got a literal in it. */
-		origin = element_origin(node, place);
-		if ((origin & ORIGIN_GLUED) &&
+		origin = element_origin(node, context);
+		if ((origin & ORIGIN_CONCAT) &&
 			((IsA(node, FuncExpr) && ((FuncExpr *) node)->funcretset) ||
 			 tg_base_type(tg_expression_type(node)) == JSONBOID))
 			origin |= ORIGIN_MIXED;
@@ -595,16 +595,16 @@ member_origin(Node *node, const Place *place)
 			}
 
 		case T_ArrayExpr:
-			return tg_list_origin(((ArrayExpr *) node)->elements, place,
+			return tg_list_origin(((ArrayExpr *) node)->elements, context,
 								  ((ArrayExpr *) node)->multidims ?
 								  tg_member_origin : element_origin);
 
 		case T_ArrayCoerceExpr:
 			return tg_member_origin((Node *) ((ArrayCoerceExpr *) node)->arg,
-									place);
+									context);
 
 		case T_CoalesceExpr:
-			return tg_list_origin(((CoalesceExpr *) node)->args, place,
+			return tg_list_origin(((CoalesceExpr *) node)->args, context,
 								  tg_member_origin);
 
 		case T_CaseExpr:
@@ -612,13 +612,13 @@ member_origin(Node *node, const Place *place)
 				CaseExpr   *expr = (CaseExpr *) node;
 				ListCell   *lc;
 
-				origin = tg_member_origin((Node *) expr->defresult, place);
+				origin = tg_member_origin((Node *) expr->defresult, context);
 				foreach(lc, expr->args)
 				{
 					CaseWhen   *when = lfirst_node(CaseWhen, lc);
 
-					origin |= tg_member_origin((Node *) when->result, place) |
-						(tg_dependencies((Node *) when->expr, place) &
+					origin |= tg_member_origin((Node *) when->result, context) |
+						(tg_dependencies((Node *) when->expr, context) &
 						 ORIGIN_SIDE_EFFECTS);
 				}
 				return origin;
@@ -626,50 +626,50 @@ member_origin(Node *node, const Place *place)
 
 		case T_SubLink:
 			return tg_query_origin((Query *) ((SubLink *) node)->subselect, 1,
-								   place);
+								   context);
 
 		default:
-			origin = element_origin(node, place);
-			if (origin & ORIGIN_GLUED)
+			origin = element_origin(node, context);
+			if (origin & ORIGIN_CONCAT)
 				origin |= ORIGIN_MIXED;
 			return origin;
 	}
 }
 
 static Origin
-go_deeper(OriginFunction function, Node *node, const Place *place)
+go_deeper(OriginFunction function, Node *node, const ProofContext *context)
 {
 	Origin		origin;
 
 	check_stack_depth();
-	if (place->budget->depth >= PROOF_BUDGET_DEPTH || !tg_spend(place->budget, 1))
+	if (context->budget->depth >= PROOF_BUDGET_DEPTH || !tg_spend(context->budget, 1))
 		return ORIGIN_TOO_DEEP;
-	place->budget->depth++;
-	origin = function(node, place);
-	place->budget->depth--;
+	context->budget->depth++;
+	origin = function(node, context);
+	context->budget->depth--;
 	return origin;
 }
 
 Origin
-tg_dependencies(Node *node, const Place *place)
+tg_dependencies(Node *node, const ProofContext *context)
 {
-	return go_deeper(dependencies, node, place);
+	return go_deeper(dependencies, node, context);
 }
 
 Origin
-tg_value_origin(Node *node, const Place *place)
+tg_value_origin(Node *node, const ProofContext *context)
 {
-	return go_deeper(value_origin, node, place);
+	return go_deeper(value_origin, node, context);
 }
 
 Origin
-tg_member_origin(Node *node, const Place *place)
+tg_member_origin(Node *node, const ProofContext *context)
 {
-	return go_deeper(member_origin, node, place);
+	return go_deeper(member_origin, node, context);
 }
 
 static bool
-find_culprit(Node *node, CulpritWalk *walk)
+find_function_behind(Node *node, FunctionWalk *walk)
 {
 	Oid			function = InvalidOid;
 
@@ -677,7 +677,7 @@ find_culprit(Node *node, CulpritWalk *walk)
 		return false;
 	CHECK_FOR_INTERRUPTS();
 	if (IsA(node, Query))
-		return query_tree_walker((Query *) node, find_culprit, walk, 0);
+		return query_tree_walker((Query *) node, find_function_behind, walk, 0);
 	if (IsA(node, FuncExpr))
 		function = ((FuncExpr *) node)->funcid;
 	else if (IsA(node, OpExpr))
@@ -685,7 +685,7 @@ find_culprit(Node *node, CulpritWalk *walk)
 	if (OidIsValid(function))
 	{
 		ProofBudget budget = {PROOF_BUDGET_SINGLE, 0};
-		Place		nowhere = {NULL, NIL, 0, &budget, NIL};
+		ProofContext		nowhere = {NULL, NIL, 0, &budget, NIL};
 		Origin		origin = tg_function_origin(function, NIL, &nowhere,
 												tg_dependencies);
 
@@ -697,14 +697,14 @@ find_culprit(Node *node, CulpritWalk *walk)
 			return true;
 		}
 	}
-	return expression_tree_walker(node, find_culprit, (void *) walk);
+	return expression_tree_walker(node, find_function_behind, (void *) walk);
 }
 
 Oid
-tg_culprit(Node *node, Origin origin)
+tg_function_behind(Node *node, Origin origin)
 {
-	CulpritWalk walk = {origin, InvalidOid};
+	FunctionWalk walk = {origin, InvalidOid};
 
-	(void) find_culprit(node, &walk);
+	(void) find_function_behind(node, &walk);
 	return walk.function;
 }

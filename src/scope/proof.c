@@ -14,9 +14,9 @@
  * comparisons, sublink.c at sub-selects, cases.c at conditions that occur twice,
  * and explain.c finds the words.
  *
- * A Verdict about an outcome is one of four: it never happens; only rows of
+ * A Conclusion about an outcome is one of four: it never happens; only rows of
  * the session's tenant have it; another tenant's row can have it; or we can't
- * tell.  Where two conditions must both hold, the better verdict of the two
+ * tell.  Where two conditions must both hold, the better conclusion of the two
  * counts; where either suffices, the worse one does.
  *
  * Notes:
@@ -43,7 +43,7 @@
 #include "utils/fmgroids.h"
 
 static Outcomes
-prove_null_test(NullTest *test, const Place *place)
+prove_null_test(NullTest *test, const ProofContext *context)
 {
 	Node	   *node = (Node *) test;
 	Node	   *arg = (Node *) test->arg;
@@ -54,155 +54,155 @@ prove_null_test(NullTest *test, const Place *place)
 		result = tg_constant_outcome(node, true, false);
 	else if (!test->argisrow && tg_is_never_null(arg))
 		result = tg_constant_outcome(node, false, false);
-	else if (!test->argisrow && tg_is_tenant(arg, place, false, &type))
+	else if (!test->argisrow && tg_is_tenant_column(arg, context, false, &type))
 	{
-		result = tg_make_outcomes(place->facts->tenant->not_null ? tg_never() :
-								  tg_open_verdict(WHY_NULL_ROWS, node),
-								  tg_open_verdict(WHY_NO_SESSION, node),
-								  tg_never());
-		result.if_true.or_absent = true;
-		result.if_false.present = true;
+		result = tg_make_outcomes(context->facts->tenant->not_null ? tg_admits_none() :
+								  tg_admits_foreign(REASON_NULL_ROWS, node),
+								  tg_admits_foreign(REASON_NO_SESSION, node),
+								  tg_admits_none());
+		result.if_true.or_tenant_null = true;
+		result.if_false.tenant_not_null = true;
 	}
 	else if (tg_is_boolean(arg))
 	{
-		Outcomes	inner = tg_prove(arg, place);
+		Outcomes	inner = tg_prove(arg, context);
 
 		result = tg_make_outcomes(inner.if_null,
-								  tg_worse(inner.if_true, inner.if_false),
-								  tg_never());
+								  tg_if_either(inner.if_true, inner.if_false),
+								  tg_admits_none());
 	}
 	else
 	{
-		result = tg_leaf(node, place);
-		result.if_null = tg_never();
+		result = tg_leaf(node, context);
+		result.if_null = tg_admits_none();
 	}
-	return test->nulltesttype == IS_NULL ? result : tg_negate(result);
+	return test->nulltesttype == IS_NULL ? result : tg_not(result);
 }
 
 static Outcomes
-prove_boolean_test(BooleanTest *test, const Place *place)
+prove_boolean_test(BooleanTest *test, const ProofContext *context)
 {
-	Outcomes	arg = tg_prove((Node *) test->arg, place);
+	Outcomes	arg = tg_prove((Node *) test->arg, context);
 
 	switch (test->booltesttype)
 	{
 		case IS_TRUE:
 			return tg_make_outcomes(arg.if_true,
-									tg_worse(arg.if_false, arg.if_null),
-									tg_never());
+									tg_if_either(arg.if_false, arg.if_null),
+									tg_admits_none());
 		case IS_NOT_TRUE:
-			return tg_make_outcomes(tg_worse(arg.if_false, arg.if_null),
-									arg.if_true, tg_never());
+			return tg_make_outcomes(tg_if_either(arg.if_false, arg.if_null),
+									arg.if_true, tg_admits_none());
 		case IS_FALSE:
 			return tg_make_outcomes(arg.if_false,
-									tg_worse(arg.if_true, arg.if_null),
-									tg_never());
+									tg_if_either(arg.if_true, arg.if_null),
+									tg_admits_none());
 		case IS_NOT_FALSE:
-			return tg_make_outcomes(tg_worse(arg.if_true, arg.if_null),
-									arg.if_false, tg_never());
+			return tg_make_outcomes(tg_if_either(arg.if_true, arg.if_null),
+									arg.if_false, tg_admits_none());
 		case IS_UNKNOWN:
 			return tg_make_outcomes(arg.if_null,
-									tg_worse(arg.if_true, arg.if_false),
-									tg_never());
+									tg_if_either(arg.if_true, arg.if_false),
+									tg_admits_none());
 		case IS_NOT_UNKNOWN:
-			return tg_make_outcomes(tg_worse(arg.if_true, arg.if_false),
-									arg.if_null, tg_never());
+			return tg_make_outcomes(tg_if_either(arg.if_true, arg.if_false),
+									arg.if_null, tg_admits_none());
 	}
-	return tg_leaf((Node *) test, place);
+	return tg_leaf((Node *) test, context);
 }
 
 /* For put_operand(). */
-typedef struct OperandContext
+typedef struct OperandWalk
 {
 	Node	   *operand;
 	ProofBudget	   *budget;
-} OperandContext;
+} OperandWalk;
 
 /* Puts the operand of a CASE where its WHENs have a placeholder. */
 static Node *
-put_operand(Node *node, OperandContext *context)
+put_operand(Node *node, OperandWalk *walk)
 {
 	if (node == NULL)
 		return NULL;
 	if (IsA(node, CaseTestExpr))
-		return context->operand;
+		return walk->operand;
 
 	/* the placeholders below these are their own */
 	if (IsA(node, CaseExpr) || IsA(node, ArrayCoerceExpr))
 		return node;
-	if (!tg_spend(context->budget, 1))
+	if (!tg_spend(walk->budget, 1))
 		return node;
-	return expression_tree_mutator(node, put_operand, (void *) context);
+	return expression_tree_mutator(node, put_operand, (void *) walk);
 }
 
-static Verdict
-add_way(Verdict so_far, Verdict way)
+static Conclusion
+add_way(Conclusion so_far, Conclusion way)
 {
-	if (way.standing == NEVER_HAPPENS)
+	if (way.rows == ROWS_NONE)
 		return so_far;
-	return so_far.standing == NEVER_HAPPENS ? way : tg_worse(so_far, way);
+	return so_far.rows == ROWS_NONE ? way : tg_if_either(so_far, way);
 }
 
 static Outcomes
-prove_case(CaseExpr *expr, const Place *place)
+prove_case(CaseExpr *expr, const ProofContext *context)
 {
 	Outcomes	result = {0};
-	OperandContext operand = {(Node *) expr->arg, place->budget};
-	Verdict		not_before;		/* no earlier condition was true */
+	OperandWalk operand = {(Node *) expr->arg, context->budget};
+	Conclusion		not_before;		/* no earlier condition was true */
 	bool		first = true;
 	ListCell   *lc;
 
-	not_before = tg_make_verdict(OPEN, WHY_ALWAYS, (Node *) expr);
+	not_before = tg_make_conclusion(ROWS_FOREIGN, REASON_ALWAYS, (Node *) expr);
 	foreach(lc, expr->args)
 	{
 		CaseWhen   *when = lfirst_node(CaseWhen, lc);
 		Node	   *condition = (Node *) when->expr;
 		Outcomes	taken;
 		Outcomes	value;
-		Verdict		here;
+		Conclusion		here;
 
 		if (expr->arg != NULL)
 			condition = put_operand(condition, &operand);
-		taken = tg_prove(condition, place);
-		value = tg_prove((Node *) when->result, place);
-		here = first ? taken.if_true : tg_better(taken.if_true, not_before);
+		taken = tg_prove(condition, context);
+		value = tg_prove((Node *) when->result, context);
+		here = first ? taken.if_true : tg_if_both(taken.if_true, not_before);
 		result.if_true = add_way(result.if_true,
-								 tg_better(value.if_true, here));
+								 tg_if_both(value.if_true, here));
 		result.if_false = add_way(result.if_false,
-								  tg_better(value.if_false, here));
+								  tg_if_both(value.if_false, here));
 		result.if_null = add_way(result.if_null,
-								 tg_better(value.if_null, here));
-		here = tg_worse(taken.if_false, taken.if_null);
-		not_before = first ? here : tg_better(not_before, here);
+								 tg_if_both(value.if_null, here));
+		here = tg_if_either(taken.if_false, taken.if_null);
+		not_before = first ? here : tg_if_both(not_before, here);
 		first = false;
 	}
 	{
 		Outcomes	value;
 
 		if (expr->defresult != NULL)
-			value = tg_prove((Node *) expr->defresult, place);
+			value = tg_prove((Node *) expr->defresult, context);
 		else
 			value = tg_constant_outcome((Node *) expr, false, true);
 		result.if_true = add_way(result.if_true,
-								 tg_better(value.if_true, not_before));
+								 tg_if_both(value.if_true, not_before));
 		result.if_false = add_way(result.if_false,
-								  tg_better(value.if_false, not_before));
+								  tg_if_both(value.if_false, not_before));
 		result.if_null = add_way(result.if_null,
-								 tg_better(value.if_null, not_before));
+								 tg_if_both(value.if_null, not_before));
 	}
 	return result;
 }
 
 static Outcomes
-prove_coalesce(CoalesceExpr *expr, const Place *place)
+prove_coalesce(CoalesceExpr *expr, const ProofContext *context)
 {
 	Outcomes	result = {0};
-	Verdict		all_null = {0};
+	Conclusion		all_null = {0};
 	ListCell   *lc;
 
 	foreach(lc, expr->args)
 	{
-		Outcomes	arg = tg_prove((Node *) lfirst(lc), place);
+		Outcomes	arg = tg_prove((Node *) lfirst(lc), context);
 
 		if (lc == list_head(expr->args))
 		{
@@ -211,62 +211,62 @@ prove_coalesce(CoalesceExpr *expr, const Place *place)
 			continue;
 		}
 		result.if_true = add_way(result.if_true,
-								 tg_better(arg.if_true, all_null));
+								 tg_if_both(arg.if_true, all_null));
 		result.if_false = add_way(result.if_false,
-								  tg_better(arg.if_false, all_null));
-		all_null = tg_better(all_null, arg.if_null);
+								  tg_if_both(arg.if_false, all_null));
+		all_null = tg_if_both(all_null, arg.if_null);
 	}
 	result.if_null = all_null;
 	return result;
 }
 
 static Outcomes
-prove_nullif(NullIfExpr *expr, const Place *place)
+prove_nullif(NullIfExpr *expr, const ProofContext *context)
 {
 	/* NULLIF(a, b): NULL where both are the same, else a */
 	static int	table[3][3] = {{2, 0, 0}, {1, 2, 1}, {2, 2, 2}};
-	Outcomes	one = tg_prove(linitial(expr->args), place);
-	Outcomes	other = tg_prove(lsecond(expr->args), place);
+	Outcomes	one = tg_prove(linitial(expr->args), context);
+	Outcomes	other = tg_prove(lsecond(expr->args), context);
 
 	return tg_combine(&one, &other, table);
 }
 
-/* The arm to show is the arm of the innermost OR around the culprit. */
+/* The arm to show is the arm of the innermost OR around the arm_policy. */
 static void
-mark_or_arm(Verdict *verdict, Node *arm)
+mark_or_arm(Conclusion *conclusion, Node *arm)
 {
-	if (!verdict->in_or && verdict->standing >= UNDECIDED)
+	if (!conclusion->in_or && conclusion->rows >= ROWS_UNKNOWN)
 	{
-		verdict->in_or = true;
-		verdict->arm = arm;
+		conclusion->in_or = true;
+		conclusion->arm = arm;
 	}
 }
 
 static Outcomes
-prove_bool_expr(BoolExpr *expr, const Place *place)
+prove_bool_expr(BoolExpr *expr, const ProofContext *context)
 {
 	Outcomes	result = {0};
 	ListCell   *lc;
 
 	foreach(lc, expr->args)
 	{
-		Outcomes	arg = tg_prove((Node *) lfirst(lc), place);
+		Outcomes	arg = tg_prove((Node *) lfirst(lc), context);
 
 		if (expr->boolop == NOT_EXPR)
-			return tg_negate(arg);
+			return tg_not(arg);
 		if (expr->boolop == OR_EXPR)
 			mark_or_arm(&arg.if_true, lfirst(lc));
 		if (lc == list_head(expr->args))
 			result = arg;
 		else
-			result = expr->boolop == AND_EXPR ? tg_both(result, arg) :
-				tg_either(result, arg);
+			result = expr->boolop == AND_EXPR ? tg_and(result, arg) :
+				tg_or(result, arg);
 	}
 	return result;
 }
 
 static Outcomes
-prove_node(Node *node, const Place *place)
+prove_node(Node *node, const ProofContext *context)
 {
 	if (node == NULL)
 		return tg_constant_outcome(node, false, true);
@@ -284,18 +284,18 @@ prove_node(Node *node, const Place *place)
 
 					return tg_constant_outcome(node, value, false);
 				}
-				return tg_leaf(node, place);
+				return tg_leaf(node, context);
 			}
 
 		case T_RelabelType:
-			return tg_prove((Node *) ((RelabelType *) node)->arg, place);
+			return tg_prove((Node *) ((RelabelType *) node)->arg, context);
 		case T_CoerceToDomain:
-			return tg_prove((Node *) ((CoerceToDomain *) node)->arg, place);
+			return tg_prove((Node *) ((CoerceToDomain *) node)->arg, context);
 		case T_CollateExpr:
-			return tg_prove((Node *) ((CollateExpr *) node)->arg, place);
+			return tg_prove((Node *) ((CollateExpr *) node)->arg, context);
 
 		case T_BoolExpr:
-			return prove_bool_expr((BoolExpr *) node, place);
+			return prove_bool_expr((BoolExpr *) node, context);
 
 		case T_OpExpr:
 			{
@@ -303,45 +303,45 @@ prove_node(Node *node, const Place *place)
 				Outcomes	outcomes;
 
 				if (list_length(expr->args) != 2)
-					return tg_leaf(node, place);
-				if (tg_prove_containment(expr, place, &outcomes))
+					return tg_leaf(node, context);
+				if (tg_prove_containment(expr, context, &outcomes))
 					return outcomes;
 				return tg_prove_comparison(node, expr->opno, expr->inputcollid,
 										   linitial(expr->args),
-										   lsecond(expr->args), place);
+										   lsecond(expr->args), context);
 			}
 
 		case T_ScalarArrayOpExpr:
 			return tg_prove_array_comparison((ScalarArrayOpExpr *) node,
-											 place);
+											 context);
 		case T_DistinctExpr:
-			return tg_prove_distinct((DistinctExpr *) node, place);
+			return tg_prove_distinct((DistinctExpr *) node, context);
 		case T_NullTest:
-			return prove_null_test((NullTest *) node, place);
+			return prove_null_test((NullTest *) node, context);
 		case T_BooleanTest:
-			return prove_boolean_test((BooleanTest *) node, place);
+			return prove_boolean_test((BooleanTest *) node, context);
 		case T_CaseExpr:
-			return prove_case((CaseExpr *) node, place);
+			return prove_case((CaseExpr *) node, context);
 		case T_CoalesceExpr:
-			return prove_coalesce((CoalesceExpr *) node, place);
+			return prove_coalesce((CoalesceExpr *) node, context);
 		case T_SubLink:
-			return tg_prove_sublink((SubLink *) node, place);
+			return tg_prove_sublink((SubLink *) node, context);
 
 		case T_RowCompareExpr:
 			{
 				/* (a, b) = (c, d) would be an AND of comparisons */
-				Verdict		verdict = tg_leaf_verdict(node, place);
+				Conclusion		conclusion = tg_leaf_conclusion(node, context);
 
-				if (verdict.why == WHY_NOT_EQUALITY)
-					verdict = tg_open_verdict(WHY_ORDER, node);
-				return tg_every_outcome(verdict);
+				if (conclusion.reason == REASON_NOT_EQUALITY)
+					conclusion = tg_admits_foreign(REASON_ORDER, node);
+				return tg_every_outcome(conclusion);
 			}
 
 		case T_NullIfExpr:
 			if (tg_is_boolean(linitial(((NullIfExpr *) node)->args)) &&
 				tg_is_boolean(lsecond(((NullIfExpr *) node)->args)))
-				return prove_nullif((NullIfExpr *) node, place);
-			return tg_leaf(node, place);
+				return prove_nullif((NullIfExpr *) node, context);
+			return tg_leaf(node, context);
 
 		case T_FuncExpr:
 			/* (boolean)::int::boolean */
@@ -351,9 +351,9 @@ prove_node(Node *node, const Place *place)
 					tg_boolean_under_cast(linitial(((FuncExpr *) node)->args));
 
 				if (boolean != NULL)
-					return tg_prove(boolean, place);
+					return tg_prove(boolean, context);
 			}
-			return tg_leaf(node, place);
+			return tg_leaf(node, context);
 
 		case T_CoerceViaIO:
 			/* (boolean)::text::boolean */
@@ -363,42 +363,42 @@ prove_node(Node *node, const Place *place)
 				Node	   *boolean = tg_boolean_under_cast(arg);
 
 				if (boolean != NULL)
-					return tg_prove(boolean, place);
+					return tg_prove(boolean, context);
 			}
-			return tg_leaf(node, place);
+			return tg_leaf(node, context);
 
 		default:
-			return tg_leaf(node, place);
+			return tg_leaf(node, context);
 	}
 }
 
 Outcomes
-tg_prove(Node *node, const Place *place)
+tg_prove(Node *node, const ProofContext *context)
 {
 	Outcomes	result;
 
 	check_stack_depth();
-	if (place->budget->depth >= PROOF_BUDGET_DEPTH || !tg_spend(place->budget, 1))
-		return tg_every_outcome(tg_make_verdict(UNDECIDED, WHY_TOO_DEEP,
+	if (context->budget->depth >= PROOF_BUDGET_DEPTH || !tg_spend(context->budget, 1))
+		return tg_every_outcome(tg_make_conclusion(ROWS_UNKNOWN, REASON_TOO_DEEP,
 												node));
-	place->budget->depth++;
-	if (!tg_assumed_outcome(node, place, &result))
-		result = prove_node(node, place);
-	place->budget->depth--;
+	context->budget->depth++;
+	if (!tg_assumed_outcome(node, context, &result))
+		result = prove_node(node, context);
+	context->budget->depth--;
 	return result;
 }
 
-Verdict
-tg_prove_all(List *nodes, const Place *place)
+Conclusion
+tg_prove_all(List *nodes, const ProofContext *context)
 {
-	Verdict		result = tg_make_verdict(OPEN, WHY_NOT_MENTIONED, NULL);
+	Conclusion		result = tg_make_conclusion(ROWS_FOREIGN, REASON_NOT_MENTIONED, NULL);
 	ListCell   *lc;
 
 	foreach(lc, nodes)
 	{
-		Verdict		verdict = tg_prove((Node *) lfirst(lc), place).if_true;
+		Conclusion		conclusion = tg_prove((Node *) lfirst(lc), context).if_true;
 
-		result = lc == list_head(nodes) ? verdict : tg_better(result, verdict);
+		result = lc == list_head(nodes) ? conclusion : tg_if_both(result, conclusion);
 	}
 	return result;
 }

@@ -63,13 +63,13 @@
 #include "utils/syscache.h"
 
 /* A command and which of its two sides. */
-typedef struct Side
+typedef struct PolicySide
 {
 	CommandSet	command;
 	bool		new_row;
-} Side;
+} PolicySide;
 
-static const Side sides[] = {
+static const PolicySide policy_sides[] = {
 	{TG_SELECT, false},
 	{TG_INSERT, true},
 	{TG_UPDATE, false},
@@ -78,90 +78,90 @@ static const Side sides[] = {
 };
 
 /* Of so many restrictive policies the cases are distinguished. */
-#define MOST_IN_CASES	32
+#define MAX_RESTRICTIVE_IN_CASES	32
 
 /* Is a role subject to policies? */
-typedef enum Subjection
+typedef enum RoleSubjection
 {
 	ROLE_EXEMPT,
 	ROLE_EXEMPT_WITH_HEIRS,		/* it is not, but others have its privileges
 								 * who are */
 	ROLE_SUBJECT
-} Subjection;
+} RoleSubjection;
 
 /* How the roles of a restrictive policy cover a role. */
-typedef enum Coverage
+typedef enum RestrictiveCoverage
 {
-	NOT_COVERED,
-	COVERED_BY_MEMBERSHIP,
-	COVERED
-} Coverage;
+	COVERS_NEVER,
+	COVERS_BY_MEMBERSHIP,
+	COVERS_ALWAYS
+} RestrictiveCoverage;
 
 /* What follows from one policy's expression alone. */
-typedef struct Known
+typedef struct ExpressionProof
 {
 	Node	   *expression;		/* key */
-	Verdict		verdict;
+	Conclusion		conclusion;
 	Origin		dependencies;
-} Known;
+} ExpressionProof;
 
 /*
  * The restrictive policies that apply wherever a permissive one does, on one
  * side and for one role, and what follows from all of them.
  */
-typedef struct Floor
+typedef struct RestrictiveSet
 {
 	bool		new_row;
 	Bitmapset  *sure;			/* policies that surely apply, as positions in
 								 * facts->policies ... */
 	Bitmapset  *all;			/* ... and by membership of roles besides */
-	Verdict		if_sure;
-	Verdict		if_all;
-	const PolicyFacts *culprit; /* whose expression holds the arm of if_sure */
+	Conclusion		if_sure;
+	Conclusion		if_all;
+	const PolicyFacts *arm_policy; /* whose expression holds the arm of if_sure */
 	int			number;
-} Floor;
+} RestrictiveSet;
 
 /* What is known of a role: many policies name the same. */
-typedef struct RoleKnown
+typedef struct RoleEntry
 {
 	Oid			role;			/* key */
-	Subjection	subjection;
-	Floor	   *floors[lengthof(sides)];
-} RoleKnown;
+	RoleSubjection	subjection;
+	RestrictiveSet	   *sets[lengthof(policy_sides)];
+} RoleEntry;
 
 /* What is the answer for one policy, one side and one role? */
-typedef struct Judgement
+typedef struct PolicyConclusion
 {
-	Verdict		verdict;
-	const PolicyFacts *culprit; /* whose expression holds the arm; NULL: the
+	Conclusion		conclusion;
+	const PolicyFacts *arm_policy; /* whose expression holds the arm; NULL: the
 								 * permissive policy's */
 	bool		relies_on_membership;
-} Judgement;
+} PolicyConclusion;
 
-/* The judgement of an expression on a floor. */
-typedef struct JudgementKey
+/* The result of an expression on a set. */
+typedef struct PolicyConclusionKey
 {
 	Node	   *expression;
-	int64		floor;
-} JudgementKey;
+	int64		set;
+} PolicyConclusionKey;
 
-typedef struct JudgementKnown
+typedef struct PolicyConclusionEntry
 {
-	JudgementKey key;
-	Judgement	judgement;
-} JudgementKnown;
+	PolicyConclusionKey key;
+	PolicyConclusion	result;
+} PolicyConclusionEntry;
 
 /* A table that is being judged. */
-typedef struct Trial
+typedef struct ScopeProof
 {
 	const RelationFacts *facts;
 	ProofBudget budget;			/* for all proofs together */
-	HTAB	   *known;			/* of Known: USING serves several commands */
-	HTAB	   *roles;			/* of RoleKnown */
-	HTAB	   *judgements;		/* of JudgementKnown */
-	List	   *floors;			/* of Floor */
-	List	  **doubts;			/* for each policy, a List of ScopeIssue */
-} Trial;
+	HTAB	   *known;			/* of ExpressionProof: USING serves several commands */
+	HTAB	   *roles;			/* of RoleEntry */
+	HTAB	   *results;		/* of PolicyConclusionEntry */
+	List	   *sets;			/* of RestrictiveSet */
+	List	  **issues;			/* for each policy, a List of ScopeIssue */
+} ScopeProof;
 
 /* ----------------------------------------------------------------
  *		Roles
@@ -188,13 +188,13 @@ is_exempt(Oid role, const RelationFacts *facts, bool *exists)
 
 /* Is there a role, not exempt itself, that has this role's privileges? */
 static bool
-has_subject_heirs(Oid role, Trial *trial, List **seen)
+has_subject_heirs(Oid role, ScopeProof *proof, List **seen)
 {
 	CatCList   *members;
 	bool		result = false;
 
 	check_stack_depth();
-	if (!tg_spend(&trial->budget, 1 + list_length(*seen) / 64))
+	if (!tg_spend(&proof->budget, 1 + list_length(*seen) / 64))
 		return true;
 	if (list_member_oid(*seen, role))
 		return false;
@@ -208,66 +208,66 @@ has_subject_heirs(Oid role, Trial *trial, List **seen)
 
 		if (!TG_MEMBER_INHERITS(form))
 			continue;
-		result = !is_exempt(form->member, trial->facts, &exists) ||
-			has_subject_heirs(form->member, trial, seen);
+		result = !is_exempt(form->member, proof->facts, &exists) ||
+			has_subject_heirs(form->member, proof, seen);
 	}
 	ReleaseSysCacheList(members);
 	return result;
 }
 
-static Subjection
-look_up_subjection(Oid role, Trial *trial)
+static RoleSubjection
+look_up_subjection(Oid role, ScopeProof *proof)
 {
 	List	   *seen = NIL;
 	bool		exists;
 
-	if (!OidIsValid(role) || !is_exempt(role, trial->facts, &exists))
+	if (!OidIsValid(role) || !is_exempt(role, proof->facts, &exists))
 		return ROLE_SUBJECT;
 
 	/* Who has the privileges of the owner is exempt as the owner is. */
-	if (!exists || role == trial->facts->owner)
+	if (!exists || role == proof->facts->owner)
 		return ROLE_EXEMPT;
-	return has_subject_heirs(role, trial, &seen) ? ROLE_EXEMPT_WITH_HEIRS :
+	return has_subject_heirs(role, proof, &seen) ? ROLE_EXEMPT_WITH_HEIRS :
 		ROLE_EXEMPT;
 }
 
-static RoleKnown *
-find_role(Oid role, Trial *trial)
+static RoleEntry *
+find_role(Oid role, ScopeProof *proof)
 {
 	bool		found;
-	RoleKnown  *known;
+	RoleEntry  *known;
 
-	known = hash_search(trial->roles, &role, HASH_ENTER, &found);
+	known = hash_search(proof->roles, &role, HASH_ENTER, &found);
 	if (!found)
 	{
-		memset(known->floors, 0, sizeof(known->floors));
-		known->subjection = look_up_subjection(role, trial);
+		memset(known->sets, 0, sizeof(known->sets));
+		known->subjection = look_up_subjection(role, proof);
 	}
 	return known;
 }
 
-static Coverage
-coverage(const PolicyFacts *restrictive, Oid role, Trial *trial)
+static RestrictiveCoverage
+coverage(const PolicyFacts *restrictive, Oid role, ScopeProof *proof)
 {
-	Coverage	result = NOT_COVERED;
+	RestrictiveCoverage	result = COVERS_NEVER;
 	ListCell   *lc;
 
-	(void) tg_spend(&trial->budget, 1 + list_length(restrictive->roles) / 16);
+	(void) tg_spend(&proof->budget, 1 + list_length(restrictive->roles) / 16);
 	if (list_member_oid(restrictive->roles, InvalidOid) ||
 		list_member_oid(restrictive->roles, role))
-		return COVERED;
+		return COVERS_ALWAYS;
 	if (!OidIsValid(role))
-		return NOT_COVERED;
+		return COVERS_NEVER;
 	foreach(lc, restrictive->roles)
 	{
 		Oid			covering = lfirst_oid(lc);
 
-		if (!tg_spend(&trial->budget, 1))
+		if (!tg_spend(&proof->budget, 1))
 			break;
 		if (SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(covering)) &&
 			is_member_of_role_nosuper(role, covering) &&
 			has_privs_of_role(role, covering))
-			result = COVERED_BY_MEMBERSHIP;
+			result = COVERS_BY_MEMBERSHIP;
 	}
 	return result;
 }
@@ -288,222 +288,222 @@ expression_of(const PolicyFacts *policy, bool new_row)
 
 /* A proof's share of the table's budget, and what it has left of it. */
 static ProofBudget
-begin_proof(const Trial *trial)
+begin_proof(const ScopeProof *proof)
 {
-	ProofBudget budget = {Min(PROOF_BUDGET_SINGLE, trial->budget.steps), 0};
+	ProofBudget budget = {Min(PROOF_BUDGET_SINGLE, proof->budget.steps), 0};
 
 	return budget;
 }
 
 static void
-end_proof(Trial *trial, int steps, const ProofBudget *budget)
+end_proof(ScopeProof *proof, int steps, const ProofBudget *budget)
 {
-	(void) tg_spend(&trial->budget, steps - budget->steps);
+	(void) tg_spend(&proof->budget, steps - budget->steps);
 }
 
-static Known *
-prove_alone(Trial *trial, Node *expression)
+static ExpressionProof *
+prove_alone(ScopeProof *proof, Node *expression)
 {
-	Known	   *known;
+	ExpressionProof	   *known;
 	bool		found;
 
-	known = hash_search(trial->known, &expression, HASH_ENTER, &found);
+	known = hash_search(proof->known, &expression, HASH_ENTER, &found);
 	if (!found)
 	{
-		ProofBudget budget = begin_proof(trial);
-		Place		place = {trial->facts, NIL, 0, &budget, NIL};
+		ProofBudget budget = begin_proof(proof);
+		ProofContext		context = {proof->facts, NIL, 0, &budget, NIL};
 		List	   *expressions = list_make1(expression);
 		int			steps = budget.steps;
 
-		known->verdict = tg_prove_by_cases(expressions, &place,
-										   tg_prove_all(expressions, &place));
-		known->dependencies = tg_dependencies(expression, &place);
-		end_proof(trial, steps, &budget);
+		known->conclusion = tg_prove_by_cases(expressions, &context,
+										   tg_prove_all(expressions, &context));
+		known->dependencies = tg_dependencies(expression, &context);
+		end_proof(proof, steps, &budget);
 
 		/* What was not followed to its end is not known to be open. */
-		if (budget.steps < 0 && known->verdict.standing == OPEN)
-			known->verdict = tg_make_verdict(UNDECIDED, WHY_TOO_DEEP,
+		if (budget.steps < 0 && known->conclusion.rows == ROWS_FOREIGN)
+			known->conclusion = tg_make_conclusion(ROWS_UNKNOWN, REASON_TOO_DEEP,
 											 expression);
 	}
 	return known;
 }
 
-/* Whether that helps: cases of an expression and of those of a floor. */
-static Verdict
-prove_on_floor(Trial *trial, Node *expression, const Bitmapset *policies,
-			   bool new_row, Verdict verdict)
+/* Whether that helps: cases of an expression and of those of a set. */
+static Conclusion
+prove_with_set(ScopeProof *proof, Node *expression, const Bitmapset *policies,
+			   bool new_row, Conclusion conclusion)
 {
-	ProofBudget budget = begin_proof(trial);
-	Place		place = {trial->facts, NIL, 0, &budget, NIL};
+	ProofBudget budget = begin_proof(proof);
+	ProofContext		context = {proof->facts, NIL, 0, &budget, NIL};
 	int			steps = budget.steps;
 	List	   *expressions;
 	int			i = -1;
 
-	if (verdict.standing <= CONFINED ||
-		bms_num_members(policies) > MOST_IN_CASES)
-		return verdict;
+	if (conclusion.rows <= ROWS_OWN ||
+		bms_num_members(policies) > MAX_RESTRICTIVE_IN_CASES)
+		return conclusion;
 	expressions = list_make1(expression);
 	while ((i = bms_next_member(policies, i)) >= 0)
 		expressions = lappend(expressions,
-							  expression_of(list_nth(trial->facts->policies,
+							  expression_of(list_nth(proof->facts->policies,
 													 i), new_row));
-	verdict = tg_prove_by_cases(expressions, &place, verdict);
-	end_proof(trial, steps, &budget);
+	conclusion = tg_prove_by_cases(expressions, &context, conclusion);
+	end_proof(proof, steps, &budget);
 	list_free(expressions);
-	return verdict;
+	return conclusion;
 }
 
-/* A floor of the same policies, or a new one. */
-static Floor *
-find_floor(Bitmapset *sure, Bitmapset *all, bool new_row, Trial *trial)
+/* A set of the same policies, or a new one. */
+static RestrictiveSet *
+find_restrictive_set(Bitmapset *sure, Bitmapset *all, bool new_row, ScopeProof *proof)
 {
-	Floor	   *floor;
+	RestrictiveSet	   *set;
 	ListCell   *lc;
 	int			i = -1;
 
-	foreach(lc, trial->floors)
+	foreach(lc, proof->sets)
 	{
-		floor = (Floor *) lfirst(lc);
-		(void) tg_spend(&trial->budget, 1);
-		if (floor->new_row == new_row && bms_equal(floor->sure, sure) &&
-			bms_equal(floor->all, all))
-			return floor;
+		set = (RestrictiveSet *) lfirst(lc);
+		(void) tg_spend(&proof->budget, 1);
+		if (set->new_row == new_row && bms_equal(set->sure, sure) &&
+			bms_equal(set->all, all))
+			return set;
 	}
-	floor = palloc0(sizeof(Floor));
-	floor->new_row = new_row;
-	floor->sure = sure;
-	floor->all = all;
+	set = palloc0(sizeof(RestrictiveSet));
+	set->new_row = new_row;
+	set->sure = sure;
+	set->all = all;
 	while ((i = bms_next_member(all, i)) >= 0)
 	{
-		PolicyFacts *policy = list_nth(trial->facts->policies, i);
-		Verdict		verdict = prove_alone(trial,
+		PolicyFacts *policy = list_nth(proof->facts->policies, i);
+		Conclusion		conclusion = prove_alone(proof,
 										  expression_of(policy,
-														new_row))->verdict;
+														new_row))->conclusion;
 
-		(void) tg_spend(&trial->budget, 1);
-		floor->if_all = bms_next_member(all, -1) == i ? verdict :
-			tg_better(floor->if_all, verdict);
+		(void) tg_spend(&proof->budget, 1);
+		set->if_all = bms_next_member(all, -1) == i ? conclusion :
+			tg_if_both(set->if_all, conclusion);
 		if (!bms_is_member(i, sure))
 			continue;
-		if (floor->culprit != NULL)
-			verdict = tg_better(floor->if_sure, verdict);
-		if (floor->culprit == NULL || verdict.arm != floor->if_sure.arm)
-			floor->culprit = policy;
-		floor->if_sure = verdict;
+		if (set->arm_policy != NULL)
+			conclusion = tg_if_both(set->if_sure, conclusion);
+		if (set->arm_policy == NULL || conclusion.arm != set->if_sure.arm)
+			set->arm_policy = policy;
+		set->if_sure = conclusion;
 	}
-	floor->number = list_length(trial->floors);
-	trial->floors = lappend(trial->floors, floor);
-	return floor;
+	set->number = list_length(proof->sets);
+	proof->sets = lappend(proof->sets, set);
+	return set;
 }
 
-/* The floor under a role's permissive policies on one side. */
-static Floor *
-floor_of_role(RoleKnown *role, int side, Trial *trial)
+/* The set under a role's permissive policies on one side. */
+static RestrictiveSet *
+restrictive_set_of(RoleEntry *role, int side, ScopeProof *proof)
 {
 	Bitmapset  *sure = NULL;
 	Bitmapset  *all = NULL;
-	bool		new_row = sides[side].new_row;
+	bool		new_row = policy_sides[side].new_row;
 	ListCell   *lc;
 
-	if (role->floors[side] != NULL)
-		return role->floors[side];
-	foreach(lc, trial->facts->policies)
+	if (role->sets[side] != NULL)
+		return role->sets[side];
+	foreach(lc, proof->facts->policies)
 	{
 		PolicyFacts *other = (PolicyFacts *) lfirst(lc);
-		Coverage	covers;
+		RestrictiveCoverage	covers;
 
 		if (other->permissive || other->temporary ||
-			(other->commands & sides[side].command) == 0 ||
+			(other->commands & policy_sides[side].command) == 0 ||
 			expression_of(other, new_row) == NULL)
 			continue;
-		covers = coverage(other, role->role, trial);
-		if (covers != NOT_COVERED)
+		covers = coverage(other, role->role, proof);
+		if (covers != COVERS_NEVER)
 			all = bms_add_member(all, foreach_current_index(lc));
-		if (covers == COVERED)
+		if (covers == COVERS_ALWAYS)
 			sure = bms_add_member(sure, foreach_current_index(lc));
 	}
-	role->floors[side] = find_floor(sure, all, new_row, trial);
-	return role->floors[side];
+	role->sets[side] = find_restrictive_set(sure, all, new_row, proof);
+	return role->sets[side];
 }
 
-/* Judges the expression of a permissive policy on a floor. */
-static Judgement
-judge_on_floor(Node *expression, const Floor *floor, Trial *trial)
+/* Judges the expression of a permissive policy on a set. */
+static PolicyConclusion
+conclude_with_set(Node *expression, const RestrictiveSet *set, ScopeProof *proof)
 {
-	Judgement	judgement = {0};
-	Verdict		alone = prove_alone(trial, expression)->verdict;
+	PolicyConclusion	result = {0};
+	Conclusion		alone = prove_alone(proof, expression)->conclusion;
 
-	judgement.verdict = alone;
-	if (alone.standing <= CONFINED || bms_is_empty(floor->all))
-		return judgement;
-	if (!bms_is_empty(floor->sure))
+	result.conclusion = alone;
+	if (alone.rows <= ROWS_OWN || bms_is_empty(set->all))
+		return result;
+	if (!bms_is_empty(set->sure))
 	{
-		judgement.verdict = tg_better(alone, floor->if_sure);
+		result.conclusion = tg_if_both(alone, set->if_sure);
 
 		/* whose is the arm that was chosen? */
-		if (judgement.verdict.why == floor->if_sure.why &&
-			equal(judgement.verdict.arm, floor->if_sure.arm))
-			judgement.culprit = floor->culprit;
-		judgement.verdict = prove_on_floor(trial, expression, floor->sure,
-										   floor->new_row, judgement.verdict);
+		if (result.conclusion.reason == set->if_sure.reason &&
+			equal(result.conclusion.arm, set->if_sure.arm))
+			result.arm_policy = set->arm_policy;
+		result.conclusion = prove_with_set(proof, expression, set->sure,
+										   set->new_row, result.conclusion);
 	}
-	if (judgement.verdict.standing == OPEN &&
-		!bms_equal(floor->all, floor->sure) &&
-		prove_on_floor(trial, expression, floor->all, floor->new_row,
-					   tg_better(alone, floor->if_all)).standing < OPEN)
+	if (result.conclusion.rows == ROWS_FOREIGN &&
+		!bms_equal(set->all, set->sure) &&
+		prove_with_set(proof, expression, set->all, set->new_row,
+					   tg_if_both(alone, set->if_all)).rows < ROWS_FOREIGN)
 	{
-		judgement.verdict.standing = UNDECIDED;
-		judgement.relies_on_membership = true;
+		result.conclusion.rows = ROWS_UNKNOWN;
+		result.relies_on_membership = true;
 	}
-	return judgement;
+	return result;
 }
 
 /* Judges one permissive policy; the worst of its roles counts. */
-static Judgement
-judge_policy(const PolicyFacts *policy, int side, Trial *trial)
+static PolicyConclusion
+conclude_policy(const PolicyFacts *policy, int side, ScopeProof *proof)
 {
-	Judgement	worst = {0};
-	Node	   *expression = expression_of(policy, sides[side].new_row);
+	PolicyConclusion	worst = {0};
+	Node	   *expression = expression_of(policy, policy_sides[side].new_row);
 	ListCell   *lc;
 
 	foreach(lc, policy->roles)
 	{
-		RoleKnown  *role = find_role(lfirst_oid(lc), trial);
-		JudgementKey key;
-		JudgementKnown *known;
-		Judgement	one;
+		RoleEntry  *role = find_role(lfirst_oid(lc), proof);
+		PolicyConclusionKey key;
+		PolicyConclusionEntry *known;
+		PolicyConclusion	one;
 		bool		found;
 
-		(void) tg_spend(&trial->budget, 1);
+		(void) tg_spend(&proof->budget, 1);
 		if (role->subjection == ROLE_EXEMPT)
 			continue;
 		memset(&key, 0, sizeof(key));
 		key.expression = expression;
-		key.floor = floor_of_role(role, side, trial)->number;
-		known = hash_search(trial->judgements, &key, HASH_ENTER, &found);
+		key.set = restrictive_set_of(role, side, proof)->number;
+		known = hash_search(proof->results, &key, HASH_ENTER, &found);
 		if (!found)
-			known->judgement = judge_on_floor(expression, role->floors[side],
-											  trial);
-		one = known->judgement;
+			known->result = conclude_with_set(expression, role->sets[side],
+											  proof);
+		one = known->result;
 		if (role->subjection == ROLE_EXEMPT_WITH_HEIRS &&
-			one.verdict.standing == OPEN)
+			one.conclusion.rows == ROWS_FOREIGN)
 		{
-			one.verdict.standing = UNDECIDED;
+			one.conclusion.rows = ROWS_UNKNOWN;
 			one.relies_on_membership = true;
 		}
-		if (one.verdict.standing > worst.verdict.standing)
+		if (one.conclusion.rows > worst.conclusion.rows)
 			worst = one;
 	}
 
 	/* What was not looked at may be what keeps rows out. */
-	if (trial->budget.steps < 0 && worst.verdict.standing == OPEN)
+	if (proof->budget.steps < 0 && worst.conclusion.rows == ROWS_FOREIGN)
 	{
-		worst.verdict.standing = UNDECIDED;
-		worst.verdict.why = WHY_TOO_DEEP;
+		worst.conclusion.rows = ROWS_UNKNOWN;
+		worst.conclusion.reason = REASON_TOO_DEEP;
 		worst.relies_on_membership = false;
 	}
-	if (worst.culprit == NULL)
-		worst.culprit = policy;
+	if (worst.arm_policy == NULL)
+		worst.arm_policy = policy;
 	return worst;
 }
 
@@ -511,22 +511,22 @@ static bool
 applies(const PolicyFacts *policy, int side)
 {
 	return policy->permissive &&
-		(policy->commands & sides[side].command) != 0 &&
-		expression_of(policy, sides[side].new_row) != NULL;
+		(policy->commands & policy_sides[side].command) != 0 &&
+		expression_of(policy, policy_sides[side].new_row) != NULL;
 }
 
 /* Can any row be on this side of the command at all? */
 static bool
-reaches_rows(int side, Trial *trial)
+reaches_rows(int side, ScopeProof *proof)
 {
 	ListCell   *lc;
 
-	foreach(lc, trial->facts->policies)
+	foreach(lc, proof->facts->policies)
 	{
 		PolicyFacts *policy = (PolicyFacts *) lfirst(lc);
 
 		if (applies(policy, side) &&
-			judge_policy(policy, side, trial).verdict.standing > NEVER_HAPPENS)
+			conclude_policy(policy, side, proof).conclusion.rows > ROWS_NONE)
 			return true;
 	}
 	return false;
@@ -539,97 +539,97 @@ reaches_rows(int side, Trial *trial)
 
 /* Why the answer is what it is, in words. */
 static const char *
-reason_of(const Judgement *judgement, const RelationFacts *facts)
+reason_of(const PolicyConclusion *result, const RelationFacts *facts)
 {
-	Place		place = {facts, NIL, 0, NULL, NIL};
+	ProofContext		context = {facts, NIL, 0, NULL, NIL};
 
-	if (judgement->relies_on_membership)
+	if (result->relies_on_membership)
 		return psprintf(_("%s, and only the membership of one role in another stands between it and other tenants"),
-						tg_explain(&judgement->verdict, &place));
-	return tg_explain(&judgement->verdict, &place);
+						tg_explain(&result->conclusion, &context));
+	return tg_explain(&result->conclusion, &context);
 }
 
 static void
-add_doubt(List **doubts, const PolicyFacts *policy,
-		  const Judgement *judgement, int side, const RelationFacts *facts)
+add_issue(List **issues, const PolicyFacts *policy,
+		  const PolicyConclusion *result, int side, const RelationFacts *facts)
 {
-	const PolicyFacts *culprit = judgement->culprit;
-	const Verdict *verdict = &judgement->verdict;
-	ScopeIssue *doubt = palloc0(sizeof(ScopeIssue));
+	const PolicyFacts *arm_policy = result->arm_policy;
+	const Conclusion *conclusion = &result->conclusion;
+	ScopeIssue *issue = palloc0(sizeof(ScopeIssue));
 	ListCell   *lc;
 
-	doubt->answer = verdict->standing == OPEN ? SCOPE_UNSCOPED :
+	issue->answer = conclusion->rows == ROWS_FOREIGN ? SCOPE_UNSCOPED :
 		SCOPE_UNPROVEN;
-	doubt->policy = policy;
-	doubt->restrictive = culprit == policy ? NULL : culprit;
-	doubt->commands = sides[side].command;
-	doubt->in_check = sides[side].new_row && culprit->with_check != NULL;
-	doubt->arm = verdict->arm;
-	doubt->reason = reason_of(judgement, facts);
-	foreach(lc, *doubts)
+	issue->policy = policy;
+	issue->restrictive = arm_policy == policy ? NULL : arm_policy;
+	issue->commands = policy_sides[side].command;
+	issue->in_check = policy_sides[side].new_row && arm_policy->with_check != NULL;
+	issue->arm = conclusion->arm;
+	issue->reason = reason_of(result, facts);
+	foreach(lc, *issues)
 	{
 		ScopeIssue *other = (ScopeIssue *) lfirst(lc);
 
-		if (other->answer == doubt->answer &&
-			other->restrictive == doubt->restrictive &&
-			other->in_check == doubt->in_check &&
-			equal(other->arm, doubt->arm) &&
-			strcmp(other->reason, doubt->reason) == 0)
+		if (other->answer == issue->answer &&
+			other->restrictive == issue->restrictive &&
+			other->in_check == issue->in_check &&
+			equal(other->arm, issue->arm) &&
+			strcmp(other->reason, issue->reason) == 0)
 		{
-			other->commands |= doubt->commands;
+			other->commands |= issue->commands;
 			return;
 		}
 	}
-	*doubts = lappend(*doubts, doubt);
+	*issues = lappend(*issues, issue);
 }
 
 /*
- * Note 6: adds a doubt about a policy that calls a function which could change
+ * Note 6: adds a issue about a policy that calls a function which could change
  * the session while rows are read.
  */
 static void
-add_side_effects(List **doubts, const PolicyFacts *policy, Trial *trial)
+add_side_effects(List **issues, const PolicyFacts *policy, ScopeProof *proof)
 {
 	bool		exempt = true;
 	ListCell   *lc;
 
 	foreach(lc, policy->roles)
 	{
-		if (find_role(lfirst_oid(lc), trial)->subjection != ROLE_EXEMPT)
+		if (find_role(lfirst_oid(lc), proof)->subjection != ROLE_EXEMPT)
 			exempt = false;
 	}
 	if (exempt)
 		return;
 
-	for (int i = 0; i < (int) lengthof(sides); i++)
+	for (int i = 0; i < (int) lengthof(policy_sides); i++)
 	{
-		Judgement	judgement = {0};
-		Node	   *node = expression_of(policy, sides[i].new_row);
+		PolicyConclusion	result = {0};
+		Node	   *node = expression_of(policy, policy_sides[i].new_row);
 		Origin		origin;
-		bool		doubted = false;
+		bool		reported = false;
 
-		if ((policy->commands & sides[i].command) == 0 || node == NULL)
+		if ((policy->commands & policy_sides[i].command) == 0 || node == NULL)
 			continue;
-		origin = prove_alone(trial, node)->dependencies;
-		if ((origin & (ORIGIN_SETS | ORIGIN_VOLATILE | ORIGIN_TOO_DEEP)) == 0)
+		origin = prove_alone(proof, node)->dependencies;
+		if ((origin & (ORIGIN_SET_CONFIG | ORIGIN_VOLATILE | ORIGIN_TOO_DEEP)) == 0)
 			continue;
-		judgement.culprit = policy;
-		judgement.verdict =
-			tg_make_verdict(origin & ORIGIN_SETS ? OPEN : UNDECIDED,
-							origin & ORIGIN_SETS ? WHY_SETS :
-							origin & ORIGIN_VOLATILE ? WHY_VOLATILE :
-							WHY_TOO_DEEP, node);
-		foreach(lc, *doubts)
+		result.arm_policy = policy;
+		result.conclusion =
+			tg_make_conclusion(origin & ORIGIN_SET_CONFIG ? ROWS_FOREIGN : ROWS_UNKNOWN,
+							origin & ORIGIN_SET_CONFIG ? REASON_SET_CONFIG :
+							origin & ORIGIN_VOLATILE ? REASON_VOLATILE :
+							REASON_TOO_DEEP, node);
+		foreach(lc, *issues)
 		{
-			ScopeIssue *doubt = (ScopeIssue *) lfirst(lc);
+			ScopeIssue *issue = (ScopeIssue *) lfirst(lc);
 
-			if ((doubt->commands & sides[i].command) != 0 &&
-				(doubt->answer == SCOPE_UNSCOPED ||
-				 judgement.verdict.standing < OPEN))
-				doubted = true;
+			if ((issue->commands & policy_sides[i].command) != 0 &&
+				(issue->answer == SCOPE_UNSCOPED ||
+				 result.conclusion.rows < ROWS_FOREIGN))
+				reported = true;
 		}
-		if (!doubted)
-			add_doubt(doubts, policy, &judgement, i, trial->facts);
+		if (!reported)
+			add_issue(issues, policy, &result, i, proof->facts);
 	}
 }
 
@@ -637,15 +637,15 @@ bool
 tg_comes_from_session(Node *node, const RelationFacts *facts,
 					  ProofBudget *budget)
 {
-	Place		place = {facts, NIL, 0, budget, NIL};
-	Origin		origin = tg_dependencies(node, &place);
+	ProofContext		context = {facts, NIL, 0, budget, NIL};
+	Origin		origin = tg_dependencies(node, &context);
 
 	return (origin & ORIGIN_SESSION) != 0 &&
-		(origin & ~(ORIGIN_SESSION | ORIGIN_LITERAL | ORIGIN_GLUED)) == 0;
+		(origin & ~(ORIGIN_SESSION | ORIGIN_LITERAL | ORIGIN_CONCAT)) == 0;
 }
 
 static int
-compare_doubts(const ListCell *a, const ListCell *b)
+compare_issues(const ListCell *a, const ListCell *b)
 {
 	const ScopeIssue *one = (const ScopeIssue *) lfirst(a);
 	const ScopeIssue *other = (const ScopeIssue *) lfirst(b);
@@ -669,50 +669,50 @@ make_table(const char *name, Size keysize, Size entrysize)
 List *
 tg_scope_issues(const RelationFacts *facts)
 {
-	Trial		trial = {0};
-	List	   *doubts = NIL;
+	ScopeProof		proof = {0};
+	List	   *issues = NIL;
 	ListCell   *lc;
 
 	Assert(facts->tenant != NULL);
-	trial.facts = facts;
-	trial.budget.steps = PROOF_BUDGET_TABLE;
-	trial.known = make_table("trovella_guard expressions", sizeof(Node *),
-							 sizeof(Known));
-	trial.roles = make_table("trovella_guard roles", sizeof(Oid),
-							 sizeof(RoleKnown));
-	trial.judgements = make_table("trovella_guard judgements",
-								  sizeof(JudgementKey),
-								  sizeof(JudgementKnown));
-	trial.doubts = palloc0(list_length(facts->policies) * sizeof(List *));
-	for (int side = 0; side < (int) lengthof(sides); side++)
+	proof.facts = facts;
+	proof.budget.steps = PROOF_BUDGET_TABLE;
+	proof.known = make_table("trovella_guard expressions", sizeof(Node *),
+							 sizeof(ExpressionProof));
+	proof.roles = make_table("trovella_guard roles", sizeof(Oid),
+							 sizeof(RoleEntry));
+	proof.results = make_table("trovella_guard results",
+								  sizeof(PolicyConclusionKey),
+								  sizeof(PolicyConclusionEntry));
+	proof.issues = palloc0(list_length(facts->policies) * sizeof(List *));
+	for (int side = 0; side < (int) lengthof(policy_sides); side++)
 	{
 		/* an UPDATE takes both an old row and a new one */
-		if (sides[side].command == TG_UPDATE &&
-			!reaches_rows(sides[side].new_row ? side - 1 : side + 1, &trial))
+		if (policy_sides[side].command == TG_UPDATE &&
+			!reaches_rows(policy_sides[side].new_row ? side - 1 : side + 1, &proof))
 			continue;
 		foreach(lc, facts->policies)
 		{
 			PolicyFacts *policy = (PolicyFacts *) lfirst(lc);
-			Judgement	judgement;
+			PolicyConclusion	result;
 
 			if (!applies(policy, side))
 				continue;
-			judgement = judge_policy(policy, side, &trial);
-			if (judgement.verdict.standing > CONFINED)
-				add_doubt(&trial.doubts[foreach_current_index(lc)], policy,
-						  &judgement, side, facts);
+			result = conclude_policy(policy, side, &proof);
+			if (result.conclusion.rows > ROWS_OWN)
+				add_issue(&proof.issues[foreach_current_index(lc)], policy,
+						  &result, side, facts);
 		}
 	}
 	foreach(lc, facts->policies)
 	{
-		add_side_effects(&trial.doubts[foreach_current_index(lc)], lfirst(lc),
-						 &trial);
-		doubts = list_concat(doubts,
-							 trial.doubts[foreach_current_index(lc)]);
+		add_side_effects(&proof.issues[foreach_current_index(lc)], lfirst(lc),
+						 &proof);
+		issues = list_concat(issues,
+							 proof.issues[foreach_current_index(lc)]);
 	}
-	list_sort(doubts, compare_doubts);
-	hash_destroy(trial.known);
-	hash_destroy(trial.roles);
-	hash_destroy(trial.judgements);
-	return doubts;
+	list_sort(issues, compare_issues);
+	hash_destroy(proof.known);
+	hash_destroy(proof.roles);
+	hash_destroy(proof.results);
+	return issues;
 }

@@ -55,12 +55,12 @@ typedef struct ScopeIssue
 } ScopeIssue;
 
 /*
- * Returns the doubts about the policies of a tenant table: a List of
+ * Returns the issues about the policies of a tenant table: a List of
  * ScopeIssue, at most one for a policy, side (USING or WITH CHECK), arm and
  * answer, worst first; NIL where everything is proven.
  *
  * facts->tenant must be set.  Commands without a permissive policy are denied
- * by default and raise no doubt.  Runs no user-defined code and reads no
+ * by default and raise no issue.  Runs no user-defined code and reads no
  * table: the proof works on the stored expression trees and on the system
  * caches of pg_proc, pg_operator, pg_amop, pg_type and pg_authid.
  */

@@ -36,9 +36,9 @@ typedef enum FunctionClass
 	FUNCTION_PLAIN,				/* its value depends on its arguments */
 	FUNCTION_SETTING,			/* current_setting() */
 	FUNCTION_SESSION,			/* reads who or where the session is */
-	FUNCTION_SETS,				/* set_config() */
+	FUNCTION_SET_CONFIG,				/* set_config() */
 	FUNCTION_RANDOM,			/* volatile, but does nothing that matters */
-	FUNCTION_GLUE,				/* concatenates */
+	FUNCTION_CONCAT,				/* concatenates */
 	FUNCTION_MEASURE,			/* counts or classifies its argument */
 	FUNCTION_VOLATILE,
 	FUNCTION_UNKNOWN
@@ -72,7 +72,7 @@ constant_text(Node *node)
  * a session that set nothing is served the rows of acme.
  */
 bool
-tg_is_nobody(Node *node)
+tg_is_no_tenant_constant(Node *node)
 {
 	static const char *const nobody[] = {
 		"none", "null", "nil", "no", "nobody", "nothing", "invalid", "unset",
@@ -220,9 +220,9 @@ tg_is_never_null(Node *node)
  * Functions of which only some arguments are what the result is made of; the
  * others are parameters: a separator, a key, a position, a pattern.
  */
-#define FIRST	(1 << 0)
-#define SECOND	(1 << 1)
-#define THIRD	(1 << 2)
+#define ARG_1	(1 << 0)
+#define ARG_2	(1 << 1)
+#define ARG_3	(1 << 2)
 
 static const struct
 {
@@ -231,72 +231,72 @@ static const struct
 }			parametrized[] =
 
 {
-	{F_ARRAY_REMOVE, FIRST},
-	{F_ARRAY_TO_STRING_ANYARRAY_TEXT, FIRST},
-	{F_ARRAY_TO_STRING_ANYARRAY_TEXT_TEXT, FIRST | THIRD},
-	{F_BPCHAR_BPCHAR_INT4_BOOL, FIRST},
-	{F_BTRIM_TEXT_TEXT, FIRST},
-	{F_CONVERT, FIRST},
-	{F_CONVERT_FROM, FIRST},
-	{F_CONVERT_TO, FIRST},
-	{F_DECODE, FIRST},
-	{F_ENCODE, FIRST},
-	{F_JSONB_ARRAY_ELEMENT, FIRST},
-	{F_JSONB_ARRAY_ELEMENT_TEXT, FIRST},
-	{F_JSONB_DELETE_JSONB_INT4, FIRST},
-	{F_JSONB_DELETE_JSONB_TEXT, FIRST},
-	{F_JSONB_DELETE_JSONB__TEXT, FIRST},
-	{F_JSONB_DELETE_PATH, FIRST},
-	{F_JSONB_EXTRACT_PATH, FIRST},
-	{F_JSONB_EXTRACT_PATH_TEXT, FIRST},
-	{F_JSONB_OBJECT_FIELD, FIRST},
-	{F_JSONB_OBJECT_FIELD_TEXT, FIRST},
-	{F_JSONB_PATH_QUERY, FIRST | SECOND | THIRD},
-	{F_JSONB_PATH_QUERY_ARRAY, FIRST | SECOND | THIRD},
-	{F_JSONB_PATH_QUERY_FIRST, FIRST | SECOND | THIRD},
-	{F_JSON_ARRAY_ELEMENT, FIRST},
-	{F_JSON_ARRAY_ELEMENT_TEXT, FIRST},
-	{F_JSON_EXTRACT_PATH, FIRST},
-	{F_JSON_EXTRACT_PATH_TEXT, FIRST},
-	{F_JSON_OBJECT_FIELD, FIRST},
-	{F_JSON_OBJECT_FIELD_TEXT, FIRST},
-	{F_LEFT, FIRST},
-	{F_LPAD_TEXT_INT4, FIRST},
-	{F_LPAD_TEXT_INT4_TEXT, FIRST | THIRD},
-	{F_LTRIM_TEXT_TEXT, FIRST},
-	{F_NORMALIZE, FIRST},
-	{F_NUMERIC_NUMERIC_INT4, FIRST},
-	{F_REGEXP_MATCHES_TEXT_TEXT, FIRST},
-	{F_REGEXP_MATCHES_TEXT_TEXT_TEXT, FIRST},
-	{F_REGEXP_MATCH_TEXT_TEXT, FIRST},
-	{F_REGEXP_MATCH_TEXT_TEXT_TEXT, FIRST},
-	{F_REGEXP_REPLACE_TEXT_TEXT_TEXT, FIRST | THIRD},
-	{F_REGEXP_REPLACE_TEXT_TEXT_TEXT_TEXT, FIRST | THIRD},
-	{F_REGEXP_SPLIT_TO_ARRAY_TEXT_TEXT, FIRST},
-	{F_REGEXP_SPLIT_TO_ARRAY_TEXT_TEXT_TEXT, FIRST},
-	{F_REGEXP_SPLIT_TO_TABLE_TEXT_TEXT, FIRST},
-	{F_REGEXP_SPLIT_TO_TABLE_TEXT_TEXT_TEXT, FIRST},
-	{F_REPEAT, FIRST},
-	{F_REPLACE, FIRST | THIRD},
-	{F_RIGHT, FIRST},
-	{F_RPAD_TEXT_INT4, FIRST},
-	{F_RPAD_TEXT_INT4_TEXT, FIRST | THIRD},
-	{F_RTRIM_TEXT_TEXT, FIRST},
-	{F_SPLIT_PART, FIRST},
-	{F_STRING_TO_ARRAY_TEXT_TEXT, FIRST},
-	{F_STRING_TO_ARRAY_TEXT_TEXT_TEXT, FIRST},
-	{F_STRING_TO_TABLE_TEXT_TEXT, FIRST},
-	{F_STRING_TO_TABLE_TEXT_TEXT_TEXT, FIRST},
-	{F_SUBSTRING_TEXT_INT4, FIRST},
-	{F_SUBSTRING_TEXT_INT4_INT4, FIRST},
-	{F_SUBSTRING_TEXT_TEXT, FIRST},
-	{F_SUBSTRING_TEXT_TEXT_TEXT, FIRST},
-	{F_SUBSTR_TEXT_INT4, FIRST},
-	{F_SUBSTR_TEXT_INT4_INT4, FIRST},
-	{F_TO_NUMBER, FIRST},
-	{F_TRANSLATE, FIRST | THIRD},
-	{F_TRIM_ARRAY, FIRST},
-	{F_VARCHAR_VARCHAR_INT4_BOOL, FIRST},
+	{F_ARRAY_REMOVE, ARG_1},
+	{F_ARRAY_TO_STRING_ANYARRAY_TEXT, ARG_1},
+	{F_ARRAY_TO_STRING_ANYARRAY_TEXT_TEXT, ARG_1 | ARG_3},
+	{F_BPCHAR_BPCHAR_INT4_BOOL, ARG_1},
+	{F_BTRIM_TEXT_TEXT, ARG_1},
+	{F_CONVERT, ARG_1},
+	{F_CONVERT_FROM, ARG_1},
+	{F_CONVERT_TO, ARG_1},
+	{F_DECODE, ARG_1},
+	{F_ENCODE, ARG_1},
+	{F_JSONB_ARRAY_ELEMENT, ARG_1},
+	{F_JSONB_ARRAY_ELEMENT_TEXT, ARG_1},
+	{F_JSONB_DELETE_JSONB_INT4, ARG_1},
+	{F_JSONB_DELETE_JSONB_TEXT, ARG_1},
+	{F_JSONB_DELETE_JSONB__TEXT, ARG_1},
+	{F_JSONB_DELETE_PATH, ARG_1},
+	{F_JSONB_EXTRACT_PATH, ARG_1},
+	{F_JSONB_EXTRACT_PATH_TEXT, ARG_1},
+	{F_JSONB_OBJECT_FIELD, ARG_1},
+	{F_JSONB_OBJECT_FIELD_TEXT, ARG_1},
+	{F_JSONB_PATH_QUERY, ARG_1 | ARG_2 | ARG_3},
+	{F_JSONB_PATH_QUERY_ARRAY, ARG_1 | ARG_2 | ARG_3},
+	{F_JSONB_PATH_QUERY_FIRST, ARG_1 | ARG_2 | ARG_3},
+	{F_JSON_ARRAY_ELEMENT, ARG_1},
+	{F_JSON_ARRAY_ELEMENT_TEXT, ARG_1},
+	{F_JSON_EXTRACT_PATH, ARG_1},
+	{F_JSON_EXTRACT_PATH_TEXT, ARG_1},
+	{F_JSON_OBJECT_FIELD, ARG_1},
+	{F_JSON_OBJECT_FIELD_TEXT, ARG_1},
+	{F_LEFT, ARG_1},
+	{F_LPAD_TEXT_INT4, ARG_1},
+	{F_LPAD_TEXT_INT4_TEXT, ARG_1 | ARG_3},
+	{F_LTRIM_TEXT_TEXT, ARG_1},
+	{F_NORMALIZE, ARG_1},
+	{F_NUMERIC_NUMERIC_INT4, ARG_1},
+	{F_REGEXP_MATCHES_TEXT_TEXT, ARG_1},
+	{F_REGEXP_MATCHES_TEXT_TEXT_TEXT, ARG_1},
+	{F_REGEXP_MATCH_TEXT_TEXT, ARG_1},
+	{F_REGEXP_MATCH_TEXT_TEXT_TEXT, ARG_1},
+	{F_REGEXP_REPLACE_TEXT_TEXT_TEXT, ARG_1 | ARG_3},
+	{F_REGEXP_REPLACE_TEXT_TEXT_TEXT_TEXT, ARG_1 | ARG_3},
+	{F_REGEXP_SPLIT_TO_ARRAY_TEXT_TEXT, ARG_1},
+	{F_REGEXP_SPLIT_TO_ARRAY_TEXT_TEXT_TEXT, ARG_1},
+	{F_REGEXP_SPLIT_TO_TABLE_TEXT_TEXT, ARG_1},
+	{F_REGEXP_SPLIT_TO_TABLE_TEXT_TEXT_TEXT, ARG_1},
+	{F_REPEAT, ARG_1},
+	{F_REPLACE, ARG_1 | ARG_3},
+	{F_RIGHT, ARG_1},
+	{F_RPAD_TEXT_INT4, ARG_1},
+	{F_RPAD_TEXT_INT4_TEXT, ARG_1 | ARG_3},
+	{F_RTRIM_TEXT_TEXT, ARG_1},
+	{F_SPLIT_PART, ARG_1},
+	{F_STRING_TO_ARRAY_TEXT_TEXT, ARG_1},
+	{F_STRING_TO_ARRAY_TEXT_TEXT_TEXT, ARG_1},
+	{F_STRING_TO_TABLE_TEXT_TEXT, ARG_1},
+	{F_STRING_TO_TABLE_TEXT_TEXT_TEXT, ARG_1},
+	{F_SUBSTRING_TEXT_INT4, ARG_1},
+	{F_SUBSTRING_TEXT_INT4_INT4, ARG_1},
+	{F_SUBSTRING_TEXT_TEXT, ARG_1},
+	{F_SUBSTRING_TEXT_TEXT_TEXT, ARG_1},
+	{F_SUBSTR_TEXT_INT4, ARG_1},
+	{F_SUBSTR_TEXT_INT4_INT4, ARG_1},
+	{F_TO_NUMBER, ARG_1},
+	{F_TRANSLATE, ARG_1 | ARG_3},
+	{F_TRIM_ARRAY, ARG_1},
+	{F_VARCHAR_VARCHAR_INT4_BOOL, ARG_1},
 };
 
 /* Which of its arguments may the result be made of? */
@@ -334,17 +334,17 @@ bool
 tg_is_literal(Node *node, Origin origin)
 {
 	return origin != 0 && (origin & ~(ORIGIN_LITERAL | ORIGIN_FROZEN)) == 0 &&
-		!tg_is_nobody(node) && !is_json_path(node);
+		!tg_is_no_tenant_constant(node) && !is_json_path(node);
 }
 
 /*
  * What a function of PostgreSQL's own makes of its arguments.  The value may
  * be no more than a literal among them: jsonb_build_array(setting, 'acme').
- * Where they are but glued together, it is not; until they are taken apart
+ * Where they are but concatenated together, it is not; until they are taken apart
  * again.
  */
 static Origin
-made_of(Oid function, bool glued, List *args, const Place *place,
+made_of(Oid function, bool concatenated, List *args, const ProofContext *context,
 		OriginFunction recurse)
 {
 	int			contents = contents_of(function);
@@ -355,7 +355,7 @@ made_of(Oid function, bool glued, List *args, const Place *place,
 
 	foreach(lc, args)
 	{
-		Origin		one = recurse(lfirst(lc), place);
+		Origin		one = recurse(lfirst(lc), context);
 
 		if ((contents >> Min(foreach_current_index(lc), 30)) & 1)
 		{
@@ -365,25 +365,25 @@ made_of(Oid function, bool glued, List *args, const Place *place,
 		else
 			parameters |= one;
 	}
-	if (glued)
+	if (concatenated)
 		return literal && (content & ORIGIN_SESSION) ?
-			content | ORIGIN_GLUED : content;
+			content | ORIGIN_CONCAT : content;
 	if (recurse == tg_dependencies || list_length(args) < 2)
 		return content | parameters;
 	if ((content & ~(ORIGIN_LITERAL | ORIGIN_FROZEN)) == 0)
 	{
 		if (parameters & ORIGIN_MAY_KNOW_SESSION)
-			content |= ORIGIN_MAPPED;
+			content |= ORIGIN_CHOSEN;
 	}
-	else if (literal || (content & ORIGIN_GLUED))
+	else if (literal || (content & ORIGIN_CONCAT))
 		content |= ORIGIN_MIXED;
 	return content | (parameters & ~(ORIGIN_LITERAL | ORIGIN_FROZEN |
-									 ORIGIN_GLUED | ORIGIN_FALLBACK |
+									 ORIGIN_CONCAT | ORIGIN_FALLBACK |
 									 ORIGIN_MIXED));
 }
 
 bool
-tg_keeps_values(Oid function)
+tg_returns_an_argument(Oid function)
 {
 	static const char *const keeping[] = {
 		"min", "max", "any_value", "array_agg", "string_agg", "xmlagg",
@@ -462,7 +462,7 @@ classify_builtin(Oid function)
 		case F_CURRENT_SETTING_TEXT_BOOL:
 			return FUNCTION_SETTING;
 		case F_SET_CONFIG:
-			return FUNCTION_SETS;
+			return FUNCTION_SET_CONFIG;
 		case F_CURRENT_USER:
 		case F_SESSION_USER:
 		case F_GETPGUSERNAME:
@@ -475,7 +475,7 @@ classify_builtin(Oid function)
 		case F_TEXTCAT:
 		case F_TEXTANYCAT:
 		case F_ANYTEXTCAT:
-			return FUNCTION_GLUE;	/* concat() is not: it passes over NULLs */
+			return FUNCTION_CONCAT;	/* concat() is not: it passes over NULLs */
 		case F_ENUM_FIRST:
 		case F_ENUM_LAST:
 		case F_ENUM_RANGE_ANYENUM:
@@ -520,7 +520,7 @@ classify_builtin(Oid function)
  * effects.
  */
 static Origin
-setting_origin(List *args, const Place *place, OriginFunction recurse)
+setting_origin(List *args, const ProofContext *context, OriginFunction recurse)
 {
 	static const char *const own[] = {
 		"role", "session_authorization", "search_path", "application_name"
@@ -531,10 +531,10 @@ setting_origin(List *args, const Place *place, OriginFunction recurse)
 	if (args == NIL)
 		return ORIGIN_SESSION;
 	text = constant_text(linitial(args));
-	origin = tg_list_origin(list_copy_tail(args, 1), place, tg_dependencies);
+	origin = tg_list_origin(list_copy_tail(args, 1), context, tg_dependencies);
 	if (origin & (ORIGIN_TENANT | ORIGIN_ROW))
 		origin |= ORIGIN_OPAQUE;
-	origin |= recurse(linitial(args), place);
+	origin |= recurse(linitial(args), context);
 	origin &= ~ORIGIN_LITERAL;
 	if (text == NULL || strchr(text, '.') != NULL)
 		return origin | ORIGIN_SESSION;
@@ -547,7 +547,7 @@ setting_origin(List *args, const Place *place, OriginFunction recurse)
 }
 
 Origin
-tg_function_origin(Oid function, List *args, const Place *place,
+tg_function_origin(Oid function, List *args, const ProofContext *context,
 				   OriginFunction recurse)
 {
 	FunctionClass class = function < FirstGenbkiObjectId ?
@@ -559,14 +559,14 @@ tg_function_origin(Oid function, List *args, const Place *place,
 	switch (class)
 	{
 		case FUNCTION_SETTING:
-			return setting_origin(args, place, recurse);
+			return setting_origin(args, context, recurse);
 		case FUNCTION_MEASURE:
-			origin = tg_list_origin(args, place, recurse);
+			origin = tg_list_origin(args, context, recurse);
 			return recurse == tg_dependencies ? origin :
 				tg_counter_origin(origin);
 		case FUNCTION_PLAIN:
-		case FUNCTION_GLUE:
-			origin = made_of(function, class == FUNCTION_GLUE, args, place,
+		case FUNCTION_CONCAT:
+			origin = made_of(function, class == FUNCTION_CONCAT, args, context,
 							 recurse);
 
 			/* now(), version(), current_database(): everybody's */
@@ -575,13 +575,13 @@ tg_function_origin(Oid function, List *args, const Place *place,
 			break;
 	}
 
-	origin = tg_list_origin(args, place, recurse);
+	origin = tg_list_origin(args, context, recurse);
 	switch (class)
 	{
 		case FUNCTION_SESSION:
 			return origin | ORIGIN_SESSION;
-		case FUNCTION_SETS:
-			return origin | ORIGIN_SETS;
+		case FUNCTION_SET_CONFIG:
+			return origin | ORIGIN_SET_CONFIG;
 		case FUNCTION_RANDOM:
 			return origin | ORIGIN_RANDOM;
 		case FUNCTION_VOLATILE:
@@ -596,7 +596,7 @@ tg_function_origin(Oid function, List *args, const Place *place,
 	volatility = ((Form_pg_proc) GETSTRUCT(tuple))->provolatile;
 	ReleaseSysCache(tuple);
 
-	if (origin & (ORIGIN_TENANT | ORIGIN_ROW | ORIGIN_TABLE | ORIGIN_GUARDED))
+	if (origin & (ORIGIN_TENANT | ORIGIN_ROW | ORIGIN_TABLE | ORIGIN_RLS_TABLE))
 		origin |= ORIGIN_OPAQUE;
 	if (volatility == PROVOLATILE_VOLATILE)
 		return origin | ORIGIN_VOLATILE;
@@ -614,7 +614,7 @@ tg_function_origin(Oid function, List *args, const Place *place,
 }
 
 Origin
-tg_operator_origin(Oid operator, List *args, const Place *place,
+tg_operator_origin(Oid operator, List *args, const ProofContext *context,
 				   OriginFunction recurse)
 {
 	HeapTuple	tuple;
@@ -622,8 +622,8 @@ tg_operator_origin(Oid operator, List *args, const Place *place,
 
 	tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(operator));
 	if (!HeapTupleIsValid(tuple))
-		return tg_list_origin(args, place, recurse) | ORIGIN_UNKNOWN;
+		return tg_list_origin(args, context, recurse) | ORIGIN_UNKNOWN;
 	function = ((Form_pg_operator) GETSTRUCT(tuple))->oprcode;
 	ReleaseSysCache(tuple);
-	return tg_function_origin(function, args, place, recurse);
+	return tg_function_origin(function, args, context, recurse);
 }

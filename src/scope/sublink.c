@@ -20,14 +20,14 @@
 #include "scope/proof.h"
 #include "utils/lsyscache.h"
 
-/* The place among the conditions of a sub-select. */
-static Place
-enter_conditions(Query *query, const Place *place)
+/* The context among the conditions of a sub-select. */
+static ProofContext
+enter_conditions(Query *query, const ProofContext *context)
 {
-	Place		inner = tg_enter_query(place, query);
+	ProofContext		inner = tg_enter_query(context, query);
 
-	inner.ambient = place->ambient |
-		(tg_query_dependencies(query, place) & ORIGIN_MAY_KNOW_SESSION);
+	inner.enclosing = context->enclosing |
+		(tg_query_dependencies(query, context) & ORIGIN_MAY_KNOW_SESSION);
 	return inner;
 }
 
@@ -35,23 +35,23 @@ enter_conditions(Query *query, const Place *place)
  * What to show is the sub-select: a piece of it can't be printed out of its
  * context.
  */
-static Verdict
-show_sublink(Verdict verdict, Node *sublink)
+static Conclusion
+show_sublink(Conclusion conclusion, Node *sublink)
 {
-	verdict.arm = sublink;
-	verdict.in_or = false;
-	return verdict;
+	conclusion.arm = sublink;
+	conclusion.in_or = false;
+	return conclusion;
 }
 
-static Verdict prove_yields(Node *node, Query *query, const Place *place);
+static Conclusion prove_yields(Node *node, Query *query, const ProofContext *context);
 
 /* What holds where a set operation, inside the query, yields a row. */
-static Verdict
-prove_arms_yield(Node *arm, Node *node, Query *query, const Place *inner)
+static Conclusion
+prove_arms_yield(Node *arm, Node *node, Query *query, const ProofContext *inner)
 {
 	SetOperationStmt *operation = (SetOperationStmt *) arm;
-	Verdict		left;
-	Verdict		right;
+	Conclusion		left;
+	Conclusion		right;
 
 	check_stack_depth();
 	if (IsA(arm, RangeTblRef))
@@ -61,38 +61,38 @@ prove_arms_yield(Node *arm, Node *node, Query *query, const Place *inner)
 	if (operation->op == SETOP_EXCEPT)
 		return left;
 	right = prove_arms_yield(operation->rarg, node, query, inner);
-	return operation->op == SETOP_UNION ? tg_worse(left, right) :
-		tg_better(left, right);
+	return operation->op == SETOP_UNION ? tg_if_either(left, right) :
+		tg_if_both(left, right);
 }
 
 /* What holds where the sub-select yields a row. */
-static Verdict
-prove_yields(Node *node, Query *query, const Place *place)
+static Conclusion
+prove_yields(Node *node, Query *query, const ProofContext *context)
 {
-	Place		inner;
-	Verdict		verdict = tg_make_verdict(OPEN, WHY_NOT_MENTIONED, node);
+	ProofContext		inner;
+	Conclusion		conclusion = tg_make_conclusion(ROWS_FOREIGN, REASON_NOT_MENTIONED, node);
 	ListCell   *lc;
 
 	if (tg_yields_nothing(query))
-		return tg_never();
+		return tg_admits_none();
 	if (tg_always_yields(query))
-		return tg_make_verdict(OPEN, WHY_ALWAYS, node);
+		return tg_make_conclusion(ROWS_FOREIGN, REASON_ALWAYS, node);
 	if (query->commandType == CMD_SELECT && query->setOperations != NULL &&
-		place->budget->steps >= 0)
+		context->budget->steps >= 0)
 	{
-		inner = tg_enter_query(place, query);
+		inner = tg_enter_query(context, query);
 		return prove_arms_yield(query->setOperations, node, query, &inner);
 	}
 
 	/* It is HAVING that decides, or which grouping sets there are. */
-	inner = enter_conditions(query, place);
+	inner = enter_conditions(query, context);
 	if (query->commandType != CMD_SELECT || query->setOperations != NULL ||
 		((query->hasAggs || query->havingQual != NULL) &&
 		 query->groupClause == NIL) || query->groupingSets != NIL)
-		return tg_judge_dependencies(tg_query_dependencies(query, place), node,
-									 place);
+		return tg_conclude_from_dependencies(tg_query_dependencies(query, context), node,
+									 context);
 
-	verdict = tg_better(verdict,
+	conclusion = tg_if_both(conclusion,
 						tg_prove_all(tg_query_conditions(query), &inner));
 
 	/* EXISTS (SELECT FROM helper(organization_id)) */
@@ -101,21 +101,21 @@ prove_yields(Node *node, Query *query, const Place *place)
 		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
 
 		if (rte->rtekind == RTE_FUNCTION)
-			verdict = tg_better(verdict,
-								tg_leaf_verdict((Node *) rte->functions,
+			conclusion = tg_if_both(conclusion,
+								tg_leaf_conclusion((Node *) rte->functions,
 												&inner));
 		else if (rte->rtekind == RTE_SUBQUERY)
 		{
 			Origin		origin = tg_query_dependencies(rte->subquery, &inner);
 
 			if ((origin & (ORIGIN_TENANT | ORIGIN_ROW)) &&
-				inner.ambient != 0)
-				verdict = tg_better(verdict,
-									tg_make_verdict(UNDECIDED, WHY_CORRELATED,
+				inner.enclosing != 0)
+				conclusion = tg_if_both(conclusion,
+									tg_make_conclusion(ROWS_UNKNOWN, REASON_CORRELATED,
 													node));
 		}
 	}
-	return show_sublink(verdict, node);
+	return show_sublink(conclusion, node);
 }
 
 /* The Param that stands for a column of the sub-select, under casts. */
@@ -146,8 +146,8 @@ find_param(Node *node)
  * *equal is what holds where both are equal.
  */
 static bool
-prove_test(SubLink *sublink, Node *test, const Place *place,
-		   Comparison *comparison, Verdict *equal)
+prove_test(SubLink *sublink, Node *test, const ProofContext *context,
+		   Comparison *comparison, Conclusion *equal)
 {
 	Node	   *node = (Node *) sublink;
 	OpExpr	   *expr = (OpExpr *) test;
@@ -156,28 +156,28 @@ prove_test(SubLink *sublink, Node *test, const Place *place,
 
 	if (test == NULL || !IsA(test, OpExpr) || list_length(expr->args) != 2 ||
 		(param = find_param(lsecond(expr->args))) == NULL ||
-		!tg_is_tenant(linitial(expr->args), place, true, &type))
+		!tg_is_tenant_column(linitial(expr->args), context, true, &type))
 		return false;
 	*comparison = tg_comparison(expr->opno, type);
 	if (*comparison != COMPARES_EQUAL && *comparison != COMPARES_UNEQUAL)
 		return false;
-	*equal = tg_judge_origin(tg_query_origin((Query *) sublink->subselect,
-											 param->paramid, place),
-							 node, place);
-	if (equal->standing <= CONFINED && !tg_keeps_apart(expr->inputcollid))
+	*equal = tg_conclude_from_origin(tg_query_origin((Query *) sublink->subselect,
+											 param->paramid, context),
+							 node, context);
+	if (equal->rows <= ROWS_OWN && !tg_is_deterministic_collation(expr->inputcollid))
 	{
-		*equal = tg_make_verdict(UNDECIDED, WHY_COLLATION, node);
+		*equal = tg_make_conclusion(ROWS_UNKNOWN, REASON_COLLATION, node);
 		equal->mentions = true;
 	}
-	equal->present = op_strict(expr->opno);
+	equal->tenant_not_null = op_strict(expr->opno);
 	return true;
 }
 
 /* Is any column of the policy's row mentioned inside the sub-select? */
 static bool
-is_correlated(Query *query, const Place *place)
+is_correlated(Query *query, const ProofContext *context)
 {
-	return (tg_query_dependencies(query, place) &
+	return (tg_query_dependencies(query, context) &
 			(ORIGIN_TENANT | ORIGIN_ROW)) != 0;
 }
 
@@ -193,33 +193,33 @@ is_plain(Query *query)
 }
 
 Outcomes
-tg_prove_sublink(SubLink *sublink, const Place *place)
+tg_prove_sublink(SubLink *sublink, const ProofContext *context)
 {
 	Node	   *node = (Node *) sublink;
 	Query	   *query = castNode(Query, sublink->subselect);
-	Outcomes	result = tg_leaf(node, place);
+	Outcomes	result = tg_leaf(node, context);
 	Comparison	comparison;
-	Verdict		equal;
+	Conclusion		equal;
 
 	switch (sublink->subLinkType)
 	{
 		case EXISTS_SUBLINK:
-			result.if_true = prove_yields(node, query, place);
-			result.if_null = tg_never();
+			result.if_true = prove_yields(node, query, context);
+			result.if_null = tg_admits_none();
 			if (tg_always_yields(query))
-				result.if_false = tg_never();
+				result.if_false = tg_admits_none();
 			else if (tg_yields_nothing(query))
-				result.if_false = tg_make_verdict(OPEN, WHY_ALWAYS, node);
+				result.if_false = tg_make_conclusion(ROWS_FOREIGN, REASON_ALWAYS, node);
 			if (is_plain(query) && query->jointree->fromlist == NIL)
 			{
 				/* without FROM, there is a row unless WHERE is not true */
-				Place		inner = enter_conditions(query, place);
+				ProofContext		inner = enter_conditions(query, context);
 				Outcomes	where = tg_constant_outcome(node, true, false);
 
 				if (query->jointree->quals != NULL)
 					where = tg_prove(query->jointree->quals, &inner);
 				result.if_true = show_sublink(where.if_true, node);
-				result.if_false = show_sublink(tg_worse(where.if_false,
+				result.if_false = show_sublink(tg_if_either(where.if_false,
 														where.if_null), node);
 			}
 			return result;
@@ -228,7 +228,7 @@ tg_prove_sublink(SubLink *sublink, const Place *place)
 		case ROWCOMPARE_SUBLINK:
 			{
 				List	   *tests = list_make1(sublink->testexpr);
-				Verdict		verdict = result.if_true;
+				Conclusion		conclusion = result.if_true;
 				bool		compared = false;
 				ListCell   *lc;
 
@@ -239,48 +239,48 @@ tg_prove_sublink(SubLink *sublink, const Place *place)
 					tests = ((BoolExpr *) sublink->testexpr)->args;
 				foreach(lc, tests)
 				{
-					if (!prove_test(sublink, lfirst(lc), place, &comparison,
+					if (!prove_test(sublink, lfirst(lc), context, &comparison,
 									&equal))
 						continue;
 					if (comparison != COMPARES_EQUAL)
-						equal = tg_open_verdict(WHY_UNEQUAL, node);
-					verdict = compared ? tg_better(equal, verdict) : equal;
+						equal = tg_admits_foreign(REASON_UNEQUAL, node);
+					conclusion = compared ? tg_if_both(equal, conclusion) : equal;
 					compared = true;
 				}
-				result.if_true = tg_better(verdict,
-										   prove_yields(node, query, place));
-				if (compared && !is_correlated(query, place))
+				result.if_true = tg_if_both(conclusion,
+										   prove_yields(node, query, context));
+				if (compared && !is_correlated(query, context))
 				{
-					result.if_false = tg_open_verdict(WHY_UNEQUAL, node);
-					result.if_null = tg_open_verdict(WHY_NOT_TRUE, node);
+					result.if_false = tg_admits_foreign(REASON_UNEQUAL, node);
+					result.if_null = tg_admits_foreign(REASON_NOT_TRUE, node);
 				}
 				return result;
 			}
 
 		case ALL_SUBLINK:
 			/* <> ALL is false where one is equal, and true of an empty set */
-			if (prove_test(sublink, sublink->testexpr, place, &comparison,
+			if (prove_test(sublink, sublink->testexpr, context, &comparison,
 						   &equal))
 			{
 				/* = ALL is true where all are equal, or where there are none */
-				result.if_true = tg_open_verdict(WHY_EMPTY_SET, node);
+				result.if_true = tg_admits_foreign(REASON_EMPTY_SET, node);
 				if (comparison == COMPARES_EQUAL && tg_always_yields(query))
 					result.if_true = equal;
 				if (comparison == COMPARES_UNEQUAL)
 					result.if_false = equal;
 				else
-					result.if_false = tg_open_verdict(WHY_UNEQUAL, node);
+					result.if_false = tg_admits_foreign(REASON_UNEQUAL, node);
 			}
-			result.if_false = tg_better(result.if_false,
-										prove_yields(node, query, place));
+			result.if_false = tg_if_both(result.if_false,
+										prove_yields(node, query, context));
 			return result;
 
 		case EXPR_SUBLINK:
 			{
-				Place		inner = enter_conditions(query, place);
+				ProofContext		inner = enter_conditions(query, context);
 				TargetEntry *target;
 				Outcomes	value;
-				Verdict		passed = tg_make_verdict(OPEN, WHY_ALWAYS, node);
+				Conclusion		passed = tg_make_conclusion(ROWS_FOREIGN, REASON_ALWAYS, node);
 				List	   *conditions;
 
 				if (query->commandType != CMD_SELECT ||
@@ -293,8 +293,8 @@ tg_prove_sublink(SubLink *sublink, const Place *place)
 				value = tg_prove((Node *) target->expr, &inner);
 				if (conditions != NIL)
 					passed = tg_prove_all(conditions, &inner);
-				value.if_true = tg_better(value.if_true, passed);
-				value.if_false = tg_better(value.if_false, passed);
+				value.if_true = tg_if_both(value.if_true, passed);
+				value.if_false = tg_if_both(value.if_false, passed);
 				result.if_true = show_sublink(value.if_true, node);
 				result.if_false = show_sublink(value.if_false, node);
 				if (is_plain(query) && query->jointree->fromlist == NIL &&

@@ -36,19 +36,19 @@
 /* For collect_dependencies() and the like. */
 typedef struct QueryWalk
 {
-	Place		place;
+	ProofContext		context;
 	Origin		origin;
 	int			below;			/* count what is this many levels up, or
 								 * further */
 } QueryWalk;
 
-Place
-tg_enter_query(const Place *place, Query *query)
+ProofContext
+tg_enter_query(const ProofContext *context, Query *query)
 {
-	Place		inner = *place;
+	ProofContext		inner = *context;
 
-	(void) tg_spend(place->budget, 1 + list_length(place->queries));
-	inner.queries = lcons(query, list_copy(place->queries));
+	(void) tg_spend(context->budget, 1 + list_length(context->queries));
+	inner.queries = lcons(query, list_copy(context->queries));
 	return inner;
 }
 
@@ -66,25 +66,25 @@ relation_origin(Oid relid)
 
 	/* A view may do anything, also read tables that guard themselves. */
 	if (form->relkind == RELKIND_VIEW || form->relrowsecurity)
-		origin = ORIGIN_GUARDED;
+		origin = ORIGIN_RLS_TABLE;
 	else
 		origin = ORIGIN_TABLE;
 	ReleaseSysCache(tuple);
 	return origin;
 }
 
-/* The query behind a reference to a WITH item, and the place it stands in. */
+/* The query behind a reference to a WITH item, and the context it stands in. */
 Query *
-tg_find_with(RangeTblEntry *rte, const Place *place, Place *standing)
+tg_find_with(RangeTblEntry *rte, const ProofContext *context, ProofContext *outer_context)
 {
 	Query	   *query;
 	ListCell   *lc;
 
-	if ((int) rte->ctelevelsup >= list_length(place->queries))
+	if ((int) rte->ctelevelsup >= list_length(context->queries))
 		return NULL;
-	*standing = *place;
-	standing->queries = list_copy_tail(place->queries, rte->ctelevelsup);
-	query = (Query *) linitial(standing->queries);
+	*outer_context = *context;
+	outer_context->queries = list_copy_tail(context->queries, rte->ctelevelsup);
+	query = (Query *) linitial(outer_context->queries);
 	foreach(lc, query->cteList)
 	{
 		CommonTableExpr *cte = lfirst_node(CommonTableExpr, lc);
@@ -102,7 +102,7 @@ tg_find_with(RangeTblEntry *rte, const Place *place, Place *standing)
 /* The same of functions in FROM, WITH ORDINALITY or without. */
 static Origin
 function_column_origin(RangeTblEntry *rte, AttrNumber column,
-					   const Place *place)
+					   const ProofContext *context)
 {
 	Origin		origin = 0;
 	int			ncolumns = 0;
@@ -114,18 +114,18 @@ function_column_origin(RangeTblEntry *rte, AttrNumber column,
 
 		if (column <= 0 || (column > ncolumns &&
 							column <= ncolumns + function->funccolcount))
-			origin |= tg_member_origin(function->funcexpr, place);
+			origin |= tg_member_origin(function->funcexpr, context);
 		ncolumns += function->funccolcount;
 	}
 	if (column > ncolumns || (column <= 0 && rte->funcordinality))
 		origin |= tg_counter_origin(tg_dependencies((Node *) rte->functions,
-													place));
+													context));
 	return origin;
 }
 
 /* The origin of a column of one item of a FROM list. */
 static Origin
-column_origin(RangeTblEntry *rte, AttrNumber column, const Place *place)
+column_origin(RangeTblEntry *rte, AttrNumber column, const ProofContext *context)
 {
 	ListCell   *lc;
 	Origin		origin = 0;
@@ -142,26 +142,26 @@ column_origin(RangeTblEntry *rte, AttrNumber column, const Place *place)
 		case RTE_SUBQUERY:
 			if (column <= 0)
 				return ORIGIN_UNKNOWN;
-			return tg_query_origin(rte->subquery, column, place);
+			return tg_query_origin(rte->subquery, column, context);
 
 		case RTE_CTE:
 			{
-				Place		standing;
-				Query	   *query = tg_find_with(rte, place, &standing);
+				ProofContext outer_context;
+				Query	   *query = tg_find_with(rte, context, &outer_context);
 
 				if (query == NULL || column <= 0)
 					return ORIGIN_UNKNOWN;
-				return tg_query_origin(query, column, &standing);
+				return tg_query_origin(query, column, &outer_context);
 			}
 
 		case RTE_JOIN:
 			if (column <= 0 || column > list_length(rte->joinaliasvars))
 				return ORIGIN_UNKNOWN;
 			return tg_value_origin(list_nth(rte->joinaliasvars, column - 1),
-								   place);
+								   context);
 
 		case RTE_FUNCTION:
-			return function_column_origin(rte, column, place);
+			return function_column_origin(rte, column, context);
 
 		case RTE_VALUES:
 			foreach(lc, rte->values_lists)
@@ -171,12 +171,12 @@ column_origin(RangeTblEntry *rte, AttrNumber column, const Place *place)
 				if (column <= 0 || column > list_length(values))
 					return ORIGIN_UNKNOWN;
 				origin |= tg_member_origin(list_nth(values, column - 1),
-										   place);
+										   context);
 			}
 			return origin;
 
 		case RTE_TABLEFUNC:
-			origin = tg_value_origin((Node *) rte->tablefunc, place);
+			origin = tg_value_origin((Node *) rte->tablefunc, context);
 			if (column <= 0 ||
 				column > list_length(rte->tablefunc->colnames) ||
 				TG_IS_ORDINALITY(rte->tablefunc, column - 1))
@@ -187,33 +187,33 @@ column_origin(RangeTblEntry *rte, AttrNumber column, const Place *place)
 			if (TG_IS_GROUP_RTE(rte) && column > 0 &&
 				column <= list_length(TG_GROUP_EXPRS(rte)))
 				return tg_value_origin(list_nth(TG_GROUP_EXPRS(rte),
-												column - 1), place);
+												column - 1), context);
 			return ORIGIN_UNKNOWN;
 	}
 }
 
 Origin
-tg_var_origin(Var *var, const Place *place)
+tg_var_origin(Var *var, const ProofContext *context)
 {
-	int			depth = list_length(place->queries);
-	Place		standing = *place;
+	int			depth = list_length(context->queries);
+	ProofContext outer_context = *context;
 	Query	   *query;
 
 	if ((int) var->varlevelsup > depth)
 		return ORIGIN_UNKNOWN;
-	if (tg_is_row_var(var, place))
+	if (tg_is_row_var(var, context))
 	{
-		if (tg_is_tenant_var(var, place))
+		if (tg_is_tenant_var(var, context))
 			return ORIGIN_TENANT;
 		return var->varattno == 0 ? ORIGIN_TENANT | ORIGIN_ROW : ORIGIN_ROW;
 	}
 
-	standing.queries = list_copy_tail(place->queries, var->varlevelsup);
-	query = (Query *) linitial(standing.queries);
+	outer_context.queries = list_copy_tail(context->queries, var->varlevelsup);
+	query = (Query *) linitial(outer_context.queries);
 	if (var->varno <= 0 || (int) var->varno > list_length(query->rtable))
 		return ORIGIN_UNKNOWN;
 	return column_origin(rt_fetch(var->varno, query->rtable), var->varattno,
-						 &standing);
+						 &outer_context);
 }
 
 /* The number that LIMIT or OFFSET gives; false where it is not written out. */
@@ -408,39 +408,39 @@ collect_dependencies(Node *node, QueryWalk *walk)
 {
 	if (node == NULL)
 		return false;
-	if (!tg_spend(walk->place.budget, 1))
+	if (!tg_spend(walk->context.budget, 1))
 	{
 		walk->origin |= ORIGIN_TOO_DEEP;
 		return true;
 	}
 	if (IsA(node, Query))
 	{
-		Place		outer = walk->place;
+		ProofContext		outer = walk->context;
 		Query	   *query = (Query *) node;
 		ListCell   *lc;
 
 		check_stack_depth();
-		walk->place = tg_enter_query(&outer, query);
+		walk->context = tg_enter_query(&outer, query);
 		foreach(lc, query->rtable)
 		{
 			RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
 
 			if (rte->rtekind == RTE_RELATION)
 				walk->origin |= relation_origin(rte->relid) |
-					tg_view_effects(rte->relid, &walk->place);
+					tg_view_effects(rte->relid, &walk->context);
 		}
 		(void) query_tree_walker(query, collect_dependencies, (void *) walk,
 								 QTW_IGNORE_JOINALIASES);
-		walk->place = outer;
+		walk->context = outer;
 		return false;
 	}
 	if (IsA(node, Var))
 	{
 		/* the tables of the sub-selects themselves are counted above */
-		if (tg_is_row_var((Var *) node, &walk->place))
-			walk->origin |= tg_var_origin((Var *) node, &walk->place);
+		if (tg_is_row_var((Var *) node, &walk->context))
+			walk->origin |= tg_var_origin((Var *) node, &walk->context);
 		else if ((int) ((Var *) node)->varlevelsup >
-				 list_length(walk->place.queries))
+				 list_length(walk->context.queries))
 			walk->origin |= ORIGIN_UNKNOWN;
 		return false;
 	}
@@ -450,16 +450,16 @@ collect_dependencies(Node *node, QueryWalk *walk)
 		IsA(node, CoerceToDomain) || IsA(node, CoerceViaIO) ||
 		IsA(node, NextValueExpr))
 	{
-		walk->origin |= tg_dependencies(node, &walk->place);
+		walk->origin |= tg_dependencies(node, &walk->context);
 		return false;
 	}
 	return expression_tree_walker(node, collect_dependencies, (void *) walk);
 }
 
 Origin
-tg_query_dependencies(Query *query, const Place *place)
+tg_query_dependencies(Query *query, const ProofContext *context)
 {
-	QueryWalk	walk = {*place, 0, 0};
+	QueryWalk	walk = {*context, 0, 0};
 
 	(void) collect_dependencies((Node *) query, &walk);
 	return walk.origin;
@@ -471,38 +471,38 @@ collect_outer(Node *node, QueryWalk *walk)
 {
 	if (node == NULL)
 		return false;
-	if (!tg_spend(walk->place.budget, 1))
+	if (!tg_spend(walk->context.budget, 1))
 	{
 		walk->origin |= ORIGIN_TOO_DEEP;
 		return true;
 	}
 	if (IsA(node, Query))
 	{
-		Place		outer = walk->place;
+		ProofContext		outer = walk->context;
 		bool		result;
 
 		check_stack_depth();
-		walk->place = tg_enter_query(&outer, (Query *) node);
+		walk->context = tg_enter_query(&outer, (Query *) node);
 		walk->below++;
 		result = query_tree_walker((Query *) node, collect_outer,
 								   (void *) walk, QTW_IGNORE_JOINALIASES);
 		walk->below--;
-		walk->place = outer;
+		walk->context = outer;
 		return result;
 	}
 	if (IsA(node, Var))
 	{
 		if ((int) ((Var *) node)->varlevelsup >= walk->below)
-			walk->origin |= tg_var_origin((Var *) node, &walk->place);
+			walk->origin |= tg_var_origin((Var *) node, &walk->context);
 		return false;
 	}
 	return expression_tree_walker(node, collect_outer, (void *) walk);
 }
 
 Origin
-tg_correlation(Query *query, const Place *place)
+tg_correlation(Query *query, const ProofContext *context)
 {
-	QueryWalk	walk = {*place, 0, 0};
+	QueryWalk	walk = {*context, 0, 0};
 
 	(void) collect_outer((Node *) query, &walk);
 	return walk.origin;
@@ -510,7 +510,7 @@ tg_correlation(Query *query, const Place *place)
 
 static Origin
 set_operation_origin(Node *node, Query *query, int column,
-					 const Place *inner)
+					 const ProofContext *inner)
 {
 	SetOperationStmt *operation;
 	Origin		left;
@@ -543,22 +543,22 @@ set_operation_origin(Node *node, Query *query, int column,
 }
 
 Origin
-tg_query_origin(Query *query, int column, const Place *place)
+tg_query_origin(Query *query, int column, const ProofContext *context)
 {
-	Place		inner;
+	ProofContext		inner;
 	Origin		outer;
 	Origin		all;
 	Origin		origin;
 
 	check_stack_depth();
-	if (place->budget->steps < 0)
+	if (context->budget->steps < 0)
 		return ORIGIN_TOO_DEEP;
 	if (query->commandType != CMD_SELECT ||
 		column > list_length(query->targetList))
 		return ORIGIN_UNKNOWN;
-	inner = tg_enter_query(place, query);
-	outer = tg_correlation(query, place);
-	all = tg_query_dependencies(query, place);
+	inner = tg_enter_query(context, query);
+	outer = tg_correlation(query, context);
+	all = tg_query_dependencies(query, context);
 
 	if (query->setOperations != NULL)
 		origin = set_operation_origin(query->setOperations, query, column,
@@ -600,11 +600,11 @@ tg_query_origin(Query *query, int column, const Place *place)
 			else if (all & (ORIGIN_SESSION | ORIGIN_OPAQUE | ORIGIN_UNKNOWN |
 							ORIGIN_VOLATILE))
 				origin |= ORIGIN_UNBOUND_SET;
-			else if (all & ORIGIN_GUARDED)
-				origin |= ORIGIN_GUARDED_SET;
+			else if (all & ORIGIN_RLS_TABLE)
+				origin |= ORIGIN_RLS_SET;
 			else
 				origin |= ORIGIN_SAME_SET;
-			origin &= ~(ORIGIN_TABLE | ORIGIN_GUARDED);
+			origin &= ~(ORIGIN_TABLE | ORIGIN_RLS_TABLE);
 		}
 		else if (!query->hasAggs && !query->hasWindowFuncs)
 		{
@@ -618,5 +618,5 @@ tg_query_origin(Query *query, int column, const Place *place)
 		(all & ORIGIN_MAY_KNOW_SESSION))
 		origin |= ORIGIN_OPAQUE;
 	return origin | outer |
-		(all & (ORIGIN_VOLATILE | ORIGIN_SETS | ORIGIN_TOO_DEEP));
+		(all & (ORIGIN_VOLATILE | ORIGIN_SET_CONFIG | ORIGIN_TOO_DEEP));
 }

@@ -15,17 +15,17 @@
 
 /* What an expression over tables may come from. */
 #define ORIGIN_OF_TABLES \
-	(ORIGIN_TABLE | ORIGIN_GUARDED | ORIGIN_SAME_SET | ORIGIN_GUARDED_SET | \
+	(ORIGIN_TABLE | ORIGIN_RLS_TABLE | ORIGIN_SAME_SET | ORIGIN_RLS_SET | \
 	 ORIGIN_UNBOUND_SET)
 
 /* subselect.c */
 
-/* The query behind a reference to a WITH item, and the place it stands in. */
-extern Query *tg_find_with(RangeTblEntry *rte, const Place *place,
-						   Place *standing);
+/* The query behind a reference to a WITH item, and the context it stands in. */
+extern Query *tg_find_with(RangeTblEntry *rte, const ProofContext *context,
+						   ProofContext *outer_context);
 
 /* What of outside a sub-select is mentioned in it. */
-extern Origin tg_correlation(Query *query, const Place *place);
+extern Origin tg_correlation(Query *query, const ProofContext *context);
 
 /* binding.c */
 
@@ -39,7 +39,7 @@ extern bool tg_is_session_origin(Origin origin);
  * All tables that are bound by the query's conditions, if those in "initial"
  * are.
  */
-extern Bitmapset *tg_bound_tables(Query *query, const Place *inner,
+extern Bitmapset *tg_bound_tables(Query *query, const ProofContext *inner,
 								  Bitmapset *initial);
 
 /* Has a condition an OR arm that no column of the query's has a say in? */
