@@ -64,7 +64,7 @@ INSERT INTO predicate (expected, why, column_type, predicate) VALUES
 -- limits may be one value, which nobody writes so
 ('unproven', 'limits', 'text', $$organization_id >= org() AND is_public AND organization_id >= claim('org') AND organization_id <= org()$$),
 ('unproven', 'limits', 'text', $$NOT (organization_id < org() OR is_public OR organization_id > org())$$),
-('unscoped', 'limits', 'text', $$organization_id >= org() AND is_public AND organization_id <= claim('org')$$),
+('unproven', 'limits', 'text', $$organization_id >= org() AND is_public AND organization_id <= claim('org')$$),
 ('unscoped', 'limits', 'text', $$organization_id >= org() OR organization_id <= org()$$),
 ('scoped', 'never', 'text', $$organization_id > org() AND organization_id <= org()$$),
 ('unscoped', 'limits', 'text', $$organization_id >= 'acme' AND organization_id <= 'acme'$$),
@@ -78,10 +78,10 @@ INSERT INTO predicate (expected, why, column_type, predicate) VALUES
 ('unproven', 'fake', 'text', $$NOT organization_id OPERATOR(fake.=) organization_id$$),
 
 -- the value that NULLIF takes away
-('scoped', 'nullif', 'text', $$nullif(organization_id, 'acme') = 'acme'$$),
-('scoped', 'nullif', 'text', $$nullif('acme', org()) = nullif(organization_id, 'acme')$$),
-('unscoped', 'nullif', 'text', $$nullif(organization_id, 'acme') = 'beta'$$),
-('unscoped', 'collation', 'text', $$nullif(organization_id, 'acme') = 'acme' COLLATE nocase$$),
+('unproven', 'nullif', 'text', $$nullif(organization_id, 'acme') = 'acme'$$),
+('unproven', 'nullif', 'text', $$nullif('acme', org()) = nullif(organization_id, 'acme')$$),
+('unproven', 'nullif', 'text', $$nullif(organization_id, 'acme') = 'beta'$$),
+('unproven', 'collation', 'text', $$nullif(organization_id, 'acme') = 'acme' COLLATE nocase$$),
 
 -- sets that are never empty, and sets of the row's own
 ('scoped', 'values', 'text', $$organization_id = ALL (ARRAY(VALUES (org()), (claim('org'))))$$),

@@ -30,26 +30,6 @@ tg_is_boolean(Node *node)
 	return node != NULL && tg_expression_type(node) == BOOLOID;
 }
 
-/*
- * If the expression is a Boolean cast to text or integer, returns the Boolean,
- * otherwise NULL.
- */
-Node *
-tg_boolean_under_cast(Node *node)
-{
-	node = tg_strip(node);
-	if (IsA(node, FuncExpr) &&
-		(((FuncExpr *) node)->funcid == F_INT4_BOOL ||
-		 ((FuncExpr *) node)->funcid == F_TEXT_BOOL))
-		return linitial(((FuncExpr *) node)->args);
-	if (IsA(node, CoerceViaIO) &&
-		(((CoerceViaIO *) node)->resulttype == TEXTOID ||
-		 ((CoerceViaIO *) node)->resulttype == VARCHAROID) &&
-		tg_is_boolean((Node *) ((CoerceViaIO *) node)->arg))
-		return (Node *) ((CoerceViaIO *) node)->arg;
-	return NULL;
-}
-
 /* The comparison that a function on two Booleans makes. */
 bool
 tg_boolean_comparison(Oid operator, Comparison *comparison)
@@ -161,62 +141,6 @@ tg_compare_constants(Const *one, Const *other, Comparison comparison,
 		default:
 			return false;
 	}
-}
-
-/* (boolean)::text = 'true', (boolean)::int = 1 */
-bool
-tg_prove_cast_boolean(Oid operator, Oid collation, Node *cast, Node *other,
-					  bool flipped, const ProofContext *context, Outcomes *result)
-{
-	/* by way of the output function it would be 't' instead of 'true' */
-	Node	   *boolean = IsA(tg_strip(cast), FuncExpr) ?
-		tg_boolean_under_cast(cast) : NULL;
-	Const	   *constant;
-	Outcomes	outcomes;
-	Comparison	comparison;
-	int			holds[2];
-
-	other = tg_strip(other);
-	if (boolean == NULL || !IsA(other, Const) || !tg_is_deterministic_collation(collation))
-		return false;
-	constant = (Const *) other;
-	if (constant->constisnull)
-		return false;
-	comparison = tg_comparison(operator, constant->consttype);
-	if (flipped)
-		comparison = tg_commute(comparison);
-	if (constant->consttype == INT4OID && comparison != COMPARES_NOT)
-	{
-		int32		value = DatumGetInt32(constant->constvalue);
-
-		for (int i = 0; i < 2; i++)
-			holds[i] = tg_comparison_holds(comparison,
-										   i < value ? -1 : i > value);
-	}
-	else if (constant->consttype == TEXTOID &&
-			 (comparison == COMPARES_EQUAL || comparison == COMPARES_UNEQUAL))
-	{
-		char	   *string = TextDatumGetCString(constant->constvalue);
-
-		for (int i = 0; i < 2; i++)
-			holds[i] = (strcmp(string, i ? "true" : "false") == 0) ==
-				(comparison == COMPARES_EQUAL);
-	}
-	else
-		return false;
-
-	outcomes = tg_prove(boolean, context);
-	result->if_true = result->if_false = tg_admits_none();
-	result->if_null = outcomes.if_null;
-	for (int i = 0; i < 2; i++)
-	{
-		Conclusion		conclusion = tg_outcome_of(&outcomes, i);
-		Conclusion    *target = holds[i] ? &result->if_true : &result->if_false;
-
-		*target = target->rows == ROWS_NONE ? conclusion :
-			tg_if_either(*target, conclusion);
-	}
-	return true;
 }
 
 /* COALESCE(a, b) as CASE WHEN a IS NOT NULL THEN a ELSE b END */

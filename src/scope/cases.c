@@ -39,39 +39,12 @@ typedef struct JoinConditionWalk
 	ProofBudget	   *budget;
 } ConditionWalk;
 
-/* (SELECT value) of nothing of the row is that value. */
-static Node *
-unwrap(Node *node)
-{
-	SubLink    *sublink = (SubLink *) tg_strip(node);
-	Query	   *query;
-
-	if (!IsA(sublink, SubLink) || sublink->subLinkType != EXPR_SUBLINK)
-		return (Node *) sublink;
-	query = castNode(Query, sublink->subselect);
-	if (query->commandType != CMD_SELECT || query->rtable != NIL ||
-		query->setOperations != NULL || query->hasAggs ||
-		query->hasTargetSRFs || query->hasSubLinks ||
-		query->jointree->quals != NULL || query->havingQual != NULL ||
-		query->limitCount != NULL || query->limitOffset != NULL ||
-		contain_vars_of_level((Node *) query, 1))
-		return (Node *) sublink;
-	return tg_strip((Node *) linitial_node(TargetEntry,
-										   query->targetList)->expr);
-}
-
-static bool
-same_value(Node *one, Node *other)
-{
-	return equal(unwrap(one), unwrap(other));
-}
-
 /* The same operands, in this order or (if "commuted") in the other one. */
 static bool
 same_operands(OpExpr *one, OpExpr *other, bool commuted)
 {
-	return same_value(linitial(one->args), list_nth(other->args, commuted)) &&
-		same_value(lsecond(one->args), list_nth(other->args, !commuted));
+	return equal(linitial(one->args), list_nth(other->args, commuted)) &&
+		equal(lsecond(one->args), list_nth(other->args, !commuted));
 }
 
 /* Whoever creates an operator may call any other one its negator. */

@@ -122,32 +122,6 @@ equality_outcomes(Conclusion equal, Origin origin, Node *node)
 							tg_admits_foreign(REASON_NOT_TRUE, node));
 }
 
-/* The outcomes of a comparison by order with a value of the session's. */
-static Outcomes
-order_outcomes(Comparison comparison, Node *node, Node *value)
-{
-	Outcomes	outcomes = tg_every_outcome(tg_admits_foreign(REASON_ORDER, node));
-
-	switch (comparison)
-	{
-		case COMPARES_LESS:
-			outcomes.if_false.at_least = value;
-			break;
-		case COMPARES_LESS_EQUAL:
-			outcomes.if_true.at_most = value;
-			break;
-		case COMPARES_GREATER_EQUAL:
-			outcomes.if_true.at_least = value;
-			break;
-		case COMPARES_GREATER:
-			outcomes.if_false.at_most = value;
-			break;
-		default:
-			break;
-	}
-	return outcomes;
-}
-
 /* A strict comparison of the tenant column is NULL where the column is. */
 static Outcomes
 strict_outcomes(Oid operator, Outcomes outcomes)
@@ -177,57 +151,6 @@ never_null(Oid operator, Node *left, Node *right, const ProofContext *context)
 			return false;
 	}
 	return true;
-}
-
-/* The one constant that the expression can be, if it is not NULL. */
-static Const *
-only_constant(Node *node)
-{
-	for (;;)
-	{
-		node = tg_strip(node);
-		if (node == NULL)
-			return NULL;
-		if (IsA(node, Const))
-			return ((Const *) node)->constisnull ? NULL : (Const *) node;
-		if (IsA(node, NullIfExpr))
-			node = linitial(((NullIfExpr *) node)->args);
-		else if (IsA(node, CoalesceExpr) &&
-				 tg_is_never_null(linitial(((CoalesceExpr *) node)->args)))
-			node = linitial(((CoalesceExpr *) node)->args);
-		else
-			return NULL;
-	}
-}
-
-/*
- * NULLIF(column, 'acme') = 'acme' is never true, if both go by the equality of
- * the type: a "=" of somebody else's may say anything.
- */
-static bool
-avoids_value(Node *one, Node *other, Oid collation)
-{
-	if (!tg_is_deterministic_collation(collation))
-		return false;
-	for (int i = 0; i < 2; i++)
-	{
-		NullIfExpr *avoiding = (NullIfExpr *) tg_strip(i == 0 ? one : other);
-		Const	   *avoided;
-		Const	   *constant = only_constant(i == 0 ? other : one);
-
-		if (!IsA(avoiding, NullIfExpr) || constant == NULL)
-			continue;
-		avoided = (Const *) tg_strip(lsecond(avoiding->args));
-		if (IsA(avoided, Const) && !avoided->constisnull &&
-			avoided->consttype == constant->consttype &&
-			tg_comparison(avoiding->opno,
-						  avoided->consttype) == COMPARES_EQUAL &&
-			tg_is_deterministic_collation(avoiding->inputcollid) &&
-			datumIsEqual(avoided->constvalue, constant->constvalue,
-						 constant->constbyval, constant->constlen))
-			return true;
-	}
-	return false;
 }
 
 /* A column that is compared with itself is equal, or NULL. */
@@ -314,8 +237,11 @@ tg_prove_comparison(Node *node, Oid operator, Oid collation, Node *left,
 					return tg_prove(distributed, context);
 				origin = tg_value_origin(other, context);
 				same = tg_conclude_from_origin(origin, node, context);
-				if (avoids_value(left, right, collation))
-					same = tg_admits_none();
+
+				/* NULLIF(column, 'acme') is never equal to 'acme' */
+				if (IsA(tg_strip(other == right ? left : right), NullIfExpr) &&
+					same.reason == REASON_LITERAL)
+					same.rows = ROWS_UNKNOWN;
 				if (same.rows <= ROWS_OWN && !tg_is_deterministic_collation(collation))
 				{
 					same = tg_make_conclusion(ROWS_UNKNOWN, REASON_COLLATION, node);
@@ -330,7 +256,8 @@ tg_prove_comparison(Node *node, Oid operator, Oid collation, Node *left,
 					 ORIGIN_MAY_KNOW_SESSION) == 0)
 					result = tg_leaf(node, context);
 				else
-					result = order_outcomes(comparison, node, other);
+					result = tg_every_outcome(tg_admits_foreign(REASON_ORDER,
+																node));
 				break;
 		}
 		if (never_null(operator, left, right, context))
@@ -366,12 +293,6 @@ tg_prove_comparison(Node *node, Oid operator, Oid collation, Node *left,
 			}
 		}
 	}
-
-	if (tg_prove_cast_boolean(operator, collation, left, right, false, context,
-							  &result) ||
-		tg_prove_cast_boolean(operator, collation, right, left, true, context,
-							  &result))
-		return result;
 
 	if (IsA(node, OpExpr) &&
 		(distributed = tg_distribute((OpExpr *) node, context)) != NULL)

@@ -35,29 +35,6 @@ tg_admits_none(void)
 	return tg_make_conclusion(ROWS_NONE, REASON_NOTHING, NULL);
 }
 
-/* Stands for limits of which each may be equal to anything. */
-static Node several_limits;
-
-static Node *
-both_limits(Node *one, Node *other)
-{
-	if (one == NULL || other == NULL)
-		return one != NULL ? one : other;
-	return equal(one, other) ? one : &several_limits;
-}
-
-static Node *
-either_limit(const Conclusion *one, Node *limit, const Conclusion *other,
-			 Node *other_limit)
-{
-	if (one->rows <= ROWS_OWN)
-		return other_limit;
-	if (other->rows <= ROWS_OWN)
-		return limit;
-	return limit != NULL && other_limit != NULL ?
-		both_limits(limit, other_limit) : NULL;
-}
-
 /* Either of two conditions suffices to get here. */
 Conclusion
 tg_if_either(Conclusion one, Conclusion other)
@@ -72,8 +49,6 @@ tg_if_either(Conclusion one, Conclusion other)
 		(other.tenant_not_null || other.rows <= ROWS_OWN);
 	result.or_tenant_null = (one.or_tenant_null || one.rows <= ROWS_OWN) &&
 		(other.or_tenant_null || other.rows <= ROWS_OWN);
-	result.at_least = either_limit(&one, one.at_least, &other, other.at_least);
-	result.at_most = either_limit(&one, one.at_most, &other, other.at_most);
 	return result;
 }
 
@@ -93,8 +68,6 @@ tg_if_both(Conclusion one, Conclusion other)
 	result.column_from_session = one.column_from_session || other.column_from_session;
 	result.tenant_not_null = one.tenant_not_null || other.tenant_not_null;
 	result.or_tenant_null = one.or_tenant_null || other.or_tenant_null;
-	result.at_least = both_limits(one.at_least, other.at_least);
-	result.at_most = both_limits(one.at_most, other.at_most);
 
 	/* Whose only fault is to admit rows without a tenant, has none left. */
 	if (result.rows > ROWS_OWN && result.tenant_not_null && result.or_tenant_null)
@@ -110,13 +83,9 @@ tg_if_both(Conclusion one, Conclusion other)
 		result.reason = REASON_THROUGH_COLUMN;
 	}
 
-	/* BETWEEN setting AND setting is an equality that nobody writes. */
-	if (result.rows == ROWS_FOREIGN &&
-		(result.at_least != one.at_least || result.at_most != one.at_most) &&
-		result.at_least != NULL && result.at_most != NULL &&
-		(result.at_least == &several_limits ||
-		 result.at_most == &several_limits ||
-		 equal(result.at_least, result.at_most)))
+	/* BETWEEN setting AND setting is an equality, if a strange one. */
+	if (one.reason == REASON_ORDER && other.reason == REASON_ORDER &&
+		result.rows == ROWS_FOREIGN)
 		result.rows = ROWS_UNKNOWN;
 	return result;
 }

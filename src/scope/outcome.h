@@ -70,9 +70,6 @@ typedef struct Conclusion
 	bool		column_from_session;			/* ... or such a column to the session */
 	bool		tenant_not_null;		/* the tenant column is not NULL ... */
 	bool		or_tenant_null;		/* ... or is NULL where it isn't confined */
-	Node	   *at_least;		/* a value of the session's that it is not
-								 * less than, ... */
-	Node	   *at_most;		/* ... or not greater than, or NULL */
 } Conclusion;
 
 /* By outcome of a Boolean expression. */

@@ -220,17 +220,6 @@ prove_coalesce(CoalesceExpr *expr, const ProofContext *context)
 	return result;
 }
 
-static Outcomes
-prove_nullif(NullIfExpr *expr, const ProofContext *context)
-{
-	/* NULLIF(a, b): NULL where both are the same, else a */
-	static int	table[3][3] = {{2, 0, 0}, {1, 2, 1}, {2, 2, 2}};
-	Outcomes	one = tg_prove(linitial(expr->args), context);
-	Outcomes	other = tg_prove(lsecond(expr->args), context);
-
-	return tg_combine(&one, &other, table);
-}
-
 /* The arm to show is the arm of the innermost OR around the arm_policy. */
 static void
 mark_or_arm(Conclusion *conclusion, Node *arm)
@@ -336,36 +325,6 @@ prove_node(Node *node, const ProofContext *context)
 					conclusion = tg_admits_foreign(REASON_ORDER, node);
 				return tg_every_outcome(conclusion);
 			}
-
-		case T_NullIfExpr:
-			if (tg_is_boolean(linitial(((NullIfExpr *) node)->args)) &&
-				tg_is_boolean(lsecond(((NullIfExpr *) node)->args)))
-				return prove_nullif((NullIfExpr *) node, context);
-			return tg_leaf(node, context);
-
-		case T_FuncExpr:
-			/* (boolean)::int::boolean */
-			if (((FuncExpr *) node)->funcid == F_BOOL_INT4)
-			{
-				Node	   *boolean =
-					tg_boolean_under_cast(linitial(((FuncExpr *) node)->args));
-
-				if (boolean != NULL)
-					return tg_prove(boolean, context);
-			}
-			return tg_leaf(node, context);
-
-		case T_CoerceViaIO:
-			/* (boolean)::text::boolean */
-			if (((CoerceViaIO *) node)->resulttype == BOOLOID)
-			{
-				Node	   *arg = (Node *) ((CoerceViaIO *) node)->arg;
-				Node	   *boolean = tg_boolean_under_cast(arg);
-
-				if (boolean != NULL)
-					return tg_prove(boolean, context);
-			}
-			return tg_leaf(node, context);
 
 		default:
 			return tg_leaf(node, context);

@@ -49,7 +49,6 @@ extern bool tg_prove_containment(OpExpr *expr, const ProofContext *context,
 /* boolean.c */
 
 extern bool tg_is_boolean(Node *node);
-extern Node *tg_boolean_under_cast(Node *node);
 extern bool tg_boolean_comparison(Oid operator, Comparison *comparison);
 extern bool tg_comparison_holds(Comparison comparison, int order);
 extern Outcomes tg_prove_boolean_comparison(Comparison comparison,
@@ -57,9 +56,6 @@ extern Outcomes tg_prove_boolean_comparison(Comparison comparison,
 											Node *right, const ProofContext *context);
 extern bool tg_compare_constants(Const *one, Const *other,
 								 Comparison comparison, int *order);
-extern bool tg_prove_cast_boolean(Oid operator, Oid collation, Node *cast,
-								  Node *other, bool flipped,
-								  const ProofContext *context, Outcomes *result);
 extern Node *tg_distribute(OpExpr *expr, const ProofContext *context);
 
 /* sublink.c */
