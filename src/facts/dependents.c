@@ -29,7 +29,7 @@
 
 /* The objects of one catalog that depend on an object, as OIDs. */
 static List *
-dependents_of(FactsReader *reader, Oid dependent_class, Oid classId,
+dependents_of(FactsReader * reader, Oid dependent_class, Oid classId,
 			  Oid objectId)
 {
 	SysScanDesc scan = tg_reader_scan_depend(reader, DependReferenceIndexId,
@@ -50,7 +50,7 @@ dependents_of(FactsReader *reader, Oid dependent_class, Oid classId,
 	return result;
 }
 
-/* The relations to which objects of one catalog belong, each once. */
+/* The relations that own objects of one catalog, each once. */
 static List *
 relations_of(Oid classId, List *objects)
 {
@@ -69,9 +69,9 @@ relations_of(Oid classId, List *objects)
 	return result;
 }
 
-/* The other relations to which objects belong that depend on a relation. */
+/* The other relations that own objects which depend on a relation. */
 static List *
-relations_of_dependents(FactsReader *reader, Oid dependent_class, Oid relid)
+relations_of_dependents(FactsReader * reader, Oid dependent_class, Oid relid)
 {
 	return list_delete_oid(relations_of(dependent_class,
 										dependents_of(reader, dependent_class,
@@ -80,9 +80,9 @@ relations_of_dependents(FactsReader *reader, Oid dependent_class, Oid relid)
 						   relid);
 }
 
-/* Adds those who are read by the policies of one of these, their parent. */
+/* Adds the inheritance descendants, whose rows the same policies apply to. */
 static List *
-with_inheritance_descendants(FactsReader *reader, List *relids)
+with_inheritance_descendants(FactsReader * reader, List *relids)
 {
 	OidSet		set = {0};
 	ListCell   *lc;
@@ -101,33 +101,33 @@ with_inheritance_descendants(FactsReader *reader, List *relids)
 
 /* The relations whose rewrite rules name a relation. */
 static List *
-views_of(FactsReader *reader, Oid relid)
+views_of(FactsReader * reader, Oid relid)
 {
 	return relations_of_dependents(reader, RewriteRelationId, relid);
 }
 
 List *
-tg_facts_dependent_views(FactsReader *reader, Oid relid)
+tg_facts_dependent_views(FactsReader * reader, Oid relid)
 {
 	return tg_reader_reach(reader, relid, views_of, INT_MAX - 1);
 }
 
 List *
-tg_facts_relations_whose_policies_read(FactsReader *reader, Oid relid)
+tg_facts_relations_whose_policies_read(FactsReader * reader, Oid relid)
 {
 	return with_inheritance_descendants(reader,
-					  relations_of_dependents(reader, PolicyRelationId,
-											  relid));
+										relations_of_dependents(reader, PolicyRelationId,
+																relid));
 }
 
 List *
-tg_facts_relations_using_function(FactsReader *reader, Oid function_oid)
+tg_facts_relations_using_function(FactsReader * reader, Oid function_oid)
 {
 	List	   *policies = dependents_of(reader, PolicyRelationId,
 										 ProcedureRelationId, function_oid);
 	ListCell   *lc;
 
-	/* A policy that calls a function by an operator depends on that alone */
+	/* A policy that calls a function by an operator depends on the operator */
 	foreach(lc, dependents_of(reader, OperatorRelationId, ProcedureRelationId,
 							  function_oid))
 		policies = list_concat(policies,
@@ -138,7 +138,7 @@ tg_facts_relations_using_function(FactsReader *reader, Oid function_oid)
 }
 
 List *
-tg_facts_relations_using_type(FactsReader *reader, Oid type)
+tg_facts_relations_using_type(FactsReader * reader, Oid type)
 {
 	OidSet		types = {0};
 	OidSet		relations = {0};
@@ -183,9 +183,9 @@ tg_facts_relations_using_type(FactsReader *reader, Oid type)
 	return relations.oids;
 }
 
-/* Adds the relations whose findings depend on an object of the role. */
+/* Adds the relations whose findings depend on an object of a role. */
 static void
-add_relations(FactsReader *reader, Form_pg_shdepend form, bool is_the_role,
+add_relations(FactsReader * reader, Form_pg_shdepend form, bool is_the_role,
 			  OidSet *relations)
 {
 	List	   *relids = NIL;
@@ -200,7 +200,7 @@ add_relations(FactsReader *reader, Form_pg_shdepend form, bool is_the_role,
 				relids = lcons_oid(relid, tg_facts_inheritance_descendants(reader, relid));
 			break;
 
-			/* Views read with the rights of their owner */
+			/* A view reads with the privileges of its owner */
 		case RelationRelationId:
 			if (is_the_role && form->deptype == SHARED_DEPENDENCY_OWNER)
 				relids = lcons_oid(form->objid,
@@ -227,7 +227,7 @@ add_relations(FactsReader *reader, Form_pg_shdepend form, bool is_the_role,
 }
 
 List *
-tg_facts_relations_of_role(FactsReader *reader, Oid role)
+tg_facts_relations_of_role(FactsReader * reader, Oid role)
 {
 	Relation	catalog = table_open(SharedDependRelationId, AccessShareLock);
 	OidSet		roles = {0};

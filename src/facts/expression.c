@@ -1,12 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * expression.c
- *		What expressions name, and questions about them whose objects may be gone.
+ *		What expressions name, even if it is gone.
  *
- * What a policy said before the transaction is read when the transaction may
- * have dropped the types and functions that it names; and an audit locks
- * nothing, so that others may drop them meanwhile.  Some of PostgreSQL's
- * functions that answer questions about expressions fail there.
+ * Note: we read what a policy said before the transaction when the transaction
+ * may have dropped the types and functions that the policy names.  And an audit
+ * locks nothing, so others may drop them meanwhile.  Some of PostgreSQL's
+ * functions for expressions fail then.
  *
  * Copyright (c) 2026, Trovella
  *
@@ -24,9 +24,6 @@
 #include "facts/reader.h"
 #include "utils/syscache.h"
 
-/*
- * The part of a policy's fingerprint that one column of pg_policy makes.
- */
 uint64
 tg_add_to_fingerprint(uint64 fingerprint, const char *data, int length)
 {
@@ -35,10 +32,7 @@ tg_add_to_fingerprint(uint64 fingerprint, const char *data, int length)
 											  length, 0));
 }
 
-/*
- * Cuts out of a stored expression where its parts stood in the statement that
- * it came from.  PostgreSQL itself keeps this no more since version 17.
- */
+/* PostgreSQL itself no longer stores the positions since version 17. */
 void
 tg_strip_locations(char *text)
 {
@@ -47,7 +41,7 @@ tg_strip_locations(char *text)
 	char	   *to = text;
 	const char *hit;
 
-	/* A name cannot be taken for the label: its spaces have backslashes */
+	/* No name looks like the label: a name's spaces have backslashes */
 	while ((hit = strstr(from, label)) != NULL)
 	{
 		size_t		length = hit + strlen(label) - from;
@@ -61,10 +55,10 @@ tg_strip_locations(char *text)
 }
 
 /*
- * May a stored expression mention an object that a user has made?  Not if none
- * of its numbers is as large as the OID of one, and none is the OID of a type
- * whose constants name objects: those are stored byte by byte.  That some of
- * the numbers are no OIDs at all does no harm: then pg_depend is asked in vain.
+ * It names none if none of its numbers is as large as the OID of a user's
+ * object, and none is the OID of a type whose constants name objects (such
+ * constants are stored byte by byte).  A number that is no OID does no harm: it
+ * costs a look into pg_depend.
  */
 bool
 tg_names_user_object(const char *tree)
@@ -86,7 +80,7 @@ tg_names_user_object(const char *tree)
 		if (number >= FirstNormalObjectId)
 			return true;
 
-		/* those that find_expr_references_walker in dependency.c knows */
+		/* The types that find_expr_references_walker() knows (dependency.c) */
 		switch (number)
 		{
 			case REGPROCOID:
@@ -108,8 +102,8 @@ tg_names_user_object(const char *tree)
 }
 
 /*
- * exprType() knows everything from the tree itself, but for the array type of
- * a sub-select's column.
+ * exprType() takes every type from the tree itself, except for the array type
+ * of a sub-select's column.
  */
 Oid
 tg_expression_type(Node *node)
@@ -174,7 +168,7 @@ bool
 tg_check_functions_in_node(Node *node, check_function_callback checker,
 						   void *context)
 {
-	/* Only the type tells which functions read and write its values */
+	/* Which functions it calls, only the catalog row of the type tells */
 	if (IsA(node, CoerceViaIO))
 	{
 		CoerceViaIO *cast = (CoerceViaIO *) node;
@@ -246,7 +240,7 @@ tg_facts_functions_of(const PolicyFacts *policy)
 	return functions.oids;
 }
 
-/* Collects the types that users have made and values of which come up. */
+/* Collects the types of users whose values occur in an expression. */
 static bool
 collect_types(Node *node, OidSet *types)
 {

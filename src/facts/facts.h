@@ -1,15 +1,18 @@
 /*-------------------------------------------------------------------------
  *
  * facts.h
- *		Everything that a rule may know about one relation.
+ *		What rules may know: one relation, and what it depends on.
  *
- * RelationFacts is read from the catalogs under a snapshot that the caller
- * chooses, so that the same reader serves the verdict (which looks at the
- * catalogs as they were before and as they are after the transaction) and
- * the audit.  It is plain data: no relcache entry, no lock, no pointer into
- * a system cache, all of it in the memory context that was current when it
- * was read, except for the expressions of policies, which the reader may keep
- * for others that have the same: they live as long as the reader.
+ * Facts are read from the catalogs under a snapshot that the caller chooses.
+ * So the same reader serves the verdict, which compares the catalogs before
+ * and after the transaction, and the audit.
+ *
+ * Facts are plain data: no relcache entry, no lock, no pointer into a system
+ * cache.  They live in the memory context that was current when they were
+ * read, except for the expressions of policies: the reader may share those
+ * between policies, and they live as long as the reader.
+ *
+ * Lists of relations are lists of OIDs, each of them once.
  *
  * Copyright (c) 2026, Trovella
  *
@@ -24,7 +27,7 @@
 #include "utils/snapshot.h"
 
 /*
- * The four commands that row-level security tells apart, as a set.  A policy
+ * The four commands that row-level security distinguishes, as a set.  A policy
  * FOR ALL covers all of them.
  */
 typedef enum CommandSet
@@ -37,6 +40,11 @@ typedef enum CommandSet
 	TG_ALL_COMMANDS = TG_SELECT | TG_INSERT | TG_UPDATE | TG_DELETE
 } CommandSet;
 
+/*
+ * In the facts of columns, policies and indexes, "temporary" means: depends on
+ * a temporary object, so that PostgreSQL drops it with that, without any DDL.
+ */
+
 /* A live column. */
 typedef struct ColumnFacts
 {
@@ -46,8 +54,7 @@ typedef struct ColumnFacts
 	int32		typmod;
 	Oid			collation;
 	bool		not_null;
-	bool		temporary;		/* stands on a temporary object: will be
-								 * dropped with the session without any DDL */
+	bool		temporary;
 	struct ArrayType *acl;		/* its own grants, or NULL */
 } ColumnFacts;
 
@@ -62,8 +69,7 @@ typedef struct PolicyFacts
 	List	   *roles;			/* OIDs; InvalidOid stands for PUBLIC */
 	Node	   *qual;			/* USING, or NULL; do not modify */
 	Node	   *with_check;		/* WITH CHECK, or NULL; do not modify */
-	bool		temporary;		/* stands on a temporary object: will vanish
-								 * with the session without any DDL */
+	bool		temporary;
 	uint64		fingerprint;	/* of expressions, roles, command and kind:
 								 * differs when the policy says something else */
 } PolicyFacts;
@@ -74,12 +80,10 @@ typedef struct IndexFacts
 	Oid			oid;
 	bool		unique;
 	bool		primary;
-	bool		names_tenant;	/* the tenant column is one of the keys or
-								 * occurs in one; read for unique indexes */
-	bool		usable;			/* valid, ready, live, and not standing on a
-								 * temporary object: anything less serves
-								 * nobody */
-	int			nkeys;			/* key columns; INCLUDE columns are none */
+	bool		names_tenant;	/* a key is the tenant column or an expression
+								 * over it */
+	bool		usable;			/* valid, ready, live, and not temporary */
+	int			nkeys;			/* key columns, without INCLUDE columns */
 	AttrNumber *keys;			/* 0 where the key is an expression */
 	Oid		   *collations;		/* of the keys */
 	bool		equality;		/* its access method can search for equality:
@@ -92,7 +96,7 @@ typedef struct ForeignKeyFacts
 {
 	Oid			oid;
 	char	   *name;
-	bool		inherited;		/* from a parent, which answers for it */
+	bool		inherited;		/* from a parent, where it is reported */
 	int			nkeys;
 	AttrNumber *keys;
 	AttrNumber *referenced_keys;
@@ -107,14 +111,14 @@ typedef struct ForeignKeyFacts
 	bool		temporal;		/* ... PERIOD ... */
 } ForeignKeyFacts;
 
-/* A rewrite rule: the query of a view, or what CREATE RULE says. */
+/* A rewrite rule: the query of a view, or a rule that CREATE RULE made. */
 typedef struct RewriteFacts
 {
 	Oid			oid;
 	char	   *name;
 	bool		select;			/* ON SELECT: the query of a view */
 	uint64		fingerprint;	/* differs when it says something else */
-	List	   *reads;			/* OIDs of the relations that it names */
+	List	   *reads;			/* the relations that it names */
 } RewriteFacts;
 
 /* One relation. */
@@ -125,30 +129,79 @@ typedef struct RelationFacts
 	char	   *schema;
 	char	   *name;
 	char		kind;			/* RELKIND_xxx */
-	bool		temporary;
+	bool		temporary;		/* then only pg_class is read */
 	bool		partition;		/* is a partition of something */
-	bool		may_have_children;	/* has some, or has had */
-	bool		may_have_rewrites;	/* has some, or has had */
+	bool		may_have_children;	/* has some, or has had some */
+	bool		may_have_rewrites;	/* has some, or has had some */
 	bool		rls_enabled;
 	bool		rls_forced;
-	bool		granted;		/* some role other than the owner was granted
-								 * something on it or on a column of it */
+	bool		granted;		/* a role other than the owner was granted
+								 * something on it or on one of its columns */
 	bool		security_invoker;	/* of a view: reads as the caller */
 	Oid			owner;
-	List	   *acls;			/* of Acl: the relation's (its default, if it
-								 * has none) and those of columns */
-	List	   *columns;		/* of ColumnFacts, live user columns */
-	ColumnFacts *tenant;		/* the tenant column, or NULL.  A copy: where
-								 * the policies are read, too, it can be null
-								 * if that of an inheritance child can, whose
-								 * rows they apply to */
-	List	   *parents;		/* OIDs of the relations it inherits from */
-	List	   *policies;		/* of PolicyFacts */
+	List	   *acls;			/* of Acl: the relation's (or its default) and
+								 * those of columns */
+	List	   *columns;		/* of ColumnFacts: live user columns */
+	ColumnFacts *tenant;		/* the tenant column, or NULL.  A copy: if
+								 * policies are read, its not_null is false
+								 * also where the column of an inheritance
+								 * child can be null, because the policies
+								 * apply to the child's rows */
+	List	   *parents;		/* the relations that it inherits from */
+	List	   *policies;		/* of PolicyFacts, in the order of names */
 	List	   *indexes;		/* of IndexFacts */
 	List	   *foreign_keys;	/* of ForeignKeyFacts */
-	List	   *constraints;	/* OIDs of all constraints, of whatever kind */
+	List	   *constraints;	/* OIDs of all constraints, of any kind */
 	List	   *rewrites;		/* of RewriteFacts */
 } RelationFacts;
+
+/*
+ * The reader: one snapshot, and the catalogs that it keeps open.
+ */
+typedef struct FactsReader FactsReader;
+
+/*
+ * Begins to read under a registered snapshot, which must stay registered until
+ * tg_facts_end().
+ *
+ * "detaching_counts": does a partition that DETACH PARTITION CONCURRENTLY has
+ * detached by half still count as its parent's?  It does not in the state after
+ * a transaction, so that the command's first transaction can be refused.  It
+ * does in the state before, or the second transaction would find nothing new.
+ */
+extern FactsReader * tg_facts_begin(Snapshot snapshot, bool detaching_counts);
+extern void tg_facts_end(FactsReader * reader);
+extern Snapshot tg_facts_snapshot(const FactsReader * reader);
+
+/*
+ * From now on, calls "note" for each object whose state is read, except for
+ * the subject itself: who relies on what was read may want to lock it.
+ */
+typedef void (*ReadNote) (Oid classId, Oid objectId, void *arg);
+
+extern void tg_facts_note_reads(FactsReader * reader, ReadNote note, void *arg);
+extern void tg_facts_set_subject(FactsReader * reader, Oid relid);
+
+/* Notes an object that was read from a cache and not through the reader. */
+extern void tg_facts_note_read(FactsReader * reader, Oid classId,
+							   Oid objectId);
+
+/*
+ * What is a relation?
+ */
+
+/*
+ * The facts of a relation.  Returns NULL if the snapshot sees no such
+ * relation, or if no rule is about its kind (index, sequence, TOAST table,
+ * composite type, system catalog).
+ */
+extern RelationFacts *tg_facts_read(FactsReader * reader, Oid relid);
+
+/*
+ * The same without policies, indexes, foreign keys and rewrite rules.  The
+ * reader may keep it.
+ */
+extern const RelationFacts *tg_facts_outline(FactsReader * reader, Oid relid);
 
 /* Is it a table, partitioned or not? */
 extern bool tg_is_table(const RelationFacts *facts);
@@ -161,54 +214,19 @@ extern const ColumnFacts *tg_find_column(const RelationFacts *facts,
 										 AttrNumber attnum);
 
 /*
- * Which of SELECT, INSERT, UPDATE and DELETE may a role do to a relation, be
- * it to some columns only?
+ * Are the policies that were read those that the relation has now, or those
+ * that another reader's snapshot sees?
  */
-extern AclMode tg_privileges_of(Oid role, const RelationFacts *facts);
-
-/* Reads facts under one snapshot; keeps the catalogs open meanwhile. */
-typedef struct FactsReader FactsReader;
+extern bool tg_facts_policies_are_current(FactsReader * reader,
+										  const RelationFacts *facts);
+extern bool tg_facts_policies_are_those_of(FactsReader * other,
+										   const RelationFacts *facts);
 
 /*
- * Begins reading under a registered snapshot, which must stay registered
- * until tg_facts_end().
- *
- * "detaching_counts": is a partition that DETACH PARTITION CONCURRENTLY has
- * half detached still one of its parent's?  Not for what is, so that the
- * command's first transaction can be refused; but for what was, or else its
- * second would find nothing new.
+ * Where is an object, and what is its name?
  */
-extern FactsReader *tg_facts_begin(Snapshot snapshot, bool detaching_counts);
-extern void tg_facts_end(FactsReader *reader);
-extern Snapshot tg_facts_snapshot(const FactsReader *reader);
 
-/*
- * Has every object noted whose state is read from now on, except the subject
- * itself: whoever relies on what was read may want to lock it.
- */
-typedef void (*ReadNote) (Oid classId, Oid objectId, void *arg);
-
-extern void tg_facts_note_reads(FactsReader *reader, ReadNote note, void *arg);
-extern void tg_facts_set_subject(FactsReader *reader, Oid relid);
-
-/* Notes a read of what was not read through the reader, but from a cache. */
-extern void tg_facts_note_read(FactsReader *reader, Oid classId,
-							   Oid objectId);
-
-/*
- * The facts of one relation, in the current memory context; NULL if the
- * snapshot sees no such relation, or if it is of a kind that no rule is
- * about (index, sequence, TOAST table, composite type, system catalog).
- */
-extern RelationFacts *tg_facts_read(FactsReader *reader, Oid relid);
-
-/*
- * The same without policies, indexes, foreign keys and rewrite rules: enough
- * to know what the relation is.  The reader may keep it.
- */
-extern const RelationFacts *tg_facts_outline(FactsReader *reader, Oid relid);
-
-/* Only pg_class: where is a relation, and of what kind? */
+/* What pg_class alone says. */
 typedef struct RelationPlace
 {
 	Oid			schema_oid;
@@ -218,180 +236,176 @@ typedef struct RelationPlace
 	bool		partition;		/* or the index of one */
 } RelationPlace;
 
-extern bool tg_facts_place(FactsReader *reader, Oid relid,
+/* False if the snapshot does not see the relation. */
+extern bool tg_facts_place(FactsReader * reader, Oid relid,
 						   RelationPlace *place);
 
 /*
- * Names for messages and repair SQL, or NULL: read from the catalogs, because
- * the system caches would grow with every name that an audit asks for.
+ * Names for messages and repair SQL; NULL if the snapshot does not see the
+ * object.  They are read from the catalogs, because the system caches would
+ * grow with every name that an audit asks for.
  */
-extern char *tg_facts_qualified_name(FactsReader *reader, Oid relid);
-extern char *tg_facts_column_name(FactsReader *reader, Oid relid,
+extern char *tg_facts_schema_name(FactsReader * reader, Oid schema_oid);
+extern char *tg_facts_qualified_name(FactsReader * reader, Oid relid);
+extern char *tg_facts_column_name(FactsReader * reader, Oid relid,
 								  AttrNumber attnum);
 
-/* Is there a relation of this name, now? */
-extern bool tg_facts_name_is_taken(FactsReader *reader, Oid schema_oid,
+/* Does a relation have this name now? */
+extern bool tg_facts_name_is_taken(FactsReader * reader, Oid schema_oid,
 								   const char *name);
 
 /*
- * The relation that an object belongs to (the table of an index, a policy, a
- * constraint or a rewrite rule; a relation itself), or InvalidOid if there is
- * no such object or if it belongs to none.  This is read as it is now, because
- * it never changes while the object is there.
+ * The relation that owns an object: the table of an index, a policy, a
+ * constraint or a rewrite rule; a relation owns itself.  InvalidOid if there
+ * is no such object, or if it belongs to none.  This is read as it is now: it
+ * never changes while the object exists.
  */
 extern Oid	tg_owning_relation(Oid classId, Oid objectId);
 
-/* The name of a schema, or NULL if the snapshot does not see it. */
-extern char *tg_facts_schema_name(FactsReader *reader, Oid schema_oid);
-
-/* The relations of a schema, as a list of OIDs. */
-extern List *tg_facts_relations_of_schema(FactsReader *reader,
-										  Oid schema_oid);
-
-/* The partitions and inheritance children, near and far, each once, as OIDs. */
-extern List *tg_facts_descendants(FactsReader *reader, Oid relid);
-
 /*
- * The relations whose rewrite rules name a relation (views, mostly), and those
- * whose rules name these, and so on, each once, as OIDs.
+ * Is it a temporary relation, or a temporary object of any kind that has a
+ * schema, or a temporary schema?  Asks the caches, so it is false for what the
+ * current command creates.
  */
-extern List *tg_facts_dependent_views(FactsReader *reader, Oid relid);
-
-/* The relations that a relation inherits from, as OIDs. */
-extern List *tg_facts_parents(FactsReader *reader, Oid relid);
+extern bool tg_is_temporary(Oid relid);
+extern bool tg_is_temporary_object(Oid classId, Oid objectId);
 
 /*
- * The relations that a relation inherits from, near and far, each once and the
- * nearest first, as OIDs.  There can be more of them than anybody should wait
- * for: then the list is cut off, and "all" says so.
+ * Who are its parents and children, by partitioning and by inheritance?
+ */
+extern List *tg_facts_parents(FactsReader * reader, Oid relid);
+
+/*
+ * The parents and their parents, the nearest first.  There can be more than
+ * anybody wants to wait for: then the list ends early, and "all" is false.
  */
 #define TG_MAX_ANCESTORS 2000
 
-extern List *tg_facts_ancestors(FactsReader *reader, Oid relid, bool *all);
+extern List *tg_facts_ancestors(FactsReader * reader, Oid relid, bool *all);
+
+/* The children and their children. */
+extern List *tg_facts_descendants(FactsReader * reader, Oid relid);
 
 /*
- * A partition or inheritance child needs no row-level security of its own
- * where nobody can name it: no role but its owner has been granted anything
- * on it, and all its parents are protected.  Whether the parents' policies
- * suffice for the child's rows is a question to tg_exposing_parents().
+ * Does a partition or inheritance child need no row-level security of its own,
+ * because nobody can name it?  Then no role but its owner has been granted
+ * anything on it, and all its parents are protected.  tg_exposing_parents()
+ * tells whether the parents' policies suffice for the child's rows.
  */
-extern bool tg_is_unreachable_child(FactsReader *reader,
+extern bool tg_is_unreachable_child(FactsReader * reader,
 									const RelationFacts *facts);
 
-/* The relations that an expression or a query names, as OIDs. */
+/*
+ * What does an expression name?
+ */
 extern List *tg_facts_relations_in(Node *node);
 
-/* The functions that a policy calls, but for PostgreSQL's own, as OIDs. */
+/* Functions and types of users in a policy, as OIDs; not PostgreSQL's own. */
 extern List *tg_facts_functions_of(const PolicyFacts *policy);
+extern List *tg_facts_types_in(const PolicyFacts *policy);
 
-/*
- * Are the policies of a relation those that it has in this moment, or those
- * that another reader's snapshot sees?
- */
-extern bool tg_facts_policies_are_current(FactsReader *reader,
-										  const RelationFacts *facts);
-extern bool tg_facts_policies_are_those_of(FactsReader *other,
-										   const RelationFacts *facts);
+/* The enums among these types and among the types they consist of, as OIDs. */
+extern List *tg_facts_enums_in(FactsReader * reader, const List *types);
 
-/*
- * The other relations whose policies read a relation in a sub-select, and their
- * inheritance children, to whose rows these policies apply as well, as a list
- * of OIDs.
- */
-extern List *tg_facts_relations_whose_policies_read(FactsReader *reader,
-													Oid relid);
+/* InvalidOid if the snapshot does not see the type. */
+extern Oid	tg_facts_type_owner(FactsReader * reader, Oid type);
 
-/*
- * The same for those whose policies call a function, by its name or by that of
- * an operator.
- */
-extern List *tg_facts_relations_using_function(FactsReader *reader,
-											   Oid function_oid);
-
-/* One function. */
 typedef struct FunctionFacts
 {
 	Oid			owner;
 	char		volatility;		/* PROVOLATILE_xxx */
 	bool		security_definer;
-	bool		names_are_fixed;	/* no search_path of a caller's decides
-									 * what its body means */
+	bool		names_are_fixed;	/* the caller's search_path has no
+									 * influence on what its body means */
 } FunctionFacts;
 
 /* False if the snapshot does not see the function. */
-extern bool tg_facts_function(FactsReader *reader, Oid function_oid,
+extern bool tg_facts_function(FactsReader * reader, Oid function_oid,
 							  FunctionFacts *facts);
 
-/* One role. */
+/*
+ * What may a role do?
+ */
 typedef struct RoleFacts
 {
 	bool		superuser;
-	bool		bypasses_rls;	/* by its attribute; a superuser does as well */
+	bool		bypasses_rls;	/* its attribute; superusers bypass it anyway */
 	bool		inherits;
 } RoleFacts;
 
 /* False if the snapshot does not see the role. */
-extern bool tg_facts_role(FactsReader *reader, Oid role, RoleFacts *facts);
+extern bool tg_facts_role(FactsReader * reader, Oid role, RoleFacts *facts);
 
-/* Is the role a superuser, or has it BYPASSRLS? */
-extern bool tg_is_above_rls(FactsReader *reader, Oid role);
-
-/*
- * Has a role the privileges of another one?  Attributes are those that the
- * snapshot sees.  Memberships are those of the present: nothing announces their
- * change.
- */
-extern bool tg_has_privileges_of(FactsReader *reader, Oid role, Oid other);
+/* Is the role a superuser, or does it have BYPASSRLS? */
+extern bool tg_is_above_rls(FactsReader * reader, Oid role);
 
 /*
- * What of a role the meaning of a policy for it depends on, besides its name:
- * differs when row-level security comes to apply to it, or to a member of it.
+ * Does a role have the privileges of another one?  Attributes are read under
+ * the snapshot, memberships as they are now: nothing announces their change.
  */
-extern uint64 tg_role_fingerprint(FactsReader *reader, Oid role);
+extern bool tg_has_privileges_of(FactsReader * reader, Oid role, Oid other);
 
 /*
- * The relations of which a finding may depend on a role's attributes: those
- * whose policies name it, or a role that it is a member of, and what it owns.
+ * A fingerprint of what a policy's meaning depends on in a role, besides its
+ * name.  It differs when row-level security begins to apply to the role or to
+ * one of its members.
  */
-extern List *tg_facts_relations_of_role(FactsReader *reader, Oid role);
+extern uint64 tg_role_fingerprint(FactsReader * reader, Oid role);
 
-/* The enums among these types, and those that they are made of, as OIDs. */
-extern List *tg_facts_enums_in(FactsReader *reader, const List *types);
+/*
+ * Which of SELECT, INSERT, UPDATE and DELETE may a role do to a relation, or
+ * to some of its columns?
+ */
+extern AclMode tg_privileges_of(Oid role, const RelationFacts *facts);
 
-/* InvalidOid if the snapshot does not see the type. */
-extern Oid	tg_facts_type_owner(FactsReader *reader, Oid type);
+/*
+ * Which relations depend on an object?
+ */
+extern List *tg_facts_relations_of_schema(FactsReader * reader,
+										  Oid schema_oid);
 
-/* The types in a policy, but for PostgreSQL's own, as OIDs. */
-extern List *tg_facts_types_in(const PolicyFacts *policy);
+/*
+ * The relations whose rewrite rules name a relation (views, mostly), and those
+ * whose rules name these, and so on.
+ */
+extern List *tg_facts_dependent_views(FactsReader * reader, Oid relid);
+
+/*
+ * The other relations whose policies read a relation in a sub-select, or call
+ * a function by its name or by an operator, and their inheritance children,
+ * whose rows these policies apply to as well.
+ */
+extern List *tg_facts_relations_whose_policies_read(FactsReader * reader,
+													Oid relid);
+extern List *tg_facts_relations_using_function(FactsReader * reader,
+											   Oid function_oid);
 
 /* The relations that have columns of a type, or whose policies name it. */
-extern List *tg_facts_relations_using_type(FactsReader *reader, Oid type);
-
-/* The relations that are members of an extension, as a list of OIDs. */
-extern List *tg_facts_members(FactsReader *reader, Oid extension);
+extern List *tg_facts_relations_using_type(FactsReader * reader, Oid type);
 
 /*
- * Is it a temporary relation, which is nobody's business, as far as the caches
- * know?  False for one that is new in the current command.
+ * The relations whose findings may depend on a role's attributes: the role
+ * owns them, or their policies name it or a role that it is a member of.
  */
-extern bool tg_is_temporary(Oid relid);
+extern List *tg_facts_relations_of_role(FactsReader * reader, Oid role);
 
 /*
- * The same for an object of whatever kind that has a schema, and for a
- * temporary schema.
+ * The relations that lose a policy, an index or a column with a temporary
+ * object because of what the transaction touched (a List of ObjectKey).  Some
+ * may occur more than once.
  */
-extern bool tg_is_temporary_object(Oid classId, Oid objectId);
+extern List *tg_facts_relations_losing_parts(FactsReader * reader,
+											 List *touched);
 
 /*
- * The relations that will lose something because a touched object (a List of
- * ObjectKey) stands on a temporary one, as OIDs.
+ * Which relations are members of extensions?
  */
-extern List *tg_facts_relations_losing_parts(FactsReader *reader, List *touched);
+extern List *tg_facts_members(FactsReader * reader, Oid extension);
 
 /* Is the relation a member of an extension that a superuser owns? */
-extern bool tg_facts_is_trusted_member(FactsReader *reader, Oid relid);
+extern bool tg_facts_is_trusted_member(FactsReader * reader, Oid relid);
 
-/* All such members, in the order of their OIDs. */
-extern List *tg_facts_trusted_members(FactsReader *reader);
+/* All such members, in the order of OIDs. */
+extern List *tg_facts_trusted_members(FactsReader * reader);
 
 #endif							/* TROVELLA_GUARD_FACTS_H */

@@ -24,12 +24,13 @@
 #include "utils/varlena.h"
 
 /*
- * Does a search_path leave it to nobody else what names mean?  Where pg_temp is
- * not listed it is searched first, so a temporary table of the caller takes the
- * place of any table whose name has no schema.  An empty path finds no table
- * but PostgreSQL's own.  "$user" is whoever has a schema of that name, and in a
- * schema in which everybody may create things, everybody may give a name
- * another meaning.
+ * Do names mean the same under a search_path, whoever calls and whatever others
+ * create?
+ *
+ * PostgreSQL searches pg_temp first if the path does not list it, so a
+ * temporary table of the caller takes the place of any table whose name has no
+ * schema.  For "$user" it searches a schema of the caller's.  Where everybody
+ * may create objects in a schema, everybody may give a name another meaning.
  */
 static bool
 is_fixed_path(char *path)
@@ -61,11 +62,11 @@ is_fixed_path(char *path)
 }
 
 /*
- * Does a function have a search_path of its own that is fixed, or a body in
- * which names are not looked up when it runs (SQL-standard, C)?
+ * Does a function have a search_path of its own that is fixed, or a body whose
+ * names are not looked up when it runs (SQL-standard, C)?
  */
 static bool
-names_are_fixed(FactsReader *reader, HeapTuple tuple)
+names_are_fixed(FactsReader * reader, HeapTuple tuple)
 {
 	TupleDesc	desc = RelationGetDescr(tg_reader_catalog(reader, CAT_PROC));
 	Oid			language = ((Form_pg_proc) GETSTRUCT(tuple))->prolang;
@@ -95,7 +96,7 @@ names_are_fixed(FactsReader *reader, HeapTuple tuple)
 }
 
 bool
-tg_facts_function(FactsReader *reader, Oid function_oid, FunctionFacts *facts)
+tg_facts_function(FactsReader * reader, Oid function_oid, FunctionFacts *facts)
 {
 	SysScanDesc scan = tg_reader_scan(reader, CAT_PROC, ProcedureOidIndexId,
 									  Anum_pg_proc_oid, function_oid);

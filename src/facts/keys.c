@@ -28,9 +28,8 @@
 #include "utils/syscache.h"
 
 /*
- * The access method of an operator class, even one that is gone by now:
- * then its index is gone with it, and what it was good for is of no
- * importance but that it was good.
+ * The access method of an operator class.  Of one that is gone by now we only
+ * know that its index is gone as well; we take it for a btree.
  */
 static Oid
 opclass_access_method(Oid opclass)
@@ -46,7 +45,7 @@ opclass_access_method(Oid opclass)
 	return method;
 }
 
-/* Is one of the OIDs that of an object that a user has made? */
+/* Does one of the OIDs belong to an object that a user has made? */
 static bool
 any_user_object(const oidvector *oids)
 {
@@ -58,7 +57,7 @@ any_user_object(const oidvector *oids)
 	return false;
 }
 
-/* Does the tenant column take part in what a unique index compares? */
+/* Is the tenant column among what a unique index compares? */
 static bool
 names_tenant_column(const RelationFacts *facts, const IndexFacts *index,
 					List *expressions)
@@ -76,7 +75,7 @@ names_tenant_column(const RelationFacts *facts, const IndexFacts *index,
 }
 
 void
-tg_read_indexes(FactsReader *reader, RelationFacts *facts)
+tg_read_indexes(FactsReader * reader, RelationFacts *facts)
 {
 	SysScanDesc scan = tg_reader_scan(reader, CAT_INDEX, IndexIndrelidIndexId,
 									  Anum_pg_index_indrelid, facts->relid);
@@ -143,7 +142,7 @@ tg_read_indexes(FactsReader *reader, RelationFacts *facts)
 			form->indislive &&
 			!(may_be_temporary &&
 			  tg_part_is_temporary(reader, RelationRelationId, index->oid, 0,
-							   facts->relid));
+								   facts->relid));
 		facts->indexes = lappend(facts->indexes, index);
 	}
 	systable_endscan(scan);
@@ -182,7 +181,7 @@ not_validated(HeapTuple tuple, TupleDesc descriptor)
 }
 
 bool
-tg_not_null_is_valid(FactsReader *reader, Oid relid, AttrNumber attnum)
+tg_not_null_is_valid(FactsReader * reader, Oid relid, AttrNumber attnum)
 {
 	SysScanDesc scan = tg_reader_scan(reader, CAT_CONSTRAINT,
 									  ConstraintRelidTypidNameIndexId,
@@ -219,7 +218,7 @@ take_back_not_null(RelationFacts *facts, AttrNumber attnum)
 #endif
 
 void
-tg_read_constraints(FactsReader *reader, RelationFacts *facts)
+tg_read_constraints(FactsReader * reader, RelationFacts *facts)
 {
 	SysScanDesc scan = tg_reader_scan(reader, CAT_CONSTRAINT,
 									  ConstraintRelidTypidNameIndexId,
@@ -256,8 +255,9 @@ tg_read_constraints(FactsReader *reader, RelationFacts *facts)
 												descriptor, &count);
 
 			/*
-			 * A foreign key to a partitioned table has one more row for each
-			 * partition that it references, child of the row that says all.
+			 * A foreign key to a partitioned table has a row of its own for
+			 * each partition that it references, as a child of the first row,
+			 * which says everything.
 			 */
 			if (OidIsValid(form->conparentid) && !facts->partition)
 				continue;

@@ -1,7 +1,14 @@
 /*-------------------------------------------------------------------------
  *
  * losses.c
- *		Which relations lose something when temporary objects are dropped?
+ *		Which relations lose something with a temporary object?
+ *
+ * A transaction can make an object that existed before depend on a temporary
+ * one.  Then other relations lose policies, indexes and columns that depend on
+ * it, though the transaction has not touched these relations.
+ *
+ * The walk here goes from such an object to everything that PostgreSQL drops
+ * with it, by the rules of findDependentObjects() (see temporary.c).
  *
  * Copyright (c) 2026, Trovella
  *
@@ -25,40 +32,41 @@
 #include "hashtable.h"
 #include "miscadmin.h"
 
-/* A walk from what vanishes to all that goes with it. */
-typedef struct DropWalk
+/* A walk from temporary objects to everything that is dropped with them. */
+typedef struct LossWalk
 {
 	FactsReader *reader;
-	HTAB	   *met;			/* of ObjectAddress */
-	List	   *objects;		/* the same, in the order in which they fell */
-	List	   *relids;			/* to whom they belong */
-} DropWalk;
+	HTAB	   *seen;			/* of ObjectAddress */
+	List	   *objects;		/* the same, in the order of discovery */
+	List	   *relids;			/* which own them */
+} LossWalk;
 
 static void
-add_dropped(DropWalk *walk, Oid classId, Oid objectId, int32 subId)
+add_loss(LossWalk *walk, Oid classId, Oid objectId, int32 subId)
 {
 	ObjectAddress object;
-	ObjectAddress *met;
+	ObjectAddress *seen;
 	bool		found;
 	Oid			relid;
 
 	ObjectAddressSubSet(object, classId, objectId, subId);
-	if (walk->met == NULL)
-		walk->met = tg_hash_create("trovella_guard dropped objects",
-								   sizeof(ObjectAddress),
-								   sizeof(ObjectAddress),
-								   CurrentMemoryContext);
-	met = hash_search(walk->met, &object, HASH_ENTER, &found);
+	if (walk->seen == NULL)
+		walk->seen = tg_hash_create("trovella_guard losses",
+									sizeof(ObjectAddress),
+									sizeof(ObjectAddress),
+									CurrentMemoryContext);
+	seen = hash_search(walk->seen, &object, HASH_ENTER, &found);
 	if (found)
 		return;
-	walk->objects = lappend(walk->objects, met);
+	walk->objects = lappend(walk->objects, seen);
 	relid = tg_owning_relation(classId, objectId);
 	if (OidIsValid(relid))
 		walk->relids = lappend_oid(walk->relids, relid);
 }
 
+/* Adds everything that PostgreSQL drops with an object. */
 static void
-drop_dependents(DropWalk *walk, const ObjectAddress *object)
+add_dependents(LossWalk *walk, const ObjectAddress *object)
 {
 	SysScanDesc scan = tg_reader_scan_dependents(walk->reader, object, true);
 	HeapTuple	tuple;
@@ -68,7 +76,7 @@ drop_dependents(DropWalk *walk, const ObjectAddress *object)
 		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
 
 		CHECK_FOR_INTERRUPTS();
-		add_dropped(walk, form->classid, form->objid, form->objsubid);
+		add_loss(walk, form->classid, form->objid, form->objsubid);
 	}
 	systable_endscan(scan);
 
@@ -79,18 +87,18 @@ drop_dependents(DropWalk *walk, const ObjectAddress *object)
 
 		if (tg_drops_owner(form) &&
 			tg_depends_on_temporary(walk->reader, form->refclassid, form->refobjid,
-						form->refobjsubid))
-			add_dropped(walk, form->refclassid, form->refobjid, form->refobjsubid);
+									form->refobjsubid))
+			add_loss(walk, form->refclassid, form->refobjid, form->refobjsubid);
 	}
 	systable_endscan(scan);
 }
 
 /*
- * Lets a touched object add_dropped, or columns of it, if what it depends on vanishes.
- * A schema that lasts can do so as a member of an extension only.
+ * Adds a touched object, or some of its columns, if what it depends on is
+ * temporary.  A permanent schema can be that only as a member of an extension.
  */
 static void
-drop_if_temporary(DropWalk *walk, Oid classId, Oid objectId)
+add_if_temporary(LossWalk *walk, Oid classId, Oid objectId)
 {
 	SysScanDesc scan = tg_reader_scan_depend(walk->reader,
 											 DependDependerIndexId,
@@ -108,15 +116,15 @@ drop_if_temporary(DropWalk *walk, Oid classId, Oid objectId)
 			!tg_members_may_be_temporary(walk->reader))
 			continue;
 		if (tg_depends_on_temporary(walk->reader, form->refclassid, form->refobjid,
-						form->refobjsubid))
-			add_dropped(walk, classId, objectId, form->objsubid);
+									form->refobjsubid))
+			add_loss(walk, classId, objectId, form->objsubid);
 	}
 	systable_endscan(scan);
 }
 
-/* The same for the generated columns of a relation, by their expressions. */
+/* The same for the generated columns of a relation. */
 static void
-drop_generated_columns(DropWalk *walk, Oid relid)
+add_generated_columns(LossWalk *walk, Oid relid)
 {
 	ObjectAddress relation;
 	SysScanDesc scan;
@@ -130,15 +138,15 @@ drop_generated_columns(DropWalk *walk, Oid relid)
 
 		CHECK_FOR_INTERRUPTS();
 		if (form->classid == AttrDefaultRelationId)
-			drop_if_temporary(walk, form->classid, form->objid);
+			add_if_temporary(walk, form->classid, form->objid);
 	}
 	systable_endscan(scan);
 }
 
 List *
-tg_facts_relations_losing_parts(FactsReader *reader, List *touched)
+tg_facts_relations_losing_parts(FactsReader * reader, List *touched)
 {
-	DropWalk		walk = {.reader = reader};
+	LossWalk	walk = {.reader = reader};
 	ListCell   *lc;
 
 	foreach(lc, touched)
@@ -148,26 +156,26 @@ tg_facts_relations_losing_parts(FactsReader *reader, List *touched)
 		CHECK_FOR_INTERRUPTS();
 		switch (object->classId)
 		{
-				/* On these nothing stands but what is judged with them */
+				/* Their dependents belong to the same relation */
 			case PolicyRelationId:
 			case ConstraintRelationId:
 			case IndexRelationId:
 			case NamespaceRelationId:
 				break;
 
-				/* The hook names the relation in place of the expression */
+				/* The hook names the relation instead of the expression */
 			case AttrDefaultRelationId:
-				drop_generated_columns(&walk, object->objectId);
+				add_generated_columns(&walk, object->objectId);
 				break;
 
 				/* By a new member */
 			case ExtensionRelationId:
 				if (tg_depends_on_temporary(reader, object->classId, object->objectId, 0))
-					add_dropped(&walk, object->classId, object->objectId, 0);
+					add_loss(&walk, object->classId, object->objectId, 0);
 				break;
 
 			default:
-				drop_if_temporary(&walk, object->classId, object->objectId);
+				add_if_temporary(&walk, object->classId, object->objectId);
 				break;
 		}
 	}
@@ -176,10 +184,10 @@ tg_facts_relations_losing_parts(FactsReader *reader, List *touched)
 	for (int i = 0; i < list_length(walk.objects); i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		drop_dependents(&walk, list_nth(walk.objects, i));
+		add_dependents(&walk, list_nth(walk.objects, i));
 	}
-	if (walk.met != NULL)
-		hash_destroy(walk.met);
+	if (walk.seen != NULL)
+		hash_destroy(walk.seen);
 	list_free(walk.objects);
 	return walk.relids;
 }

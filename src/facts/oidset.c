@@ -13,7 +13,7 @@
 #include "hashtable.h"
 #include "utils/memutils.h"
 
-/* So few are found faster without a hash table. */
+/* Up to this number a list is faster than a hash table. */
 #define FEW 16
 
 static void

@@ -3,9 +3,9 @@
  * oidset.h
  *		A set of OIDs that remembers the order in which they came.
  *
- * For walks along inheritance, views and the like: there a relation is reached
- * by more paths than there are relations, and a search in a list for each of
- * them takes quadratic time.
+ * For walks along inheritance, views and the like: more paths lead to a
+ * relation than there are relations, and searching a list on each of them takes
+ * quadratic time.
  *
  * Copyright (c) 2026, Trovella
  *
@@ -17,11 +17,11 @@
 #include "nodes/pg_list.h"
 #include "utils/hsearch.h"
 
-/* Starts as {0}; lives in the memory context in which it first grows. */
+/* Begins as {0}; lives in the memory context in which it first grows. */
 typedef struct OidSet
 {
-	List	   *oids;			/* each once */
-	HTAB	   *known;			/* the same, once they are many */
+	List	   *oids;			/* each once, in the order in which they came */
+	HTAB	   *known;			/* the same, if there are many */
 } OidSet;
 
 /* Returns false if the set has it already. */

@@ -21,9 +21,10 @@
 #include "utils/rel.h"
 
 /*
- * A policy's expression.  Those of a table, and often those of all tables,
- * are the same, and to make a tree of the stored text costs more than all else
- * that there is to a table.  So the trees are kept, up to a limit.
+ * A policy's expression.  The policies of one table, and often those of all
+ * tables, have the same expressions, and parsing the stored text costs more
+ * than everything else about a table.  So the reader keeps the trees, up to a
+ * limit.
  */
 typedef struct KeptExpression
 {
@@ -37,21 +38,20 @@ typedef struct KeptExpression
 #define MAX_LENGTH_KEPT 8192
 
 /*
- * Reads a policy's expression.  The tree is for reading only: other policies
- * may have the same.
+ * Reads a policy's expression.  Do not modify the tree: other policies may
+ * share it.
  */
 static KeptExpression
-read_expression(FactsReader *reader, Datum value)
+read_expression(FactsReader * reader, Datum value)
 {
-	KeptExpression	result;
+	KeptExpression result;
 	KeptExpression *kept;
-	bool		found;
 	MemoryContext old;
 
 	result.text = TextDatumGetCString(value);
 	tg_strip_locations(result.text);
 
-	/* To hash it takes ten times as long as to see that it is the same */
+	/* Hashing takes ten times as long as a comparison */
 	if (reader->last_expression != NULL &&
 		strcmp(reader->last_expression->text, result.text) == 0)
 		return *reader->last_expression;
@@ -82,19 +82,20 @@ read_expression(FactsReader *reader, Datum value)
 	result.text = pstrdup(result.text);
 	result.tree = stringToNode(result.text);
 	MemoryContextSwitchTo(old);
-	kept = hash_search(reader->expressions, &result.hash, HASH_ENTER, &found);
+	kept = hash_search(reader->expressions, &result.hash, HASH_ENTER, NULL);
 	*kept = result;
 	reader->last_expression = kept;
 	return result;
 }
 
 void
-tg_read_policies(FactsReader *reader, RelationFacts *facts)
+tg_read_policies(FactsReader * reader, RelationFacts *facts)
 {
 	SysScanDesc scan = tg_reader_scan(reader, CAT_POLICY,
 									  PolicyPolrelidPolnameIndexId,
 									  Anum_pg_policy_polrelid, facts->relid);
 	TupleDesc	descriptor = RelationGetDescr(tg_reader_catalog(reader, CAT_POLICY));
+	bool		column_is_temporary = tg_any_column_is_temporary(facts);
 	HeapTuple	tuple;
 
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
@@ -103,11 +104,11 @@ tg_read_policies(FactsReader *reader, RelationFacts *facts)
 		PolicyFacts *policy = palloc0(sizeof(PolicyFacts));
 		bool		isnull;
 		Datum		value;
-		KeptExpression	expression;
+		KeptExpression expression;
 		ArrayType  *roles;
 		int			nroles;
 		Oid		   *role_oids;
-		bool		may_be_temporary = tg_any_column_is_temporary(facts);
+		bool		may_be_temporary = column_is_temporary;
 
 		policy->oid = form->oid;
 		policy->tid = tuple->t_self;
@@ -131,7 +132,8 @@ tg_read_policies(FactsReader *reader, RelationFacts *facts)
 				policy->commands = TG_ALL_COMMANDS;
 				break;
 		}
-		policy->fingerprint = tg_add_to_fingerprint(form->polpermissive, &form->polcmd, 1);
+		policy->fingerprint = tg_add_to_fingerprint(form->polpermissive,
+													&form->polcmd, 1);
 
 		/* polroles is never null; PUBLIC is stored as role 0 */
 		value = heap_getattr(tuple, Anum_pg_policy_polroles, descriptor,
@@ -141,8 +143,9 @@ tg_read_policies(FactsReader *reader, RelationFacts *facts)
 		role_oids = (Oid *) ARR_DATA_PTR(roles);
 		for (int i = 0; i < nroles; i++)
 			policy->roles = lappend_oid(policy->roles, role_oids[i]);
-		policy->fingerprint = tg_add_to_fingerprint(policy->fingerprint, (char *) role_oids,
-								  nroles * sizeof(Oid));
+		policy->fingerprint = tg_add_to_fingerprint(policy->fingerprint,
+													(char *) role_oids,
+													nroles * sizeof(Oid));
 
 		value = heap_getattr(tuple, Anum_pg_policy_polqual, descriptor,
 							 &isnull);
@@ -166,14 +169,15 @@ tg_read_policies(FactsReader *reader, RelationFacts *facts)
 		}
 		policy->temporary = may_be_temporary &&
 			tg_part_is_temporary(reader, PolicyRelationId, policy->oid, 0,
-							 facts->relid);
+								 facts->relid);
 		facts->policies = lappend(facts->policies, policy);
 	}
 	systable_endscan(scan);
 }
 
+/* Does a snapshot see the same rows of pg_policy that the facts come from? */
 static bool
-policies_are_seen_by(FactsReader *reader, Snapshot snapshot,
+policies_are_seen_by(FactsReader * reader, Snapshot snapshot,
 					 const RelationFacts *facts)
 {
 	ScanKeyData key;
@@ -188,7 +192,7 @@ policies_are_seen_by(FactsReader *reader, Snapshot snapshot,
 							  PolicyPolrelidPolnameIndexId, true, snapshot, 1,
 							  &key);
 
-	/* The facts are in the order of the same index */
+	/* The list of policies is in the order of the same index */
 	while (same && HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
 		same = n < list_length(facts->policies) &&
@@ -201,13 +205,13 @@ policies_are_seen_by(FactsReader *reader, Snapshot snapshot,
 }
 
 bool
-tg_facts_policies_are_current(FactsReader *reader, const RelationFacts *facts)
+tg_facts_policies_are_current(FactsReader * reader, const RelationFacts *facts)
 {
 	return policies_are_seen_by(reader, NULL, facts);
 }
 
 bool
-tg_facts_policies_are_those_of(FactsReader *other, const RelationFacts *facts)
+tg_facts_policies_are_those_of(FactsReader * other, const RelationFacts *facts)
 {
 	return policies_are_seen_by(other, other->snapshot, facts);
 }

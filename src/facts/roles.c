@@ -3,10 +3,11 @@
  * roles.c
  *		Roles, as far as row-level security depends on them.
  *
- * Roles belong to the whole cluster.  A change of their attributes is announced
- * to the session that makes it, in whatever database; one of memberships is
- * announced to nobody.  So attributes are read under the snapshot, like
- * everything else that was otherwise before, and memberships from the caches.
+ * Roles belong to the whole cluster.  A change of an attribute is announced to
+ * the session that makes it, in any database; a change of a membership is
+ * announced to nobody.  So we read attributes under the snapshot, like
+ * everything that may have been different before, and memberships from the
+ * caches.
  *
  * Copyright (c) 2026, Trovella
  *
@@ -27,7 +28,7 @@
 #include "utils/syscache.h"
 
 bool
-tg_facts_role(FactsReader *reader, Oid role, RoleFacts *facts)
+tg_facts_role(FactsReader * reader, Oid role, RoleFacts *facts)
 {
 	SysScanDesc scan = tg_reader_scan(reader, CAT_AUTHID, AuthIdOidIndexId,
 									  Anum_pg_authid_oid, role);
@@ -49,7 +50,7 @@ tg_facts_role(FactsReader *reader, Oid role, RoleFacts *facts)
 }
 
 bool
-tg_is_above_rls(FactsReader *reader, Oid role)
+tg_is_above_rls(FactsReader * reader, Oid role)
 {
 	RoleFacts	facts;
 
@@ -58,7 +59,7 @@ tg_is_above_rls(FactsReader *reader, Oid role)
 }
 
 bool
-tg_has_privileges_of(FactsReader *reader, Oid role, Oid other)
+tg_has_privileges_of(FactsReader * reader, Oid role, Oid other)
 {
 	RoleFacts	facts;
 
@@ -66,7 +67,6 @@ tg_has_privileges_of(FactsReader *reader, Oid role, Oid other)
 		(tg_facts_role(reader, role, &facts) && facts.superuser);
 }
 
-/* Adds the roles of which a role is a member, or those who are its members. */
 void
 tg_add_related_roles(OidSet *roles, Oid role, bool members)
 {
@@ -85,11 +85,11 @@ tg_add_related_roles(OidSet *roles, Oid role, bool members)
 }
 
 /*
- * A policy for a role that row-level security does not apply to is one for its
- * members to whom it does.
+ * A policy for a role that bypasses row-level security matters to those of its
+ * members who do not.
  */
 uint64
-tg_role_fingerprint(FactsReader *reader, Oid role)
+tg_role_fingerprint(FactsReader * reader, Oid role)
 {
 	uint64		fingerprint = 0;
 	OidSet		roles = {0};
@@ -104,7 +104,7 @@ tg_role_fingerprint(FactsReader *reader, Oid role)
 
 		CHECK_FOR_INTERRUPTS();
 		tg_add_related_roles(&roles, member, true);
-		/* The members are in no order */
+		/* A sum, because the members are in no order */
 		if (tg_facts_role(reader, member, &facts))
 			fingerprint += hash_combine64(member,
 										  (facts.superuser ||

@@ -1,37 +1,31 @@
 /*-------------------------------------------------------------------------
  *
  * temporary.c
- *		What will vanish without any DDL by anybody?
+ *		Does an object depend on a temporary one?
  *
- * When a session ends, PostgreSQL drops its temporary objects and whatever
- * depends on them; of a table that says ON COMMIT DROP it does so at commit,
- * after the verdict.  What stands on a temporary object, at whatever distance,
- * protects nobody while it is there: it counts as gone already.
+ * At the end of a session PostgreSQL drops the session's temporary objects and
+ * everything that depends on them.  For a table ON COMMIT DROP it does so at
+ * commit, after the verdict.  So an object that depends on a temporary one, at
+ * any distance, gives no lasting protection, and counts as missing.
  *
- * findDependentObjects() in dependency.c walks from what is dropped to what
- * depends on it.  The walks here go by the same rules:
- *
- *	- tg_depends_on_temporary() asks the question of one object, and walks the other way,
- *	  from the object to what it depends on: of temporary objects there may be
- *	  as many as sessions can make, but few things depend on much.
- *	- tg_facts_relations_losing_parts() finds what a transaction takes along that
- *	  makes something that was there before stand on a temporary object:
- *	  other relations lose their policies, indexes and columns by that, though
- *	  nobody has touched them.
+ * findDependentObjects() in dependency.c walks from a dropped object to its
+ * dependents.  The walk here goes the other way, from an object to what it
+ * depends on: sessions can create any number of temporary objects, but few
+ * objects depend on many others.
  *
  * Notes:
  *
- * 1. What an object depends on, of whatever type the dependency is, takes the
- * object along.  An internal part that goes takes its owner along, and so does
- * a member its extension.  PostgreSQL spares extensions at the end of a
- * session, but not at ON COMMIT DROP.
+ * 1. Dropping an object drops its dependents, whatever the type of the
+ * dependency.  Dropping an internal part drops its owner as well, and dropping
+ * a member its extension.  PostgreSQL spares extensions at the end of a session,
+ * but not at ON COMMIT DROP.
  *
- * 2. Members of an extension that a superuser owns are taken for lasting: no
- * other role can add one, and PostGIS has thousands of them.
+ * 2. Members of an extension that a superuser owns count as permanent: no other
+ * role can add one, and PostGIS has thousands of them.
  *
- * 3. An answer is kept as long as the reader: objects share most of what they
- * stand on.  A policy that names no object of a user's is not asked about at
- * all, and so it is with columns and indexes (facts.c).
+ * 3. Answers are kept as long as the reader, because objects share most of what
+ * they depend on.  Callers do not ask about policies, columns and indexes that
+ * name no user's object.
  *
  * Copyright (c) 2026, Trovella
  *
@@ -56,107 +50,105 @@
 #include "miscadmin.h"
 
 /*
- * So many objects may a reader's walks meet in vain: one that meets more is
- * given up, and the object that it began with is taken for temporary.  When
- * they are used up each walk has the smaller number.
+ * The walks of one reader may visit this many objects without an answer.  A
+ * walk that visits more is given up, and the object that it began with counts
+ * as temporary.  Once this number is used up, each walk may visit the smaller
+ * one.
  */
 #define MAX_OBJECTS_WALKED 20000
 #define MIN_OBJECTS_WALKED 200
 
-/* Past this number of objects the answers are forgotten. */
+/* With more answers than this the cache is emptied. */
 #define MAX_OBJECTS_KNOWN 100000
 
 typedef enum Lifetime
 {
-	LIFETIME_UNKNOWN,				/* only during a walk */
+	LIFETIME_UNKNOWN,			/* only during a walk */
 	LIFETIME_PERMANENT,
 	LIFETIME_TEMPORARY
 } Lifetime;
 
-/* What is known of an object. */
+/* An object and the answer. */
 typedef struct ObjectLifetime
 {
 	ObjectAddress object;		/* hash key, must be first */
-	Lifetime		lifetime;
-	int			step;			/* of the walk that met it */
+	Lifetime	lifetime;
+	int			step;			/* of the walk that visits it */
 } ObjectLifetime;
 
-/* An object that a walk has met. */
+/* An object that the walk visits. */
 typedef struct WalkStep
 {
-	ObjectLifetime	   *known;
-	int			last_edge;		/* of those that lead to it; -1: none */
-	bool		is_read;		/* note it: see note_read() */
+	ObjectLifetime *known;
+	int			last_edge;		/* of the edges to it; -1: none */
+	bool		is_read;		/* see note_read() */
 } WalkStep;
 
-/* One object would take another along. */
+/* Dropping the object of one step drops that of another. */
 typedef struct WalkEdge
 {
-	int			from;			/* the step of the one that would go along */
-	int			previous;		/* edge to the same step; -1: none */
+	int			from;			/* the step of the dependent object */
+	int			previous;		/* the edge before to the same step; -1: none */
 } WalkEdge;
 
 typedef struct LifetimeCache
 {
 	HTAB	   *known;			/* of ObjectLifetime */
-	int			to_spare;		/* of MAX_OBJECTS_WALKED */
+	int			to_spare;		/* what is left of MAX_OBJECTS_WALKED */
 
-	/* The present walk */
-	bool		walking;		/* or one that an error has ended */
-	WalkStep	   *steps;
+	/* The current walk */
+	bool		walking;		/* or an error ended the walk */
+	WalkStep   *steps;
 	int			nsteps;
 	int			steps_size;
-	WalkEdge	   *edges;
+	WalkEdge   *edges;
 	int			nedges;
 	int			edges_size;
-	List	   *temporary;		/* steps whose lifetime is known now */
+	List	   *temporary;		/* steps found to be temporary */
 } LifetimeCache;
 
-/* What is known of objects; too much is forgotten. */
 static LifetimeCache *
-lifetimes_of(FactsReader *reader)
+lifetime_cache(FactsReader * reader)
 {
-	LifetimeCache	   *lifetimes = reader->lifetimes;
+	LifetimeCache *cache = reader->lifetimes;
 
-	if (lifetimes == NULL)
+	if (cache == NULL)
 	{
-		lifetimes = MemoryContextAllocZero(reader->context, sizeof(LifetimeCache));
-		lifetimes->to_spare = MAX_OBJECTS_WALKED;
-		lifetimes->steps_size = lifetimes->edges_size = 64;
-		lifetimes->steps = MemoryContextAlloc(reader->context,
-										  lifetimes->steps_size * sizeof(WalkStep));
-		lifetimes->edges = MemoryContextAlloc(reader->context,
-										  lifetimes->edges_size * sizeof(WalkEdge));
-		reader->lifetimes = lifetimes;
+		cache = MemoryContextAllocZero(reader->context, sizeof(LifetimeCache));
+		cache->to_spare = MAX_OBJECTS_WALKED;
+		cache->steps_size = cache->edges_size = 64;
+		cache->steps = MemoryContextAlloc(reader->context,
+										  cache->steps_size * sizeof(WalkStep));
+		cache->edges = MemoryContextAlloc(reader->context,
+										  cache->edges_size * sizeof(WalkEdge));
+		reader->lifetimes = cache;
 	}
-	if (lifetimes->known != NULL &&
-		(lifetimes->walking ||
-		 hash_get_num_entries(lifetimes->known) > MAX_OBJECTS_KNOWN))
+	if (cache->known != NULL &&
+		(cache->walking ||
+		 hash_get_num_entries(cache->known) > MAX_OBJECTS_KNOWN))
 	{
-		hash_destroy(lifetimes->known);
-		lifetimes->known = NULL;
-		lifetimes->walking = false;
+		hash_destroy(cache->known);
+		cache->known = NULL;
+		cache->walking = false;
 	}
-	if (lifetimes->known == NULL)
-	{
-		lifetimes->known = tg_hash_create("trovella_guard lifetimes",
-										  sizeof(ObjectAddress),
-										  sizeof(ObjectLifetime),
-										  reader->context);
-	}
-	return lifetimes;
+	if (cache->known == NULL)
+		cache->known = tg_hash_create("trovella_guard lifetimes",
+									  sizeof(ObjectAddress),
+									  sizeof(ObjectLifetime),
+									  reader->context);
+	return cache;
 }
 
-/* What is known of an object, which the walk takes in if it is nothing. */
+/* Finds the answer for an object.  If there is none, the walk visits it. */
 static ObjectLifetime *
-meet(LifetimeCache *lifetimes, Oid classId, Oid objectId, int32 subId)
+visit(LifetimeCache *cache, Oid classId, Oid objectId, int32 subId)
 {
 	ObjectAddress object;
-	ObjectLifetime	   *known;
+	ObjectLifetime *known;
 	bool		found;
 
 	ObjectAddressSubSet(object, classId, objectId, subId);
-	known = hash_search(lifetimes->known, &object, HASH_ENTER, &found);
+	known = hash_search(cache->known, &object, HASH_ENTER, &found);
 	if (found)
 		return known;
 
@@ -166,66 +158,66 @@ meet(LifetimeCache *lifetimes, Oid classId, Oid objectId, int32 subId)
 		known->lifetime = LIFETIME_TEMPORARY;
 		return known;
 	}
-	if (lifetimes->nsteps == lifetimes->steps_size)
+	if (cache->nsteps == cache->steps_size)
 	{
-		lifetimes->steps_size *= 2;
-		lifetimes->steps = repalloc_huge(lifetimes->steps,
-									 lifetimes->steps_size * sizeof(WalkStep));
+		cache->steps_size *= 2;
+		cache->steps = repalloc_huge(cache->steps,
+									 cache->steps_size * sizeof(WalkStep));
 	}
-	known->step = lifetimes->nsteps;
-	lifetimes->steps[lifetimes->nsteps].known = known;
-	lifetimes->steps[lifetimes->nsteps].last_edge = -1;
-	lifetimes->steps[lifetimes->nsteps].is_read = true;
-	lifetimes->nsteps++;
+	known->step = cache->nsteps;
+	cache->steps[cache->nsteps].known = known;
+	cache->steps[cache->nsteps].last_edge = -1;
+	cache->steps[cache->nsteps].is_read = true;
+	cache->nsteps++;
 	return known;
 }
 
 static void
-mark_temporary(LifetimeCache *lifetimes, int step)
+mark_temporary(LifetimeCache *cache, int step)
 {
-	ObjectLifetime	   *known = lifetimes->steps[step].known;
+	ObjectLifetime *known = cache->steps[step].known;
 
 	if (known->lifetime == LIFETIME_TEMPORARY)
 		return;
 	known->lifetime = LIFETIME_TEMPORARY;
-	lifetimes->temporary = lappend_int(lifetimes->temporary, step);
+	cache->temporary = lappend_int(cache->temporary, step);
 }
 
-/* An object would take the one of a step along. */
+/* Dropping the given object drops the one of a step. */
 static void
-stands_on(LifetimeCache *lifetimes, int from, Oid classId, Oid objectId, int32 subId)
+add_edge(LifetimeCache *cache, int from, Oid classId, Oid objectId, int32 subId)
 {
-	int			nsteps = lifetimes->nsteps;
-	ObjectLifetime	   *known = meet(lifetimes, classId, objectId, subId);
-	WalkStep	   *to;
+	int			nsteps = cache->nsteps;
+	ObjectLifetime *known = visit(cache, classId, objectId, subId);
+	WalkStep   *to;
 
-	/* Some extensions have more members than the lock table has room */
-	if (lifetimes->nsteps > nsteps)
-		lifetimes->steps[nsteps].is_read = lifetimes->steps[from].is_read &&
-			lifetimes->steps[from].known->object.classId != ExtensionRelationId;
+	/* Some extensions have more members than fit into the lock table */
+	if (cache->nsteps > nsteps)
+		cache->steps[nsteps].is_read = cache->steps[from].is_read &&
+			cache->steps[from].known->object.classId != ExtensionRelationId;
 
 	if (known->lifetime == LIFETIME_PERMANENT)
 		return;
 	if (known->lifetime == LIFETIME_TEMPORARY)
 	{
-		mark_temporary(lifetimes, from);
+		mark_temporary(cache, from);
 		return;
 	}
-	if (lifetimes->nedges == lifetimes->edges_size)
+	if (cache->nedges == cache->edges_size)
 	{
-		lifetimes->edges_size *= 2;
-		lifetimes->edges = repalloc_huge(lifetimes->edges,
-									 lifetimes->edges_size * sizeof(WalkEdge));
+		cache->edges_size *= 2;
+		cache->edges = repalloc_huge(cache->edges,
+									 cache->edges_size * sizeof(WalkEdge));
 	}
-	to = &lifetimes->steps[known->step];
-	lifetimes->edges[lifetimes->nedges].from = from;
-	lifetimes->edges[lifetimes->nedges].previous = to->last_edge;
-	to->last_edge = lifetimes->nedges++;
+	to = &cache->steps[known->step];
+	cache->edges[cache->nedges].from = from;
+	cache->edges[cache->nedges].previous = to->last_edge;
+	to->last_edge = cache->nedges++;
 }
 
-/* Has a whole object parts that may be dropped and take it along? */
+/* Can an object, other than a column, be dropped with one of its parts? */
 static bool
-parts_may_be_temporary(FactsReader *reader, const ObjectAddress *object)
+parts_may_be_temporary(FactsReader * reader, const ObjectAddress *object)
 {
 	RelationPlace place;
 
@@ -250,6 +242,7 @@ parts_may_be_temporary(FactsReader *reader, const ObjectAddress *object)
 	}
 }
 
+/* Dropping an internal part or a member drops what it depends on. */
 bool
 tg_drops_owner(Form_pg_depend form)
 {
@@ -258,11 +251,11 @@ tg_drops_owner(Form_pg_depend form)
 }
 
 /*
- * Notes an object that is asked about, for nobody else is to let it stand on a
- * temporary object meanwhile.
+ * Notes a visited object: no concurrent transaction may make it depend on a
+ * temporary object.
  */
 static void
-note_read(FactsReader *reader, const ObjectAddress *object)
+note_read(FactsReader * reader, const ObjectAddress *object)
 {
 	switch (object->classId)
 	{
@@ -277,24 +270,24 @@ note_read(FactsReader *reader, const ObjectAddress *object)
 	}
 }
 
-/* Meets everything that would take the object of a step along. */
+/* Visits every object with which the one of a step would be dropped. */
 static void
-take_step(FactsReader *reader, int step)
+take_step(FactsReader * reader, int step)
 {
-	LifetimeCache	   *lifetimes = reader->lifetimes;
-	const ObjectAddress object = lifetimes->steps[step].known->object;
+	LifetimeCache *cache = reader->lifetimes;
+	const ObjectAddress object = cache->steps[step].known->object;
 	bool		has_parts;
 	SysScanDesc scan;
 	HeapTuple	tuple;
 
-	if (lifetimes->steps[step].is_read)
+	if (cache->steps[step].is_read)
 		note_read(reader, &object);
 
 	if (object.objectSubId != 0)
 	{
-		stands_on(lifetimes, step, object.classId, object.objectId, 0);
+		add_edge(cache, step, object.classId, object.objectId, 0);
 		if (!tg_column_may_be_temporary(reader, object.objectId,
-										 object.objectSubId, &has_parts))
+										object.objectSubId, &has_parts))
 			return;
 	}
 	else
@@ -306,8 +299,8 @@ take_step(FactsReader *reader, int step)
 		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
 
 		CHECK_FOR_INTERRUPTS();
-		stands_on(lifetimes, step, form->refclassid, form->refobjid,
-				  form->refobjsubid);
+		add_edge(cache, step, form->refclassid, form->refobjid,
+				 form->refobjsubid);
 	}
 	systable_endscan(scan);
 	if (!has_parts)
@@ -320,72 +313,72 @@ take_step(FactsReader *reader, int step)
 
 		CHECK_FOR_INTERRUPTS();
 		if (tg_drops_owner(form))
-			stands_on(lifetimes, step, form->classid, form->objid,
-					  form->objsubid);
+			add_edge(cache, step, form->classid, form->objid,
+					 form->objsubid);
 	}
 	systable_endscan(scan);
 }
 
-/* Gives a walk up: of what it has met nothing is known but of the first. */
+/* Gives a walk up: there is an answer for the first object only. */
 static void
-give_up(LifetimeCache *lifetimes)
+give_up(LifetimeCache *cache)
 {
-	for (int i = 1; i < lifetimes->nsteps; i++)
-		hash_search(lifetimes->known, &lifetimes->steps[i].known->object, HASH_REMOVE,
+	for (int i = 1; i < cache->nsteps; i++)
+		hash_search(cache->known, &cache->steps[i].known->object, HASH_REMOVE,
 					NULL);
-	lifetimes->steps[0].known->lifetime = LIFETIME_TEMPORARY;
-	lifetimes->to_spare = Max(lifetimes->to_spare - lifetimes->nsteps, 0);
+	cache->steps[0].known->lifetime = LIFETIME_TEMPORARY;
+	cache->to_spare = Max(cache->to_spare - cache->nsteps, 0);
 }
 
 bool
-tg_depends_on_temporary(FactsReader *reader, Oid classId, Oid objectId, int32 subId)
+tg_depends_on_temporary(FactsReader * reader, Oid classId, Oid objectId, int32 subId)
 {
-	LifetimeCache	   *lifetimes = lifetimes_of(reader);
-	ObjectLifetime	   *known;
+	LifetimeCache *cache = lifetime_cache(reader);
+	ObjectLifetime *known;
 
-	lifetimes->nsteps = 0;
-	lifetimes->nedges = 0;
-	known = meet(lifetimes, classId, objectId, subId);
+	cache->nsteps = 0;
+	cache->nedges = 0;
+	known = visit(cache, classId, objectId, subId);
 	if (known->lifetime != LIFETIME_UNKNOWN)
 		return known->lifetime == LIFETIME_TEMPORARY;
 
-	/* All that it stands on, at whatever distance: steps are added meanwhile */
-	lifetimes->walking = true;
-	lifetimes->temporary = NIL;
-	for (int i = 0; i < lifetimes->nsteps; i++)
+	/* All that it depends on, at any distance: steps are added meanwhile */
+	cache->walking = true;
+	cache->temporary = NIL;
+	for (int i = 0; i < cache->nsteps; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (i >= Max(lifetimes->to_spare, MIN_OBJECTS_WALKED))
+		if (i >= Max(cache->to_spare, MIN_OBJECTS_WALKED))
 		{
-			give_up(lifetimes);
-			lifetimes->walking = false;
+			give_up(cache);
+			cache->walking = false;
 			return true;
 		}
 		take_step(reader, i);
 	}
 
-	/* And back from what vanishes: the list grows meanwhile, too */
-	for (int i = 0; i < list_length(lifetimes->temporary); i++)
+	/* And back from what is temporary: this list grows meanwhile, too */
+	for (int i = 0; i < list_length(cache->temporary); i++)
 	{
-		int			step = list_nth_int(lifetimes->temporary, i);
+		int			step = list_nth_int(cache->temporary, i);
 
-		for (int edge = lifetimes->steps[step].last_edge; edge >= 0;
-			 edge = lifetimes->edges[edge].previous)
-			mark_temporary(lifetimes, lifetimes->edges[edge].from);
+		for (int edge = cache->steps[step].last_edge; edge >= 0;
+			 edge = cache->edges[edge].previous)
+			mark_temporary(cache, cache->edges[edge].from);
 	}
-	for (int i = 0; i < lifetimes->nsteps; i++)
+	for (int i = 0; i < cache->nsteps; i++)
 	{
-		if (lifetimes->steps[i].known->lifetime == LIFETIME_UNKNOWN)
-			lifetimes->steps[i].known->lifetime = LIFETIME_PERMANENT;
+		if (cache->steps[i].known->lifetime == LIFETIME_UNKNOWN)
+			cache->steps[i].known->lifetime = LIFETIME_PERMANENT;
 	}
-	list_free(lifetimes->temporary);
-	lifetimes->walking = false;
+	list_free(cache->temporary);
+	cache->walking = false;
 	return known->lifetime == LIFETIME_TEMPORARY;
 }
 
 bool
-tg_part_is_temporary(FactsReader *reader, Oid classId, Oid objectId, int32 subId,
-				 Oid relid)
+tg_part_is_temporary(FactsReader * reader, Oid classId, Oid objectId, int32 subId,
+					 Oid relid)
 {
 	return tg_depends_on_temporary(reader, classId, objectId, subId) &&
 		!tg_depends_on_temporary(reader, RelationRelationId, relid, 0);

@@ -1,11 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * types.c
- *		Types whose values are names that somebody may exchange.
+ *		Enums: their owner may rename the values that rows hold.
  *
- * A row holds the number of an enum's label.  Whoever owns the enum gives the
- * label another name, without any DDL on the table, and the row belongs to
- * another tenant.
+ * A row holds the number of an enum's label.  The owner of the enum can rename
+ * the label, without any DDL on the table, and the row belongs to another
+ * tenant.
  *
  * Copyright (c) 2026, Trovella
  *
@@ -24,7 +24,7 @@
 
 /* Adds the types of a composite type's attributes. */
 static void
-add_attributes(FactsReader *reader, Oid relid, OidSet *types)
+add_attributes(FactsReader * reader, Oid relid, OidSet *types)
 {
 	SysScanDesc scan = tg_reader_scan(reader, CAT_ATTRIBUTE,
 									  AttributeRelidNumIndexId,
@@ -42,7 +42,7 @@ add_attributes(FactsReader *reader, Oid relid, OidSet *types)
 }
 
 List *
-tg_facts_enums_in(FactsReader *reader, const List *types)
+tg_facts_enums_in(FactsReader * reader, const List *types)
 {
 	OidSet		seen = {0};
 	List	   *enums = NIL;
@@ -94,7 +94,7 @@ tg_facts_enums_in(FactsReader *reader, const List *types)
 }
 
 Oid
-tg_facts_type_owner(FactsReader *reader, Oid type)
+tg_facts_type_owner(FactsReader * reader, Oid type)
 {
 	SysScanDesc scan = tg_reader_scan(reader, CAT_TYPE, TypeOidIndexId,
 									  Anum_pg_type_oid, type);

@@ -18,8 +18,8 @@
 #include "utils/rel.h"
 
 /*
- * The first two entries of a rule's range table may be OLD and NEW, which are
- * not read from the relation, but come with the statement.
+ * The first two entries of a rule's range table may be OLD and NEW.  They are
+ * not read from the relation: they come with the statement.
  */
 static void
 forget_old_and_new(Query *query, Oid relid)
@@ -27,7 +27,7 @@ forget_old_and_new(Query *query, Oid relid)
 	Query	   *source = query;
 	ListCell   *lc;
 
-	/* In INSERT ... SELECT they are those of the SELECT */
+	/* In INSERT ... SELECT they are in the range table of the SELECT */
 	while (source != NULL)
 	{
 		int			varno = 0;
@@ -51,9 +51,7 @@ forget_old_and_new(Query *query, Oid relid)
 	}
 }
 
-/*
- * Reads an expression of pg_rewrite: what it reads, and what it says.
- */
+/* Reads a tree of pg_rewrite: which relations it names, and what it says. */
 static void
 read_tree(Datum value, RewriteFacts *rewrite, Oid relid, OidSet *reads)
 {
@@ -74,7 +72,7 @@ read_tree(Datum value, RewriteFacts *rewrite, Oid relid, OidSet *reads)
 }
 
 void
-tg_read_rewrites(FactsReader *reader, RelationFacts *facts)
+tg_read_rewrites(FactsReader * reader, RelationFacts *facts)
 {
 	SysScanDesc scan = tg_reader_scan(reader, CAT_REWRITE,
 									  RewriteRelRulenameIndexId,
