@@ -2,23 +2,23 @@
 #
 #   make && make install      build and install for the pg_config in PATH
 #   make installcheck         pg_regress and isolation against a running server
-#   make demo                 install what is missing, and play the main job
-#   make test                 install what is missing, and run every test
-#   make test-versions        the same in a chroot for each PostgreSQL release
-#   make fuzz-scope N=20000   random policies against the proof, by way of the
-#                             server that psql would connect to; SEED=1 J=2,
-#                             CLOSELY=1 to look again at each doubt (half an hour)
-#   make lint                 compilers and analyzers at their strictest
-#   make format               lay the C code out by pgindent (check-format: is it?)
-#   make memcheck             the regression tests under valgrind, with sanitizers
-#   make test-core            PostgreSQL's own tests, with the guard installed
+#   make demo                 install missing packages, show the guard at work
+#   make test                 install missing packages, run every test
+#   make test-versions        run every test in a chroot per PostgreSQL release
+#   make fuzz-scope N=20000   test the prover with random policies, on the server
+#                             that psql connects to; SEED=1 J=2, CLOSELY=1 to
+#                             examine each doubt again (half an hour)
+#   make lint                 run compilers and analyzers at their strictest
+#   make format               format the C code with pgindent (or check-format)
+#   make memcheck             run the regression tests under valgrind and sanitizers
+#   make test-core            run PostgreSQL's own tests with the guard installed
 #   make package              build the .deb and try it on a fresh Debian
-#   make check-version dist   is the version the same everywhere?  The PGXN zip
-#   make lab                  walk at random for SECONDS=600 from SEED=...
-#   make mutants              does the suite notice a check that is knocked out?
+#   make check-version dist   compare the version numbers; create the PGXN zip
+#   make lab                  run random transactions for SECONDS=600 from SEED=...
+#   make mutants              remove one check at a time: do the tests notice?
 #   make bench                measure what the guard costs (fifty minutes)
 
-# These bring what they need, and must work where there is no pg_config yet.
+# These install what they need, so they must work without pg_config.
 HARNESS = demo test test-versions lint format check-format check-version \
 	dist package memcheck test-core lab mutants bench
 ifneq (,$(filter $(HARNESS),$(MAKECMDGOALS)))
@@ -82,13 +82,13 @@ REGRESS_OPTS = --encoding=UTF8 --load-extension=trovella_guard
 ISOLATION_OPTS = --load-extension=trovella_guard
 ISOLATION = $(patsubst specs/%.spec,%,$(sort $(wildcard specs/*.spec)))
 
-# PostgreSQL's own headers are not ours to keep free of warnings.
+# Ignore warnings about PostgreSQL's own headers.
 PG_CPPFLAGS = -I$(srcdir)/src -isystem $(shell $(PG_CONFIG) --includedir-server) \
 	-DTG_VERSION='"$(EXTVERSION)"'
-# The walkers of PostgreSQL 15's headers are declared in a way that C23, the
-# default of newer compilers, has done away with.
+# PostgreSQL 15's headers declare tree walkers in a way that C23, the default of
+# newer compilers, no longer allows.
 PG_CFLAGS = -std=gnu11 -Wall -Wextra
-# A server that was built with gcc hands clang options that it does not know.
+# A server built with gcc passes options that clang does not know.
 ifneq (,$(findstring clang,$(CC)))
 PG_CFLAGS += -Wno-unknown-warning-option -Wno-ignored-optimization-argument \
 	-Wno-ignored-attributes
@@ -105,7 +105,7 @@ J ?= 2
 fuzz-scope:
 	$(srcdir)/test/scope_fuzz/scope_fuzz.pl -n $(N) -s $(SEED) -j $(J) $(if $(CLOSELY),,-q)
 
-# Every object depends on every header: the build takes seconds.
+# Every object depends on every header; a full build takes only seconds.
 $(OBJS): $(wildcard src/*.h src/*/*.h)
 
 endif
