@@ -29,7 +29,7 @@
 
 /* The objects of one catalog that depend on an object, as OIDs. */
 static List *
-dependents_of(FactsReader * reader, Oid dependent_class, Oid classId,
+dependents_of(FactsReader *reader, Oid dependent_class, Oid classId,
 			  Oid objectId)
 {
 	SysScanDesc scan = tg_reader_scan_depend(reader, DependReferenceIndexId,
@@ -71,7 +71,7 @@ relations_of(Oid classId, List *objects)
 
 /* The other relations that own objects which depend on a relation. */
 static List *
-relations_of_dependents(FactsReader * reader, Oid dependent_class, Oid relid)
+relations_of_dependents(FactsReader *reader, Oid dependent_class, Oid relid)
 {
 	return list_delete_oid(relations_of(dependent_class,
 										dependents_of(reader, dependent_class,
@@ -82,7 +82,7 @@ relations_of_dependents(FactsReader * reader, Oid dependent_class, Oid relid)
 
 /* Adds the inheritance descendants, whose rows the same policies apply to. */
 static List *
-with_inheritance_descendants(FactsReader * reader, List *relids)
+with_inheritance_descendants(FactsReader *reader, List *relids)
 {
 	OidSet		set = {0};
 	ListCell   *lc;
@@ -101,19 +101,19 @@ with_inheritance_descendants(FactsReader * reader, List *relids)
 
 /* The relations whose rewrite rules name a relation. */
 static List *
-views_of(FactsReader * reader, Oid relid)
+views_of(FactsReader *reader, Oid relid)
 {
 	return relations_of_dependents(reader, RewriteRelationId, relid);
 }
 
 List *
-tg_facts_dependent_views(FactsReader * reader, Oid relid)
+tg_facts_dependent_views(FactsReader *reader, Oid relid)
 {
 	return tg_reader_reach(reader, relid, views_of, INT_MAX - 1);
 }
 
 List *
-tg_facts_relations_whose_policies_read(FactsReader * reader, Oid relid)
+tg_facts_relations_whose_policies_read(FactsReader *reader, Oid relid)
 {
 	return with_inheritance_descendants(reader,
 										relations_of_dependents(reader, PolicyRelationId,
@@ -121,7 +121,7 @@ tg_facts_relations_whose_policies_read(FactsReader * reader, Oid relid)
 }
 
 List *
-tg_facts_relations_using_function(FactsReader * reader, Oid function_oid)
+tg_facts_relations_using_function(FactsReader *reader, Oid function_oid)
 {
 	List	   *policies = dependents_of(reader, PolicyRelationId,
 										 ProcedureRelationId, function_oid);
@@ -134,11 +134,13 @@ tg_facts_relations_using_function(FactsReader * reader, Oid function_oid)
 							   dependents_of(reader, PolicyRelationId,
 											 OperatorRelationId,
 											 lfirst_oid(lc)));
-	return with_inheritance_descendants(reader, relations_of(PolicyRelationId, policies));
+	return with_inheritance_descendants(reader,
+										relations_of(PolicyRelationId,
+													 policies));
 }
 
 List *
-tg_facts_relations_using_type(FactsReader * reader, Oid type)
+tg_facts_relations_using_type(FactsReader *reader, Oid type)
 {
 	OidSet		types = {0};
 	OidSet		relations = {0};
@@ -185,7 +187,7 @@ tg_facts_relations_using_type(FactsReader * reader, Oid type)
 
 /* Adds the relations whose findings depend on an object of a role. */
 static void
-add_relations(FactsReader * reader, Form_pg_shdepend form, bool is_the_role,
+add_relations(FactsReader *reader, Form_pg_shdepend form, bool is_the_role,
 			  OidSet *relations)
 {
 	List	   *relids = NIL;
@@ -227,7 +229,7 @@ add_relations(FactsReader * reader, Form_pg_shdepend form, bool is_the_role,
 }
 
 List *
-tg_facts_relations_of_role(FactsReader * reader, Oid role)
+tg_facts_relations_of_role(FactsReader *reader, Oid role)
 {
 	Relation	catalog = table_open(SharedDependRelationId, AccessShareLock);
 	OidSet		roles = {0};

@@ -19,7 +19,7 @@
 #include "utils/fmgroids.h"
 
 bool
-tg_reader_extension_is_trusted(FactsReader * reader, Oid extension)
+tg_reader_extension_is_trusted(FactsReader *reader, Oid extension)
 {
 	SysScanDesc scan = tg_reader_scan(reader, CAT_EXTENSION,
 									  ExtensionOidIndexId,
@@ -33,7 +33,7 @@ tg_reader_extension_is_trusted(FactsReader * reader, Oid extension)
 }
 
 List *
-tg_facts_members(FactsReader * reader, Oid extension)
+tg_facts_members(FactsReader *reader, Oid extension)
 {
 	SysScanDesc scan = tg_reader_scan_depend(reader, DependReferenceIndexId,
 											 Anum_pg_depend_refclassid,
@@ -55,7 +55,7 @@ tg_facts_members(FactsReader * reader, Oid extension)
 }
 
 bool
-tg_facts_is_trusted_member(FactsReader * reader, Oid relid)
+tg_facts_is_trusted_member(FactsReader *reader, Oid relid)
 {
 	SysScanDesc scan = tg_reader_scan_depend(reader, DependDependerIndexId,
 											 Anum_pg_depend_classid,
@@ -80,7 +80,7 @@ tg_facts_is_trusted_member(FactsReader * reader, Oid relid)
 }
 
 List *
-tg_facts_trusted_members(FactsReader * reader)
+tg_facts_trusted_members(FactsReader *reader)
 {
 	ScanKeyData key;
 	SysScanDesc scan;
@@ -116,7 +116,7 @@ tg_facts_trusted_members(FactsReader * reader)
 }
 
 bool
-tg_members_may_be_temporary(FactsReader * reader)
+tg_members_may_be_temporary(FactsReader *reader)
 {
 	SysScanDesc scan;
 	HeapTuple	tuple;

@@ -169,9 +169,9 @@ typedef struct FactsReader FactsReader;
  * a transaction, so that the command's first transaction can be refused.  It
  * does in the state before, or the second transaction would find nothing new.
  */
-extern FactsReader * tg_facts_begin(Snapshot snapshot, bool detaching_counts);
-extern void tg_facts_end(FactsReader * reader);
-extern Snapshot tg_facts_snapshot(const FactsReader * reader);
+extern FactsReader *tg_facts_begin(Snapshot snapshot, bool detaching_counts);
+extern void tg_facts_end(FactsReader *reader);
+extern Snapshot tg_facts_snapshot(const FactsReader *reader);
 
 /*
  * From now on, calls "note" for each object whose state is read, except for
@@ -179,11 +179,11 @@ extern Snapshot tg_facts_snapshot(const FactsReader * reader);
  */
 typedef void (*ReadNote) (Oid classId, Oid objectId, void *arg);
 
-extern void tg_facts_note_reads(FactsReader * reader, ReadNote note, void *arg);
-extern void tg_facts_set_subject(FactsReader * reader, Oid relid);
+extern void tg_facts_note_reads(FactsReader *reader, ReadNote note, void *arg);
+extern void tg_facts_set_subject(FactsReader *reader, Oid relid);
 
 /* Notes an object that was read from a cache and not through the reader. */
-extern void tg_facts_note_read(FactsReader * reader, Oid classId,
+extern void tg_facts_note_read(FactsReader *reader, Oid classId,
 							   Oid objectId);
 
 /*
@@ -195,13 +195,13 @@ extern void tg_facts_note_read(FactsReader * reader, Oid classId,
  * relation, or if no rule is about its kind (index, sequence, TOAST table,
  * composite type, system catalog).
  */
-extern RelationFacts *tg_facts_read(FactsReader * reader, Oid relid);
+extern RelationFacts *tg_facts_read(FactsReader *reader, Oid relid);
 
 /*
  * The same without policies, indexes, foreign keys and rewrite rules.  The
  * reader may keep it.
  */
-extern const RelationFacts *tg_facts_outline(FactsReader * reader, Oid relid);
+extern const RelationFacts *tg_facts_outline(FactsReader *reader, Oid relid);
 
 /* Is it a table, partitioned or not? */
 extern bool tg_is_table(const RelationFacts *facts);
@@ -217,9 +217,9 @@ extern const ColumnFacts *tg_find_column(const RelationFacts *facts,
  * Are the policies that were read those that the relation has now, or those
  * that another reader's snapshot sees?
  */
-extern bool tg_facts_policies_are_current(FactsReader * reader,
+extern bool tg_facts_policies_are_current(FactsReader *reader,
 										  const RelationFacts *facts);
-extern bool tg_facts_policies_are_those_of(FactsReader * other,
+extern bool tg_facts_policies_are_those_of(FactsReader *other,
 										   const RelationFacts *facts);
 
 /*
@@ -237,7 +237,7 @@ typedef struct RelationPlace
 } RelationPlace;
 
 /* False if the snapshot does not see the relation. */
-extern bool tg_facts_place(FactsReader * reader, Oid relid,
+extern bool tg_facts_place(FactsReader *reader, Oid relid,
 						   RelationPlace *place);
 
 /*
@@ -245,13 +245,13 @@ extern bool tg_facts_place(FactsReader * reader, Oid relid,
  * object.  They are read from the catalogs, because the system caches would
  * grow with every name that an audit asks for.
  */
-extern char *tg_facts_schema_name(FactsReader * reader, Oid schema_oid);
-extern char *tg_facts_qualified_name(FactsReader * reader, Oid relid);
-extern char *tg_facts_column_name(FactsReader * reader, Oid relid,
+extern char *tg_facts_schema_name(FactsReader *reader, Oid schema_oid);
+extern char *tg_facts_qualified_name(FactsReader *reader, Oid relid);
+extern char *tg_facts_column_name(FactsReader *reader, Oid relid,
 								  AttrNumber attnum);
 
 /* Does a relation have this name now? */
-extern bool tg_facts_name_is_taken(FactsReader * reader, Oid schema_oid,
+extern bool tg_facts_name_is_taken(FactsReader *reader, Oid schema_oid,
 								   const char *name);
 
 /*
@@ -273,7 +273,7 @@ extern bool tg_is_temporary_object(Oid classId, Oid objectId);
 /*
  * Who are its parents and children, by partitioning and by inheritance?
  */
-extern List *tg_facts_parents(FactsReader * reader, Oid relid);
+extern List *tg_facts_parents(FactsReader *reader, Oid relid);
 
 /*
  * The parents and their parents, the nearest first.  There can be more than
@@ -281,10 +281,10 @@ extern List *tg_facts_parents(FactsReader * reader, Oid relid);
  */
 #define TG_MAX_ANCESTORS 2000
 
-extern List *tg_facts_ancestors(FactsReader * reader, Oid relid, bool *all);
+extern List *tg_facts_ancestors(FactsReader *reader, Oid relid, bool *all);
 
 /* The children and their children. */
-extern List *tg_facts_descendants(FactsReader * reader, Oid relid);
+extern List *tg_facts_descendants(FactsReader *reader, Oid relid);
 
 /*
  * Does a partition or inheritance child need no row-level security of its own,
@@ -292,7 +292,7 @@ extern List *tg_facts_descendants(FactsReader * reader, Oid relid);
  * anything on it, and all its parents are protected.  tg_exposing_parents()
  * tells whether the parents' policies suffice for the child's rows.
  */
-extern bool tg_is_unreachable_child(FactsReader * reader,
+extern bool tg_is_unreachable_child(FactsReader *reader,
 									const RelationFacts *facts);
 
 /*
@@ -305,10 +305,10 @@ extern List *tg_facts_functions_of(const PolicyFacts *policy);
 extern List *tg_facts_types_in(const PolicyFacts *policy);
 
 /* The enums among these types and among the types they consist of, as OIDs. */
-extern List *tg_facts_enums_in(FactsReader * reader, const List *types);
+extern List *tg_facts_enums_in(FactsReader *reader, const List *types);
 
 /* InvalidOid if the snapshot does not see the type. */
-extern Oid	tg_facts_type_owner(FactsReader * reader, Oid type);
+extern Oid	tg_facts_type_owner(FactsReader *reader, Oid type);
 
 typedef struct FunctionFacts
 {
@@ -320,7 +320,7 @@ typedef struct FunctionFacts
 } FunctionFacts;
 
 /* False if the snapshot does not see the function. */
-extern bool tg_facts_function(FactsReader * reader, Oid function_oid,
+extern bool tg_facts_function(FactsReader *reader, Oid function_oid,
 							  FunctionFacts *facts);
 
 /*
@@ -334,23 +334,23 @@ typedef struct RoleFacts
 } RoleFacts;
 
 /* False if the snapshot does not see the role. */
-extern bool tg_facts_role(FactsReader * reader, Oid role, RoleFacts *facts);
+extern bool tg_facts_role(FactsReader *reader, Oid role, RoleFacts *facts);
 
 /* Is the role a superuser, or does it have BYPASSRLS? */
-extern bool tg_is_above_rls(FactsReader * reader, Oid role);
+extern bool tg_is_above_rls(FactsReader *reader, Oid role);
 
 /*
  * Does a role have the privileges of another one?  Attributes are read under
  * the snapshot, memberships as they are now: nothing announces their change.
  */
-extern bool tg_has_privileges_of(FactsReader * reader, Oid role, Oid other);
+extern bool tg_has_privileges_of(FactsReader *reader, Oid role, Oid other);
 
 /*
  * A fingerprint of what a policy's meaning depends on in a role, besides its
  * name.  It differs when row-level security begins to apply to the role or to
  * one of its members.
  */
-extern uint64 tg_role_fingerprint(FactsReader * reader, Oid role);
+extern uint64 tg_role_fingerprint(FactsReader *reader, Oid role);
 
 /*
  * Which of SELECT, INSERT, UPDATE and DELETE may a role do to a relation, or
@@ -361,51 +361,51 @@ extern AclMode tg_privileges_of(Oid role, const RelationFacts *facts);
 /*
  * Which relations depend on an object?
  */
-extern List *tg_facts_relations_of_schema(FactsReader * reader,
+extern List *tg_facts_relations_of_schema(FactsReader *reader,
 										  Oid schema_oid);
 
 /*
  * The relations whose rewrite rules name a relation (views, mostly), and those
  * whose rules name these, and so on.
  */
-extern List *tg_facts_dependent_views(FactsReader * reader, Oid relid);
+extern List *tg_facts_dependent_views(FactsReader *reader, Oid relid);
 
 /*
  * The other relations whose policies read a relation in a sub-select, or call
  * a function by its name or by an operator, and their inheritance children,
  * whose rows these policies apply to as well.
  */
-extern List *tg_facts_relations_whose_policies_read(FactsReader * reader,
+extern List *tg_facts_relations_whose_policies_read(FactsReader *reader,
 													Oid relid);
-extern List *tg_facts_relations_using_function(FactsReader * reader,
+extern List *tg_facts_relations_using_function(FactsReader *reader,
 											   Oid function_oid);
 
 /* The relations that have columns of a type, or whose policies name it. */
-extern List *tg_facts_relations_using_type(FactsReader * reader, Oid type);
+extern List *tg_facts_relations_using_type(FactsReader *reader, Oid type);
 
 /*
  * The relations whose findings may depend on a role's attributes: the role
  * owns them, or their policies name it or a role that it is a member of.
  */
-extern List *tg_facts_relations_of_role(FactsReader * reader, Oid role);
+extern List *tg_facts_relations_of_role(FactsReader *reader, Oid role);
 
 /*
  * The relations that lose a policy, an index or a column with a temporary
  * object because of what the transaction touched (a List of ObjectKey).  Some
  * may occur more than once.
  */
-extern List *tg_facts_relations_losing_parts(FactsReader * reader,
+extern List *tg_facts_relations_losing_parts(FactsReader *reader,
 											 List *touched);
 
 /*
  * Which relations are members of extensions?
  */
-extern List *tg_facts_members(FactsReader * reader, Oid extension);
+extern List *tg_facts_members(FactsReader *reader, Oid extension);
 
 /* Is the relation a member of an extension that a superuser owns? */
-extern bool tg_facts_is_trusted_member(FactsReader * reader, Oid relid);
+extern bool tg_facts_is_trusted_member(FactsReader *reader, Oid relid);
 
 /* All such members, in the order of OIDs. */
-extern List *tg_facts_trusted_members(FactsReader * reader);
+extern List *tg_facts_trusted_members(FactsReader *reader);
 
 #endif							/* TROVELLA_GUARD_FACTS_H */

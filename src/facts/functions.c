@@ -66,7 +66,7 @@ is_fixed_path(char *path)
  * names are not looked up when it runs (SQL-standard, C)?
  */
 static bool
-names_are_fixed(FactsReader * reader, HeapTuple tuple)
+names_are_fixed(FactsReader *reader, HeapTuple tuple)
 {
 	TupleDesc	desc = RelationGetDescr(tg_reader_catalog(reader, CAT_PROC));
 	Oid			language = ((Form_pg_proc) GETSTRUCT(tuple))->prolang;
@@ -96,7 +96,7 @@ names_are_fixed(FactsReader * reader, HeapTuple tuple)
 }
 
 bool
-tg_facts_function(FactsReader * reader, Oid function_oid, FunctionFacts *facts)
+tg_facts_function(FactsReader *reader, Oid function_oid, FunctionFacts *facts)
 {
 	SysScanDesc scan = tg_reader_scan(reader, CAT_PROC, ProcedureOidIndexId,
 									  Anum_pg_proc_oid, function_oid);

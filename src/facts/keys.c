@@ -75,7 +75,7 @@ names_tenant_column(const RelationFacts *facts, const IndexFacts *index,
 }
 
 void
-tg_read_indexes(FactsReader * reader, RelationFacts *facts)
+tg_read_indexes(FactsReader *reader, RelationFacts *facts)
 {
 	SysScanDesc scan = tg_reader_scan(reader, CAT_INDEX, IndexIndrelidIndexId,
 									  Anum_pg_index_indrelid, facts->relid);
@@ -181,7 +181,7 @@ not_validated(HeapTuple tuple, TupleDesc descriptor)
 }
 
 bool
-tg_not_null_is_valid(FactsReader * reader, Oid relid, AttrNumber attnum)
+tg_not_null_is_valid(FactsReader *reader, Oid relid, AttrNumber attnum)
 {
 	SysScanDesc scan = tg_reader_scan(reader, CAT_CONSTRAINT,
 									  ConstraintRelidTypidNameIndexId,
@@ -218,7 +218,7 @@ take_back_not_null(RelationFacts *facts, AttrNumber attnum)
 #endif
 
 void
-tg_read_constraints(FactsReader * reader, RelationFacts *facts)
+tg_read_constraints(FactsReader *reader, RelationFacts *facts)
 {
 	SysScanDesc scan = tg_reader_scan(reader, CAT_CONSTRAINT,
 									  ConstraintRelidTypidNameIndexId,

@@ -144,7 +144,7 @@ add_generated_columns(LossWalk *walk, Oid relid)
 }
 
 List *
-tg_facts_relations_losing_parts(FactsReader * reader, List *touched)
+tg_facts_relations_losing_parts(FactsReader *reader, List *touched)
 {
 	LossWalk	walk = {.reader = reader};
 	ListCell   *lc;

@@ -21,7 +21,7 @@
 #include "utils/memutils.h"
 
 static List *
-read_children(FactsReader * reader, Oid relid)
+read_children(FactsReader *reader, Oid relid)
 {
 	SysScanDesc scan = tg_reader_scan(reader, CAT_INHERITS,
 									  InheritsParentIndexId,
@@ -37,7 +37,7 @@ read_children(FactsReader * reader, Oid relid)
 }
 
 List *
-tg_facts_parents(FactsReader * reader, Oid relid)
+tg_facts_parents(FactsReader *reader, Oid relid)
 {
 	SysScanDesc scan = tg_reader_scan(reader, CAT_INHERITS,
 									  InheritsRelidSeqnoIndexId,
@@ -57,13 +57,13 @@ tg_facts_parents(FactsReader * reader, Oid relid)
 }
 
 List *
-tg_facts_descendants(FactsReader * reader, Oid relid)
+tg_facts_descendants(FactsReader *reader, Oid relid)
 {
 	return tg_reader_reach(reader, relid, read_children, INT_MAX - 1);
 }
 
 List *
-tg_facts_inheritance_descendants(FactsReader * reader, Oid relid)
+tg_facts_inheritance_descendants(FactsReader *reader, Oid relid)
 {
 	RelationPlace place;
 
@@ -73,7 +73,7 @@ tg_facts_inheritance_descendants(FactsReader * reader, Oid relid)
 }
 
 List *
-tg_facts_ancestors(FactsReader * reader, Oid relid, bool *all)
+tg_facts_ancestors(FactsReader *reader, Oid relid, bool *all)
 {
 	List	   *ancestors = tg_reader_reach(reader, relid, tg_facts_parents,
 											TG_MAX_ANCESTORS);
@@ -87,7 +87,7 @@ tg_facts_ancestors(FactsReader * reader, Oid relid, bool *all)
  * count: only their own session reads them.
  */
 static bool
-is_nullable_in_child(FactsReader * reader, Oid relid, const char *name)
+is_nullable_in_child(FactsReader *reader, Oid relid, const char *name)
 {
 	ScanKeyData keys[2];
 	SysScanDesc scan;
@@ -121,7 +121,7 @@ is_nullable_in_child(FactsReader * reader, Oid relid, const char *name)
 #define MAX_CHILDREN_ASKED 10000
 
 static bool
-ask_children(FactsReader * reader, Oid relid, const char *name)
+ask_children(FactsReader *reader, Oid relid, const char *name)
 {
 	List	   *children = tg_reader_reach(reader, relid, read_children,
 										   MAX_CHILDREN_ASKED);
@@ -150,7 +150,7 @@ typedef struct KeptNotNull
 } KeptNotNull;
 
 bool
-tg_is_not_null_in_children(FactsReader * reader, Oid relid, const char *name)
+tg_is_not_null_in_children(FactsReader *reader, Oid relid, const char *name)
 {
 	KeptNotNull *kept;
 	bool		not_null;
@@ -170,7 +170,7 @@ tg_is_not_null_in_children(FactsReader * reader, Oid relid, const char *name)
 
 /* Reads an outline that lives until the next call. */
 static const RelationFacts *
-glance_at(FactsReader * reader, Oid relid, MemoryContext context)
+glance_at(FactsReader *reader, Oid relid, MemoryContext context)
 {
 	MemoryContext old;
 	const RelationFacts *facts;
@@ -188,7 +188,7 @@ glance_at(FactsReader * reader, Oid relid, MemoryContext context)
  * set "unprotected": they depend on their own parents in turn.
  */
 static bool
-parents_protect(FactsReader * reader, const List *parents, Oid owner,
+parents_protect(FactsReader *reader, const List *parents, Oid owner,
 				OidSet *unprotected, MemoryContext context)
 {
 	const ListCell *lc;
@@ -216,7 +216,7 @@ parents_protect(FactsReader * reader, const List *parents, Oid owner,
  * (expand_inherited_rtentry() in PostgreSQL's optimizer/util/inherit.c).
  */
 bool
-tg_is_unreachable_child(FactsReader * reader, const RelationFacts *facts)
+tg_is_unreachable_child(FactsReader *reader, const RelationFacts *facts)
 {
 	OidSet		unprotected = {0};
 	MemoryContext context;

@@ -28,7 +28,7 @@
 #include "utils/syscache.h"
 
 bool
-tg_facts_place(FactsReader * reader, Oid relid, RelationPlace *place)
+tg_facts_place(FactsReader *reader, Oid relid, RelationPlace *place)
 {
 	SysScanDesc scan = tg_reader_scan(reader, CAT_CLASS, ClassOidIndexId,
 									  Anum_pg_class_oid, relid);
@@ -53,7 +53,7 @@ tg_facts_place(FactsReader * reader, Oid relid, RelationPlace *place)
  * dropped or renamed the schema.
  */
 char *
-tg_facts_schema_name(FactsReader * reader, Oid schema_oid)
+tg_facts_schema_name(FactsReader *reader, Oid schema_oid)
 {
 	SysScanDesc scan;
 	HeapTuple	tuple;
@@ -74,7 +74,7 @@ tg_facts_schema_name(FactsReader * reader, Oid schema_oid)
 }
 
 char *
-tg_facts_qualified_name(FactsReader * reader, Oid relid)
+tg_facts_qualified_name(FactsReader *reader, Oid relid)
 {
 	RelationPlace place;
 	char	   *schema;
@@ -87,7 +87,7 @@ tg_facts_qualified_name(FactsReader * reader, Oid relid)
 }
 
 static SysScanDesc
-scan_column(FactsReader * reader, Oid relid, AttrNumber attnum)
+scan_column(FactsReader *reader, Oid relid, AttrNumber attnum)
 {
 	ScanKeyData keys[2];
 
@@ -101,7 +101,7 @@ scan_column(FactsReader * reader, Oid relid, AttrNumber attnum)
 }
 
 char *
-tg_facts_column_name(FactsReader * reader, Oid relid, AttrNumber attnum)
+tg_facts_column_name(FactsReader *reader, Oid relid, AttrNumber attnum)
 {
 	SysScanDesc scan = scan_column(reader, relid, attnum);
 	HeapTuple	tuple;
@@ -116,7 +116,7 @@ tg_facts_column_name(FactsReader * reader, Oid relid, AttrNumber attnum)
 }
 
 bool
-tg_column_may_be_temporary(FactsReader * reader, Oid relid, AttrNumber attnum,
+tg_column_may_be_temporary(FactsReader *reader, Oid relid, AttrNumber attnum,
 						   bool *generated)
 {
 	SysScanDesc scan = scan_column(reader, relid, attnum);
@@ -144,7 +144,7 @@ tg_attribute_may_be_temporary(Form_pg_attribute form)
 }
 
 bool
-tg_facts_name_is_taken(FactsReader * reader, Oid schema_oid, const char *name)
+tg_facts_name_is_taken(FactsReader *reader, Oid schema_oid, const char *name)
 {
 	ScanKeyData keys[2];
 	SysScanDesc scan;
@@ -162,7 +162,7 @@ tg_facts_name_is_taken(FactsReader * reader, Oid schema_oid, const char *name)
 }
 
 List *
-tg_facts_relations_of_schema(FactsReader * reader, Oid schema_oid)
+tg_facts_relations_of_schema(FactsReader *reader, Oid schema_oid)
 {
 	/* pg_class has no index led by relnamespace: this reads all of it */
 	SysScanDesc scan = systable_beginscan(tg_reader_catalog(reader, CAT_CLASS),

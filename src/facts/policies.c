@@ -42,7 +42,7 @@ typedef struct KeptExpression
  * share it.
  */
 static KeptExpression
-read_expression(FactsReader * reader, Datum value)
+read_expression(FactsReader *reader, Datum value)
 {
 	KeptExpression result;
 	KeptExpression *kept;
@@ -89,7 +89,7 @@ read_expression(FactsReader * reader, Datum value)
 }
 
 void
-tg_read_policies(FactsReader * reader, RelationFacts *facts)
+tg_read_policies(FactsReader *reader, RelationFacts *facts)
 {
 	SysScanDesc scan = tg_reader_scan(reader, CAT_POLICY,
 									  PolicyPolrelidPolnameIndexId,
@@ -177,7 +177,7 @@ tg_read_policies(FactsReader * reader, RelationFacts *facts)
 
 /* Does a snapshot see the same rows of pg_policy that the facts come from? */
 static bool
-policies_are_seen_by(FactsReader * reader, Snapshot snapshot,
+policies_are_seen_by(FactsReader *reader, Snapshot snapshot,
 					 const RelationFacts *facts)
 {
 	ScanKeyData key;
@@ -205,13 +205,13 @@ policies_are_seen_by(FactsReader * reader, Snapshot snapshot,
 }
 
 bool
-tg_facts_policies_are_current(FactsReader * reader, const RelationFacts *facts)
+tg_facts_policies_are_current(FactsReader *reader, const RelationFacts *facts)
 {
 	return policies_are_seen_by(reader, NULL, facts);
 }
 
 bool
-tg_facts_policies_are_those_of(FactsReader * other, const RelationFacts *facts)
+tg_facts_policies_are_those_of(FactsReader *other, const RelationFacts *facts)
 {
 	return policies_are_seen_by(other, other->snapshot, facts);
 }

@@ -67,7 +67,7 @@ tg_facts_begin(Snapshot snapshot, bool detaching_counts)
 }
 
 void
-tg_facts_end(FactsReader * reader)
+tg_facts_end(FactsReader *reader)
 {
 	ResourceOwner old = CurrentResourceOwner;
 	ListCell   *lc;
@@ -85,27 +85,27 @@ tg_facts_end(FactsReader * reader)
 }
 
 Snapshot
-tg_facts_snapshot(const FactsReader * reader)
+tg_facts_snapshot(const FactsReader *reader)
 {
 	return reader->snapshot;
 }
 
 void
-tg_facts_note_reads(FactsReader * reader, ReadNote note, void *arg)
+tg_facts_note_reads(FactsReader *reader, ReadNote note, void *arg)
 {
 	reader->note = note;
 	reader->note_arg = arg;
 }
 
 void
-tg_facts_set_subject(FactsReader * reader, Oid relid)
+tg_facts_set_subject(FactsReader *reader, Oid relid)
 {
 	reader->subject = relid;
 }
 
 /* Only superusers change what PostgreSQL itself has made. */
 void
-tg_facts_note_read(FactsReader * reader, Oid classId, Oid objectId)
+tg_facts_note_read(FactsReader *reader, Oid classId, Oid objectId)
 {
 	if (reader->note != NULL && objectId >= FirstNormalObjectId &&
 		!(classId == RelationRelationId && objectId == reader->subject))
@@ -113,7 +113,7 @@ tg_facts_note_read(FactsReader * reader, Oid classId, Oid objectId)
 }
 
 Relation
-tg_reader_catalog(FactsReader * reader, ReaderCatalog which)
+tg_reader_catalog(FactsReader *reader, ReaderCatalog which)
 {
 	if (reader->catalogs[which] == NULL)
 	{
@@ -133,7 +133,7 @@ tg_reader_catalog(FactsReader * reader, ReaderCatalog which)
  * verdict.
  */
 static void
-keep_open(FactsReader * reader, Oid index)
+keep_open(FactsReader *reader, Oid index)
 {
 	MemoryContext old;
 	ResourceOwner old_owner = CurrentResourceOwner;
@@ -153,7 +153,7 @@ keep_open(FactsReader * reader, Oid index)
 }
 
 SysScanDesc
-tg_reader_scan(FactsReader * reader, ReaderCatalog which, Oid index,
+tg_reader_scan(FactsReader *reader, ReaderCatalog which, Oid index,
 			   AttrNumber attnum, Oid value)
 {
 	ScanKeyData key;
@@ -166,7 +166,7 @@ tg_reader_scan(FactsReader * reader, ReaderCatalog which, Oid index,
 }
 
 SysScanDesc
-tg_reader_scan_depend(FactsReader * reader, Oid index,
+tg_reader_scan_depend(FactsReader *reader, Oid index,
 					  AttrNumber class_attnum, Oid classId,
 					  AttrNumber object_attnum, Oid objectId)
 {
@@ -183,7 +183,7 @@ tg_reader_scan_depend(FactsReader * reader, Oid index,
 
 /* The same with the number of a column, or 0 for the object itself. */
 static SysScanDesc
-scan_depend_part(FactsReader * reader, Oid index, AttrNumber class_attnum,
+scan_depend_part(FactsReader *reader, Oid index, AttrNumber class_attnum,
 				 AttrNumber object_attnum, AttrNumber part_attnum,
 				 const ObjectAddress *object)
 {
@@ -201,7 +201,7 @@ scan_depend_part(FactsReader * reader, Oid index, AttrNumber class_attnum,
 }
 
 SysScanDesc
-tg_reader_scan_referenced(FactsReader * reader, const ObjectAddress *object)
+tg_reader_scan_referenced(FactsReader *reader, const ObjectAddress *object)
 {
 	return scan_depend_part(reader, DependDependerIndexId,
 							Anum_pg_depend_classid, Anum_pg_depend_objid,
@@ -209,7 +209,7 @@ tg_reader_scan_referenced(FactsReader * reader, const ObjectAddress *object)
 }
 
 SysScanDesc
-tg_reader_scan_dependents(FactsReader * reader, const ObjectAddress *object,
+tg_reader_scan_dependents(FactsReader *reader, const ObjectAddress *object,
 						  bool whole)
 {
 	if (whole && object->objectSubId == 0)
@@ -224,7 +224,7 @@ tg_reader_scan_dependents(FactsReader * reader, const ObjectAddress *object,
 }
 
 List *
-tg_reader_reach(FactsReader * reader, Oid relid,
+tg_reader_reach(FactsReader *reader, Oid relid,
 				List *(*step) (FactsReader *, Oid), int limit)
 {
 	OidSet		seen = {0};

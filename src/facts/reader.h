@@ -68,17 +68,17 @@ struct FactsReader
 /* reader.c */
 
 /* A catalog, opened at first use and kept open as long as the reader. */
-extern Relation tg_reader_catalog(FactsReader * reader, ReaderCatalog which);
+extern Relation tg_reader_catalog(FactsReader *reader, ReaderCatalog which);
 
 /*
  * Begins an index scan of a catalog for rows whose column "attnum" is the
  * OID "value".
  */
-extern SysScanDesc tg_reader_scan(FactsReader * reader, ReaderCatalog which,
+extern SysScanDesc tg_reader_scan(FactsReader *reader, ReaderCatalog which,
 								  Oid index, AttrNumber attnum, Oid value);
 
 /* The same for rows of pg_depend that name an object. */
-extern SysScanDesc tg_reader_scan_depend(FactsReader * reader, Oid index,
+extern SysScanDesc tg_reader_scan_depend(FactsReader *reader, Oid index,
 										 AttrNumber class_attnum, Oid classId,
 										 AttrNumber object_attnum,
 										 Oid objectId);
@@ -87,13 +87,13 @@ extern SysScanDesc tg_reader_scan_depend(FactsReader * reader, Oid index,
  * What an object, or a column of a relation, depends on.  For an object, the
  * rows of its columns are left out.
  */
-extern SysScanDesc tg_reader_scan_referenced(FactsReader * reader,
+extern SysScanDesc tg_reader_scan_referenced(FactsReader *reader,
 											 const ObjectAddress *object);
 
 /*
  * What depends on an object or a column.  "whole": or on any column of it.
  */
-extern SysScanDesc tg_reader_scan_dependents(FactsReader * reader,
+extern SysScanDesc tg_reader_scan_dependents(FactsReader *reader,
 											 const ObjectAddress *object,
 											 bool whole);
 
@@ -102,18 +102,18 @@ extern SysScanDesc tg_reader_scan_dependents(FactsReader * reader,
  * once, the nearest first, without the one it starts from.  Past "limit"
  * relations it takes no more steps, and returns more than so many.
  */
-extern List *tg_reader_reach(FactsReader * reader, Oid relid,
+extern List *tg_reader_reach(FactsReader *reader, Oid relid,
 							 List *(*step) (FactsReader *, Oid), int limit);
 
 /* policies.c, keys.c, views.c: each adds its part to the facts of a relation. */
-extern void tg_read_policies(FactsReader * reader, RelationFacts *facts);
-extern void tg_read_indexes(FactsReader * reader, RelationFacts *facts);
-extern void tg_read_constraints(FactsReader * reader, RelationFacts *facts);
-extern void tg_read_rewrites(FactsReader * reader, RelationFacts *facts);
+extern void tg_read_policies(FactsReader *reader, RelationFacts *facts);
+extern void tg_read_indexes(FactsReader *reader, RelationFacts *facts);
+extern void tg_read_constraints(FactsReader *reader, RelationFacts *facts);
+extern void tg_read_rewrites(FactsReader *reader, RelationFacts *facts);
 
 #ifdef TG_NOT_NULL_CAN_BE_NOT_VALID
 /* Does the NOT NULL of a column hold for the rows that were there before it? */
-extern bool tg_not_null_is_valid(FactsReader * reader, Oid relid,
+extern bool tg_not_null_is_valid(FactsReader *reader, Oid relid,
 								 AttrNumber attnum);
 #else
 #define tg_not_null_is_valid(reader, relid, attnum) true
@@ -123,17 +123,17 @@ extern bool tg_not_null_is_valid(FactsReader * reader, Oid relid,
 extern Acl *tg_add_acl(RelationFacts *facts, Acl *acl);
 
 /* parents.c: is a column NOT NULL in all inheritance children, near and far? */
-extern bool tg_is_not_null_in_children(FactsReader * reader, Oid relid,
+extern bool tg_is_not_null_in_children(FactsReader *reader, Oid relid,
 									   const char *name);
 
 /* The inheritance descendants of a relation that is not partitioned. */
-extern List *tg_facts_inheritance_descendants(FactsReader * reader, Oid relid);
+extern List *tg_facts_inheritance_descendants(FactsReader *reader, Oid relid);
 
 /* roles.c: adds the members of a role, or the roles that it is a member of. */
 extern void tg_add_related_roles(OidSet *roles, Oid role, bool members);
 
 /* extensions.c: is a superuser the owner of an extension? */
-extern bool tg_reader_extension_is_trusted(FactsReader * reader, Oid extension);
+extern bool tg_reader_extension_is_trusted(FactsReader *reader, Oid extension);
 
 /* expression.c */
 
@@ -158,11 +158,11 @@ extern bool tg_collect_relations(Node *node, OidSet *relids);
  * Does an object or a column depend on a temporary object, so that PostgreSQL
  * drops both at the end of a session, without any DDL?
  */
-extern bool tg_depends_on_temporary(FactsReader * reader, Oid classId,
+extern bool tg_depends_on_temporary(FactsReader *reader, Oid classId,
 									Oid objectId, int32 subId);
 
 /* The same for a part of a relation that itself stays. */
-extern bool tg_part_is_temporary(FactsReader * reader, Oid classId,
+extern bool tg_part_is_temporary(FactsReader *reader, Oid classId,
 								 Oid objectId, int32 subId, Oid relid);
 
 /* Does dropping the dependent object drop the one that it depends on? */
@@ -173,7 +173,7 @@ extern bool tg_drops_owner(Form_pg_depend form);
  * pg_depend.
  */
 extern bool tg_attribute_may_be_temporary(Form_pg_attribute form);
-extern bool tg_column_may_be_temporary(FactsReader * reader, Oid relid,
+extern bool tg_column_may_be_temporary(FactsReader *reader, Oid relid,
 									   AttrNumber attnum, bool *generated);
 extern bool tg_any_column_is_temporary(const RelationFacts *facts);
 
@@ -181,6 +181,6 @@ extern bool tg_any_column_is_temporary(const RelationFacts *facts);
  * Is there an extension that a member may drop?  DEPENDS ON EXTENSION makes an
  * index depend on it that names no object of a user's.
  */
-extern bool tg_members_may_be_temporary(FactsReader * reader);
+extern bool tg_members_may_be_temporary(FactsReader *reader);
 
 #endif							/* TROVELLA_GUARD_READER_H */

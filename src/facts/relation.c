@@ -119,7 +119,7 @@ find_tenant_column(const RelationFacts *facts)
 }
 
 static void
-read_columns(FactsReader * reader, RelationFacts *facts)
+read_columns(FactsReader *reader, RelationFacts *facts)
 {
 	SysScanDesc scan = tg_reader_scan(reader, CAT_ATTRIBUTE,
 									  AttributeRelidNumIndexId,
@@ -181,7 +181,7 @@ tg_any_column_is_temporary(const RelationFacts *facts)
 
 /* Reads what an outline has. */
 static RelationFacts *
-read_outline(FactsReader * reader, Oid relid)
+read_outline(FactsReader *reader, Oid relid)
 {
 	SysScanDesc scan;
 	HeapTuple	tuple;
@@ -215,7 +215,7 @@ read_outline(FactsReader * reader, Oid relid)
 }
 
 RelationFacts *
-tg_facts_read(FactsReader * reader, Oid relid)
+tg_facts_read(FactsReader *reader, Oid relid)
 {
 	RelationFacts *facts;
 
@@ -245,7 +245,7 @@ tg_facts_read(FactsReader * reader, Oid relid)
 }
 
 const RelationFacts *
-tg_facts_outline(FactsReader * reader, Oid relid)
+tg_facts_outline(FactsReader *reader, Oid relid)
 {
 	KeptOutline *kept;
 	RelationFacts *facts;

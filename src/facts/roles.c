@@ -28,7 +28,7 @@
 #include "utils/syscache.h"
 
 bool
-tg_facts_role(FactsReader * reader, Oid role, RoleFacts *facts)
+tg_facts_role(FactsReader *reader, Oid role, RoleFacts *facts)
 {
 	SysScanDesc scan = tg_reader_scan(reader, CAT_AUTHID, AuthIdOidIndexId,
 									  Anum_pg_authid_oid, role);
@@ -50,7 +50,7 @@ tg_facts_role(FactsReader * reader, Oid role, RoleFacts *facts)
 }
 
 bool
-tg_is_above_rls(FactsReader * reader, Oid role)
+tg_is_above_rls(FactsReader *reader, Oid role)
 {
 	RoleFacts	facts;
 
@@ -59,7 +59,7 @@ tg_is_above_rls(FactsReader * reader, Oid role)
 }
 
 bool
-tg_has_privileges_of(FactsReader * reader, Oid role, Oid other)
+tg_has_privileges_of(FactsReader *reader, Oid role, Oid other)
 {
 	RoleFacts	facts;
 
@@ -89,7 +89,7 @@ tg_add_related_roles(OidSet *roles, Oid role, bool members)
  * members who do not.
  */
 uint64
-tg_role_fingerprint(FactsReader * reader, Oid role)
+tg_role_fingerprint(FactsReader *reader, Oid role)
 {
 	uint64		fingerprint = 0;
 	OidSet		roles = {0};

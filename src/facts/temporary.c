@@ -108,7 +108,7 @@ typedef struct LifetimeCache
 } LifetimeCache;
 
 static LifetimeCache *
-lifetime_cache(FactsReader * reader)
+lifetime_cache(FactsReader *reader)
 {
 	LifetimeCache *cache = reader->lifetimes;
 
@@ -217,7 +217,7 @@ add_edge(LifetimeCache *cache, int from, Oid classId, Oid objectId, int32 subId)
 
 /* Can an object, other than a column, be dropped with one of its parts? */
 static bool
-parts_may_be_temporary(FactsReader * reader, const ObjectAddress *object)
+parts_may_be_temporary(FactsReader *reader, const ObjectAddress *object)
 {
 	RelationPlace place;
 
@@ -255,7 +255,7 @@ tg_drops_owner(Form_pg_depend form)
  * temporary object.
  */
 static void
-note_read(FactsReader * reader, const ObjectAddress *object)
+note_read(FactsReader *reader, const ObjectAddress *object)
 {
 	switch (object->classId)
 	{
@@ -272,7 +272,7 @@ note_read(FactsReader * reader, const ObjectAddress *object)
 
 /* Visits every object with which the one of a step would be dropped. */
 static void
-take_step(FactsReader * reader, int step)
+take_step(FactsReader *reader, int step)
 {
 	LifetimeCache *cache = reader->lifetimes;
 	const ObjectAddress object = cache->steps[step].known->object;
@@ -331,7 +331,7 @@ give_up(LifetimeCache *cache)
 }
 
 bool
-tg_depends_on_temporary(FactsReader * reader, Oid classId, Oid objectId, int32 subId)
+tg_depends_on_temporary(FactsReader *reader, Oid classId, Oid objectId, int32 subId)
 {
 	LifetimeCache *cache = lifetime_cache(reader);
 	ObjectLifetime *known;
@@ -377,7 +377,7 @@ tg_depends_on_temporary(FactsReader * reader, Oid classId, Oid objectId, int32 s
 }
 
 bool
-tg_part_is_temporary(FactsReader * reader, Oid classId, Oid objectId, int32 subId,
+tg_part_is_temporary(FactsReader *reader, Oid classId, Oid objectId, int32 subId,
 					 Oid relid)
 {
 	return tg_depends_on_temporary(reader, classId, objectId, subId) &&

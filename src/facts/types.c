@@ -24,7 +24,7 @@
 
 /* Adds the types of a composite type's attributes. */
 static void
-add_attributes(FactsReader * reader, Oid relid, OidSet *types)
+add_attributes(FactsReader *reader, Oid relid, OidSet *types)
 {
 	SysScanDesc scan = tg_reader_scan(reader, CAT_ATTRIBUTE,
 									  AttributeRelidNumIndexId,
@@ -42,7 +42,7 @@ add_attributes(FactsReader * reader, Oid relid, OidSet *types)
 }
 
 List *
-tg_facts_enums_in(FactsReader * reader, const List *types)
+tg_facts_enums_in(FactsReader *reader, const List *types)
 {
 	OidSet		seen = {0};
 	List	   *enums = NIL;
@@ -94,7 +94,7 @@ tg_facts_enums_in(FactsReader * reader, const List *types)
 }
 
 Oid
-tg_facts_type_owner(FactsReader * reader, Oid type)
+tg_facts_type_owner(FactsReader *reader, Oid type)
 {
 	SysScanDesc scan = tg_reader_scan(reader, CAT_TYPE, TypeOidIndexId,
 									  Anum_pg_type_oid, type);

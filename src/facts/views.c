@@ -72,7 +72,7 @@ read_tree(Datum value, RewriteFacts *rewrite, Oid relid, OidSet *reads)
 }
 
 void
-tg_read_rewrites(FactsReader * reader, RelationFacts *facts)
+tg_read_rewrites(FactsReader *reader, RelationFacts *facts)
 {
 	SysScanDesc scan = tg_reader_scan(reader, CAT_REWRITE,
 									  RewriteRelRulenameIndexId,

@@ -3,21 +3,21 @@
  * touched.c
  *		The set of objects that the current transaction has touched.
  *
- * The watchers (watch.c) put object addresses in, the verdict (verdict.c)
- * reads them at commit.  Nothing is looked up here: of what is new, nothing can
- * be seen yet.
+ * The watchers (watch.c, event_triggers.c) add objects, the verdict reads them
+ * at commit.  Nothing is looked up here, because new objects are not visible
+ * yet.
  *
  * Notes:
  *
- * 1. What a rolled-back savepoint touched is taken out again.  An object
- * belongs to the subtransaction that touched it first; when that one commits
- * it passes to the parent.  This is the life cycle of the on-commit list of
- * PostgreSQL's tablecmds.c (AtEOSubXact_on_commit_actions), except that each
- * subtransaction keeps a list of its own, so that a loop with an exception
- * block does not walk over thousands of tables at every turn.
+ * 1. Rolling back a savepoint forgets what it touched.  An object belongs to the
+ * subtransaction that touched it first, and passes to the parent when that one
+ * commits.  PostgreSQL's on-commit list works the same way
+ * (AtEOSubXact_on_commit_actions(), tablecmds.c), except that here each
+ * subtransaction has a list of its own, so that a loop with an exception block
+ * does not walk over thousands of tables in each iteration.
  *
- * 2. All memory is in TopTransactionContext, which PostgreSQL frees for us;
- * tg_touched_forget() only lets go of the pointers.
+ * 2. All memory is in TopTransactionContext, which PostgreSQL frees;
+ * tg_touched_forget() only resets the pointers.
  *
  * Copyright (c) 2026, Trovella
  *
@@ -26,8 +26,8 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "hashtable.h"
 #include "lib/ilist.h"
-#include "utils/hsearch.h"
 #include "utils/memutils.h"
 #include "watch/touched.h"
 
@@ -72,17 +72,11 @@ tg_touch(Oid classId, Oid objectId, TouchedHow how)
 	bool		found;
 
 	if (touched == NULL)
-	{
-		HASHCTL		ctl = {0};
+		touched = tg_hash_create("trovella_guard touched objects",
+								 sizeof(ObjectKey), sizeof(TouchedEntry),
+								 TopTransactionContext);
 
-		ctl.keysize = sizeof(ObjectKey);
-		ctl.entrysize = sizeof(TouchedEntry);
-		ctl.hcxt = TopTransactionContext;
-		touched = hash_create("trovella_guard touched objects", 64, &ctl,
-							  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	}
-
-	/* The frame first: an entry without a frame would outlive its savepoint */
+	/* The frame first: an error must not leave an entry without a frame */
 	frame = current_frame();
 	entry = (TouchedEntry *) hash_search(touched, &key, HASH_ENTER, &found);
 	if (!found)
@@ -91,11 +85,11 @@ tg_touch(Oid classId, Oid objectId, TouchedHow how)
 		entry->frame = frame;
 		dlist_push_tail(&frame->entries, &entry->node);
 	}
-	/* A savepoint that is rolled back leaves more than it need: no harm */
+	/* Rolling back a savepoint does not undo this: it does no harm */
 	entry->how = Max(entry->how, how);
 }
 
-/* The keys that tg_touched_objects() hands out begin their entries. */
+/* The key is the first member of its entry. */
 TouchedHow
 tg_touched_how(const ObjectKey *object)
 {
@@ -166,9 +160,7 @@ tg_touched_forget(void)
 	innermost = NULL;
 }
 
-/*
- * The frame of the current subtransaction, made if need be.
- */
+/* Finds the frame of the current subtransaction, or makes it. */
 static TouchedFrame *
 current_frame(void)
 {

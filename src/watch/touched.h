@@ -13,10 +13,10 @@
 #include "guard.h"
 #include "nodes/pg_list.h"
 
-/* How it was touched: the last of these that is true. */
+/* How an object was touched.  If several are true, the last one counts. */
 typedef enum TouchedHow
 {
-	TG_GRANTED,					/* only privileges on a whole relation */
+	TG_GRANTED,					/* only GRANT or REVOKE on a whole relation */
 	TG_ALTERED,
 	TG_CREATED
 } TouchedHow;
@@ -24,16 +24,17 @@ typedef enum TouchedHow
 /* Remembers that the current (sub)transaction touched an object. */
 extern void tg_touch(Oid classId, Oid objectId, TouchedHow how);
 
-/* How was an object of tg_touched_objects() touched? */
+/* "object" must come from tg_touched_objects(). */
 extern TouchedHow tg_touched_how(const ObjectKey *object);
 
 /*
- * The current (sub)transaction drops the object, so nothing need be judged of
- * it.  What an outer one has touched is left: this one may yet be rolled back.
+ * Forgets an object that the current (sub)transaction drops, if it was the one
+ * that touched it first.  An outer one keeps what it touched, because this one
+ * may yet be rolled back.
  */
 extern void tg_untouch(Oid classId, Oid objectId);
 
-/* Is there anything to judge? */
+/* Has the transaction touched anything? */
 extern bool tg_touched_any(void);
 
 /*
@@ -44,18 +45,18 @@ extern bool tg_touched_any(void);
 extern List *tg_touched_objects(void);
 
 /*
- * The verdict has been reached: what is touched from now on is judged by
- * nobody, until tg_touched_forget().
+ * After the verdict: no verdict sees what is touched from now on, until
+ * tg_touched_forget().
  */
 extern void tg_touched_seal(void);
 extern bool tg_touched_is_sealed(void);
 
-/* Registers the subtransaction callback; called once, from _PG_init. */
+/* Registers the subtransaction callback; _PG_init calls it once. */
 extern void tg_touched_init(void);
 
 /*
- * Forgets everything.  To be called when the transaction is over: at commit,
- * at abort, and after PREPARE TRANSACTION.
+ * Forgets everything.  Call it when the transaction is over: at commit, at
+ * abort, and after PREPARE TRANSACTION.
  */
 extern void tg_touched_forget(void);
 

@@ -10,7 +10,7 @@
 #ifndef TROVELLA_GUARD_WATCH_H
 #define TROVELLA_GUARD_WATCH_H
 
-/* Installs the hook; called once, from _PG_init. */
+/* Installs the hook; _PG_init calls it once. */
 extern void tg_watch_init(void);
 
 /* Is our function the one that PostgreSQL calls first? */
@@ -18,5 +18,11 @@ extern bool tg_watch_is_outermost(void);
 
 /* Was the library loaded by shared_preload_libraries? */
 extern bool tg_watch_loaded_at_start(void);
+
+/* For event_triggers.c: is the guard not concerned with what happens now? */
+extern bool tg_watch_is_idle(void);
+
+/* For event_triggers.c: touches a relation or an index, unless temporary. */
+extern void tg_touch_permanent(Oid classId, Oid relid);
 
 #endif							/* TROVELLA_GUARD_WATCH_H */
