@@ -33,11 +33,11 @@
 #include "executor/spi.h"
 #include "executor/tuptable.h"
 #include "guard.h"
+#include "hashtable.h"
 #include "miscadmin.h"
 #include "rules/rules.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/hsearch.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -73,15 +73,10 @@ add_entry(Allowlist *allowlist, AllowlistEntry *entry)
 	bool		found;
 
 	if (allowlist->buckets == NULL)
-	{
-		HASHCTL		ctl = {0};
-
-		ctl.keysize = sizeof(AllowlistNames);
-		ctl.entrysize = sizeof(AllowlistBucket);
-		ctl.hcxt = CurrentMemoryContext;
-		allowlist->buckets = hash_create("trovella_guard allowlist", 64, &ctl,
-										 HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	}
+		allowlist->buckets = tg_hash_create("trovella_guard allowlist",
+											sizeof(AllowlistNames),
+											sizeof(AllowlistBucket),
+											CurrentMemoryContext);
 	key.schema = entry->schema;
 	key.table = entry->table;
 	bucket = hash_search(allowlist->buckets, &key, HASH_ENTER, &found);

@@ -17,6 +17,7 @@
 
 #include "common/hashfn.h"
 #include "facts/oidset.h"
+#include "hashtable.h"
 #include "miscadmin.h"
 #include "rules/remedy.h"
 #include "rules/rules.h"
@@ -186,16 +187,12 @@ check_call(const RuleSubject *subject, const Call *call)
 static List *
 calls_in(const RelationFacts *facts)
 {
-	HASHCTL		ctl = {0};
 	HTAB	   *known;
 	List	   *calls = NIL;
 	ListCell   *lc;
 
-	ctl.keysize = sizeof(Oid);
-	ctl.entrysize = sizeof(Call);
-	ctl.hcxt = CurrentMemoryContext;
-	known = hash_create("trovella_guard calls", 64, &ctl,
-						HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	known = tg_hash_create("trovella_guard calls", sizeof(Oid), sizeof(Call),
+						   CurrentMemoryContext);
 	foreach(lc, facts->policies)
 	{
 		const PolicyFacts *policy = lfirst(lc);

@@ -16,6 +16,7 @@
 #include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
 #include "facts/oidset.h"
+#include "hashtable.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "rules/remedy.h"
@@ -24,7 +25,6 @@
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/hsearch.h"
 #include "utils/memutils.h"
 
 static const struct
@@ -189,18 +189,14 @@ relations_with_rls(FactsReader *reader)
 static void
 find_tables(FactsReader *reader, List *bypassers)
 {
-	HASHCTL		ctl = {0};
 	HTAB	   *known;
 	MemoryContext context = CurrentMemoryContext;
 	MemoryContext table_context;
 	int			left = list_length(bypassers);
 	ListCell   *lc;
 
-	ctl.keysize = sizeof(Oid);
-	ctl.entrysize = sizeof(Readers);
-	ctl.hcxt = CurrentMemoryContext;
-	known = hash_create("trovella_guard readers", 64, &ctl,
-						HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	known = tg_hash_create("trovella_guard readers", sizeof(Oid),
+						   sizeof(Readers), CurrentMemoryContext);
 	table_context = AllocSetContextCreate(CurrentMemoryContext,
 										  "trovella_guard table",
 										  ALLOCSET_DEFAULT_SIZES);

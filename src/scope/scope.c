@@ -51,6 +51,7 @@
 #include "catalog/pg_auth_members.h"
 #include "catalog/pg_authid.h"
 #include "compat.h"
+#include "hashtable.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "scope/proof.h"
@@ -58,7 +59,6 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/catcache.h"
-#include "utils/hsearch.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
@@ -655,17 +655,6 @@ compare_issues(const ListCell *a, const ListCell *b)
 	return strcmp(one->policy->name, other->policy->name);
 }
 
-static HTAB *
-make_table(const char *name, Size keysize, Size entrysize)
-{
-	HASHCTL		ctl = {0};
-
-	ctl.keysize = keysize;
-	ctl.entrysize = entrysize;
-	ctl.hcxt = CurrentMemoryContext;
-	return hash_create(name, 32, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-}
-
 List *
 tg_scope_issues(const RelationFacts *facts)
 {
@@ -676,13 +665,15 @@ tg_scope_issues(const RelationFacts *facts)
 	Assert(facts->tenant != NULL);
 	proof.facts = facts;
 	proof.budget.steps = PROOF_BUDGET_TABLE;
-	proof.known = make_table("trovella_guard expressions", sizeof(Node *),
-							 sizeof(ExpressionProof));
-	proof.roles = make_table("trovella_guard roles", sizeof(Oid),
-							 sizeof(RoleEntry));
-	proof.results = make_table("trovella_guard results",
-								  sizeof(PolicyConclusionKey),
-								  sizeof(PolicyConclusionEntry));
+	proof.known = tg_hash_create("trovella_guard expressions", sizeof(Node *),
+								 sizeof(ExpressionProof),
+								 CurrentMemoryContext);
+	proof.roles = tg_hash_create("trovella_guard roles", sizeof(Oid),
+								 sizeof(RoleEntry), CurrentMemoryContext);
+	proof.results = tg_hash_create("trovella_guard results",
+								   sizeof(PolicyConclusionKey),
+								   sizeof(PolicyConclusionEntry),
+								   CurrentMemoryContext);
 	proof.issues = palloc0(list_length(facts->policies) * sizeof(List *));
 	for (int side = 0; side < (int) lengthof(policy_sides); side++)
 	{

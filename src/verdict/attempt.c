@@ -14,6 +14,7 @@
  */
 #include "postgres.h"
 
+#include "hashtable.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "verdict/attempt.h"
@@ -27,14 +28,10 @@ note_read(Oid classId, Oid objectId, void *locks)
 void
 tg_attempt_begin(Attempt *attempt)
 {
-	HASHCTL		ctl = {0};
 	Snapshot	latest;
 
-	ctl.keysize = sizeof(ObjectKey);
-	ctl.entrysize = sizeof(QueueEntry);
-	ctl.hcxt = attempt->context;
-	attempt->seen = hash_create("trovella_guard queue", 256, &ctl,
-								HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	attempt->seen = tg_hash_create("trovella_guard queue", sizeof(ObjectKey),
+								   sizeof(QueueEntry), attempt->context);
 
 	/*
 	 * Without a first snapshot GetLatestSnapshot() would hand out the

@@ -12,6 +12,7 @@
  */
 #include "postgres.h"
 
+#include "hashtable.h"
 #include "rules/basis.h"
 #include "rules/rules.h"
 #include "verdict/attempt.h"
@@ -88,14 +89,13 @@ was_there(const Finding *finding, const KnownFinding *known)
 void
 tg_mark_known_findings(const QueueEntry *entry, List *after, List *before)
 {
-	HASHCTL		ctl = {.keysize = sizeof(FindingKey),.entrysize = sizeof(KnownFinding),.hcxt = CurrentMemoryContext};
 	HTAB	   *known;
 	ListCell   *lc;
 
 	if (before == NIL)
 		return;
-	known = hash_create("trovella_guard known findings", 16, &ctl,
-						HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	known = tg_hash_create("trovella_guard known findings", sizeof(FindingKey),
+						   sizeof(KnownFinding), CurrentMemoryContext);
 	foreach(lc, before)
 	{
 		Finding    *finding = lfirst(lc);

@@ -37,6 +37,7 @@
 
 #include "catalog/pg_class.h"
 #include "guard.h"
+#include "hashtable.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "verdict/locks.h"
@@ -58,15 +59,9 @@ note(VerdictLocks *locks, Oid classId, Oid objectId, LOCKMODE mode)
 	if (!locks->wanted)
 		return;
 	if (locks->objects == NULL)
-	{
-		HASHCTL		ctl = {0};
-
-		ctl.keysize = sizeof(ObjectKey);
-		ctl.entrysize = sizeof(LockedObject);
-		ctl.hcxt = locks->context;
-		locks->objects = hash_create("trovella_guard locks", 64, &ctl,
-									 HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	}
+		locks->objects = tg_hash_create("trovella_guard locks",
+										sizeof(ObjectKey),
+										sizeof(LockedObject), locks->context);
 
 	object = hash_search(locks->objects, &key, HASH_ENTER, &found);
 	if (!found)
