@@ -1,11 +1,11 @@
-# The official image of PostgreSQL with trovella_guard in it.
+# The official image of PostgreSQL with trovella_guard.
 #
 #   docker build -t trovella_guard --build-arg PG_MAJOR=18 .
 #   docker run -e POSTGRES_PASSWORD=... trovella_guard
 #
-# The library is built in a stage of its own: no compiler gets into the image.
-# Databases are guarded when somebody says so (CREATE EXTENSION trovella_guard),
-# but every session has the library, so that no statement passes unseen.
+# A separate stage builds the library, so the image contains no compiler.  Run
+# CREATE EXTENSION trovella_guard in the databases to guard.  Every session
+# preloads the library, so the guard sees every statement.
 
 ARG PG_MAJOR=18
 

@@ -1,11 +1,10 @@
-# lib.sh: what `make demo`, `make test` and their kin share.
+# lib.sh: functions for `make demo`, `make test` and the other scripts.
 #
-# Sourced by bash scripts.  Nothing here touches a PostgreSQL installation or
-# a cluster that is already on the machine: the extension is installed into a
-# private copy of the PostgreSQL installation (PostgreSQL finds its files
-# relative to its programs, see make_relative_path in src/port/path.c), and
-# the cluster is a throwaway one that listens on a Unix socket in a temporary
-# directory only.
+# Bash scripts source it.  Nothing here touches an existing PostgreSQL
+# installation or cluster: the extension is installed into a copy of the
+# installation (PostgreSQL finds its files relative to its programs, see
+# make_relative_path in src/port/path.c), and the cluster is a temporary one
+# that listens only on a Unix socket in a temporary directory.
 
 set -euo pipefail
 
@@ -14,7 +13,7 @@ top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 say() { printf '%s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
 
-# Runs a command as root, by sudo where need be.
+# Runs a command as root, with sudo if necessary.
 as_root()
 {
 	if [ "$(id -u)" = 0 ]; then "$@"
@@ -23,7 +22,7 @@ as_root()
 	fi
 }
 
-# Runs a command as the user that servers run as: PostgreSQL refuses root.
+# Runs a command as the server's user: PostgreSQL refuses to run as root.
 as_user()
 {
 	if [ "$(id -u)" = 0 ]; then
@@ -34,7 +33,7 @@ as_user()
 	fi
 }
 
-# Which PostgreSQL: that of PG_CONFIG, else the newest one on this machine.
+# The pg_config to use: PG_CONFIG, else the newest one on this machine.
 pg_config_path()
 {
 	if [ -n "${PG_CONFIG:-}" ]; then
@@ -177,7 +176,7 @@ build_older()
 	done
 }
 
-# Starts the throwaway cluster and points PGHOST and PGUSER at it.
+# Starts the temporary cluster and points PGHOST and PGUSER at it.
 start_cluster()
 {
 	as_user mkdir "$work/socket"

@@ -16,7 +16,7 @@ CREATE TABLE organization (id text PRIMARY KEY, name text NOT NULL);
 COMMIT;
 
 \echo
-\echo '=== 3. A table that follows the checklist commits in silence ===================='
+\echo '=== 3. A table that follows the checklist commits without a message ============='
 \echo
 BEGIN;
 CREATE TABLE feature_item (
@@ -96,7 +96,7 @@ ALTER POLICY feature_item_select ON feature_item USING (true);
 COMMIT;
 
 \echo
-\echo '=== 9. The same statements by themselves, without a transaction ================='
+\echo '=== 9. Single statements, with autocommit ======================================='
 \echo
 ALTER TABLE feature_item DISABLE ROW LEVEL SECURITY;
 DROP INDEX "feature_item_organizationId_idx";
@@ -105,7 +105,7 @@ DROP INDEX "feature_item_organizationId_idx";
 \echo '=== 10. The audit, and the section for the documentation ========================'
 \echo
 SELECT table_name, rule, level, message FROM trovella_guard.check() WHERE level <> 'info';
-SELECT count(*) AS tables, count(*) FILTER (WHERE relname = 'report') AS left_over_of_refused_ones
+SELECT count(*) AS tables, count(*) FILTER (WHERE relname = 'report') AS left_over_from_refused_commits
 FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace;
 \pset format unaligned
 \pset tuples_only on

@@ -3,12 +3,12 @@
 # drizzle.t
 #	The guard as a team that works with Drizzle meets it: drizzle-kit writes
 #	the migrations of the project in this directory and applies them to a
-#	guarded database.  What follows the checklist commits in silence; each of
+#	guarded database.  What follows the checklist commits without a message; each of
 #	the checklist's common mistakes is refused, in words that reach the
 #	terminal, and leaves nothing behind.
 #
 # Needs node 18 or later, npm and psql, and in PGHOST, PGUSER and, if need be,
-# PGPORT a superuser of a throwaway server that has the extension installed.
+# PGPORT a superuser of a temporary server that has the extension installed.
 # Makes databases of its own and drops them again.
 
 use strict;
@@ -28,7 +28,7 @@ for my $program (qw(node npm psql))
 {
 	die "$program is needed\n" if system("command -v $program >/dev/null");
 }
-die "PGHOST and PGUSER must name a throwaway server\n"
+die "PGHOST and PGUSER must name a temporary server\n"
   if grep { !defined $ENV{$_} } qw(PGHOST PGUSER);
 
 # Colors off, questions answered by end of file.

@@ -2,7 +2,7 @@
 #
 # memory.t: one session, many transactions; it must not grow.
 #
-# LAB_TRANSACTIONS (600) says how many.  PGHOST and PGUSER lead to a throwaway
+# LAB_TRANSACTIONS (600) says how many.  PGHOST and PGUSER lead to a temporary
 # cluster, as a superuser.
 
 use strict;

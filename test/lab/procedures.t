@@ -4,7 +4,7 @@
 #
 # A COMMIT inside a procedure ends the transaction, but not the procedure's
 # portal and its memory.  LAB_TRANSACTIONS (600) says how many there are.
-# PGHOST and PGUSER lead to a throwaway cluster, as a superuser.
+# PGHOST and PGUSER lead to a temporary cluster, as a superuser.
 
 use strict;
 use warnings;

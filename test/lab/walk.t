@@ -4,7 +4,7 @@
 #
 # LAB_SECONDS (45) says how long, LAB_SEED (16000) where it starts: without
 # them every run walks the same way, as far as the machine's speed lets it.
-# PGHOST and PGUSER lead to a throwaway cluster, as a superuser.
+# PGHOST and PGUSER lead to a temporary cluster, as a superuser.
 
 use strict;
 use warnings;

@@ -14,7 +14,7 @@ SELECT is_empty(
       FROM trovella_guard.check() WHERE level = 'error'$$,
   'every tenant table is isolated');
 
--- 2. The same, with the words of a refused commit.
+-- 2. The same, with the message of a refused commit.
 SELECT lives_ok(
   $$SELECT trovella_guard.assert_clean()$$,
   'the audit is clean');
@@ -25,13 +25,13 @@ SELECT is_empty(
       FROM trovella_guard.tables WHERE class = 'unclassified'$$,
   'no table is global by accident');
 
--- 4. The guard is awake, and enforces.
+-- 4. The guard is active, and enforces.
 SELECT is_empty(
   $$SELECT item, value, detail FROM trovella_guard.status()
       WHERE NOT ok AND item <> 'preloading'$$,
   'the guard is active');
 
--- 5. No debt of the day of adoption has run out of time.
+-- 5. No allowlist entry has expired.
 SELECT is_empty(
   $$SELECT schema_name, table_name, rule, expires_at
       FROM trovella_guard.allowlist WHERE expires_at <= now()$$,
@@ -44,7 +44,7 @@ SELECT is_empty(
         AND level <> 'error'$$,
   'isolation is not optional');
 
--- 7. A table that a migration has made: its checklist has no broken step.
+-- 7. The checklist of a migration's table has no broken step.
 CREATE SCHEMA example;
 CREATE TABLE example.feature_item (
   id text PRIMARY KEY,
