@@ -296,7 +296,7 @@ touch_entry(Relation relation, HeapTuple tuple)
 	namestrcpy(&key.schema, NameStr(*DatumGetName(value)));
 	value = heap_getattr(tuple, Anum_allowlist_table_name, descriptor, &isnull);
 	namestrcpy(&key.table, NameStr(*DatumGetName(value)));
-	tg_touch(RelationGetRelid(relation), tg_allowlist_hash_names(&key), TG_ALTERED);
+	tg_touch(RelationGetRelid(relation), tg_allowlist_hash_names(&key), TG_CHANGED);
 }
 
 /*

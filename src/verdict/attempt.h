@@ -40,7 +40,6 @@ typedef struct QueueEntry
 	ObjectKey	key;			/* hash key, must be first */
 	Oid			owner;			/* of a part: its relation */
 	bool		changed;		/* by this transaction: it, or a part of it */
-	bool		granted;		/* only privileges on it were changed */
 	bool		judged;
 	RestsOn		rests_on;
 	RelationVerdict *verdict;		/* if it has findings */

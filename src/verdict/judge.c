@@ -18,6 +18,7 @@
 #include "catalog/pg_proc.h"
 #include "miscadmin.h"
 #include "rules/rules.h"
+#include "utils/acl.h"
 #include "utils/memutils.h"
 #include "verdict/attempt.h"
 
@@ -183,6 +184,68 @@ note_reads(Attempt *attempt, const RelationFacts *facts,
 		tg_lock_read(locks, NamespaceRelationId, facts->schema_oid);
 }
 
+static bool
+same_tenant_column(const ColumnFacts *one, const ColumnFacts *other)
+{
+	if (one == NULL || other == NULL)
+		return one == other;
+	return one->attnum == other->attnum && one->type == other->type &&
+		one->collation == other->collation &&
+		one->not_null == other->not_null &&
+		one->temporary == other->temporary &&
+		strcmp(one->name, other->name) == 0;
+}
+
+static bool
+same_privileges(const List *one, const List *other)
+{
+	ListCell   *lc;
+	ListCell   *lc2;
+
+	if (list_length(one) != list_length(other))
+		return false;
+	forboth(lc, one, lc2, other)
+	{
+		Acl		   *acl = lfirst(lc);
+
+		if (VARSIZE(acl) != VARSIZE(lfirst(lc2)) ||
+			memcmp(acl, lfirst(lc2), VARSIZE(acl)) != 0)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Has anything changed that rules read of a relation when they judge another
+ * one?  They read it of parents and children, of the tables that policies and
+ * views read.  An index, a constraint or another column is nobody else's
+ * business: most ALTER TABLE commands need no lock.
+ */
+static bool
+others_read_change(Attempt *attempt, const QueueEntry *entry,
+				   const RelationFacts *facts, const RelationFacts *before)
+{
+	/* Who makes a table a parent changes its row of pg_class, as GRANT does */
+	if (facts->may_have_children &&
+		facts->kind != RELKIND_PARTITIONED_TABLE &&
+		!same_privileges(facts->acls, before->acls))
+		return true;
+	if (!entry->changed)
+		return false;
+	return facts->kind == RELKIND_VIEW || facts->kind == RELKIND_MATVIEW ||
+		facts->may_have_rewrites ||
+		facts->owner != before->owner ||
+		facts->granted != before->granted ||
+		facts->rls_enabled != before->rls_enabled ||
+		facts->rls_forced != before->rls_forced ||
+		facts->partition != before->partition ||
+		facts->schema_oid != before->schema_oid ||
+		strcmp(facts->name, before->name) != 0 ||
+		!equal(facts->parents, before->parents) ||
+		!same_tenant_column(facts->tenant, before->tenant) ||
+		!tg_facts_policies_are_those_of(attempt->before, facts);
+}
+
 /* What an error in the verdict is about; nothing is looked up for it. */
 typedef struct JudgedRelation
 {
@@ -235,6 +298,9 @@ judge_relation(Attempt *attempt, QueueEntry *entry, JudgedRelation *judged)
 	existed = tg_facts_place(attempt->before, relid, &place);
 	outline = existed ? tg_facts_outline(attempt->before, relid) : NULL;
 	note_reads(attempt, facts, outline);
+	if (attempt->locks->wanted && outline != NULL &&
+		others_read_change(attempt, entry, facts, outline))
+		tg_lock_changed(attempt->locks, RelationRelationId, relid);
 	tg_queue_dependents(attempt, entry, facts, outline);
 	if (existed)
 	{

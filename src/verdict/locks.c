@@ -36,6 +36,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_class.h"
+#include "catalog/pg_proc.h"
 #include "guard.h"
 #include "hashtable.h"
 #include "miscadmin.h"
@@ -98,14 +99,22 @@ compare_keys(const void *a, const void *b)
 	return 0;
 }
 
-/* Is it a relation that the transaction has created? */
+/* Has the transaction created it?  Then nobody else can see it. */
 static bool
 is_our_own(const ObjectKey *key, FactsReader *before)
 {
 	RelationPlace place;
+	FunctionFacts function;
 
-	return before != NULL && key->classId == RelationRelationId &&
-		!tg_facts_place(before, key->objectId, &place);
+	switch (key->classId)
+	{
+		case RelationRelationId:
+			return !tg_facts_place(before, key->objectId, &place);
+		case ProcedureRelationId:
+			return !tg_facts_function(before, key->objectId, &function);
+		default:
+			return false;
+	}
 }
 
 bool

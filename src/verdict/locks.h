@@ -42,8 +42,7 @@ extern void tg_lock_changed(VerdictLocks *locks, Oid classId, Oid objectId);
 
 /*
  * Locks what has been noted since the last call, and waits for others where
- * need be.  A relation that "before" (unless NULL) does not see is our own, and
- * needs no lock.  Returns true if anything was locked: others may have committed
+ * need be.  What "before" does not see is our own, and needs no lock.  Returns true if anything was locked: others may have committed
  * meanwhile, so the verdict must be reached again.
  */
 extern bool tg_lock_noted(VerdictLocks *locks, FactsReader *before);

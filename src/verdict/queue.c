@@ -45,7 +45,6 @@ enter(Attempt *attempt, Oid classId, Oid objectId, QueueEntry **entry)
 	{
 		(*entry)->owner = InvalidOid;
 		(*entry)->changed = false;
-		(*entry)->granted = false;
 		(*entry)->judged = false;
 		(*entry)->rests_on = RESTS_ON_WHAT_IT_WAS;
 		(*entry)->verdict = NULL;
@@ -82,7 +81,10 @@ enqueue_all(Attempt *attempt, List *relids)
 		enqueue(attempt, lfirst_oid(lc));
 }
 
-/* Queues a relation that the transaction has changed. */
+/*
+ * Queues a relation that the transaction has changed.  Whether it must be
+ * locked turns out when it is judged, unless that has been done.
+ */
 static void
 enqueue_changed(Attempt *attempt, Oid relid)
 {
@@ -92,28 +94,9 @@ enqueue_changed(Attempt *attempt, Oid relid)
 		return;
 	if (enter(attempt, RelationRelationId, relid, &entry))
 		append(attempt, entry);
-	if (!entry->changed)
+	else if (entry->judged && !entry->changed)
 		tg_lock_changed(attempt->locks, RelationRelationId, relid);
 	entry->changed = true;
-}
-
-/*
- * Queues a relation of which only privileges were changed.  Others read these
- * of parents only, so that GRANT on all tables of a schema takes few locks.
- * (Whoever makes a table a parent changes its row of pg_class, as GRANT does.)
- */
-static void
-enqueue_granted(Attempt *attempt, Oid relid)
-{
-	QueueEntry *entry;
-
-	if (!enter(attempt, RelationRelationId, relid, &entry))
-	{
-		enqueue_changed(attempt, relid);
-		return;
-	}
-	entry->granted = true;
-	append(attempt, entry);
 }
 
 /* Queues relations whose policies rest on something else, again if need be. */
@@ -148,11 +131,11 @@ enqueue_for_function(Attempt *attempt, Oid function_oid)
 	FunctionFacts before;
 	FunctionFacts after;
 
-	tg_lock_changed(attempt->locks, ProcedureRelationId, function_oid);
 	enqueue_all(attempt, relids);
 	if (!tg_facts_function(attempt->before, function_oid, &before) ||
 		!tg_facts_function(attempt->after, function_oid, &after))
 		return;
+	tg_lock_changed(attempt->locks, ProcedureRelationId, function_oid);
 
 	if (relids != NIL)
 	{
@@ -172,13 +155,14 @@ enqueue_for_role(Attempt *attempt, Oid role)
 	RoleFacts	before;
 	RoleFacts	after;
 
+	if (!tg_facts_role(attempt->before, role, &before) ||
+		!tg_facts_role(attempt->after, role, &after) ||
+		(before.superuser == after.superuser &&
+		 before.bypasses_rls == after.bypasses_rls &&
+		 before.inherits == after.inherits))
+		return;
 	tg_lock_changed(attempt->locks, AuthIdRelationId, role);
-	if (tg_facts_role(attempt->before, role, &before) &&
-		tg_facts_role(attempt->after, role, &after) &&
-		(before.superuser != after.superuser ||
-		 before.bypasses_rls != after.bypasses_rls ||
-		 before.inherits != after.inherits))
-		enqueue_all(attempt, tg_facts_relations_of_role(attempt->after, role));
+	enqueue_all(attempt, tg_facts_relations_of_role(attempt->after, role));
 }
 
 static void
@@ -268,7 +252,7 @@ tg_queue_object(Attempt *attempt, const ObjectKey *object)
 	{
 		/* An index turns out to be one when it is judged */
 		if (tg_touched_how(object) == TG_GRANTED)
-			enqueue_granted(attempt, object->objectId);
+			enqueue(attempt, object->objectId);
 		else
 			enqueue_changed(attempt, object->objectId);
 		return;
@@ -402,9 +386,6 @@ tg_queue_dependents(Attempt *attempt, const QueueEntry *entry,
 											   attempt->before, before));
 	if (before == NULL)
 		return;
-	if (entry->granted && facts->may_have_children &&
-		facts->kind != RELKIND_PARTITIONED_TABLE)
-		tg_lock_changed(attempt->locks, RelationRelationId, facts->relid);
 	new_owner = before->owner != facts->owner;
 	lost_rls = before->rls_enabled && !facts->rls_enabled;
 	left_allowlist = has_left_allowlist(attempt, facts, before);

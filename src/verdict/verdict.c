@@ -232,28 +232,6 @@ attempt_verdict(Attempt *attempt)
 	return is_certain;
 }
 
-/*
- * Locks what is known to be needed before anything is read: that saves the
- * second attempt.
- */
-static void
-lock_altered_relations(VerdictLocks *locks)
-{
-	List	   *objects = tg_touched_objects();
-	ListCell   *lc;
-
-	foreach(lc, objects)
-	{
-		const ObjectKey *object = lfirst(lc);
-
-		if (object->classId == RelationRelationId &&
-			tg_touched_how(object) == TG_ALTERED)
-			tg_lock_changed(locks, object->classId, object->objectId);
-	}
-	list_free(objects);
-	(void) tg_lock_noted(locks, NULL);
-}
-
 List *
 tg_judge_transaction(bool lock)
 {
@@ -266,8 +244,6 @@ tg_judge_transaction(bool lock)
 		return NIL;
 
 	CommandCounterIncrement();
-	if (lock)
-		lock_altered_relations(&locks);
 
 	do
 	{

@@ -73,7 +73,7 @@ touch_detached_concurrently(const AlterTableStmt *stmt)
 			continue;
 		relid = RangeVarGetRelid(partition->name, NoLock, true);
 		if (OidIsValid(relid))
-			tg_touch(RelationRelationId, relid, TG_ALTERED);
+			tg_touch(RelationRelationId, relid, TG_CHANGED);
 	}
 }
 
@@ -133,14 +133,14 @@ touch_collected(const CollectedCommand *command)
 				if (!tg_is_temporary(lfirst_oid(lc)))
 					tg_touch(RelationRelationId, lfirst_oid(lc),
 							 command->d.grant.istmt->col_privs == NIL ?
-							 TG_GRANTED : TG_ALTERED);
+							 TG_GRANTED : TG_CHANGED);
 			}
 			break;
 
 		default:
 			if (IsA(command->parsetree, AlterObjectDependsStmt))
 				tg_touch(command->d.simple.address.classId,
-						 command->d.simple.address.objectId, TG_ALTERED);
+						 command->d.simple.address.objectId, TG_CHANGED);
 			/* PostgreSQL announces all other commands to the object hook */
 			break;
 	}

@@ -17,8 +17,7 @@
 typedef enum TouchedHow
 {
 	TG_GRANTED,					/* only GRANT or REVOKE on a whole relation */
-	TG_ALTERED,
-	TG_CREATED
+	TG_CHANGED					/* created or altered */
 } TouchedHow;
 
 /* Remembers that the current (sub)transaction touched an object. */

@@ -90,7 +90,7 @@ touch_new_relation(Oid relid)
 
 	if (!RelationIsValid(relation))
 	{
-		tg_touch(RelationRelationId, relid, TG_CREATED);
+		tg_touch(RelationRelationId, relid, TG_CHANGED);
 		return;
 	}
 	if (relation->rd_rel->relpersistence != RELPERSISTENCE_TEMP)
@@ -99,7 +99,7 @@ touch_new_relation(Oid relid)
 		{
 			case RELKIND_INDEX:
 			case RELKIND_PARTITIONED_INDEX:
-				tg_touch(IndexRelationId, relid, TG_CREATED);
+				tg_touch(IndexRelationId, relid, TG_CHANGED);
 				break;
 
 				/* No rule is about these */
@@ -108,7 +108,7 @@ touch_new_relation(Oid relid)
 				break;
 
 			default:
-				tg_touch(RelationRelationId, relid, TG_CREATED);
+				tg_touch(RelationRelationId, relid, TG_CHANGED);
 				break;
 		}
 	}
@@ -119,7 +119,7 @@ void
 tg_touch_permanent(Oid classId, Oid relid)
 {
 	if (!tg_is_temporary(relid))
-		tg_touch(classId, relid, TG_ALTERED);
+		tg_touch(classId, relid, TG_CHANGED);
 }
 
 /* Does a relation have a tenant column now? */
@@ -190,7 +190,7 @@ watch_drop(Oid classId, Oid objectId, int subId)
 	else if (tg_touched_is_sealed() || proc_exit_inprogress)
 		watch_late_drop(classId, objectId, subId, relid);
 	else
-		tg_touch(RelationRelationId, relid, TG_ALTERED);
+		tg_touch(RelationRelationId, relid, TG_CHANGED);
 }
 
 /*
@@ -221,7 +221,7 @@ touch_altered(Oid classId, Oid objectId)
 	if (is_objectclass_supported(classId) &&
 		get_object_attnum_namespace(classId) != InvalidAttrNumber &&
 		!tg_is_temporary_object(classId, objectId))
-		tg_touch(classId, objectId, TG_ALTERED);
+		tg_touch(classId, objectId, TG_CHANGED);
 }
 
 static void
@@ -244,7 +244,7 @@ watch_change(ObjectAccessType access, Oid classId, Oid objectId, int subId,
 		case ConstraintRelationId:
 		case RewriteRelationId:
 		case ProcedureRelationId:
-			tg_touch(classId, objectId, TG_ALTERED);
+			tg_touch(classId, objectId, TG_CHANGED);
 			break;
 
 			/* The hook names the index, the child, the foreign table */
@@ -262,19 +262,19 @@ watch_change(ObjectAccessType access, Oid classId, Oid objectId, int subId,
 		case AuthIdRelationId:
 		case TypeRelationId:
 			if (access == OAT_POST_ALTER)
-				tg_touch(classId, objectId, TG_ALTERED);
+				tg_touch(classId, objectId, TG_CHANGED);
 			break;
 
 			/* It may have got or lost members, or got another owner */
 		case ExtensionRelationId:
 			if (access == OAT_POST_ALTER)
-				tg_touch(classId, objectId, TG_ALTERED);
+				tg_touch(classId, objectId, TG_CHANGED);
 			break;
 
 			/* Dropping what they call drops the operator class */
 		case AccessMethodOperatorRelationId:
 		case AccessMethodProcedureRelationId:
-			tg_touch(classId, objectId, TG_ALTERED);
+			tg_touch(classId, objectId, TG_CHANGED);
 			break;
 
 		case AttrDefaultRelationId:
