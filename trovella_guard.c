@@ -1,16 +1,15 @@
 /*-------------------------------------------------------------------------
  *
  * trovella_guard.c
- *		The entrance: wires settings, watchers and the verdict together.
+ *		The entrance: sets up settings, watchers and the verdict.
  *
  * No transaction commits that leaves a tenant table less protected than the
- * checklist demands.  A statement flows one way:
+ * checklist demands.  A statement goes one way through the modules under src/:
  *
- *		watch -> touched -> verdict -> facts -> rules (-> scope)
- *			  -> allowlist -> raise
+ *		watch -> verdict -> facts -> rules (-> scope) -> allowlist -> raise
  *
- * and an audit enters at report and takes the same stairs.  The rooms are
- * under src/; docs/architecture.md shows the house.
+ * An audit begins at report and goes on from facts in the same way.
+ * docs/architecture.md shows how the modules depend on each other.
  *
  * PostgreSQL calls _PG_init once in each backend that loads the library: at
  * server start if it is preloaded, else when the event trigger

@@ -1,11 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * compat.h
- *		What differs between the PostgreSQL versions we build on, 15 to 18.
+ *		What differs between the supported versions of PostgreSQL, 15 to 18.
  *
- * This is the only file that may name PG_VERSION_NUM.  Where a version lacks
- * something, the newer name is provided here, so that the rest of the code
- * is written for the newest release.
+ * Only this file may name PG_VERSION_NUM.  Where a version lacks something, this
+ * file defines the newer name, so that all other code is written for the newest
+ * release.
  *
  * Copyright (c) 2026, Trovella
  *
@@ -21,8 +21,8 @@
 #endif
 
 /*
- * Before 16 the "extra" of a setting came from malloc() and guc_malloc() was
- * private to guc.c; since 16 it must come from guc_malloc().
+ * Since 16 the "extra" of a setting must come from guc_malloc().  Before, it
+ * came from malloc(), and guc_malloc() was private to guc.c.
  */
 #if PG_VERSION_NUM < 160000
 #define guc_malloc(elevel, size) malloc(size)
@@ -34,15 +34,12 @@
 #define object_ownercheck(classid, objectid, roleid) \
 	((classid) == RelationRelationId ? \
 	 pg_class_ownercheck((objectid), (roleid)) : false)
-#endif
-
-#if PG_VERSION_NUM < 160000
 #define object_aclcheck(classid, objectid, roleid, mode) \
 	((classid) == NamespaceRelationId ? \
 	 pg_namespace_aclcheck((objectid), (roleid), (mode)) : ACLCHECK_NO_PRIV)
 #endif
 
-/* 18 knows the module's version; before, only the ABI was recorded. */
+/* Since 18 the magic block also tells the module's name and version. */
 #if PG_VERSION_NUM >= 180000
 #define TG_MODULE_MAGIC(module_version) \
 	PG_MODULE_MAGIC_EXT(.name = "trovella_guard", .version = (module_version))
@@ -51,16 +48,16 @@
 #endif
 
 /*
- * Since 18 a NOT NULL constraint is a pg_constraint row, and may be NOT VALID
- * while pg_attribute.attnotnull is set already.
+ * Since 18 a NOT NULL constraint has a row in pg_constraint, and can be NOT
+ * VALID although pg_attribute.attnotnull is set.
  */
 #if PG_VERSION_NUM >= 180000
 #define TG_NOT_NULL_CAN_BE_NOT_VALID 1
 #endif
 
 /*
- * Since 18 the grouping step of a query has a range table entry of its own,
- * through which the target list refers to the grouping expressions.
+ * Since 18 a query with GROUP BY has a range table entry for it, through which
+ * the target list refers to the grouping expressions.
  */
 #if PG_VERSION_NUM >= 180000
 #define TG_IS_GROUP_RTE(rte) ((rte)->rtekind == RTE_GROUP)
@@ -72,7 +69,7 @@
 
 /*
  * Does the member have the privileges of the role without SET ROLE?  Since 16
- * each grant of a role says so itself, before it was the member's attribute.
+ * each grant of a role tells, before it was an attribute of the member.
  */
 #if PG_VERSION_NUM >= 160000
 #define TG_MEMBER_INHERITS(form) ((form)->inherit_option)
@@ -81,7 +78,7 @@
 	(has_privs_of_role((form)->member, (form)->roleid))
 #endif
 
-/* Since 16 there are SQL/JSON expressions, more of them since 17. */
+/* SQL/JSON expressions exist since 16, and more of them since 17. */
 #if PG_VERSION_NUM >= 170000
 #define TG_JSON_BEHAVIOR T_JsonBehavior
 #define TG_IS_JSON_TEST(node) \
@@ -103,17 +100,17 @@
 #define TG_IS_ORDINALITY(tf, column) ((column) == (tf)->ordinalitycol)
 #endif
 
-/* Since 16 what is in a text has a header of its own. */
+/* Since 16 the macros for varlena types have a header of their own. */
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
 #endif
 
-/* Since 17 there are several functions random(). */
+/* Since 17 there are several functions named random(). */
 #if PG_VERSION_NUM >= 170000
 #define F_RANDOM F_RANDOM_
 #endif
 
-/* Since 18 a foreign key may be NOT ENFORCED, or be about a PERIOD. */
+/* Since 18 a foreign key can be NOT ENFORCED, or have a PERIOD. */
 #if PG_VERSION_NUM >= 180000
 #define TG_CONSTRAINT_IS_ENFORCED(form) ((form)->conenforced)
 #define TG_CONSTRAINT_IS_TEMPORAL(form) ((form)->conperiod)

@@ -21,12 +21,12 @@ typedef struct ObjectKey
 #define TG_SCHEMA "trovella_guard"
 #define TG_INTERNAL_SCHEMA "trovella_guard_internal"
 
-/* The version comes from the control file, by way of the Makefile. */
+/* The Makefile takes the version from the control file. */
 #ifndef TG_VERSION
 #error "TG_VERSION must be defined by the Makefile"
 #endif
 
-/* SQLSTATE of a refused commit, and of a warning at commit */
+/* The SQLSTATE of a refused commit, and of a warning at commit */
 #define ERRCODE_TENANT_TABLE_UNPROTECTED MAKE_SQLSTATE('T', 'G', '0', '0', '1')
 #define ERRCODE_WARNING_TENANT_TABLE MAKE_SQLSTATE('0', '1', 'T', 'G', '1')
 

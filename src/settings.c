@@ -3,15 +3,15 @@
  * settings.c
  *		The settings trovella_guard.*, validated and parsed.
  *
- * All of them can weaken or switch off the guard, so all are PGC_SUSET: the
- * owner of a table, or of the database, cannot touch them, and a DBA can
- * delegate with GRANT SET ON PARAMETER.  A value that a plain role set before
- * the library was loaded is dropped by PostgreSQL when the setting is defined
- * (define_custom_variable in guc.c replays it with the rights of that role).
+ * Each of them can weaken the guard or switch it off, so all are PGC_SUSET: the
+ * owner of a table or of the database cannot change them, and a superuser can
+ * delegate that with GRANT SET ON PARAMETER.  PostgreSQL drops a value that an
+ * ordinary role set before the library was loaded (define_custom_variable() in
+ * guc.c replays it with the privileges of that role).
  *
- * Check hooks parse into the "extra" and complain; assign hooks only copy a
- * pointer and cannot fail.  No catalog is read: a role or a column need not
- * exist yet when postgresql.conf is read.
+ * Check hooks parse a value into the "extra" and reject bad ones; assign hooks
+ * only copy a pointer and cannot fail.  They read no catalog: a role or a column
+ * need not exist yet when postgresql.conf is read.
  *
  * Copyright (c) 2026, Trovella
  *
@@ -89,7 +89,7 @@ check_column_list(char **newval, void **extra, GucSource source pg_attribute_unu
 
 	foreach(lc, names)
 	{
-		/* "" is valid syntax, and would end the flat list before its end */
+		/* "" is valid syntax, but an empty string ends the flat list */
 		if (*(char *) lfirst(lc) == '\0')
 		{
 			GUC_check_errdetail("A column name in the list is empty.");
@@ -145,13 +145,13 @@ check_not_blank(char **newval, void **extra pg_attribute_unused(), GucSource sou
 }
 
 /*
- * What keeps the value from being one expression inside the parentheses of a
- * policy, or NULL.
+ * Why the value cannot be one expression within the parentheses of a policy,
+ * or NULL.
  *
- * The grammar is not asked, since it raises errors, and a check hook runs where
- * none can be raised (a reload in the postmaster) or caught (there need be no
- * transaction).  So a value may still be no expression; then the statement
- * that it is put into is none either.
+ * We do not call the parser: it raises errors, and a check hook runs where
+ * none may be raised (a reload in the postmaster) or caught (outside a
+ * transaction).  So a value that passes may still be no expression; then the
+ * statement that contains it has a syntax error.
  */
 static const char *
 why_not_expression(const char *value)
@@ -164,7 +164,7 @@ why_not_expression(const char *value)
 	{
 		if (quote != '\0')
 		{
-			/* Whether it ends the string depends on how the string began */
+			/* Whether a quote follows depends on how the string began */
 			if (*c == '\\' && quote == '\'' && (c[1] == '\'' || c[1] == '\\'))
 				return "a backslash comes before a quote or another backslash";
 			if (*c == quote)
@@ -237,7 +237,7 @@ tg_settings_init(void)
 
 	DefineCustomStringVariable("trovella_guard.tenant_columns",
 							   "Names the columns that make a table a tenant table.",
-							   "Of several columns that a table has, the one named first counts.",
+							   "If a table has several of them, the one named first counts.",
 							   &tenant_columns_string,
 							   "organization_id",
 							   PGC_SUSET,
@@ -254,8 +254,8 @@ tg_settings_init(void)
 							   check_column_list, assign_required_columns, NULL);
 
 	DefineCustomStringVariable("trovella_guard.app_role",
-							   "Names the role that the application runs as.",
-							   "Generated policies are made for this role, if it exists.",
+							   "Names the role that the application uses.",
+							   "Generated policies are for this role, if it exists.",
 							   &tg_app_role,
 							   "authenticated",
 							   PGC_SUSET,

@@ -23,12 +23,12 @@ extern int	tg_mode;			/* GuardMode */
 extern char *tg_app_role;
 extern char *tg_tenant_expression;
 
-/* Defines the settings; called once, from _PG_init. */
+/* Defines the settings; _PG_init calls it once. */
 extern void tg_settings_init(void);
 
 /*
- * Column names in the order of the setting, NUL-terminated each, the list
- * ended by an empty string.  Walk them with tg_next_name().
+ * Column names in the order of the setting, each of them NUL-terminated, with
+ * an empty string at the end of the list.  tg_next_name() goes to the next one.
  */
 extern const char *tg_tenant_column_names(void);
 extern const char *tg_required_column_names(void);
@@ -38,8 +38,8 @@ extern const char *tg_next_name(const char *name);
 extern bool tg_is_blank(const char *string);
 
 /*
- * Has names mean PostgreSQL's own objects, whatever search_path the caller
- * has, until AtEOXact_GUC(true, ...) is called with the level returned.
+ * Sets search_path so that names mean PostgreSQL's own objects, until
+ * AtEOXact_GUC(true, ...) is called with the level that is returned.
  */
 extern int	tg_pin_search_path(void);
 

@@ -3,16 +3,15 @@
  * version.c
  *		Does the library match the SQL objects of this database?
  *
- * A new package replaces the library of the whole server at once, while each
- * database keeps the SQL objects it has until somebody runs ALTER EXTENSION
- * UPDATE there.  In between the guard must go on guarding: C functions carry
- * the version of their interface in their names, and are never taken away.
- * But somebody should be told, and the one who migrates the schema is the one
- * to tell: before the first verdict of a session.
+ * A new package replaces the library of the whole server at once, but each
+ * database keeps its SQL objects until somebody runs ALTER EXTENSION UPDATE
+ * there.  Meanwhile the guard must go on: C functions carry the version of
+ * their interface in their names, and are never removed.
  *
- * Not when the library is loaded, where there may be no transaction to look
- * anything up in, nor in the event trigger at the start of a statement, which
- * also fires for the very ALTER EXTENSION UPDATE that is asked for.
+ * We tell those who migrate the schema, before the first verdict of a session.
+ * When the library is loaded there may be no transaction in which to look
+ * anything up, and the event trigger at the start of a statement would also
+ * fire for the ALTER EXTENSION UPDATE that we ask for.
  *
  * Copyright (c) 2026, Trovella
  *
@@ -74,7 +73,7 @@ tg_version_check(bool warn)
 				(errcode(ERRCODE_WARNING),
 				 errmsg("extension \"%s\" is version %s in this database, but its library is version %s",
 						TG_EXTENSION, version, TG_VERSION),
-				 errdetail("Commits are judged all the same, by the rules of the library."),
+				 errdetail("The guard still judges commits, by the rules of the library."),
 				 errhint("Run ALTER EXTENSION %s UPDATE.  If the extension is the newer one, reconnect.",
 						 TG_EXTENSION)));
 	}

@@ -10,12 +10,12 @@
 #ifndef TROVELLA_GUARD_VERSION_H
 #define TROVELLA_GUARD_VERSION_H
 
-/* The version that the database has recorded, or NULL if there is none. */
+/* The version in pg_extension, or NULL if the extension is not installed. */
 extern char *tg_sql_version(void);
 
 /*
- * Is the extension installed in this database?  Warns, if wanted and once per
- * session, if its version is not that of the library.
+ * Is the extension installed in this database?  With "warn", warns once in a
+ * session if its version differs from the library's.
  */
 extern bool tg_version_check(bool warn);
 
