@@ -551,7 +551,7 @@ BEGIN
       CASE WHEN a.findings - shown > 1 THEN format(E'\nand %s more findings (see trovella_guard.check())', a.findings - shown)
            WHEN a.findings - shown = 1 THEN E'\nand 1 more finding (see trovella_guard.check())'
            ELSE '' END,
-    HINT = coalesce(E'This would fix it:\n' || a.repairs, 'See trovella_guard.check().'),
+    HINT = coalesce(E'To repair it:\n' || a.repairs, 'See trovella_guard.check().'),
     SCHEMA = CASE WHEN a.findings = 1 THEN coalesce(a.schema_name, '') ELSE '' END,
     TABLE = CASE WHEN a.findings = 1 THEN coalesce(a.table_name, '') ELSE '' END,
     CONSTRAINT = CASE WHEN a.findings = 1 THEN a.rule ELSE '' END;

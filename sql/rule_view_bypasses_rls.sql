@@ -18,7 +18,7 @@ COMMIT;
 \set VERBOSITY terse
 -- broken
 CREATE VIEW item_names AS SELECT id FROM item;
-SELECT level, object, regexp_replace(message, 'rights of "[^"]*"', 'rights of "me"') AS message, repair_sql
+SELECT level, object, regexp_replace(message, 'as role "[^"]*"', 'as role "me"') AS message, repair_sql
   FROM trovella_guard.check('item_names') WHERE rule = 'view_bypasses_rls';
 
 -- what check() prints fixes it

@@ -88,7 +88,7 @@ tg_check_exemption_taken_over(const RuleSubject *subject)
 		return;
 
 	finding = tg_report_finding(subject,
-								"the table came under allowlist entry \"%s\", which was made for another table",
+								"the table is now covered by allowlist entry \"%s\", which was made for another table",
 								subject->history->gained_exemption);
 	finding->repair_sql = tg_remedy_allow(facts->schema, facts->name, NULL);
 }

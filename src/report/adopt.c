@@ -47,7 +47,7 @@ trovella_guard_adopt_1_0(PG_FUNCTION_ARGS)
 		tg_is_blank(TextDatumGetCString(PG_GETARG_DATUM(0))))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("a reason is required to adopt the findings of today"),
+				 errmsg("a reason is required to adopt findings"),
 				 errhint("Say what is planned: the next reader has nothing else to go by.")));
 
 	values[0] = PG_GETARG_DATUM(0);

@@ -290,7 +290,7 @@ add_privileges(Lines *lines, Acl *acl, AclMode harmless, const char *what)
 		if ((ACLITEM_GET_PRIVS(*item) & ~harmless) != 0 &&
 			(item->ai_grantee == ACL_ID_PUBLIC ||
 			 !superuser_arg(item->ai_grantee)))
-			add_line(lines, psprintf("%s may change what is in %s",
+			add_line(lines, psprintf("%s may modify %s",
 									 role_name(item->ai_grantee), what));
 	}
 }

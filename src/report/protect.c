@@ -80,13 +80,13 @@ require_protectable(Audit *audit, const RelationFacts *facts, Oid relid)
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("cannot protect \"%s\"",
 						get_rel_name(relid) ? get_rel_name(relid) : "?"),
-				 errdetail("It is not a table of the database's users.")));
+				 errdetail("It is not a user table.")));
 
 	if (facts->temporary)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("cannot protect temporary table \"%s\"", facts->name),
-				 errdetail("Nobody but this session can read it.")));
+				 errdetail("Only this session can read it.")));
 	name = psprintf("%s.%s", facts->schema, facts->name);
 
 	global = tg_audit_global_entry(audit, facts);
@@ -97,7 +97,7 @@ require_protectable(Audit *audit, const RelationFacts *facts, Oid relid)
 				 errmsg("cannot protect global %s \"%s\"",
 						tg_kind_name(facts->kind), name),
 				 errdetail("It is on the allowlist: %s", global->reason),
-				 errhint("Take it off with trovella_guard.disallow() first.")));
+				 errhint("Remove the entry with trovella_guard.disallow() first.")));
 
 	switch (facts->kind)
 	{
@@ -106,7 +106,7 @@ require_protectable(Audit *audit, const RelationFacts *facts, Oid relid)
 					(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 					 errmsg("cannot protect view \"%s\"", name),
 					 errdetail("A view has no row-level security of its own."),
-					 errhint("ALTER VIEW ... SET (security_invoker = true) has its tables' policies applied.")));
+					 errhint("Use ALTER VIEW ... SET (security_invoker = true) to apply the policies of its tables.")));
 			break;
 		case RELKIND_MATVIEW:
 		case RELKIND_FOREIGN_TABLE:
@@ -114,8 +114,8 @@ require_protectable(Audit *audit, const RelationFacts *facts, Oid relid)
 					(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 					 errmsg("cannot protect %s \"%s\"",
 							tg_kind_name(facts->kind), name),
-					 errdetail("Row-level security does not exist for it."),
-					 errhint("Revoke what the application's role may do with it.")));
+					 errdetail("Row-level security does not exist for relations of this kind."),
+					 errhint("Revoke the privileges of the application's role on it.")));
 			break;
 		default:
 			break;
@@ -266,10 +266,10 @@ trovella_guard_protect_1_0(PG_FUNCTION_ARGS)
 	if (left.len > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_TENANT_TABLE_UNPROTECTED),
-				 errmsg("cannot protect \"%s.%s\" wholly",
+				 errmsg("cannot fully protect \"%s.%s\"",
 						get_namespace_name(get_rel_namespace(relid)),
 						get_rel_name(relid)),
-				 errdetail("What is left has no repair, or the repair did not help:\n%s",
+				 errdetail("These findings have no repair, or the repair did not help:\n%s",
 						   left.data)));
 	return (Datum) 0;
 }

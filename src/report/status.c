@@ -159,23 +159,23 @@ trovella_guard_status_1_0(PG_FUNCTION_ARGS)
 	{
 		put_integrity_status(result, "schema trovella_guard",
 							 tg_foreign_objects(),
-							 "It is not the extension's, and may be called in its place: find out who made it, and drop it.");
+							 "These objects are not the extension's, and may be called instead of its own: find out who created them, and drop them.");
 		put_integrity_status(result, "owners", tg_foreign_owners(),
-							 "Whoever is no superuser could replace what superusers call: ALTER ... OWNER TO a superuser.");
+							 "A role that is not a superuser could replace functions that superusers call: ALTER ... OWNER TO a superuser.");
 		put_integrity_status(result, "privileges", tg_foreign_privileges(),
-							 "Whoever may make functions or triggers there can have superusers run them: REVOKE all but USAGE on the schema, SELECT on its tables.");
+							 "A role that may create functions or triggers there can make superusers run them: REVOKE all but USAGE on the schema and SELECT on its tables.");
 	}
 
 	put_status(result, "object access hook",
 			   tg_watch_is_outermost() ? "installed" :
 			   "installed, behind that of another module", true,
 			   tg_watch_is_outermost() ? NULL :
-			   "The other module must call the hook that it found.");
+			   "The other module must call the previous hook.");
 
 	put_event_trigger_status(result, "trovella_guard_open",
-							 "A fresh session does not load the library before its first DDL statement.");
+							 "A new session does not load the library before its first DDL statement.");
 	put_event_trigger_status(result, "trovella_guard_collect",
-							 "Row-level security switches (before PostgreSQL 17), GRANT and REVOKE pass unseen.");
+							 "GRANT, REVOKE and (before PostgreSQL 17) switching row-level security go unnoticed.");
 
 	/* What a copy or a restore of the database may have left behind */
 	put_setting_status(result, "tenant_columns");
@@ -192,7 +192,7 @@ trovella_guard_status_1_0(PG_FUNCTION_ARGS)
 				   NULL);
 	else
 		put_status(result, "preloading", "none", false,
-				   "What fires no event trigger passes unseen in a fresh session: EXPLAIN ANALYZE CREATE TABLE AS, REASSIGN OWNED, ALTER ROLE, "
-				   "what other extensions do in C; see \"Preloading\" in the README.");
+				   "In a new session, commands that fire no event trigger go unnoticed: EXPLAIN ANALYZE CREATE TABLE AS, REASSIGN OWNED, ALTER ROLE, "
+				   "changes that other extensions make in C; see \"Preloading\" in the README.");
 	return (Datum) 0;
 }

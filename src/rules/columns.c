@@ -103,7 +103,7 @@ tg_check_tenant_column_lost(const RuleSubject *subject)
 		if (facts->tenant->temporary)
 		{
 			finding = tg_report_finding(subject,
-										"tenant column \"%s\" will be dropped with the temporary object that it stands on",
+										"tenant column \"%s\" depends on a temporary object and will be dropped with it",
 										facts->tenant->name);
 			finding->object = facts->tenant->name;
 		}

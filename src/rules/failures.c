@@ -23,12 +23,12 @@ tg_check_audit_failed(const RuleSubject *subject)
 	if (failure->rule == NULL)
 	{
 		(void) tg_report_finding(subject,
-								 "no rule could be applied, because of an error: %s",
+								 "no rule could be applied because of an error: %s",
 								 failure->message);
 		return;
 	}
 	finding = tg_report_finding(subject,
-								"rule %s could not be applied, because of an error: %s",
+								"rule %s could not be applied because of an error: %s",
 								failure->rule->name, failure->message);
 	finding->object = failure->rule->name;
 }

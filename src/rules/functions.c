@@ -118,7 +118,7 @@ report_new_owner(const RuleSubject *subject, const Call *call,
 {
 	if (before != after && !may_alter_policies(subject, after))
 		report(subject, call, NEW_OWNER, after,
-			   psprintf("has passed from role \"%s\" to role \"%s\"",
+			   psprintf("has changed owner from role \"%s\" to role \"%s\"",
 						role_name(before), role_name(after)),
 			   psprintf("OWNER TO %s", quote_identifier(role_name(before))));
 }
@@ -129,11 +129,11 @@ report_new_rights(const RuleSubject *subject, const Call *call,
 {
 	if (!definer_before && definer)
 		report(subject, call, NEW_RIGHTS, InvalidOid,
-			   "has become SECURITY DEFINER: it takes its owner for the current user, and sees what its owner sees",
+			   "has become SECURITY DEFINER: it now runs with the privileges of its owner",
 			   "SECURITY INVOKER");
 	if (definer_before && !definer)
 		report(subject, call, NEW_RIGHTS, InvalidOid,
-			   "is no longer SECURITY DEFINER: it takes its caller for the current user, and sees what its caller sees",
+			   "is no longer SECURITY DEFINER: it now runs with the privileges of its caller",
 			   "SECURITY DEFINER");
 }
 
@@ -145,7 +145,7 @@ report_names_of_caller(const RuleSubject *subject, const Call *call)
 
 	if (schema != NULL)
 		report(subject, call, NAMES_OF_CALLER, InvalidOid,
-			   "is SECURITY DEFINER without a search_path of its own that ends with pg_temp: its caller decides what the names in it mean",
+			   "is SECURITY DEFINER without a search_path setting that ends with pg_temp: its caller decides what the names in it refer to",
 			   psprintf("SET search_path = pg_catalog, %s, pg_temp",
 						quote_identifier(schema)));
 }
@@ -169,7 +169,7 @@ check_call(const RuleSubject *subject, const Call *call)
 	role = confined_role(subject, function.owner);
 	if (OidIsValid(role))
 		report(subject, call, OWNED_BY_CONFINED_ROLE, role,
-			   psprintf("can be replaced by role \"%s\", whom the policy is to confine",
+			   psprintf("can be replaced by role \"%s\", which the policy is supposed to confine",
 						role_name(role)),
 			   psprintf("OWNER TO %s",
 						quote_identifier(role_name(facts->owner))));
@@ -251,8 +251,8 @@ check_labels(const RuleSubject *subject)
 		if (name == NULL)
 			continue;
 		finding = tg_report_finding(subject,
-									"the labels of type %s, which tell tenants apart, can be exchanged by role \"%s\", who has not the rights of the table's owner",
-									name, role_name(role));
+									"role \"%s\", which lacks the privileges of the table's owner, can rename the labels of type %s, which identify tenants",
+									role_name(role), name);
 		finding->object = name;
 		finding->object_oid = type;
 		finding->fingerprint = hash_combine64(LABELS_OF_STRANGER, role);

@@ -259,7 +259,7 @@ tg_check_unique_crosses_tenants(const RuleSubject *subject)
 			continue;
 
 		finding = tg_report_finding(subject,
-									"unique index \"%s\" leaves out the tenant column \"%s\"",
+									"unique index \"%s\" omits the tenant column \"%s\"",
 									NameStr(place.name),
 									subject->facts->tenant->name);
 		finding->object_oid = index->oid;

@@ -86,11 +86,11 @@ exposes_child(ExposingParent *result, const RelationFacts *child,
 		result->basis = tg_basis_of_parent(parent);
 	if (fault == PARENT_OF_OTHER_OWNER)
 		result->message =
-			psprintf("role \"%s\", who owns parent \"%s.%s\", reads and changes the rows of the table without its row-level security",
+			psprintf("role \"%s\", the owner of parent \"%s.%s\", can read and change the table's rows without its row-level security",
 					 owner_name(parent), parent->schema, parent->name);
 	else
 		result->message =
-			psprintf("whoever reads or changes parent \"%s.%s\" does so to the rows of the table without its row-level security",
+			psprintf("the table's rows can be read and changed through parent \"%s.%s\" without the table's row-level security",
 					 parent->schema, parent->name);
 	return true;
 }
@@ -211,7 +211,7 @@ tg_exposing_parents(const RuleSubject *subject)
 	{
 		ExposingParent *result = palloc0(sizeof(ExposingParent));
 
-		result->message = psprintf("the table has more than %d parents, near and far: who reads its rows through them cannot be told",
+		result->message = psprintf("the table has more than %d ancestors, too many to check who can read its rows through them",
 								 TG_MAX_ANCESTORS);
 		memo->exposing_parents = lappend(memo->exposing_parents, result);
 	}

@@ -22,12 +22,12 @@ const Rule	tg_rules[] = {
 	{
 		"rls_disabled", TG_LEVEL_ERROR, ABOUT_TENANT_TABLES,
 		tg_check_rls_disabled,
-		"Without row-level security every role that may read the table reads the rows of all tenants; PostgreSQL ignores its policies."
+		"Without row-level security, every role that may read the table reads the rows of all tenants; PostgreSQL ignores its policies."
 	},
 	{
 		"policy_missing", TG_LEVEL_ERROR, ABOUT_TENANT_TABLES,
 		tg_check_policy_missing,
-		"A tenant table has policies for SELECT, INSERT, UPDATE and DELETE; a command without one finds no row."
+		"A tenant table has policies for SELECT, INSERT, UPDATE and DELETE; a command without a policy finds no rows."
 	},
 	{
 		"policy_unscoped", TG_LEVEL_ERROR, ABOUT_TENANT_TABLES,
@@ -37,41 +37,41 @@ const Rule	tg_rules[] = {
 	{
 		"policy_unproven", TG_LEVEL_INFO, ABOUT_TENANT_TABLES,
 		tg_check_policy_unproven,
-		"Whether the policy confines rows to the session's tenant depends on a function or subquery that cannot be seen through."
+		"Whether the policy confines rows to the session's tenant depends on a function or subquery that the proof cannot look into."
 	},
 	{
 		"tenant_index_missing", TG_LEVEL_ERROR, ABOUT_TENANT_TABLES,
 		tg_check_tenant_index_missing,
-		"Every query is filtered by the tenant column; without an index led by it each of them reads the whole table."
+		"Every query is filtered by the tenant column; without an index led by it, each one reads the whole table."
 	},
 	{
 		"fk_index_missing", TG_LEVEL_ERROR, ABOUT_TENANT_TABLES,
 		tg_check_fk_index_missing,
-		"PostgreSQL does not index foreign keys; without an index joins and cascades scan the whole table."
+		"PostgreSQL does not index foreign keys; without an index, joins and cascades scan the whole table."
 	},
 	{
 		"tenant_column_lost", TG_LEVEL_ERROR,
 		ABOUT_TENANT_TABLES | ABOUT_OTHER_TABLES,
 		tg_check_tenant_column_lost,
-		"A tenant table that loses its tenant column would leave the guard's sight with its rows."
+		"A table that loses its tenant column is no longer guarded, although it still holds the tenants' rows."
 	},
 	{
 		"exemption_taken_over", TG_LEVEL_ERROR,
 		ABOUT_TENANT_TABLES | ABOUT_OTHER_TABLES,
 		tg_check_exemption_taken_over,
-		"An allowlist entry was made for another table; renaming a tenant table onto it must not exempt its rows."
+		"An allowlist entry is made for one table; renaming a tenant table to the name in the entry must not exempt its rows."
 	},
 	{
 		"audit_failed", TG_LEVEL_ERROR,
 		ABOUT_TENANT_TABLES | ABOUT_OTHER_TABLES | ABOUT_OTHER_RELATIONS |
 		ABOUT_DATABASE,
 		tg_check_audit_failed,
-		"What an error keeps the audit from judging is not known to be right; nobody may hide a table behind one, or others behind a table."
+		"A relation that an error keeps the audit from judging may be unprotected; an error must hide neither that relation nor others."
 	},
 	{
 		"tenant_column_nullable", TG_LEVEL_WARNING, ABOUT_TENANT_TABLES,
 		tg_check_tenant_column_nullable,
-		"A row without a tenant belongs to nobody, and is lost or shown to all, as the policy happens to say."
+		"A row without a tenant belongs to nobody; depending on the policy, it is visible to no tenant or to all of them."
 	},
 	{
 		"fk_on_delete", TG_LEVEL_WARNING, ABOUT_TENANT_TABLES,
@@ -81,7 +81,7 @@ const Rule	tg_rules[] = {
 	{
 		"required_columns_missing", TG_LEVEL_WARNING, ABOUT_TENANT_TABLES,
 		tg_check_required_columns_missing,
-		"The checklist's base columns tell when a row was made and changed."
+		"The checklist's base columns record when a row was created and updated."
 	},
 	{
 		"table_unclassified", TG_LEVEL_WARNING, ABOUT_OTHER_TABLES,
@@ -92,22 +92,22 @@ const Rule	tg_rules[] = {
 		"view_bypasses_rls", TG_LEVEL_WARNING,
 		ABOUT_TENANT_TABLES | ABOUT_OTHER_TABLES | ABOUT_OTHER_RELATIONS,
 		tg_check_view_bypasses_rls,
-		"A view reads with the rights of its owner unless it is security_invoker, and so do rules; an owner who bypasses row-level security shows the rows of all tenants."
+		"Rules, and views that are not security_invoker, read with the privileges of their owner; one that bypasses row-level security exposes the rows of all tenants."
 	},
 	{
 		"policy_function_untrusted", TG_LEVEL_WARNING, ABOUT_TENANT_TABLES,
 		tg_check_policy_function_untrusted,
-		"Whoever may replace a function that a policy calls, decides what the names in it mean, or exchanges the labels of an enum that tells tenants apart, decides whose rows are seen."
+		"A role that can replace a function that a policy calls, choose what the names in it refer to, or rename the labels of an enum that identifies tenants, controls which rows are visible."
 	},
 	{
 		"relation_unprotectable", TG_LEVEL_WARNING, ABOUT_OTHER_RELATIONS,
 		tg_check_relation_unprotectable,
-		"Row-level security does not exist for materialized views and foreign tables; what they hold of tenants is open to all who may read them."
+		"Row-level security does not exist for materialized views and foreign tables; every role that may read them reads the rows of all tenants."
 	},
 	{
 		"policy_per_row_call", TG_LEVEL_INFO, ABOUT_TENANT_TABLES,
 		tg_check_policy_per_row_call,
-		"A session value that a policy asks for anew for each row is computed once for the query if it is wrapped in (SELECT ...)."
+		"A session value that a policy computes for each row is computed only once for the query if it is wrapped in (SELECT ...)."
 	},
 	{
 		"rls_not_forced", TG_LEVEL_INFO, ABOUT_TENANT_TABLES,
@@ -117,17 +117,17 @@ const Rule	tg_rules[] = {
 	{
 		"fk_crosses_tenants", TG_LEVEL_INFO, ABOUT_TENANT_TABLES,
 		tg_check_fk_crosses_tenants,
-		"A foreign key is checked without row-level security; one that leaves out the tenant column lets a row refer to a row of another tenant."
+		"A foreign key is checked without row-level security; one without the tenant column lets a row refer to a row of another tenant."
 	},
 	{
 		"unique_crosses_tenants", TG_LEVEL_INFO, ABOUT_TENANT_TABLES,
 		tg_check_unique_crosses_tenants,
-		"A unique index is checked without row-level security; one that leaves out the tenant column tells which values other tenants have."
+		"A unique index is checked without row-level security; one without the tenant column reveals which values other tenants have."
 	},
 	{
 		"grant_missing", TG_LEVEL_INFO, ABOUT_TENANT_TABLES,
 		tg_check_grant_missing,
-		"Policies admit rows only to a role that was granted the command; the application would fail with permission denied."
+		"Policies admit rows only to a role that has been granted the command; without the grant, the application fails with permission denied."
 	},
 	{
 		"role_bypasses_rls", TG_LEVEL_INFO, ABOUT_DATABASE,
@@ -137,7 +137,7 @@ const Rule	tg_rules[] = {
 	{
 		"allowlist_stale", TG_LEVEL_INFO, ABOUT_DATABASE,
 		tg_check_allowlist_stale,
-		"An entry that waives nothing, or no longer, will one day waive something that nobody meant it for."
+		"An entry that no longer waives anything may one day waive something that it was not meant for."
 	},
 };
 

@@ -132,8 +132,8 @@ tg_check_relation_unprotectable(const RuleSubject *subject)
 		const RelationFacts *table = tg_facts_outline(subject->reader, relid);
 
 		finding = tg_report_finding(subject,
-									"row-level security cannot protect what a %s keeps of table \"%s.%s\"",
-									kind, table->schema, table->name);
+									"row-level security cannot protect the rows of table \"%s.%s\" that the %s stores",
+									table->schema, table->name, kind);
 		finding->object = psprintf("%s.%s", table->schema, table->name);
 		finding->other_relid = relid;
 		finding->basis = basis;
@@ -168,12 +168,12 @@ why_it_bypasses(FactsReader *reader, const RelationFacts *table, Oid role)
 	{
 		/* Elsewhere it is the table that is at fault */
 		if (tg_is_unreachable_child(reader, table))
-			reason.words = "which has no row-level security of its own";
+			reason.words = "the table has no row-level security of its own";
 		return reason;
 	}
 	if (bypasses(reader, role, table))
 	{
-		reason.words = "to whom its row-level security does not apply";
+		reason.words = "the table's row-level security does not apply to that role";
 		reason.relied_on = 1;
 		return reason;
 	}
@@ -197,7 +197,7 @@ why_it_bypasses(FactsReader *reader, const RelationFacts *table, Oid role)
 			if (read != NULL && read->rls_enabled &&
 				bypasses(reader, role, read))
 			{
-				reason.words = psprintf("to whom the row-level security of \"%s.%s\" does not apply, on which policy \"%s\" relies",
+				reason.words = psprintf("the row-level security of \"%s.%s\", on which policy \"%s\" relies, does not apply to that role",
 										read->schema, read->name,
 										policy->name);
 				reason.relied_on = read->relid;
@@ -220,7 +220,7 @@ report_bypass(const RuleSubject *subject, const RewriteFacts *rewrite,
 	if (rewrite->select)
 	{
 		finding = tg_report_finding(subject,
-									"the view reads table \"%s.%s\" with the rights of \"%s\", %s",
+									"the view reads table \"%s.%s\" as role \"%s\": %s",
 									table->schema, table->name,
 									owner ? owner : "?", reason->words);
 		finding->repair_sql =
@@ -230,7 +230,7 @@ report_bypass(const RuleSubject *subject, const RewriteFacts *rewrite,
 	else
 	{
 		finding = tg_report_finding(subject,
-									"rule \"%s\" uses table \"%s.%s\" with the rights of \"%s\", %s",
+									"rule \"%s\" uses table \"%s.%s\" as role \"%s\": %s",
 									rewrite->name, table->schema, table->name,
 									owner ? owner : "?", reason->words);
 		finding->object_oid = rewrite->oid;

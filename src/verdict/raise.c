@@ -106,7 +106,7 @@ add_to_message(Message *message, const RelationVerdict *verdict,
 		appendStringInfo(&line, "%s: %s%s", finding->rule->name,
 						 finding->message,
 						 finding->was_there ?
-						 " (it was so before this transaction)" : "");
+						 " (pre-existing)" : "");
 
 		if (message->findings > 0)
 			appendStringInfoChar(&message->detail_log, '\n');
@@ -214,7 +214,7 @@ hint(const Message *message, const RelationVerdict *first, FindingFilter filter,
 	if (message->repair.len > 0)
 		appendStringInfo(&text, "%s:%s",
 						 refused ? "Add this to the migration, before COMMIT" :
-						 "This would fix it", message->repair.data);
+						 "To repair it", message->repair.data);
 	if (strstr(message->repair.data, allow) == NULL)
 	{
 		if (text.len > 0)
@@ -223,7 +223,7 @@ hint(const Message *message, const RelationVerdict *first, FindingFilter filter,
 			appendStringInfo(&text, "If the %s is meant to be global, add this instead:\n%s",
 							 tg_kind_name(first->kind), allow);
 		else
-			appendStringInfo(&text, "If it is right as it is, add this instead:\n%s",
+			appendStringInfo(&text, "If this is intended, add this instead:\n%s",
 							 allow);
 	}
 	return text.data;

@@ -193,7 +193,7 @@ my $status = q{SELECT item, ok, value FROM trovella_guard.status()
 my $said = $node->safe_psql('early', $status);
 like($said, qr/^schema trovella_guard\|f\|/m, 'status() sees what was planted');
 like($said, qr/^and \d+ more$/m, 'not all of it is printed');
-like($said, qr/role "mallory" may change what is in schema $_$/m, "and who may do it in $_")
+like($said, qr/role "mallory" may modify schema $_$/m, "and who may do it in $_")
   foreach qw(trovella_guard trovella_guard_internal);
 like($said, qr/^owners\|t\|as installed$/m, 'the extension itself is a superuser\'s');
 is( run_as('chief', 'early', q{
@@ -211,8 +211,8 @@ is( run_as('mallory', 'early', q{
 		\warn :s_value}),
 	'trigger mine on table trovella_guard.allowlist', 'a trigger on the allowlist is seen');
 is($node->safe_psql('early', q{SELECT value FROM trovella_guard.status() WHERE item = 'privileges'}),
-	qq{role "mallory" may change what is in table trovella_guard.allowlist\n}
-	  . q{role "app" may change what is in table trovella_guard.allowlist_log},
+	qq{role "mallory" may modify table trovella_guard.allowlist\n}
+	  . q{role "app" may modify table trovella_guard.allowlist_log},
 	'and who may make one, or write by hand');
 $node->safe_psql('early', q{
 	ALTER FUNCTION trovella_guard_internal.collect() OWNER TO mallory;
