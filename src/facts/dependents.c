@@ -27,6 +27,27 @@
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 
+List *
+tg_facts_relations_of_schema(FactsReader *reader, Oid schema_oid)
+{
+	/* pg_class has no index led by relnamespace: this reads all of it */
+	SysScanDesc scan = systable_beginscan(tg_reader_catalog(reader, CAT_CLASS),
+										  InvalidOid, false,
+										  reader->snapshot, 0, NULL);
+	HeapTuple	tuple;
+	List	   *result = NIL;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_class form = (Form_pg_class) GETSTRUCT(tuple);
+
+		if (form->relnamespace == schema_oid)
+			result = lappend_oid(result, form->oid);
+	}
+	systable_endscan(scan);
+	return result;
+}
+
 /* The objects of one catalog that depend on an object, as OIDs. */
 static List *
 dependents_of(FactsReader *reader, Oid dependent_class, Oid classId,
@@ -115,9 +136,10 @@ tg_facts_dependent_views(FactsReader *reader, Oid relid)
 List *
 tg_facts_relations_whose_policies_read(FactsReader *reader, Oid relid)
 {
-	return with_inheritance_descendants(reader,
-										relations_of_dependents(reader, PolicyRelationId,
-																relid));
+	List	   *relids = relations_of_dependents(reader, PolicyRelationId,
+												 relid);
+
+	return with_inheritance_descendants(reader, relids);
 }
 
 List *
@@ -185,47 +207,38 @@ tg_facts_relations_using_type(FactsReader *reader, Oid type)
 	return relations.oids;
 }
 
-/* Adds the relations whose findings depend on an object of a role. */
-static void
-add_relations(FactsReader *reader, Form_pg_shdepend form, bool is_the_role,
-			  OidSet *relations)
+/*
+ * The relations whose findings depend on an object that depends on a role.
+ * "owner": the role owns the object.
+ */
+static List *
+relations_of_object(FactsReader *reader, Form_pg_shdepend form, bool owner)
 {
 	List	   *relids = NIL;
-	ListCell   *lc;
-	Oid			relid;
 
 	switch (form->classid)
 	{
 		case PolicyRelationId:
-			relid = tg_owning_relation(form->classid, form->objid);
-			if (OidIsValid(relid))
-				relids = lcons_oid(relid, tg_facts_inheritance_descendants(reader, relid));
-			break;
+			relids = relations_of(form->classid, list_make1_oid(form->objid));
+			return with_inheritance_descendants(reader, relids);
 
 			/* A view reads with the privileges of its owner */
 		case RelationRelationId:
-			if (is_the_role && form->deptype == SHARED_DEPENDENCY_OWNER)
-				relids = lcons_oid(form->objid,
-								   tg_facts_inheritance_descendants(reader, form->objid));
-			break;
+			if (owner)
+				relids = list_make1_oid(form->objid);
+			return with_inheritance_descendants(reader, relids);
 
 		case ProcedureRelationId:
-			if (is_the_role && form->deptype == SHARED_DEPENDENCY_OWNER)
-				relids = tg_facts_relations_using_function(reader,
-														   form->objid);
-			break;
+			return owner ?
+				tg_facts_relations_using_function(reader, form->objid) : NIL;
 
 		case TypeRelationId:
-			if (is_the_role && form->deptype == SHARED_DEPENDENCY_OWNER)
-				relids = tg_facts_relations_using_type(reader, form->objid);
-			break;
+			return owner ?
+				tg_facts_relations_using_type(reader, form->objid) : NIL;
 
 		default:
-			break;
+			return NIL;
 	}
-	foreach(lc, relids)
-		(void) tg_oidset_add(relations, lfirst_oid(lc));
-	list_free(relids);
 }
 
 List *
@@ -255,9 +268,17 @@ tg_facts_relations_of_role(FactsReader *reader, Oid role)
 		{
 			Form_pg_shdepend form = (Form_pg_shdepend) GETSTRUCT(tuple);
 
+			List	   *relids;
+			ListCell   *lc;
+
 			CHECK_FOR_INTERRUPTS();
-			if (form->dbid == MyDatabaseId)
-				add_relations(reader, form, one == role, &relations);
+			if (form->dbid != MyDatabaseId)
+				continue;
+			relids = relations_of_object(reader, form, one == role &&
+										 form->deptype == SHARED_DEPENDENCY_OWNER);
+			foreach(lc, relids)
+				(void) tg_oidset_add(&relations, lfirst_oid(lc));
+			list_free(relids);
 		}
 		systable_endscan(scan);
 	}

@@ -168,7 +168,7 @@ bool
 tg_check_functions_in_node(Node *node, check_function_callback checker,
 						   void *context)
 {
-	/* Which functions it calls, only the catalog row of the type tells */
+	/* Only the catalog row of a type tells which functions the cast calls */
 	if (IsA(node, CoerceViaIO))
 	{
 		CoerceViaIO *cast = (CoerceViaIO *) node;

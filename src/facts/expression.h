@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * expression.h
- *		Questions about expressions whose objects may be gone.
+ *		The types and functions of an expression, even if they are gone.
  *
  * Copyright (c) 2026, Trovella
  *

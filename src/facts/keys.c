@@ -3,9 +3,9 @@
  * keys.c
  *		Indexes and constraints.
  *
- * Note: an object may be visible to the snapshot and yet be gone from the
- * system caches: this is so for the "before" of a transaction that dropped it.
- * So the question for an operator class's access method has a default answer.
+ * Note: the snapshot of "before" sees objects that the transaction has dropped,
+ * and the system caches no longer know them.  So the question for an operator
+ * class's access method needs a default answer.
  *
  * Copyright (c) 2026, Trovella
  *
@@ -199,9 +199,9 @@ tg_not_null_is_valid(FactsReader *reader, Oid relid, AttrNumber attnum)
 	return result;
 }
 
-/* Takes back the NOT NULL of a column if it holds for new rows only. */
+/* Takes a column for nullable, if its NOT NULL holds for new rows only. */
 static void
-take_back_not_null(RelationFacts *facts, AttrNumber attnum)
+clear_not_null(RelationFacts *facts, AttrNumber attnum)
 {
 	ListCell   *lc;
 
@@ -264,7 +264,7 @@ tg_read_constraints(FactsReader *reader, RelationFacts *facts)
 			facts->foreign_keys = lappend(facts->foreign_keys, key);
 		}
 #ifdef TG_NOT_NULL_CAN_BE_NOT_VALID
-		take_back_not_null(facts, not_validated(tuple, descriptor));
+		clear_not_null(facts, not_validated(tuple, descriptor));
 #endif
 	}
 	systable_endscan(scan);

@@ -86,24 +86,10 @@ tg_facts_qualified_name(FactsReader *reader, Oid relid)
 		quote_qualified_identifier(schema, NameStr(place.name)) : NULL;
 }
 
-static SysScanDesc
-scan_column(FactsReader *reader, Oid relid, AttrNumber attnum)
-{
-	ScanKeyData keys[2];
-
-	ScanKeyInit(&keys[0], Anum_pg_attribute_attrelid, BTEqualStrategyNumber,
-				F_OIDEQ, ObjectIdGetDatum(relid));
-	ScanKeyInit(&keys[1], Anum_pg_attribute_attnum, BTEqualStrategyNumber,
-				F_INT2EQ, Int16GetDatum(attnum));
-	return systable_beginscan(tg_reader_catalog(reader, CAT_ATTRIBUTE),
-							  AttributeRelidNumIndexId, true,
-							  reader->snapshot, 2, keys);
-}
-
 char *
 tg_facts_column_name(FactsReader *reader, Oid relid, AttrNumber attnum)
 {
-	SysScanDesc scan = scan_column(reader, relid, attnum);
+	SysScanDesc scan = tg_reader_scan_column(reader, relid, attnum);
 	HeapTuple	tuple;
 	char	   *name = NULL;
 
@@ -113,34 +99,6 @@ tg_facts_column_name(FactsReader *reader, Oid relid, AttrNumber attnum)
 		name = pstrdup(NameStr(((Form_pg_attribute) GETSTRUCT(tuple))->attname));
 	systable_endscan(scan);
 	return name;
-}
-
-bool
-tg_column_may_be_temporary(FactsReader *reader, Oid relid, AttrNumber attnum,
-						   bool *generated)
-{
-	SysScanDesc scan = scan_column(reader, relid, attnum);
-	HeapTuple	tuple = systable_getnext(scan);
-	bool		result = false;
-
-	*generated = false;
-	if (HeapTupleIsValid(tuple))
-	{
-		Form_pg_attribute form = (Form_pg_attribute) GETSTRUCT(tuple);
-
-		*generated = form->attgenerated != '\0';
-		result = tg_attribute_may_be_temporary(form);
-	}
-	systable_endscan(scan);
-	return result;
-}
-
-bool
-tg_attribute_may_be_temporary(Form_pg_attribute form)
-{
-	return form->atttypid >= FirstNormalObjectId ||
-		form->attcollation >= FirstNormalObjectId ||
-		form->attgenerated != '\0';
 }
 
 bool
@@ -159,27 +117,6 @@ tg_facts_name_is_taken(FactsReader *reader, Oid schema_oid, const char *name)
 	taken = HeapTupleIsValid(systable_getnext(scan));
 	systable_endscan(scan);
 	return taken;
-}
-
-List *
-tg_facts_relations_of_schema(FactsReader *reader, Oid schema_oid)
-{
-	/* pg_class has no index led by relnamespace: this reads all of it */
-	SysScanDesc scan = systable_beginscan(tg_reader_catalog(reader, CAT_CLASS),
-										  InvalidOid, false,
-										  reader->snapshot, 0, NULL);
-	HeapTuple	tuple;
-	List	   *result = NIL;
-
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		Form_pg_class form = (Form_pg_class) GETSTRUCT(tuple);
-
-		if (form->relnamespace == schema_oid)
-			result = lappend_oid(result, form->oid);
-	}
-	systable_endscan(scan);
-	return result;
 }
 
 /* Reads an OID column of the row of a catalog that has the given OID. */

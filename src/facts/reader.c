@@ -181,6 +181,20 @@ tg_reader_scan_depend(FactsReader *reader, Oid index,
 							  reader->snapshot, 2, keys);
 }
 
+SysScanDesc
+tg_reader_scan_column(FactsReader *reader, Oid relid, AttrNumber attnum)
+{
+	ScanKeyData keys[2];
+
+	ScanKeyInit(&keys[0], Anum_pg_attribute_attrelid, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(relid));
+	ScanKeyInit(&keys[1], Anum_pg_attribute_attnum, BTEqualStrategyNumber,
+				F_INT2EQ, Int16GetDatum(attnum));
+	return systable_beginscan(tg_reader_catalog(reader, CAT_ATTRIBUTE),
+							  AttributeRelidNumIndexId, true,
+							  reader->snapshot, 2, keys);
+}
+
 /* The same with the number of a column, or 0 for the object itself. */
 static SysScanDesc
 scan_depend_part(FactsReader *reader, Oid index, AttrNumber class_attnum,

@@ -77,6 +77,10 @@ extern Relation tg_reader_catalog(FactsReader *reader, ReaderCatalog which);
 extern SysScanDesc tg_reader_scan(FactsReader *reader, ReaderCatalog which,
 								  Oid index, AttrNumber attnum, Oid value);
 
+/* The same for the row of pg_attribute of a column. */
+extern SysScanDesc tg_reader_scan_column(FactsReader *reader, Oid relid,
+										 AttrNumber attnum);
+
 /* The same for rows of pg_depend that name an object. */
 extern SysScanDesc tg_reader_scan_depend(FactsReader *reader, Oid index,
 										 AttrNumber class_attnum, Oid classId,
@@ -112,7 +116,7 @@ extern void tg_read_constraints(FactsReader *reader, RelationFacts *facts);
 extern void tg_read_rewrites(FactsReader *reader, RelationFacts *facts);
 
 #ifdef TG_NOT_NULL_CAN_BE_NOT_VALID
-/* Does the NOT NULL of a column hold for the rows that were there before it? */
+/* Does the NOT NULL of a column hold for older rows, too? */
 extern bool tg_not_null_is_valid(FactsReader *reader, Oid relid,
 								 AttrNumber attnum);
 #else
@@ -165,21 +169,20 @@ extern bool tg_depends_on_temporary(FactsReader *reader, Oid classId,
 extern bool tg_part_is_temporary(FactsReader *reader, Oid classId,
 								 Oid objectId, int32 subId, Oid relid);
 
-/* Does dropping the dependent object drop the one that it depends on? */
+/* Does dropping the dependent object drop the object that it depends on? */
 extern bool tg_drops_owner(Form_pg_depend form);
 
 /*
- * May the question be answered with yes?  False saves the walk along
- * pg_depend.
+ * Could a column depend on a temporary object, and the relation not?  If this
+ * is false, the caller can save the walk along pg_depend.
  */
 extern bool tg_attribute_may_be_temporary(Form_pg_attribute form);
-extern bool tg_column_may_be_temporary(FactsReader *reader, Oid relid,
-									   AttrNumber attnum, bool *generated);
+
 extern bool tg_any_column_is_temporary(const RelationFacts *facts);
 
 /*
- * Is there an extension that a member may drop?  DEPENDS ON EXTENSION makes an
- * index depend on it that names no object of a user's.
+ * extensions.c: can dropping a member drop any extension?  DEPENDS ON EXTENSION
+ * makes even an index that names no user's object depend on it.
  */
 extern bool tg_members_may_be_temporary(FactsReader *reader);
 

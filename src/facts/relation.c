@@ -91,14 +91,16 @@ form_facts(HeapTuple tuple, TupleDesc descriptor)
 	(void) tg_add_acl(facts, isnull ? acldefault(OBJECT_TABLE, facts->owner) :
 					  DatumGetAclPCopy(value));
 
-	value = heap_getattr(tuple, Anum_pg_class_reloptions, descriptor,
-						 &isnull);
-	facts->security_invoker = facts->kind == RELKIND_VIEW && !isnull &&
-		is_security_invoker(value);
+	if (facts->kind == RELKIND_VIEW)
+	{
+		value = heap_getattr(tuple, Anum_pg_class_reloptions, descriptor,
+							 &isnull);
+		facts->security_invoker = !isnull && is_security_invoker(value);
+	}
 	return facts;
 }
 
-/* Finds the tenant column: the first that trovella_guard.tenant_columns names. */
+/* The tenant column is the first that trovella_guard.tenant_columns names. */
 static const ColumnFacts *
 find_tenant_column(const RelationFacts *facts)
 {
@@ -164,19 +166,6 @@ read_columns(FactsReader *reader, RelationFacts *facts)
 		facts->tenant = palloc(sizeof(ColumnFacts));
 		*facts->tenant = *tenant;
 	}
-}
-
-bool
-tg_any_column_is_temporary(const RelationFacts *facts)
-{
-	ListCell   *lc;
-
-	foreach(lc, facts->columns)
-	{
-		if (((ColumnFacts *) lfirst(lc))->temporary)
-			return true;
-	}
-	return false;
 }
 
 /* Reads what an outline has. */

@@ -215,6 +215,48 @@ add_edge(LifetimeCache *cache, int from, Oid classId, Oid objectId, int32 subId)
 	to->last_edge = cache->nedges++;
 }
 
+bool
+tg_attribute_may_be_temporary(Form_pg_attribute form)
+{
+	return form->atttypid >= FirstNormalObjectId ||
+		form->attcollation >= FirstNormalObjectId ||
+		form->attgenerated != '\0';
+}
+
+/* The same by number.  Is it a generated column? */
+static bool
+column_may_be_temporary(FactsReader *reader, Oid relid, AttrNumber attnum,
+						bool *generated)
+{
+	SysScanDesc scan = tg_reader_scan_column(reader, relid, attnum);
+	HeapTuple	tuple = systable_getnext(scan);
+	bool		result = false;
+
+	*generated = false;
+	if (HeapTupleIsValid(tuple))
+	{
+		Form_pg_attribute form = (Form_pg_attribute) GETSTRUCT(tuple);
+
+		*generated = form->attgenerated != '\0';
+		result = tg_attribute_may_be_temporary(form);
+	}
+	systable_endscan(scan);
+	return result;
+}
+
+bool
+tg_any_column_is_temporary(const RelationFacts *facts)
+{
+	ListCell   *lc;
+
+	foreach(lc, facts->columns)
+	{
+		if (((ColumnFacts *) lfirst(lc))->temporary)
+			return true;
+	}
+	return false;
+}
+
 /* Can an object, other than a column, be dropped with one of its parts? */
 static bool
 parts_may_be_temporary(FactsReader *reader, const ObjectAddress *object)
@@ -286,8 +328,8 @@ take_step(FactsReader *reader, int step)
 	if (object.objectSubId != 0)
 	{
 		add_edge(cache, step, object.classId, object.objectId, 0);
-		if (!tg_column_may_be_temporary(reader, object.objectId,
-										object.objectSubId, &has_parts))
+		if (!column_may_be_temporary(reader, object.objectId,
+									 object.objectSubId, &has_parts))
 			return;
 	}
 	else

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * types.c
- *		Enums: their owner may rename the values that rows hold.
+ *		Types: enums, whose owner can rename the values that rows hold.
  *
  * A row holds the number of an enum's label.  The owner of the enum can rename
  * the label, without any DDL on the table, and the row belongs to another
