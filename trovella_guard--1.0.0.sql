@@ -33,7 +33,7 @@ BEGIN
         SELECT FROM pg_catalog.aclexplode(n.nspacl) a
         WHERE a.privilege_type OPERATOR(pg_catalog.=) 'CREATE'
           AND a.grantee OPERATOR(pg_catalog.<>) n.nspowner)
-        THEN 'is open to others than its owner'
+        THEN 'is open to roles other than its owner'
     END INTO name, problem
   FROM pg_catalog.pg_namespace n
   JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) n.nspowner
@@ -727,8 +727,11 @@ CREATE FUNCTION trovella_guard_internal.report_markdown() RETURNS SETOF pg_catal
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
+  WITH found AS MATERIALIZED (
+    SELECT * FROM trovella_guard_internal.sorted_findings() WITH ORDINALITY
+  )
   SELECT line FROM (
-    SELECT 0 AS part, 0::int8 AS number, 0 AS i,
+    SELECT 0 AS part, 0::int8 AS number,
            format(E'## Tenant isolation: %s\n\n%s in database %s: %s. %s.',
                   CASE WHEN s.errors > 0 THEN trovella_guard_internal.count_of(s.errors, 'error')
                        WHEN s.warnings > 0 THEN trovella_guard_internal.count_of(s.warnings, 'warning')
@@ -740,16 +743,16 @@ BEGIN ATOMIC
                    THEN E'\n\n| level | relation | rule | finding |\n|---|---|---|---|' ELSE '' END AS line
     FROM trovella_guard_internal.summary() s
     UNION ALL
-    SELECT 1, f.ordinality, 0,
+    SELECT 1, f.ordinality,
            format('| %s | %s | %s | %s |',
                   CASE f.level WHEN 'error' THEN '**error**' ELSE f.level END,
                   trovella_guard_internal.escape_markdown(f.name), f.rule,
                   trovella_guard_internal.escape_markdown(f.message))
-    FROM trovella_guard_internal.sorted_findings() WITH ORDINALITY f
+    FROM found f
     WHERE f.waived_by IS NULL
     UNION ALL
     -- the fence must be longer than any run of backticks in the SQL
-    SELECT 2, f.number, 0,
+    SELECT 2, f.number,
            format(E'\n<details><summary>Repair of %s</summary>\n\n%ssql\n%s\n%s\n</details>',
                   trovella_guard_internal.escape_xml(trovella_guard_internal.escape_text(f.name)),
                   f.fence, f.repair, f.fence)
@@ -757,11 +760,11 @@ BEGIN ATOMIC
                  string_agg(o.repair_sql, E'\n' ORDER BY o.number) AS repair,
                  repeat('`', greatest(3, 1 + max((SELECT max(length(m[1])) FROM regexp_matches(o.repair_sql, '(`+)', 'g') m)))) AS fence
           FROM (SELECT f.name, f.repair_sql, min(f.ordinality) AS number
-                FROM trovella_guard_internal.sorted_findings() WITH ORDINALITY f
+                FROM found f
                 WHERE f.waived_by IS NULL AND f.level <> 'info' AND f.repair_sql IS NOT NULL
                 GROUP BY f.name, f.repair_sql) o
           GROUP BY o.name) f) lines
-  ORDER BY part, number, i;
+  ORDER BY part, number;
 END;
 COMMENT ON FUNCTION trovella_guard_internal.report_markdown() IS 'report(''markdown''), line by line.';
 
@@ -1121,7 +1124,7 @@ COMMENT ON FUNCTION trovella_guard.status() IS
   'What is active in this session: mode, versions, hook, event triggers, settings, preloading. ok is false where the guard is weaker than it could be; detail says what to do.';
 
 --
--- The watchers
+-- The event triggers
 --
 
 CREATE FUNCTION trovella_guard_internal.open() RETURNS event_trigger
@@ -1142,7 +1145,7 @@ COMMENT ON EVENT TRIGGER trovella_guard_open IS 'Loads trovella_guard before the
 CREATE EVENT TRIGGER trovella_guard_collect ON ddl_command_end
   EXECUTE FUNCTION trovella_guard_internal.collect();
 ALTER EVENT TRIGGER trovella_guard_collect ENABLE ALWAYS;
-COMMENT ON EVENT TRIGGER trovella_guard_collect IS 'Notes ENABLE and DISABLE ROW LEVEL SECURITY, GRANT and REVOKE for trovella_guard.';
+COMMENT ON EVENT TRIGGER trovella_guard_collect IS 'Notes changes for trovella_guard for which PostgreSQL calls no hook, such as GRANT.';
 
 --
 -- Preloading
@@ -1189,8 +1192,8 @@ BEGIN
       AND starts_with(c, 'session_preload_libraries=') AND strpos(c, 'trovella_guard') = 0
     ORDER BY 1
   LOOP
-    RAISE WARNING 'role "%" has a session_preload_libraries of its own, without trovella_guard', role_name
-      USING HINT = format('ALTER ROLE %I RESET session_preload_libraries, or add trovella_guard there.', role_name);
+    RAISE WARNING 'role "%" has its own session_preload_libraries, without trovella_guard', role_name
+      USING HINT = format('Run ALTER ROLE %I RESET session_preload_libraries, or add trovella_guard to its list.', role_name);
   END LOOP;
   RETURN array_to_string(libraries, ', ');
 END

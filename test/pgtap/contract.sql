@@ -76,6 +76,9 @@ SELECT has_function('trovella_guard', 'status', '{}'::name[]);
 SELECT functions_are('trovella_guard',
   '{adopt,allow,allowlist_markdown,assert_clean,check,checklist,disallow,findings,pending,preload,protect,prune,repair_sql,report,report_lines,status}'::name[],
   'these functions, and no others, are for users');
+SELECT is(
+  (SELECT proconfig FROM pg_proc WHERE oid = 'trovella_guard.report_lines'::regproc),
+  '{"search_path=pg_catalog, pg_temp",jit=off}', 'reports run without JIT compilation');
 SELECT is_empty(
   $$SELECT what FROM members WHERE classid NOT IN ('pg_proc'::regclass, 'pg_namespace'::regclass)
     AND (pg_identify_object(classid, objid, 0)).schema = 'trovella_guard_internal'$$,

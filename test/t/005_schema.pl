@@ -84,11 +84,11 @@ is( run_as('mallory', 'early', 'CREATE SCHEMA trovella_guard; GRANT ALL ON SCHEM
 like(
 	run_as('chief', 'early',
 		'ALTER SCHEMA trovella_guard OWNER TO chief; CREATE EXTENSION trovella_guard'),
-	qr/schema "trovella_guard" is open to others than its owner/,
-	'is no home either');
+	qr/schema "trovella_guard" is open to roles other than its owner/,
+	'is refused as well');
 like(
 	run_as('chief', 'early', 'REVOKE ALL ON SCHEMA trovella_guard FROM app; GRANT CREATE ON SCHEMA trovella_guard TO PUBLIC; CREATE EXTENSION trovella_guard'),
-	qr/schema "trovella_guard" is open to others than its owner/,
+	qr/schema "trovella_guard" is open to roles other than its owner/,
 	'nor is one that is open to everybody');
 is( run_as('chief', 'early', 'REVOKE ALL ON SCHEMA trovella_guard FROM PUBLIC; CREATE EXTENSION trovella_guard'),
 	'', 'an empty one of a superuser is: a restore makes it that way');
@@ -202,6 +202,10 @@ is( run_as('chief', 'early', q{
 is($node->safe_psql('early', $status),
 	"owners|t|as installed\nprivileges|t|as installed\nschema trovella_guard|t|as installed",
 	'then all is well');
+run_as('chief', 'early', q{CREATE FUNCTION trovella_guard_internal.mine() RETURNS int LANGUAGE sql AS 'SELECT 1'});
+is($node->safe_psql('early', q{SELECT value FROM trovella_guard.status() WHERE item = 'schema trovella_guard'}),
+	'function trovella_guard_internal.mine()', 'status() looks into the internal schema, too');
+run_as('chief', 'early', 'DROP FUNCTION trovella_guard_internal.mine()');
 $node->safe_psql('early', q{GRANT TRIGGER ON trovella_guard.allowlist TO mallory;
 	GRANT UPDATE (reason) ON trovella_guard.allowlist_log TO app});
 is( run_as('mallory', 'early', q{

@@ -162,7 +162,7 @@ $node->safe_psql('guarded',
 	q{ALTER ROLE owner SET session_preload_libraries = 'auto_explain'});
 ($status, $out, $err) =
   $node->psql('guarded', 'SELECT trovella_guard.preload()');
-like($err, qr/WARNING:  role "owner" has a session_preload_libraries of its own/,
+like($err, qr/WARNING:  role "owner" has its own session_preload_libraries/,
 	'preload() warns of a role that goes its own way');
 $node->safe_psql('guarded', 'ALTER ROLE owner RESET session_preload_libraries');
 $node->safe_psql('guarded',
