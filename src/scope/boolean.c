@@ -1,12 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * boolean.c
- *		Comparisons of Booleans, of constants, and of what CASE chooses.
+ *		Comparisons of Booleans, and of what CASE or COALESCE chooses.
  *
- * None of these mentions the tenant column on either side, but what they
- * compare may: (organization_id = x) = true, (organization_id = x)::int = 1,
- * CASE WHEN organization_id = x THEN 1 ELSE 0 END = 1.  compare.c asks here
- * when a comparison is not one with the tenant column itself.
+ * Neither side is the tenant column, but a side may contain it:
+ * (organization_id = x) = true, CASE WHEN organization_id = x THEN 1 ELSE 0
+ * END = 1.
  *
  * Copyright (c) 2026, Trovella
  *
@@ -14,65 +13,10 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
 #include "scope/proof.h"
-#include "utils/builtins.h"
-#include "utils/datum.h"
-#include "utils/fmgroids.h"
-#include "utils/lsyscache.h"
 
-bool
-tg_is_boolean(Node *node)
-{
-	node = tg_strip(node);
-	return node != NULL && tg_expression_type(node) == BOOLOID;
-}
-
-/* The comparison that a function on two Booleans makes. */
-bool
-tg_boolean_comparison(Oid operator, Comparison *comparison)
-{
-	switch (operator)
-	{
-		case BooleanEqualOperator:
-			*comparison = COMPARES_EQUAL;
-			return true;
-		case BooleanNotEqualOperator:
-			*comparison = COMPARES_UNEQUAL;
-			return true;
-		default:
-			if (get_opcode(operator) >= FirstGenbkiObjectId)
-				return false;
-			*comparison = tg_comparison(operator, BOOLOID);
-			return *comparison != COMPARES_NOT;
-	}
-}
-
-bool
-tg_comparison_holds(Comparison comparison, int order)
-{
-	switch (comparison)
-	{
-		case COMPARES_EQUAL:
-			return order == 0;
-		case COMPARES_UNEQUAL:
-			return order != 0;
-		case COMPARES_LESS:
-			return order < 0;
-		case COMPARES_LESS_EQUAL:
-			return order <= 0;
-		case COMPARES_GREATER_EQUAL:
-			return order >= 0;
-		case COMPARES_GREATER:
-			return order > 0;
-		default:
-			return false;
-	}
-}
-
-/* Boolean = Boolean and so on; "distinct" for IS DISTINCT FROM. */
 Outcomes
 tg_prove_boolean_comparison(Comparison comparison, bool distinct, Node *left,
 							Node *right, const ProofContext *context)
@@ -94,53 +38,6 @@ tg_prove_boolean_comparison(Comparison comparison, bool distinct, Node *left,
 		}
 	}
 	return tg_combine(&one, &other, table);
-}
-
-/*
- * The order of two constants of a simple built-in type: true if it could be
- * determined.  Strings are only told to be the same or not, for which no
- * collation needs to be asked.
- */
-bool
-tg_compare_constants(Const *one, Const *other, Comparison comparison,
-					 int *order)
-{
-	if (one->consttype != other->consttype)
-		return false;
-	switch (one->consttype)
-	{
-		case BOOLOID:
-			*order = (int) DatumGetBool(one->constvalue) -
-				(int) DatumGetBool(other->constvalue);
-			return true;
-		case INT2OID:
-			*order = (int) DatumGetInt16(one->constvalue) -
-				(int) DatumGetInt16(other->constvalue);
-			return true;
-		case INT4OID:
-			*order = (DatumGetInt32(one->constvalue) >
-					  DatumGetInt32(other->constvalue)) -
-				(DatumGetInt32(one->constvalue) <
-				 DatumGetInt32(other->constvalue));
-			return true;
-		case INT8OID:
-			*order = (DatumGetInt64(one->constvalue) >
-					  DatumGetInt64(other->constvalue)) -
-				(DatumGetInt64(one->constvalue) <
-				 DatumGetInt64(other->constvalue));
-			return true;
-		case TEXTOID:
-		case VARCHAROID:
-		case UUIDOID:
-			if (comparison != COMPARES_EQUAL &&
-				comparison != COMPARES_UNEQUAL)
-				return false;
-			*order = datumIsEqual(one->constvalue, other->constvalue,
-								  one->constbyval, one->constlen) ? 0 : 1;
-			return true;
-		default:
-			return false;
-	}
 }
 
 /* COALESCE(a, b) as CASE WHEN a IS NOT NULL THEN a ELSE b END */
@@ -175,7 +72,6 @@ coalesce_as_case(CoalesceExpr *coalesce)
 	return result;
 }
 
-/* One arm of a CASE that a comparison was moved into. */
 static Expr *
 compare_arm(OpExpr *expr, Node *arm, bool left)
 {

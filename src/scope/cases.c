@@ -3,17 +3,17 @@
  * cases.c
  *		Conditions that occur twice have the same outcome twice.
  *
- * The proof judges each node of an expression by itself, so that in "is_public
- * AND organization_id = x OR NOT is_public AND ..." nothing is known of the
- * one is_public from the other.  Where that leaves a issue, this file assumes
- * in turn that such a condition is true, false and NULL, and has the proof made
- * for each case, with the condition replaced by the constant.  The worst case
- * counts; and in each case counts what follows from the condition's outcome
- * itself.  So "organization_id <> x AND organization_id = x" is found to be
- * never true.
+ * The proof looks at each node by itself.  In "is_public AND organization_id =
+ * x OR NOT is_public AND ..." it does not relate one is_public to the other.
+ * If the proof fails, this file assumes in turn that such a condition is true,
+ * false and NULL, and repeats the proof for each case, with the condition
+ * replaced by the constant.  The worst case counts.  In each case, what
+ * follows from the condition's outcome itself holds as well, so
+ * "organization_id <> x AND organization_id = x" is never true.
  *
- * That is right for conditions that give the same result when they are asked
- * again for the same row by the same statement: not for volatile functions.
+ * This is right for conditions that give the same result each time that the
+ * same statement evaluates them for the same row, so not for volatile
+ * functions.
  *
  * Copyright (c) 2026, Trovella
  *
@@ -23,7 +23,6 @@
 
 #include "access/transam.h"
 #include "nodes/nodeFuncs.h"
-#include "optimizer/optimizer.h"
 #include "scope/proof.h"
 #include "utils/lsyscache.h"
 
@@ -31,15 +30,15 @@
 #define MAX_CASES		3
 #define MAX_CONDITIONS	64
 
-/* For collect_conditions(): what occurs, and what has occurred before. */
+/* For collect_conditions(). */
 typedef struct JoinConditionWalk
 {
 	List	   *once;
 	List	   *again;
-	ProofBudget	   *budget;
+	ProofBudget *budget;
 } ConditionWalk;
 
-/* The same operands, in this order or (if "commuted") in the other one. */
+/* "commuted": in the other order */
 static bool
 same_operands(OpExpr *one, OpExpr *other, bool commuted)
 {
@@ -47,16 +46,16 @@ same_operands(OpExpr *one, OpExpr *other, bool commuted)
 		equal(lsecond(one->args), list_nth(other->args, !commuted));
 }
 
-/* Whoever creates an operator may call any other one its negator. */
+/* Whoever creates an operator may name any other as its negator. */
 static bool
-is_honest(Oid operator)
+is_builtin_operator(Oid operator)
 {
 	return operator < FirstNormalObjectId;
 }
 
 /*
- * Is "node" the same condition as "other" (1), the opposite one, which is true
- * where the other is false (-1), or neither (0)?
+ * Is "node" the same condition as "other" (1), its negation (-1), or neither
+ * (0)?
  */
 static int
 same_condition(Node *node, Node *other)
@@ -78,7 +77,7 @@ same_condition(Node *node, Node *other)
 	if (one->opno == two->opno && same_operands(one, two, false))
 		return 1;
 
-	if (!is_honest(one->opno) || !is_honest(two->opno))
+	if (!is_builtin_operator(one->opno) || !is_builtin_operator(two->opno))
 		return 0;
 	if (same_operands(one, two, false))
 		return get_negator(one->opno) == two->opno ? -1 : 0;
@@ -103,7 +102,7 @@ is_known(Node *node, List *conditions)
 	return false;
 }
 
-/* False once there are enough of them. */
+/* False if there are too many. */
 static bool
 note_condition(Node *node, ConditionWalk *walk)
 {
@@ -117,7 +116,6 @@ note_condition(Node *node, ConditionWalk *walk)
 	return true;
 }
 
-/* Collects the conditions that connectives connect. */
 static bool
 collect_conditions(Node *node, ConditionWalk *walk)
 {
@@ -153,13 +151,12 @@ collect_conditions(Node *node, ConditionWalk *walk)
 		}
 	}
 
-	/* Inside, other levels of Vars would have to be told apart. */
+	/* Vars inside have other levels. */
 	if (IsA(node, SubLink))
 		return false;
 	return expression_tree_walker(node, collect_conditions, (void *) walk);
 }
 
-/* The outcomes of a condition for which one outcome is taken for granted. */
 bool
 tg_assumed_outcome(Node *node, const ProofContext *context, Outcomes *outcomes)
 {
@@ -183,12 +180,13 @@ tg_assumed_outcome(Node *node, const ProofContext *context, Outcomes *outcomes)
 	return false;
 }
 
-/* What holds where the expressions are true, by cases of these conditions. */
+/* What holds if the expressions are true, by cases of the conditions. */
 static Conclusion
-prove_cases(List *nodes, List *conditions, int how_many, const ProofContext *context)
+prove_cases(List *nodes, List *conditions, int how_many,
+			const ProofContext *context)
 {
 	Node	   *condition;
-	Conclusion		worst = tg_admits_none();
+	Conclusion	worst = tg_admits_none();
 	Outcomes	known;
 
 	if (conditions == NIL || how_many == 0)
@@ -198,15 +196,15 @@ prove_cases(List *nodes, List *conditions, int how_many, const ProofContext *con
 	for (int outcome = 0; outcome < 3; outcome++)
 	{
 		Assumption	assumption = {condition, outcome};
-		ProofContext		assuming = *context;
-		Conclusion		conclusion = tg_outcome_of(&known, outcome);
+		ProofContext assuming = *context;
+		Conclusion	conclusion = tg_outcome_of(&known, outcome);
 
 		if (conclusion.rows == ROWS_NONE)
 			continue;
 		assuming.assumptions = lcons(&assumption,
 									 list_copy(context->assumptions));
 		conclusion = tg_if_both(prove_cases(nodes, list_copy_tail(conditions, 1),
-										how_many - 1, &assuming), conclusion);
+											how_many - 1, &assuming), conclusion);
 		if (conclusion.rows == ROWS_NONE)
 			continue;
 		worst = worst.rows == ROWS_NONE ? conclusion :
@@ -216,18 +214,19 @@ prove_cases(List *nodes, List *conditions, int how_many, const ProofContext *con
 }
 
 /*
- * Improves a conclusion about expressions that are all true by distinguishing
- * cases.  The arm and the reason stay as they were where that does not help.
+ * The expressions are all true, and "conclusion" follows without cases.
+ * Returns a better one, or the same if cases do not help.
  */
 Conclusion
-tg_prove_by_cases(List *nodes, const ProofContext *context, Conclusion conclusion)
+tg_prove_by_cases(List *nodes, const ProofContext *context,
+				  Conclusion conclusion)
 {
 	ConditionWalk walk = {NIL, NIL, context->budget};
 	List	   *conditions = NIL;
 	ProofBudget budget = {context->budget->steps / 2, 0};
 	int			steps = budget.steps;
-	ProofContext		afresh = *context;
-	Conclusion		by_cases;
+	ProofContext afresh = *context;
+	Conclusion	by_cases;
 	ListCell   *lc;
 
 	if (conclusion.rows <= ROWS_OWN || context->budget->steps < 0)

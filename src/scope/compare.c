@@ -3,11 +3,10 @@
  * compare.c
  *		Comparisons with the tenant column.
  *
- * "organization_id = value" confines rows where it is true, if the value comes
- * from the session; equality.c knows whether the operator is the equality of
- * the column, and origin.c where the value comes from.  So does everything
- * else that is true only where the column is equal to something: IN, = ANY,
- * @> ARRAY[column], IS NOT DISTINCT FROM.
+ * "organization_id = value" admits only rows of the session's tenant if the
+ * value comes from the session.  The same holds for everything else that is
+ * true only if the column is equal to something: IN, = ANY, @> ARRAY[column],
+ * IS NOT DISTINCT FROM.
  *
  * Copyright (c) 2026, Trovella
  *
@@ -19,96 +18,20 @@
 #include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
 #include "facts/expression.h"
-#include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "scope/proof.h"
-#include "utils/datum.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
 
-/* What holds where the tenant column is equal to a value of such an origin. */
-Conclusion
-tg_conclude_from_origin(Origin origin, Node *node, const ProofContext *context)
-{
-	Conclusion		conclusion;
-
-	if (origin == 0)
-		return tg_admits_none();		/* nothing but NULLs */
-	if (origin & ORIGIN_TOO_DEEP)
-		conclusion = tg_make_conclusion(ROWS_UNKNOWN, REASON_TOO_DEEP, node);
-	else if (origin & ORIGIN_SET_CONFIG)
-		conclusion = tg_make_conclusion(ROWS_FOREIGN, REASON_SET_CONFIG, node);
-	else if ((origin & (ORIGIN_TENANT | ORIGIN_ROW)) &&
-			 (origin & (ORIGIN_OPAQUE | ORIGIN_UNKNOWN | ORIGIN_TABLE |
-						ORIGIN_RLS_TABLE)))
-		conclusion = tg_make_conclusion(ROWS_UNKNOWN, (origin & ORIGIN_OPAQUE) ?
-								  REASON_OPAQUE : REASON_CORRELATED, node);
-	else if (origin & ORIGIN_TENANT)
-		conclusion = tg_make_conclusion(ROWS_FOREIGN, REASON_ITSELF, node);
-	else if (origin & ORIGIN_ROW)
-		conclusion = tg_make_conclusion(ROWS_FOREIGN, REASON_OTHER_COLUMN, node);
-	else if (origin & ORIGIN_LOOSE_SET)
-		conclusion = tg_make_conclusion(ROWS_FOREIGN, REASON_LOOSE_SET, node);
-	else if (origin & ORIGIN_MEMBER)
-		conclusion = tg_make_conclusion(ROWS_FOREIGN, REASON_MEMBER, node);
-	else if (origin & (ORIGIN_TABLE | ORIGIN_RLS_TABLE))
-	{
-		if (context->enclosing == 0)
-			conclusion = tg_make_conclusion(ROWS_FOREIGN, REASON_SAME_SET, node);
-		else
-			conclusion = tg_make_conclusion(ROWS_UNKNOWN, REASON_CORRELATED, node);
-	}
-	else if (origin & ORIGIN_UNKNOWN)
-		conclusion = tg_make_conclusion(ROWS_UNKNOWN, REASON_UNKNOWN, node);
-	else if (origin & ORIGIN_VOLATILE)
-		conclusion = tg_make_conclusion(ROWS_UNKNOWN, REASON_VOLATILE, node);
-	else if (origin & ORIGIN_RANDOM)
-		conclusion = tg_make_conclusion((origin & ORIGIN_SESSION) ? ROWS_UNKNOWN : ROWS_FOREIGN,
-								  REASON_RANDOM, node);
-	else if (origin & ORIGIN_UNBOUND_SET)
-		conclusion = tg_make_conclusion(ROWS_UNKNOWN, REASON_UNBOUND_SET, node);
-	else if (origin & ORIGIN_RLS_SET)
-		conclusion = tg_make_conclusion(ROWS_UNKNOWN, REASON_RLS_SET, node);
-	else if (origin & ORIGIN_CHOSEN)
-		conclusion = tg_make_conclusion(ROWS_UNKNOWN, REASON_CHOSEN, node);
-	else if (origin & ORIGIN_FALLBACK)
-		conclusion = tg_make_conclusion(ROWS_UNKNOWN, REASON_FALLBACK, node);
-	else if (origin & ORIGIN_MIXED)
-		conclusion = tg_make_conclusion(ROWS_UNKNOWN, REASON_MIXED, node);
-	else if (origin & ORIGIN_SAME_SET)
-		conclusion = tg_make_conclusion((origin & ORIGIN_SESSION) ? ROWS_UNKNOWN : ROWS_FOREIGN,
-								  REASON_SAME_SET, node);
-	else if (origin & ORIGIN_SESSION)
-		conclusion = tg_make_conclusion(ROWS_OWN, REASON_NOTHING, node);
-	else if (origin & ORIGIN_FROZEN)
-		conclusion = tg_make_conclusion(ROWS_FOREIGN, REASON_FROZEN, node);
-	else if (origin & ORIGIN_OPAQUE)
-		conclusion = tg_make_conclusion(ROWS_UNKNOWN, REASON_OPAQUE, node);
-	else
-		conclusion = tg_make_conclusion(ROWS_FOREIGN, REASON_LITERAL, node);
-
-	conclusion.mentions = true;
-	conclusion.equals_column = (origin & ORIGIN_ROW) != 0;
-	return conclusion;
-}
-
-bool
-tg_is_null_constant(Node *node)
-{
-	node = tg_strip(node);
-	return node != NULL && IsA(node, Const) && ((Const *) node)->constisnull;
-}
-
 /*
- * The outcomes of an equality with a value of such an origin, that is confined
- * to "equal" where true.  Where a function or a table makes that value of the
- * row, no row can be named that is unequal.
+ * "equal" is the conclusion if the equality is true.  If a function or a table
+ * computes the other side from the row, no row is known to be unequal.
  */
 static Outcomes
 equality_outcomes(Conclusion equal, Origin origin, Node *node)
 {
-	Conclusion		unequal = tg_admits_foreign(REASON_UNEQUAL, node);
+	Conclusion	unequal = tg_admits_foreign(REASON_UNEQUAL, node);
 
 	if ((origin & (ORIGIN_TENANT | ORIGIN_ROW)) &&
 		(origin & (ORIGIN_OPAQUE | ORIGIN_UNKNOWN | ORIGIN_TABLE |
@@ -122,7 +45,7 @@ equality_outcomes(Conclusion equal, Origin origin, Node *node)
 							tg_admits_foreign(REASON_NOT_TRUE, node));
 }
 
-/* A strict comparison of the tenant column is NULL where the column is. */
+/* A strict comparison is NULL if the tenant column is. */
 static Outcomes
 strict_outcomes(Oid operator, Outcomes outcomes)
 {
@@ -132,8 +55,8 @@ strict_outcomes(Oid operator, Outcomes outcomes)
 }
 
 /*
- * Can the comparison of these two be NULL?  PostgreSQL's own comparisons are
- * NULL only where one side is.
+ * Is the comparison of these two never NULL?  Built-in comparisons are NULL
+ * only if one side is.
  */
 static bool
 never_null(Oid operator, Node *left, Node *right, const ProofContext *context)
@@ -153,12 +76,13 @@ never_null(Oid operator, Node *left, Node *right, const ProofContext *context)
 	return true;
 }
 
-/* A column that is compared with itself is equal, or NULL. */
+/* A column compared with itself is equal, or NULL. */
 static Outcomes
-compare_with_itself(Comparison comparison, Node *node, const ProofContext *context)
+compare_with_itself(Comparison comparison, Node *node,
+					const ProofContext *context)
 {
-	Conclusion		always = tg_admits_foreign(REASON_ITSELF, node);
-	Conclusion		absent = tg_admits_foreign(REASON_NULL_ROWS, node);
+	Conclusion	always = tg_admits_foreign(REASON_ITSELF, node);
+	Conclusion	absent = tg_admits_foreign(REASON_NULL_ROWS, node);
 	Outcomes	outcomes;
 
 	always.tenant_not_null = absent.or_tenant_null = true;
@@ -170,12 +94,13 @@ compare_with_itself(Comparison comparison, Node *node, const ProofContext *conte
 }
 
 /*
- * Does the operator compare the tenant column with the other side?  If so,
- * *other is that side and the comparison is as with the column on the left.
+ * Does the operator compare the tenant column with something?  If so, sets
+ * *other to that side and *comparison as if the column were on the left.
  */
 static bool
-compares_tenant(Oid operator, Node *left, Node *right, const ProofContext *context,
-				bool or_null, Comparison *comparison, Node **other)
+compares_tenant(Oid operator, Node *left, Node *right,
+				const ProofContext *context, bool or_null,
+				Comparison *comparison, Node **other)
 {
 	Oid			type;
 
@@ -195,9 +120,8 @@ compares_tenant(Oid operator, Node *left, Node *right, const ProofContext *conte
 }
 
 /*
- * Is the value of the other side so made that it is worth while to compare
- * the tenant column with each arm of it?  Where an arm is the row's own,
- * the arm is what the reader wants to be shown.
+ * Is the other side a CASE or COALESCE with an arm that comes from the row?
+ * Then each arm is compared by itself, so that users are shown that arm.
  */
 static bool
 has_row_arm(Node *node, const ProofContext *context)
@@ -219,7 +143,7 @@ tg_prove_comparison(Node *node, Oid operator, Oid collation, Node *left,
 	if (compares_tenant(operator, left, right, context, true, &comparison,
 						&other))
 	{
-		Conclusion		same;
+		Conclusion	same;
 		Origin		origin;
 
 		if (tg_is_null_constant(other))
@@ -236,17 +160,12 @@ tg_prove_comparison(Node *node, Oid operator, Oid collation, Node *left,
 				if (distributed != NULL)
 					return tg_prove(distributed, context);
 				origin = tg_value_origin(other, context);
-				same = tg_conclude_from_origin(origin, node, context);
+				same = tg_conclude_equal(origin, collation, node, context);
 
 				/* NULLIF(column, 'acme') is never equal to 'acme' */
 				if (IsA(tg_strip(other == right ? left : right), NullIfExpr) &&
 					same.reason == REASON_LITERAL)
 					same.rows = ROWS_UNKNOWN;
-				if (same.rows <= ROWS_OWN && !tg_is_deterministic_collation(collation))
-				{
-					same = tg_make_conclusion(ROWS_UNKNOWN, REASON_COLLATION, node);
-					same.mentions = true;
-				}
 				result = equality_outcomes(same, origin, node);
 				if (comparison == COMPARES_UNEQUAL)
 					result = tg_not(result);
@@ -270,7 +189,7 @@ tg_prove_comparison(Node *node, Oid operator, Oid collation, Node *left,
 		return tg_prove_boolean_comparison(comparison, false, left, right,
 										   context);
 
-	/* PostgreSQL's own comparisons of anything with NULL are NULL. */
+	/* Built-in comparisons with NULL are NULL. */
 	if ((tg_is_null_constant(left) || tg_is_null_constant(right)) &&
 		operator < FirstGenbkiObjectId && op_strict(operator))
 		return tg_constant_outcome(node, false, true);
@@ -301,7 +220,7 @@ tg_prove_comparison(Node *node, Oid operator, Oid collation, Node *left,
 	return tg_leaf(node, context);
 }
 
-/* A copy of an equality between two given sides, for messages too. */
+/* An equality between two given sides, also to be shown to users. */
 static Node *
 make_comparison(ScalarArrayOpExpr *expr, Node *left, Node *right)
 {
@@ -316,9 +235,8 @@ make_comparison(ScalarArrayOpExpr *expr, Node *left, Node *right)
 }
 
 /*
- * The comparisons that one with the elements of an array consists of; NIL if
- * the array is not written out.  A relabel of all elements, as of a domain's,
- * makes no difference to their values.
+ * The comparisons with the elements of an array; NIL if the array is not
+ * written out.  A relabel of all elements does not change them.
  */
 List *
 tg_listed_comparisons(ScalarArrayOpExpr *expr)
@@ -339,7 +257,7 @@ tg_listed_comparisons(ScalarArrayOpExpr *expr)
 	return result;
 }
 
-/* ARRAY(SELECT ...) of a query that certainly yields a row? */
+/* Is it ARRAY(SELECT ...) of a query that always yields a row? */
 static bool
 never_empty(Node *array)
 {
@@ -356,8 +274,8 @@ tg_prove_array_comparison(ScalarArrayOpExpr *expr, const ProofContext *context)
 	Node	   *array = tg_strip(lsecond(expr->args));
 	List	   *comparisons = tg_listed_comparisons(expr);
 	Comparison	comparison;
-	Conclusion		equal;
-	Conclusion		unequal;
+	Conclusion	equal;
+	Conclusion	unequal;
 	Origin		origin;
 	Oid			type;
 
@@ -388,25 +306,20 @@ tg_prove_array_comparison(ScalarArrayOpExpr *expr, const ProofContext *context)
 		return tg_leaf(node, context);
 
 	origin = tg_member_origin(array, context);
-	equal = tg_conclude_from_origin(origin, node, context);
-	if (equal.rows <= ROWS_OWN && !tg_is_deterministic_collation(expr->inputcollid))
-	{
-		equal = tg_make_conclusion(ROWS_UNKNOWN, REASON_COLLATION, node);
-		equal.mentions = true;
-	}
+	equal = tg_conclude_equal(origin, expr->inputcollid, node, context);
 
-	/* = ANY is true, and <> ALL false, where one element is equal. */
+	/* = ANY is true, and <> ALL false, if one element is equal. */
 	equal.tenant_not_null = op_strict(expr->opno);
 	if (expr->useOr && comparison == COMPARES_EQUAL)
 		return equality_outcomes(equal, origin, node);
 	if (!expr->useOr && comparison == COMPARES_UNEQUAL)
 		return tg_not(equality_outcomes(equal, origin, node));
 
-	/* = ALL is true where all are equal, or where there are none */
+	/* = ALL is true if all are equal, or if there are none */
 	if (comparison == COMPARES_EQUAL && never_empty(array))
 		return equality_outcomes(equal, origin, node);
 
-	/* What the row's own set holds besides, nobody knows. */
+	/* if the row determines the set, its elements are unknown */
 	unequal = tg_admits_foreign(REASON_UNEQUAL, node);
 	if (tg_dependencies(array, context) & (ORIGIN_TENANT | ORIGIN_ROW))
 		unequal = tg_leaf_conclusion(node, context);
@@ -416,7 +329,7 @@ tg_prove_array_comparison(ScalarArrayOpExpr *expr, const ProofContext *context)
 	return tg_every_outcome(unequal);
 }
 
-/* ARRAY[organization_id] whose elements compare as the tenant column does? */
+/* Is it ARRAY[organization_id], with elements that compare as the column? */
 static bool
 is_tenant_array(Node *node, const ProofContext *context)
 {
@@ -435,16 +348,17 @@ is_tenant_array(Node *node, const ProofContext *context)
 }
 
 /*
- * "setting ? organization_id", "setting @> ARRAY[organization_id]" and their
- * kin: true where the tenant column is equal to an element of the other side.
+ * "setting ? organization_id", "setting @> ARRAY[organization_id]" and the
+ * like are true if the tenant column equals an element of the other side.
  */
 bool
-tg_prove_containment(OpExpr *expr, const ProofContext *context, Outcomes *result)
+tg_prove_containment(OpExpr *expr, const ProofContext *context,
+					 Outcomes *result)
 {
 	Node	   *node = (Node *) expr;
 	Node	   *set = linitial(expr->args);
 	Node	   *element = lsecond(expr->args);
-	Conclusion		same;
+	Conclusion	same;
 	Origin		origin;
 	Oid			type;
 
@@ -453,7 +367,7 @@ tg_prove_containment(OpExpr *expr, const ProofContext *context, Outcomes *result
 	switch (get_opcode(expr->opno))
 	{
 		case F_JSONB_EXISTS:
-			/* compares as text, whatever the collation */
+			/* compares as text, without a collation */
 			if (!tg_is_tenant_column(element, context, true, &type) ||
 				tg_comparison(TextEqualOperator, type) != COMPARES_EQUAL)
 				return false;
@@ -478,13 +392,7 @@ tg_prove_containment(OpExpr *expr, const ProofContext *context, Outcomes *result
 			if (!is_tenant_array(element, context))
 				return false;
 			origin = tg_member_origin(set, context);
-			same = tg_conclude_from_origin(origin, node, context);
-			if (same.rows <= ROWS_OWN &&
-				!tg_is_deterministic_collation(expr->inputcollid))
-			{
-				same = tg_make_conclusion(ROWS_UNKNOWN, REASON_COLLATION, node);
-				same.mentions = true;
-			}
+			same = tg_conclude_equal(origin, expr->inputcollid, node, context);
 			break;
 
 		default:
@@ -502,19 +410,14 @@ tg_prove_distinct(DistinctExpr *expr, const ProofContext *context)
 	Node	   *right = lsecond(expr->args);
 	Comparison	comparison;
 	Node	   *other;
-	Conclusion		same;
+	Conclusion	same;
 
 	if (compares_tenant(expr->opno, left, right, context, false, &comparison,
 						&other) && comparison == COMPARES_EQUAL)
 	{
 		same = tg_is_null_constant(other) ? tg_admits_none() :
-			tg_conclude_from_origin(tg_value_origin(other, context), node, context);
-		if (same.rows == ROWS_OWN &&
-			!tg_is_deterministic_collation(expr->inputcollid))
-		{
-			same = tg_make_conclusion(ROWS_UNKNOWN, REASON_COLLATION, node);
-			same.mentions = true;
-		}
+			tg_conclude_equal(tg_value_origin(other, context),
+							  expr->inputcollid, node, context);
 		if (same.rows < ROWS_FOREIGN && !context->facts->tenant->not_null &&
 			!tg_is_never_null(other))
 		{

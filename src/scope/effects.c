@@ -1,22 +1,22 @@
 /*-------------------------------------------------------------------------
  *
  * effects.c
- *		What an expression calls without a word of it in the expression.
+ *		Side effects that an expression does not show.
  *
  * A cast to a domain evaluates the domain's constraints, and a sub-select on a
  * view runs the view's query.  Neither changes where a value comes from, but
- * either may call a function that changes the session while rows are read.
- * So only such side effects are of interest.
+ * either may call a function, such as set_config(), that changes the session
+ * while rows are read.
  *
  * Notes:
  *
- * 1. That functions are what they are declared to be is believed of views as
- * of policies.  Of a domain it is not: it is cast to where nobody thinks of
- * functions, and nobody needs others than PostgreSQL's own immutable ones to
- * say what a tenant looks like.
+ * 1. The declared volatility of a user's function is trusted in views, as it
+ * is in policies, but not in domains: a cast does not look like a function
+ * call, and the constraint of a tenant's domain needs no function but
+ * PostgreSQL's own immutable ones.
  *
- * 2. What input functions of composite types and functions such as
- * jsonb_populate_record() coerce to domains is not looked at.
+ * 2. Domains that are reached by the input function of a composite type, or by
+ * jsonb_populate_record() and the like, are not examined.
  *
  * Copyright (c) 2026, Trovella
  *
@@ -44,12 +44,12 @@
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
-/* To read a tree takes about as long as to take a step for so many bytes. */
+/* Reading this much of a tree takes as long as one step. */
 #define BYTES_A_STEP	20
 
 #define ORIGIN_EFFECTS	(ORIGIN_SET_CONFIG | ORIGIN_VOLATILE | ORIGIN_TOO_DEEP)
 
-/* The trees that a column holds in the rows that an index finds by an OID. */
+/* The expression trees in a column of the rows that an index finds by OID. */
 static List *
 read_trees(Oid catalog, Oid index, AttrNumber key, Oid value,
 		   AttrNumber column, ProofBudget *budget)
@@ -97,7 +97,7 @@ calls_untrusted(Node *node, void *unused)
 		 expression_tree_walker(node, calls_untrusted, unused));
 }
 
-/* What a constraint of a domain may do. */
+/* Side effects of a constraint of a domain. */
 static Origin
 constraint_effects(Node *node, const ProofContext *context)
 {
@@ -147,7 +147,7 @@ tg_view_effects(Oid relid, const ProofContext *context)
 	List	   *actions;
 	ListCell   *lc;
 
-	/* PostgreSQL's own are what they are. */
+	/* trust the views of PostgreSQL itself */
 	if (relid < FirstNormalObjectId || get_rel_relkind(relid) != RELKIND_VIEW)
 		return 0;
 	check_stack_depth();
@@ -163,7 +163,7 @@ tg_view_effects(Oid relid, const ProofContext *context)
 			Query	   *query = lfirst_node(Query, lc2);
 			ListCell   *lc3;
 
-			/* OLD and NEW are the view itself. */
+			/* OLD and NEW are the view itself */
 			foreach(lc3, query->rtable)
 			{
 				RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc3);

@@ -1,25 +1,18 @@
 /*-------------------------------------------------------------------------
  *
  * equality.c
- *		Which operators are the equality of the tenant column.
+ *		Which operators and casts keep different values different.
  *
- * proof.c asks here whether one side of a comparison is the tenant column and
- * whether the operator really keeps two tenants apart.  The name of an
- * operator says nothing: anybody may create another "=".  What counts is
- * membership in the default btree or hash operator family of the type whose
- * values are compared, which only a superuser can arrange.
+ * The name of an operator proves nothing: anybody may create another "=".
+ * What counts is membership in the default btree or hash operator family of
+ * the type that is compared; only a superuser can change that.
  *
- * Notes:
- *
- * 1. A cast of the column is looked through where no two different tenants
- * can become equal by it: uuid to text, integer to bigint, char(n) to text.
- * A relabel to another type is taken off too, but then the operator must still
- * belong to the family of the column's own type: text relabelled as citext and
- * compared by citext's equality takes "Acme" and "acme" for one tenant.
- *
- * 2. Equality under a nondeterministic collation is not the identity of
- * strings either.  Composite types and ranges compare by the collations of
- * what they consist of, and nobody has one as a tenant: they are left alone.
+ * A relabel to another type is ignored, but then the operator must belong to
+ * the family of the column's own type: citext's equality takes "Acme" and
+ * "acme" for the same tenant.  Under a nondeterministic collation, equal
+ * strings need not be identical.  Composite types and ranges compare by the
+ * collations of their parts; nobody uses one as a tenant, so they are not
+ * supported.
  *
  * Copyright (c) 2026, Trovella
  *
@@ -33,10 +26,10 @@
 #include "catalog/pg_am.h"
 #include "catalog/pg_amop.h"
 #include "catalog/pg_collation.h"
+#include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
 #include "facts/expression.h"
-#include "miscadmin.h"
-#include "scope/equality.h"
+#include "scope/nodes.h"
 #include "utils/catcache.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
@@ -44,8 +37,8 @@
 #include "utils/typcache.h"
 
 /*
- * The comparison that the operator is in the btree or hash family given;
- * either may be InvalidOid.  With neither, any family will do.
+ * How the operator compares in these operator families; either may be
+ * InvalidOid.  If both are, any family counts.
  */
 static Comparison
 comparison_in(Oid operator, Oid btree_family, Oid hash_family)
@@ -97,10 +90,7 @@ comparison_in(Oid operator, Oid btree_family, Oid hash_family)
 	return comparison;
 }
 
-/*
- * Is equality of this type that of parts, which go by a collation that the
- * operator is not given?
- */
+/* Does equality of the type go by collations of its parts? */
 static bool
 compares_parts(Oid type)
 {
@@ -119,7 +109,7 @@ compares_parts(Oid type)
 	}
 }
 
-/* What the catalogs say of an operator and a type that is no domain. */
+/* "type" is not a domain. */
 static Comparison
 look_up_comparison(Oid operator, Oid type)
 {
@@ -137,9 +127,9 @@ look_up_comparison(Oid operator, Oid type)
 	if (comparison == COMPARES_NOT)
 	{
 		/*
-		 * <> is in no family, but it is the negator of a member; and that
-		 * one's negator it must be, too, for anybody may create an operator
-		 * and call "=" its negator.
+		 * <> is in no family, but is the negator of a member.  The member
+		 * must name it as its negator, too: anybody may create an operator
+		 * with "=" as its negator.
 		 */
 		negator = get_negator(operator);
 		if (OidIsValid(negator) && get_negator(negator) == operator &&
@@ -179,6 +169,25 @@ tg_comparison(Oid operator, Oid type)
 	return comparison;
 }
 
+bool
+tg_boolean_comparison(Oid operator, Comparison *comparison)
+{
+	switch (operator)
+	{
+		case BooleanEqualOperator:
+			*comparison = COMPARES_EQUAL;
+			return true;
+		case BooleanNotEqualOperator:
+			*comparison = COMPARES_UNEQUAL;
+			return true;
+		default:
+			if (get_opcode(operator) >= FirstGenbkiObjectId)
+				return false;
+			*comparison = tg_comparison(operator, BOOLOID);
+			return *comparison != COMPARES_NOT;
+	}
+}
+
 Comparison
 tg_commute(Comparison comparison)
 {
@@ -198,6 +207,28 @@ tg_commute(Comparison comparison)
 }
 
 bool
+tg_comparison_holds(Comparison comparison, int order)
+{
+	switch (comparison)
+	{
+		case COMPARES_EQUAL:
+			return order == 0;
+		case COMPARES_UNEQUAL:
+			return order != 0;
+		case COMPARES_LESS:
+			return order < 0;
+		case COMPARES_LESS_EQUAL:
+			return order <= 0;
+		case COMPARES_GREATER_EQUAL:
+			return order >= 0;
+		case COMPARES_GREATER:
+			return order > 0;
+		default:
+			return false;
+	}
+}
+
+bool
 tg_is_some_equality(Oid operator)
 {
 	return comparison_in(operator, InvalidOid, InvalidOid) == COMPARES_EQUAL;
@@ -210,7 +241,7 @@ tg_is_deterministic_collation(Oid collation)
 	Form_pg_collation form;
 	bool		deterministic;
 
-	/* The database's own is deterministic, whatever its locale */
+	/* The default collation of a database is deterministic */
 	if (!OidIsValid(collation) || collation == DEFAULT_COLLATION_OID)
 		return true;
 	tuple = SearchSysCache1(COLLOID, ObjectIdGetDatum(collation));
@@ -220,26 +251,6 @@ tg_is_deterministic_collation(Oid collation)
 	deterministic = form->collisdeterministic;
 	ReleaseSysCache(tuple);
 	return deterministic;
-}
-
-/* Has the type an output function that writes different values differently? */
-static bool
-writes_unambiguously(Oid type)
-{
-	switch (type)
-	{
-		case INT2OID:
-		case INT4OID:
-		case INT8OID:
-		case OIDOID:
-		case NUMERICOID:
-		case UUIDOID:
-		case BOOLOID:
-		case DATEOID:
-			return true;
-		default:
-			return get_typtype(type) == TYPTYPE_ENUM;
-	}
 }
 
 bool
@@ -263,123 +274,6 @@ tg_is_lossless(Oid function)
 		case F_TEXT_BPCHAR:		/* drops blanks that char(n) ignores */
 			return true;
 		default:
-			return false;
-	}
-}
-
-/*
- * What is under a lossless conversion, NULL if the expression is none.  *type
- * is what it converts to.  Where *trims is set, the conversion is lossless
- * only for a column that is char(n): a text column that is only called so
- * minds its blanks.
- */
-static Node *
-under_conversion(Node *node, Oid *type, bool *trims)
-{
-	if (IsA(node, CoerceViaIO))
-	{
-		CoerceViaIO *expr = (CoerceViaIO *) node;
-
-		if ((expr->resulttype != TEXTOID && expr->resulttype != VARCHAROID) ||
-			!writes_unambiguously(tg_base_type(tg_expression_type((Node *) expr->arg))))
-			return NULL;
-		*type = TEXTOID;
-		return (Node *) expr->arg;
-	}
-	if (IsA(node, FuncExpr))
-	{
-		FuncExpr   *expr = (FuncExpr *) node;
-
-		if (!tg_is_lossless(expr->funcid))
-			return NULL;
-		if (expr->funcid == F_TEXT_BPCHAR)
-			*trims = true;
-		*type = expr->funcresulttype;
-		return linitial(expr->args);
-	}
-	return NULL;
-}
-
-Var *
-tg_as_column(Node *node)
-{
-	bool		trims = false;
-	Oid			type;
-
-	for (;;)
-	{
-		node = tg_strip(node);
-		if (node == NULL)
-			return NULL;
-		if (IsA(node, Var))
-			return trims && tg_base_type(((Var *) node)->vartype) !=
-				BPCHAROID ? NULL : (Var *) node;
-		if (IsA(node, NullIfExpr))
-			node = linitial(((NullIfExpr *) node)->args);
-		else
-			node = under_conversion(node, &type, &trims);
-	}
-}
-
-bool
-tg_is_tenant_column(Node *node, const ProofContext *context, bool or_null, Oid *type)
-{
-	Oid			tenant_type = tg_base_type(context->facts->tenant->type);
-	ProofContext		inner = *context;
-	Oid			converted = InvalidOid;
-	bool		trims = false;
-
-	check_stack_depth();
-	for (;;)
-	{
-		Node	   *under;
-		Oid			to;
-
-		node = tg_strip(node);
-		if (node == NULL)
-			return false;
-		if (IsA(node, Var))
-		{
-			if (!tg_is_tenant_var((Var *) node, &inner) ||
-				(trims && tenant_type != BPCHAROID))
-				return false;
-			*type = OidIsValid(converted) ? converted : tenant_type;
-			return OidIsValid(*type);
-		}
-		else if ((under = under_conversion(node, &to, &trims)) != NULL)
-		{
-			/* They are met from the outside in: the outermost one decides. */
-			if (!OidIsValid(converted))
-				converted = to;
-			node = under;
-		}
-		else if (IsA(node, NullIfExpr) && or_null)
-			node = linitial(((NullIfExpr *) node)->args);
-		else if (IsA(node, CoalesceExpr) && context->facts->tenant->not_null)
-		{
-			/* where the first argument can't be NULL, it is the value */
-			node = linitial(((CoalesceExpr *) node)->args);
-			or_null = false;
-		}
-		else if (IsA(node, SubLink) &&
-				 ((SubLink *) node)->subLinkType == EXPR_SUBLINK)
-		{
-			/* (SELECT organization_id) */
-			Query	   *query = (Query *) ((SubLink *) node)->subselect;
-
-			if (query->setOperations != NULL ||
-				query->jointree->fromlist != NIL ||
-				query->hasAggs || query->hasTargetSRFs ||
-				(!or_null && (query->jointree->quals != NULL ||
-							  query->havingQual != NULL ||
-							  query->limitCount != NULL ||
-							  query->limitOffset != NULL)))
-				return false;
-			inner = tg_enter_query(&inner, query);
-			node = (Node *) linitial_node(TargetEntry,
-										  query->targetList)->expr;
-		}
-		else
 			return false;
 	}
 }

@@ -1,10 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * explain.c
- *		Conclusions in words.
- *
- * What a finding says of the arm of a policy that lets a row through, or that
- * could not be followed.
+ *		The reason for a conclusion, in words.
  *
  * Copyright (c) 2026, Trovella
  *
@@ -12,16 +9,67 @@
  */
 #include "postgres.h"
 
+#include "access/transam.h"
+#include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
 #include "scope/proof.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
-/* The name of the function that is to blame, or NULL. */
+typedef struct FunctionWalk
+{
+	Origin		origin;
+	Oid			function;
+} FunctionWalk;
+
+static bool
+find_function_behind(Node *node, FunctionWalk *walk)
+{
+	Oid			function = InvalidOid;
+
+	if (node == NULL)
+		return false;
+	CHECK_FOR_INTERRUPTS();
+	if (IsA(node, Query))
+		return query_tree_walker((Query *) node, find_function_behind, walk, 0);
+	if (IsA(node, FuncExpr))
+		function = ((FuncExpr *) node)->funcid;
+	else if (IsA(node, OpExpr))
+		function = get_opcode(((OpExpr *) node)->opno);
+	if (OidIsValid(function))
+	{
+		ProofBudget budget = {PROOF_BUDGET_SINGLE, 0};
+		ProofContext nowhere = {NULL, NIL, 0, &budget, NIL};
+		Origin		origin = tg_function_origin(function, NIL, &nowhere,
+												tg_dependencies);
+
+		if ((origin & walk->origin) ||
+			((walk->origin & ORIGIN_OPAQUE) &&
+			 function >= FirstGenbkiObjectId))
+		{
+			walk->function = function;
+			return true;
+		}
+	}
+	return expression_tree_walker(node, find_function_behind, (void *) walk);
+}
+
+/* A function in the expression that has one of these flags, or InvalidOid. */
+static Oid
+function_behind(Node *node, Origin origin)
+{
+	FunctionWalk walk = {origin, InvalidOid};
+
+	(void) find_function_behind(node, &walk);
+	return walk.function;
+}
+
+/* The name of the function that the reason is about, or NULL. */
 static char *
 function_name(const Conclusion *conclusion, Origin origin)
 {
 	Oid			function = conclusion->arm == NULL ? InvalidOid :
-		tg_function_behind(conclusion->arm, origin);
+		function_behind(conclusion->arm, origin);
 
 	return OidIsValid(function) ? get_func_name(function) : NULL;
 }
@@ -36,14 +84,14 @@ tg_explain(const Conclusion *conclusion, const ProofContext *context)
 
 	switch (conclusion->reason)
 	{
-		case REASON_NOTHING:
+		case REASON_NONE:
 			return pstrdup("");
 		case REASON_ALWAYS:
-			return psprintf(_("%s is true of every row"), what);
+			return psprintf(_("%s is true for every row"), what);
 		case REASON_NOT_MENTIONED:
 			return psprintf(_("%s does not mention %s"), what, column);
 		case REASON_SESSION_ONLY:
-			return psprintf(_("%s depends on the session alone and does not mention %s"),
+			return psprintf(_("%s depends only on the session and does not mention %s"),
 							what, column);
 		case REASON_OTHER_COLUMN:
 			return psprintf(_("%s compares %s with another column of the row"),
@@ -55,46 +103,46 @@ tg_explain(const Conclusion *conclusion, const ProofContext *context)
 							what, column);
 		case REASON_FROZEN:
 			function = function_name(conclusion, ORIGIN_FROZEN);
-			return psprintf(_("function %s is IMMUTABLE, so its value may be kept in a plan that serves another tenant"),
+			return psprintf(_("function %s is IMMUTABLE, so a cached plan may use its value for another tenant"),
 							function ? quote_identifier(function) : "");
 		case REASON_SET_CONFIG:
 			return psprintf(_("%s changes a setting while rows are read"),
 							what);
 		case REASON_RANDOM:
-			return psprintf(_("%s compares %s with a volatile value, not with one of the session's"),
+			return psprintf(_("%s compares %s with a volatile value, not with one from the session"),
 							what, column);
 		case REASON_MEMBER:
-			return psprintf(_("%s admits a literal tenant besides those of the session"),
+			return psprintf(_("%s admits a literal tenant in every session"),
 							what);
 		case REASON_SAME_SET:
-			return psprintf(_("%s compares %s with a sub-select that gives the same result in every session"),
+			return psprintf(_("%s compares %s with a sub-select that returns the same rows in every session"),
 							what, column);
 		case REASON_LOOSE_SET:
-			return psprintf(_("the sub-select has an OR arm that lets all of its rows through"));
+			return psprintf(_("the sub-select has an OR arm that admits all of its rows"));
 		case REASON_NO_SESSION:
-			return psprintf(_("%s mentions %s, but compares it with nothing of the session's"),
+			return psprintf(_("%s mentions %s, but does not compare it with a value from the session"),
 							what, column);
 		case REASON_NULL_ROWS:
 			return psprintf(_("%s admits rows whose %s is NULL"), what,
 							column);
 		case REASON_UNEQUAL:
-			return psprintf(_("%s admits rows whose %s is not the session's"),
+			return psprintf(_("%s admits rows whose %s differs from the session's value"),
 							what, column);
 		case REASON_ORDER:
 			return psprintf(_("%s compares %s by order, not by equality"),
 							what, column);
 		case REASON_NOT_TRUE:
-			return psprintf(_("%s admits rows where the comparison of %s is not true, as when the setting is unset"),
+			return psprintf(_("%s admits rows for which the comparison of %s is false or NULL, as when the setting is unset"),
 							what, column);
 		case REASON_EMPTY_SET:
-			return psprintf(_("%s is true of every row where the set is empty"),
+			return psprintf(_("%s is true for every row if the set is empty"),
 							what);
 		case REASON_OPAQUE:
 			function = function_name(conclusion, ORIGIN_OPAQUE);
 			if (function != NULL)
-				return psprintf(_("%s depends on what function %s makes of the row"),
+				return psprintf(_("%s depends on what function %s does with the row"),
 								what, quote_identifier(function));
-			return psprintf(_("%s depends on what a sub-select makes of the row"),
+			return psprintf(_("%s depends on what a sub-select does with the row"),
 							what);
 		case REASON_CORRELATED:
 			return psprintf(_("%s depends on a sub-select that is correlated with the row"),
@@ -103,10 +151,10 @@ tg_explain(const Conclusion *conclusion, const ProofContext *context)
 			return psprintf(_("%s does not mention %s, but depends on the rows of another table"),
 							what, column);
 		case REASON_THROUGH_COLUMN:
-			return psprintf(_("%s ties %s to the session by way of another column only"),
+			return psprintf(_("%s ties %s to the session only through another column"),
 							what, column);
 		case REASON_NOT_EQUALITY:
-			return psprintf(_("%s does not compare %s itself for equality"),
+			return psprintf(_("%s does not test %s itself for equality"),
 							what, column);
 		case REASON_COLLATION:
 			return psprintf(_("%s compares %s under a nondeterministic collation"),
@@ -116,25 +164,25 @@ tg_explain(const Conclusion *conclusion, const ProofContext *context)
 			if (function != NULL)
 				return psprintf(_("function %s is VOLATILE, so its value may change from row to row"),
 								quote_identifier(function));
-			return psprintf(_("%s calls a function that may change the session, by way of a domain or a view"),
+			return psprintf(_("%s calls a function that may change the session, through a domain or a view"),
 							what);
 		case REASON_UNKNOWN:
-			return psprintf(_("%s compares %s with something that is not known to come from the session"),
+			return psprintf(_("%s compares %s with a value that may not come from the session"),
 							what, column);
 		case REASON_TOO_DEEP:
-			return psprintf(_("%s is too large, or nested too deeply, to be followed"),
+			return psprintf(_("%s is too large or too deeply nested to be proven"),
 							what);
 		case REASON_FALLBACK:
-			return psprintf(_("%s falls back on a literal tenant when the session has none"),
+			return psprintf(_("%s falls back to a literal tenant if the session has none"),
 							what);
 		case REASON_MIXED:
-			return psprintf(_("%s compares %s with something that may be made of a literal tenant alone"),
+			return psprintf(_("%s compares %s with a value that may consist of a literal tenant alone"),
 							what, column);
 		case REASON_CHOSEN:
-			return psprintf(_("%s lets the session choose among literal tenants"),
-							what);
+			return psprintf(_("%s compares %s with a literal that the session chooses, or with a count or a measure"),
+							what, column);
 		case REASON_RLS_SET:
-			return psprintf(_("%s depends on the row-level security of a table that a sub-select reads"),
+			return psprintf(_("%s depends on the row-level security of a table in a sub-select"),
 							what);
 		case REASON_UNBOUND_SET:
 			return psprintf(_("%s compares %s with a sub-select whose rows are not tied to the session by an equality"),

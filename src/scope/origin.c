@@ -3,25 +3,24 @@
  * origin.c
  *		Where the value of an expression in a policy comes from.
  *
- * A policy isolates tenants where it compares the tenant column with a value
- * that comes from the session: not from the row, not the same for everybody,
- * and not changing while the rows are read.  proof.c finds the comparisons;
- * this file judges the other side of them, and says of expressions that are
- * no such comparison what they depend on.  Sub-selects are subselect.c's.
+ * A policy isolates tenants if it compares the tenant column with a value that
+ * comes from the session: not from the row, not the same in all sessions, and
+ * not changing while rows are read.  This file finds out where a value comes
+ * from.  Sets and arrays are in members.c, function calls in calls.c,
+ * sub-selects in subselect.c.
  *
  * Notes:
  *
-  * 1. Nothing is executed or simplified, and no table is read.  What functions
- * and constants are is session.c's business.
+ * 1. Nothing is executed or simplified, and no table is read.
  *
- * 2. Two questions are asked, which differ for CASE, COALESCE and NULLIF.
- * tg_dependencies() wants everything the result depends on.
- * tg_value_origin() wants the origins of the possible values only:
- * "CASE WHEN is_public THEN x ELSE y END" is always x or y, so where both
- * come from the session it does no harm that the row chooses between them.
+ * 2. There are two questions, with different answers for CASE, COALESCE and
+ * NULLIF.  tg_dependencies() returns everything that the result depends on.
+ * tg_value_origin() returns the origins of the possible values only: "CASE
+ * WHEN is_public THEN x ELSE y END" is always x or y.  If both come from the
+ * session, it does not matter that the row chooses between them.
  *
- * 3. The expression may be one that was read under an older snapshot, and a
- * function, operator or table in it may be gone.  Such a thing is
+ * 3. The expression may have been read under an older snapshot, so a function,
+ * operator or table in it may no longer exist.  Such an object is
  * ORIGIN_UNKNOWN, never an error.
  *
  * Copyright (c) 2026, Trovella
@@ -33,42 +32,19 @@
 #include "access/transam.h"
 #include "catalog/pg_type.h"
 #include "compat.h"
-#include "facts/expression.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
-#include "scope/equality.h"
 #include "scope/origin.h"
-#include "utils/array.h"
 #include "utils/fmgroids.h"
-#include "utils/lsyscache.h"
 
-/* For expression_tree_walker(): ORs the origins of the children. */
+/* For collect_origin(). */
 typedef struct OriginWalk
 {
 	const ProofContext *context;
 	OriginFunction function;
 	Origin		origin;
-	bool		literal;		/* one child is nothing but a literal */
+	bool		literal;		/* one child is only a literal */
 } OriginWalk;
-
-/* For tg_function_behind(). */
-typedef struct FunctionWalk
-{
-	Origin		origin;
-	Oid			function;
-} FunctionWalk;
-
-/* What is left of a value when side effects alone matter. */
-#define ORIGIN_SIDE_EFFECTS	(ORIGIN_UNKNOWN | ORIGIN_VOLATILE | ORIGIN_SET_CONFIG)
-
-bool
-tg_spend(ProofBudget *budget, int steps)
-{
-	CHECK_FOR_INTERRUPTS();
-	if (budget->steps >= 0)
-		budget->steps -= steps;
-	return budget->steps >= 0;
-}
 
 static bool
 collect_origin(Node *node, OriginWalk *walk)
@@ -85,9 +61,10 @@ collect_origin(Node *node, OriginWalk *walk)
 	return false;
 }
 
-/* Of a value that has several parts, one may be a literal's. */
+/* One part of a value that has several parts may be a literal. */
 static Origin
-children_origin(Node *node, const ProofContext *context, OriginFunction function)
+children_origin(Node *node, const ProofContext *context,
+				OriginFunction function)
 {
 	OriginWalk	walk = {context, function, 0, false};
 
@@ -99,7 +76,8 @@ children_origin(Node *node, const ProofContext *context, OriginFunction function
 }
 
 Origin
-tg_list_origin(List *list, const ProofContext *context, OriginFunction function)
+tg_list_origin(List *list, const ProofContext *context,
+			   OriginFunction function)
 {
 	Origin		origin = 0;
 	ListCell   *lc;
@@ -112,42 +90,9 @@ tg_list_origin(List *list, const ProofContext *context, OriginFunction function)
 	return origin;
 }
 
-Node *
-tg_strip(Node *node)
-{
-	for (;;)
-	{
-		if (node == NULL)
-			return NULL;
-		if (IsA(node, RelabelType))
-			node = (Node *) ((RelabelType *) node)->arg;
-		else if (IsA(node, CollateExpr))
-			node = (Node *) ((CollateExpr *) node)->arg;
-		else if (IsA(node, CoerceToDomain))
-			node = (Node *) ((CoerceToDomain *) node)->arg;
-		else if (IsA(node, NamedArgExpr))
-			node = (Node *) ((NamedArgExpr *) node)->arg;
-		else
-			return node;
-	}
-}
-
-bool
-tg_is_row_var(const Var *var, const ProofContext *context)
-{
-	return (int) var->varlevelsup == list_length(context->queries);
-}
-
-bool
-tg_is_tenant_var(const Var *var, const ProofContext *context)
-{
-	return tg_is_row_var(var, context) &&
-		var->varattno == context->facts->tenant->attnum;
-}
-
 /*
- * What the node contributes by itself, below which "recurse" looks.  Serves
- * both questions; the kinds of node whose answers differ are the callers'.
+ * The origin of a node for which both questions have the same answer, given
+ * that of its children by "recurse".
  */
 static Origin
 plain_origin(Node *node, const ProofContext *context, OriginFunction recurse)
@@ -190,13 +135,13 @@ plain_origin(Node *node, const ProofContext *context, OriginFunction recurse)
 
 				if (aggregate->aggfnoid == F_STRING_AGG_TEXT_TEXT)
 				{
-					/* what the second one separates, it is no part of */
+					/* the second argument is a separator */
 					origin = tg_list_origin(aggregate->args, context, recurse);
 					if (aggregate->aggfilter != NULL)
 						origin |= recurse((Node *) aggregate->aggfilter,
 										  context);
 					if (!tg_is_no_tenant_constant((Node *) lsecond_node(TargetEntry,
-															aggregate->args)->expr))
+																		aggregate->args)->expr))
 						origin |= ORIGIN_CONCAT;
 				}
 				else
@@ -232,19 +177,19 @@ plain_origin(Node *node, const ProofContext *context, OriginFunction recurse)
 			return recurse((Node *) ((CoerceToDomain *) node)->arg, context) |
 				tg_type_effects(((CoerceToDomain *) node)->resulttype, context);
 
-			/* an array of a domain has its input function call them */
+			/* array_in() evaluates the constraints of a domain of elements */
 		case T_CoerceViaIO:
 			return recurse((Node *) ((CoerceViaIO *) node)->arg, context) |
 				tg_type_effects(((CoerceViaIO *) node)->resulttype, context);
 
-			/* of NULL there is no value */
+			/* NULL has no origin ... */
 		case T_RelabelType:
 		case T_CollateExpr:
 		case T_NamedArgExpr:
 		case T_TargetEntry:
 			return children_origin(node, context, recurse);
 
-			/* but an array of no elements, or of NULLs, is one */
+			/* ... but an array without elements, or of NULLs, is a literal */
 		case T_ArrayExpr:
 			origin = children_origin(node, context, recurse);
 			return origin != 0 ? origin : ORIGIN_LITERAL;
@@ -259,13 +204,13 @@ plain_origin(Node *node, const ProofContext *context, OriginFunction recurse)
 				case SVFOP_CURRENT_SCHEMA:
 					return ORIGIN_SESSION;
 				default:
-					/* the time and the database's name are everybody's */
+					/* time and database are the same for all sessions */
 					return ORIGIN_LITERAL;
 			}
 
 		case T_CaseTestExpr:
 		case T_CoerceToDomainValue:
-			/* stands for something that the parent has looked at */
+			/* stands for something that the parent examines */
 			return 0;
 
 		case T_Param:
@@ -306,15 +251,15 @@ dependencies(Node *node, const ProofContext *context)
 											  context);
 	}
 
-	/* The Params of a test expression are looked at as the sub-select. */
+	/* The Params of a test expression stand for the sub-select. */
 	if (IsA(node, Param) && ((Param *) node)->paramkind == PARAM_SUBLINK)
 		return 0;
 	return plain_origin(node, context, tg_dependencies);
 }
 
 /*
- * Combines the possible values of a CASE, COALESCE, GREATEST or LEAST: where
- * some come from the session, a literal among them is a fallback.
+ * The origin of a CASE, COALESCE, GREATEST or LEAST.  If some values come from
+ * the session, a literal among them is a fallback.
  */
 static Origin
 choice_origin(List *values, const ProofContext *context, Origin chosen_by,
@@ -343,7 +288,7 @@ choice_origin(List *values, const ProofContext *context, Origin chosen_by,
 			continue;
 		if ((one & ~(ORIGIN_LITERAL | ORIGIN_FROZEN)) == 0)
 		{
-			/* COALESCE(now()::text, ...) is hardly ever anything else. */
+			/* COALESCE(now()::text, ...) is now() */
 			if (in_order && lc == list_head(values))
 				one |= ORIGIN_UNKNOWN;
 			literal = true;
@@ -363,10 +308,7 @@ choice_origin(List *values, const ProofContext *context, Origin chosen_by,
 	return origin | (chosen_by & ORIGIN_SIDE_EFFECTS);
 }
 
-/*
- * A comparison or the like, whose value is one of two constants, whatever the
- * session has.
- */
+/* A comparison or the like: its value is true or false in any session. */
 static bool
 is_test(Node *node)
 {
@@ -422,7 +364,7 @@ value_origin(Node *node, const ProofContext *context)
 				bool		isnull;
 				ListCell   *lc;
 
-				/* Nothing after what is never NULL is ever reached. */
+				/* what follows a value that is never NULL is not reached */
 				foreach(lc, ((CoalesceExpr *) node)->args)
 				{
 					bool		constant = tg_is_constant(lfirst(lc), &isnull);
@@ -493,7 +435,7 @@ value_origin(Node *node, const ProofContext *context)
 					origin |= ORIGIN_MIXED;
 				origin &= ~ORIGIN_MEMBER;
 				if (origin == 0 && expr->reflowerindexpr != NIL)
-					origin = ORIGIN_LITERAL;	/* a slice of nothing is {} */
+					origin = ORIGIN_LITERAL;	/* an empty slice is {} */
 				return origin | (index & ~(ORIGIN_LITERAL | ORIGIN_FROZEN |
 										   ORIGIN_CONCAT));
 			}
@@ -507,132 +449,12 @@ value_origin(Node *node, const ProofContext *context)
 					return tg_query_origin((Query *) sublink->subselect, 1,
 										   context);
 
-				/* a boolean: no origin of a tenant that anybody would use */
+				/* a Boolean is no tenant */
 				return tg_dependencies(node, context) | ORIGIN_UNKNOWN;
 			}
 
 		default:
 			return plain_origin(node, context, tg_value_origin);
-	}
-}
-
-/* One element of a set: a literal there is served to everybody. */
-static Origin
-element_origin(Node *node, const ProofContext *context)
-{
-	bool		isnull;
-	Origin		origin;
-
-	if (tg_is_constant(node, &isnull))
-		return isnull ? 0 : ORIGIN_LITERAL | ORIGIN_MEMBER;
-	origin = tg_value_origin(node, context);
-	if (origin != 0 && (origin & ~(ORIGIN_LITERAL | ORIGIN_FROZEN)) == 0)
-		origin |= ORIGIN_MEMBER;
-	return origin;
-}
-
-/* Is the expression an array?  exprType() would fail where a type is gone. */
-static bool
-is_array(Node *node)
-{
-	Oid			type;
-
-	if (IsA(node, SubLink) &&
-		((SubLink *) node)->subLinkType == ARRAY_SUBLINK)
-		return true;
-	type = tg_base_type(tg_expression_type(node));
-	return OidIsValid(get_element_type(type));
-}
-
-static Origin
-member_origin(Node *node, const ProofContext *context)
-{
-	Oid			function = InvalidOid;
-	List	   *args = NIL;
-	Origin		origin;
-
-	node = tg_strip(node);
-	if (node == NULL)
-		return 0;
-
-	if (IsA(node, FuncExpr))
-	{
-		function = ((FuncExpr *) node)->funcid;
-		args = ((FuncExpr *) node)->args;
-	}
-	else if (IsA(node, OpExpr))
-	{
-		function = get_opcode(((OpExpr *) node)->opno);
-		args = ((OpExpr *) node)->args;
-	}
-	if (function == F_ARRAY_CAT || function == F_ARRAY_APPEND ||
-		function == F_ARRAY_PREPEND || function == F_UNNEST_ANYARRAY)
-		return tg_list_origin(args, context, tg_member_origin);
-
-	if (!is_array(node))
-	{
-		/* "acme," || setting, taken apart again, has got a literal in it. */
-		origin = element_origin(node, context);
-		if ((origin & ORIGIN_CONCAT) &&
-			((IsA(node, FuncExpr) && ((FuncExpr *) node)->funcretset) ||
-			 tg_base_type(tg_expression_type(node)) == JSONBOID))
-			origin |= ORIGIN_MIXED;
-		return origin;
-	}
-
-	switch (nodeTag(node))
-	{
-		case T_Const:
-			{
-				ArrayType  *array;
-
-				if (((Const *) node)->constisnull)
-					return 0;
-				array = DatumGetArrayTypeP(((Const *) node)->constvalue);
-				if (ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array)) == 0)
-					return 0;
-				return ORIGIN_LITERAL | ORIGIN_MEMBER;
-			}
-
-		case T_ArrayExpr:
-			return tg_list_origin(((ArrayExpr *) node)->elements, context,
-								  ((ArrayExpr *) node)->multidims ?
-								  tg_member_origin : element_origin);
-
-		case T_ArrayCoerceExpr:
-			return tg_member_origin((Node *) ((ArrayCoerceExpr *) node)->arg,
-									context);
-
-		case T_CoalesceExpr:
-			return tg_list_origin(((CoalesceExpr *) node)->args, context,
-								  tg_member_origin);
-
-		case T_CaseExpr:
-			{
-				CaseExpr   *expr = (CaseExpr *) node;
-				ListCell   *lc;
-
-				origin = tg_member_origin((Node *) expr->defresult, context);
-				foreach(lc, expr->args)
-				{
-					CaseWhen   *when = lfirst_node(CaseWhen, lc);
-
-					origin |= tg_member_origin((Node *) when->result, context) |
-						(tg_dependencies((Node *) when->expr, context) &
-						 ORIGIN_SIDE_EFFECTS);
-				}
-				return origin;
-			}
-
-		case T_SubLink:
-			return tg_query_origin((Query *) ((SubLink *) node)->subselect, 1,
-								   context);
-
-		default:
-			origin = element_origin(node, context);
-			if (origin & ORIGIN_CONCAT)
-				origin |= ORIGIN_MIXED;
-			return origin;
 	}
 }
 
@@ -642,7 +464,8 @@ go_deeper(OriginFunction function, Node *node, const ProofContext *context)
 	Origin		origin;
 
 	check_stack_depth();
-	if (context->budget->depth >= PROOF_BUDGET_DEPTH || !tg_spend(context->budget, 1))
+	if (context->budget->depth >= PROOF_BUDGET_DEPTH ||
+		!tg_spend(context->budget, 1))
 		return ORIGIN_TOO_DEEP;
 	context->budget->depth++;
 	origin = function(node, context);
@@ -665,46 +488,5 @@ tg_value_origin(Node *node, const ProofContext *context)
 Origin
 tg_member_origin(Node *node, const ProofContext *context)
 {
-	return go_deeper(member_origin, node, context);
-}
-
-static bool
-find_function_behind(Node *node, FunctionWalk *walk)
-{
-	Oid			function = InvalidOid;
-
-	if (node == NULL)
-		return false;
-	CHECK_FOR_INTERRUPTS();
-	if (IsA(node, Query))
-		return query_tree_walker((Query *) node, find_function_behind, walk, 0);
-	if (IsA(node, FuncExpr))
-		function = ((FuncExpr *) node)->funcid;
-	else if (IsA(node, OpExpr))
-		function = get_opcode(((OpExpr *) node)->opno);
-	if (OidIsValid(function))
-	{
-		ProofBudget budget = {PROOF_BUDGET_SINGLE, 0};
-		ProofContext		nowhere = {NULL, NIL, 0, &budget, NIL};
-		Origin		origin = tg_function_origin(function, NIL, &nowhere,
-												tg_dependencies);
-
-		if ((origin & walk->origin) ||
-			((walk->origin & ORIGIN_OPAQUE) &&
-			 function >= FirstGenbkiObjectId))
-		{
-			walk->function = function;
-			return true;
-		}
-	}
-	return expression_tree_walker(node, find_function_behind, (void *) walk);
-}
-
-Oid
-tg_function_behind(Node *node, Origin origin)
-{
-	FunctionWalk walk = {origin, InvalidOid};
-
-	(void) find_function_behind(node, &walk);
-	return walk.function;
+	return go_deeper(tg_examine_members, node, context);
 }

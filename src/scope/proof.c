@@ -1,34 +1,31 @@
 /*-------------------------------------------------------------------------
  *
  * proof.c
- *		What is known of a row for which a policy's expression is true.
+ *		What follows from a policy's expression being true.
  *
- * PostgreSQL admits a row where the expression is true, not where it is false
- * or NULL.  So the question is whether "the expression is true" implies "the
- * tenant column is equal to a value of the session's".  Below a NOT the
+ * PostgreSQL admits a row if the expression is true, not if it is false or
+ * NULL.  So the question is whether "the expression is true" implies "the
+ * tenant column is equal to a value of the session".  Below a NOT, the
  * question is what follows from "the expression is false", and below IS NOT
  * TRUE or COALESCE also what follows from "it is NULL".  tg_prove() answers
- * all three at once for one node of the tree from the answers for its
- * children, so the proof takes one pass over the tree.  This file walks the
- * tree; outcome.c knows how answers combine, compare.c and boolean.c look at
- * comparisons, sublink.c at sub-selects, cases.c at conditions that occur twice,
- * and explain.c finds the words.
+ * all three for one node from the answers for its children, so the proof takes
+ * one pass over the tree.
  *
- * A Conclusion about an outcome is one of four: it never happens; only rows of
- * the session's tenant have it; another tenant's row can have it; or we can't
- * tell.  Where two conditions must both hold, the better conclusion of the two
- * counts; where either suffices, the worse one does.
+ * This file walks the tree.  conclusion.c combines answers; compare.c and
+ * boolean.c handle comparisons, sublink.c sub-selects, cases.c conditions that
+ * occur twice.
  *
  * Notes:
  *
- * 1. "Open" refuses a migration, so it is said only where the expression does
- * admit rows of other tenants: because it does not look at the tenant, or
- * because what it makes of it is the same in every session.  What depends on a
- * function or table that we can't look into is "undecided".
+ * 1. ROWS_FOREIGN refuses a migration.  So it is concluded only if the
+ * expression does admit rows of other tenants: because it does not look at the
+ * tenant, or because what it compares the tenant with is the same in every
+ * session.  What depends on a function or table that we can't look into is
+ * ROWS_UNKNOWN.
  *
  * 2. Comparisons of a CASE or COALESCE with something are moved into the arms:
- * (CASE WHEN c THEN a ELSE b END) = d says the same as
- * CASE WHEN c THEN a = d ELSE b = d END.
+ * (CASE WHEN c THEN a ELSE b END) = d means the same as CASE WHEN c THEN a = d
+ * ELSE b = d END.
  *
  * Copyright (c) 2026, Trovella
  *
@@ -40,7 +37,6 @@
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "scope/proof.h"
-#include "utils/fmgroids.h"
 
 static Outcomes
 prove_null_test(NullTest *test, const ProofContext *context)
@@ -115,10 +111,10 @@ prove_boolean_test(BooleanTest *test, const ProofContext *context)
 typedef struct OperandWalk
 {
 	Node	   *operand;
-	ProofBudget	   *budget;
+	ProofBudget *budget;
 } OperandWalk;
 
-/* Puts the operand of a CASE where its WHENs have a placeholder. */
+/* Replaces the placeholder in WHEN by the operand of CASE. */
 static Node *
 put_operand(Node *node, OperandWalk *walk)
 {
@@ -127,7 +123,7 @@ put_operand(Node *node, OperandWalk *walk)
 	if (IsA(node, CaseTestExpr))
 		return walk->operand;
 
-	/* the placeholders below these are their own */
+	/* these have placeholders of their own */
 	if (IsA(node, CaseExpr) || IsA(node, ArrayCoerceExpr))
 		return node;
 	if (!tg_spend(walk->budget, 1))
@@ -148,7 +144,7 @@ prove_case(CaseExpr *expr, const ProofContext *context)
 {
 	Outcomes	result = {0};
 	OperandWalk operand = {(Node *) expr->arg, context->budget};
-	Conclusion		not_before;		/* no earlier condition was true */
+	Conclusion	not_before;		/* no earlier condition was true */
 	bool		first = true;
 	ListCell   *lc;
 
@@ -159,7 +155,7 @@ prove_case(CaseExpr *expr, const ProofContext *context)
 		Node	   *condition = (Node *) when->expr;
 		Outcomes	taken;
 		Outcomes	value;
-		Conclusion		here;
+		Conclusion	here;
 
 		if (expr->arg != NULL)
 			condition = put_operand(condition, &operand);
@@ -197,7 +193,7 @@ static Outcomes
 prove_coalesce(CoalesceExpr *expr, const ProofContext *context)
 {
 	Outcomes	result = {0};
-	Conclusion		all_null = {0};
+	Conclusion	all_null = {0};
 	ListCell   *lc;
 
 	foreach(lc, expr->args)
@@ -220,7 +216,7 @@ prove_coalesce(CoalesceExpr *expr, const ProofContext *context)
 	return result;
 }
 
-/* The arm to show is the arm of the innermost OR around the arm_policy. */
+/* Users are shown the innermost OR arm. */
 static void
 mark_or_arm(Conclusion *conclusion, Node *arm)
 {
@@ -318,8 +314,11 @@ prove_node(Node *node, const ProofContext *context)
 
 		case T_RowCompareExpr:
 			{
-				/* (a, b) = (c, d) would be an AND of comparisons */
-				Conclusion		conclusion = tg_leaf_conclusion(node, context);
+				/*
+				 * (a, b) = (c, d) is an AND of comparisons, so this is an
+				 * order
+				 */
+				Conclusion	conclusion = tg_leaf_conclusion(node, context);
 
 				if (conclusion.reason == REASON_NOT_EQUALITY)
 					conclusion = tg_admits_foreign(REASON_ORDER, node);
@@ -337,9 +336,10 @@ tg_prove(Node *node, const ProofContext *context)
 	Outcomes	result;
 
 	check_stack_depth();
-	if (context->budget->depth >= PROOF_BUDGET_DEPTH || !tg_spend(context->budget, 1))
+	if (context->budget->depth >= PROOF_BUDGET_DEPTH ||
+		!tg_spend(context->budget, 1))
 		return tg_every_outcome(tg_make_conclusion(ROWS_UNKNOWN, REASON_TOO_DEEP,
-												node));
+												   node));
 	context->budget->depth++;
 	if (!tg_assumed_outcome(node, context, &result))
 		result = prove_node(node, context);
@@ -350,14 +350,16 @@ tg_prove(Node *node, const ProofContext *context)
 Conclusion
 tg_prove_all(List *nodes, const ProofContext *context)
 {
-	Conclusion		result = tg_make_conclusion(ROWS_FOREIGN, REASON_NOT_MENTIONED, NULL);
+	Conclusion	result;
 	ListCell   *lc;
 
+	result = tg_make_conclusion(ROWS_FOREIGN, REASON_NOT_MENTIONED, NULL);
 	foreach(lc, nodes)
 	{
-		Conclusion		conclusion = tg_prove((Node *) lfirst(lc), context).if_true;
+		Conclusion	conclusion = tg_prove((Node *) lfirst(lc), context).if_true;
 
-		result = lc == list_head(nodes) ? conclusion : tg_if_both(result, conclusion);
+		result = lc == list_head(nodes) ? conclusion :
+			tg_if_both(result, conclusion);
 	}
 	return result;
 }

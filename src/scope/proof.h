@@ -10,14 +10,128 @@
 #ifndef TROVELLA_GUARD_PROOF_H
 #define TROVELLA_GUARD_PROOF_H
 
-#include "scope/equality.h"
-#include "scope/outcome.h"
+#include "scope/origin.h"
+
+/* Which rows an outcome admits.  Ordered from good to bad. */
+typedef enum AdmittedRows
+{
+	ROWS_NONE,					/* the outcome never happens */
+	ROWS_OWN,					/* only rows of the session's tenant */
+	ROWS_UNKNOWN,
+	ROWS_FOREIGN				/* rows of other tenants, too */
+} AdmittedRows;
+
+/* explain.c has the words. */
+typedef enum Reason
+{
+	REASON_NONE,
+	REASON_ALWAYS,				/* a constant */
+	REASON_NOT_MENTIONED,
+	REASON_SESSION_ONLY,
+	REASON_OTHER_COLUMN,
+	REASON_ITSELF,
+	REASON_LITERAL,
+	REASON_FROZEN,
+	REASON_SET_CONFIG,
+	REASON_RANDOM,
+	REASON_MEMBER,
+	REASON_SAME_SET,
+	REASON_LOOSE_SET,
+	REASON_NO_SESSION,
+	REASON_NULL_ROWS,
+	REASON_UNEQUAL,
+	REASON_ORDER,
+	REASON_NOT_TRUE,			/* the comparison is false or NULL */
+	REASON_EMPTY_SET,
+	REASON_OPAQUE,
+	REASON_CORRELATED,
+	REASON_OTHER_TABLE,
+	REASON_THROUGH_COLUMN,
+	REASON_NOT_EQUALITY,
+	REASON_COLLATION,
+	REASON_VOLATILE,
+	REASON_UNKNOWN,
+	REASON_TOO_DEEP,
+	REASON_FALLBACK,
+	REASON_MIXED,
+	REASON_CHOSEN,
+	REASON_RLS_SET,
+	REASON_UNBOUND_SET
+} Reason;
+
+/* What holds for the rows for which an expression has a certain outcome. */
+typedef struct Conclusion
+{
+	AdmittedRows rows;
+	Reason		reason;
+	Node	   *arm;			/* the part of the expression that decides */
+	bool		in_or;			/* that part is an arm of an OR */
+	bool		mentions;		/* it mentions the tenant column */
+	bool		equals_column;	/* the tenant equals another column ... */
+	bool		column_from_session;	/* ... and that column the session */
+	bool		tenant_not_null;	/* the tenant column is not NULL ... */
+	bool		or_tenant_null; /* ... or it is NULL in all foreign rows */
+} Conclusion;
+
+/* By outcome of a Boolean expression. */
+typedef struct Outcomes
+{
+	Conclusion	if_true;
+	Conclusion	if_false;
+	Conclusion	if_null;
+} Outcomes;
+
+/* conclusion.c */
+
+extern Conclusion tg_make_conclusion(AdmittedRows rows, Reason reason,
+									 Node *arm);
+
+/* The outcome never happens. */
+extern Conclusion tg_admits_none(void);
+
+/* An arm that mentions the tenant column and admits rows of other tenants. */
+extern Conclusion tg_admits_foreign(Reason reason, Node *node);
+
+/* If either condition suffices, and if both must hold. */
+extern Conclusion tg_if_either(Conclusion one, Conclusion other);
+extern Conclusion tg_if_both(Conclusion one, Conclusion other);
+
+extern Outcomes tg_make_outcomes(Conclusion if_true, Conclusion if_false,
+								 Conclusion if_null);
+extern Outcomes tg_every_outcome(Conclusion conclusion);
+extern Outcomes tg_constant_outcome(Node *node, bool value, bool isnull);
+
+/* NOT, AND, OR */
+extern Outcomes tg_not(Outcomes outcomes);
+extern Outcomes tg_and(Outcomes one, Outcomes other);
+extern Outcomes tg_or(Outcomes one, Outcomes other);
+
+/* For tables of outcomes: 0 is false, 1 is true, 2 is NULL. */
+extern Conclusion tg_outcome_of(const Outcomes *outcomes, int which);
+extern Outcomes tg_combine(const Outcomes *one, const Outcomes *other,
+						   int table[3][3]);
+
+/* leaf.c */
+
+/* If the tenant column equals a value of this origin. */
+extern Conclusion tg_conclude_from_origin(Origin origin, Node *node,
+										  const ProofContext *context);
+
+/* The same, if the equality goes by a collation. */
+extern Conclusion tg_conclude_equal(Origin origin, Oid collation, Node *node,
+									const ProofContext *context);
+
+/* From an expression that can't be taken apart, by what it depends on. */
+extern Conclusion tg_conclude_from_dependencies(Origin origin, Node *node,
+												const ProofContext *context);
+extern Conclusion tg_leaf_conclusion(Node *node, const ProofContext *context);
+extern Outcomes tg_leaf(Node *node, const ProofContext *context);
 
 /* proof.c */
 
 extern Outcomes tg_prove(Node *node, const ProofContext *context);
 
-/* What holds where all these expressions are true. */
+/* If all these expressions are true. */
 extern Conclusion tg_prove_all(List *nodes, const ProofContext *context);
 
 /* cases.c */
@@ -25,46 +139,41 @@ extern Conclusion tg_prove_all(List *nodes, const ProofContext *context);
 extern bool tg_assumed_outcome(Node *node, const ProofContext *context,
 							   Outcomes *outcomes);
 extern Conclusion tg_prove_by_cases(List *nodes, const ProofContext *context,
-								 Conclusion conclusion);
+									Conclusion conclusion);
 
 /* compare.c */
 
-/* What holds where the tenant column is equal to a value of such an origin. */
-extern Conclusion tg_conclude_from_origin(Origin origin, Node *node, const ProofContext *context);
-extern bool tg_is_null_constant(Node *node);
-
-/* "node" is what to show; a comparison moved into a CASE if an OpExpr. */
+/* "node" is shown to users; an OpExpr may be moved into a CASE. */
 extern Outcomes tg_prove_comparison(Node *node, Oid operator, Oid collation,
 									Node *left, Node *right,
 									const ProofContext *context);
 extern List *tg_listed_comparisons(ScalarArrayOpExpr *expr);
 extern Outcomes tg_prove_array_comparison(ScalarArrayOpExpr *expr,
 										  const ProofContext *context);
-extern Outcomes tg_prove_distinct(DistinctExpr *expr, const ProofContext *context);
+extern Outcomes tg_prove_distinct(DistinctExpr *expr,
+								  const ProofContext *context);
 
-/* Is it a containment that says something?  Then *result is set. */
+/* Sets *result and returns true if it is a containment of the column. */
 extern bool tg_prove_containment(OpExpr *expr, const ProofContext *context,
 								 Outcomes *result);
 
 /* boolean.c */
 
-extern bool tg_is_boolean(Node *node);
-extern bool tg_boolean_comparison(Oid operator, Comparison *comparison);
-extern bool tg_comparison_holds(Comparison comparison, int order);
 extern Outcomes tg_prove_boolean_comparison(Comparison comparison,
 											bool distinct, Node *left,
-											Node *right, const ProofContext *context);
-extern bool tg_compare_constants(Const *one, Const *other,
-								 Comparison comparison, int *order);
+											Node *right,
+											const ProofContext *context);
 extern Node *tg_distribute(OpExpr *expr, const ProofContext *context);
 
 /* sublink.c */
 
-extern Outcomes tg_prove_sublink(SubLink *sublink, const ProofContext *context);
+extern Outcomes tg_prove_sublink(SubLink *sublink,
+								 const ProofContext *context);
 
 /* explain.c */
 
-/* The conclusion in words. */
-extern char *tg_explain(const Conclusion *conclusion, const ProofContext *context);
+/* The reason in words. */
+extern char *tg_explain(const Conclusion *conclusion,
+						const ProofContext *context);
 
 #endif							/* TROVELLA_GUARD_PROOF_H */

@@ -14,8 +14,8 @@
 
 /*
  * Limits the work of one proof, or of all proofs about one table.  The author
- * of a policy decides how large it is.  A proof that exceeds the budget ends as
- * "unproven"; it neither runs on nor overflows the stack.
+ * of a policy decides how large it is.  A proof that exceeds the budget ends
+ * as "unproven"; it neither runs on nor overflows the stack.
  */
 typedef struct ProofBudget
 {

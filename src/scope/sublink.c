@@ -3,9 +3,9 @@
  * sublink.c
  *		What follows from a sub-select in an expression.
  *
- * EXISTS, IN and scalar sub-selects: where they are true, there is a row that
- * has passed their conditions, and what follows from those holds.  What IN
- * compares the tenant column with is judged by subselect.c.
+ * If EXISTS, IN or a scalar sub-select is true, some row has passed the
+ * conditions of the sub-select, and what follows from those conditions holds.
+ * subselect.c finds out what IN compares the tenant column with.
  *
  * Copyright (c) 2026, Trovella
  *
@@ -20,21 +20,18 @@
 #include "scope/proof.h"
 #include "utils/lsyscache.h"
 
-/* The context among the conditions of a sub-select. */
+/* The context of the conditions in a sub-select. */
 static ProofContext
 enter_conditions(Query *query, const ProofContext *context)
 {
-	ProofContext		inner = tg_enter_query(context, query);
+	ProofContext inner = tg_enter_query(context, query);
 
 	inner.enclosing = context->enclosing |
 		(tg_query_dependencies(query, context) & ORIGIN_MAY_KNOW_SESSION);
 	return inner;
 }
 
-/*
- * What to show is the sub-select: a piece of it can't be printed out of its
- * context.
- */
+/* A part of a sub-select can't be printed by itself, so show all of it. */
 static Conclusion
 show_sublink(Conclusion conclusion, Node *sublink)
 {
@@ -43,15 +40,17 @@ show_sublink(Conclusion conclusion, Node *sublink)
 	return conclusion;
 }
 
-static Conclusion prove_yields(Node *node, Query *query, const ProofContext *context);
+static Conclusion prove_yields(Node *node, Query *query,
+							   const ProofContext *context);
 
-/* What holds where a set operation, inside the query, yields a row. */
+/* What holds if a set operation in the query yields a row. */
 static Conclusion
-prove_arms_yield(Node *arm, Node *node, Query *query, const ProofContext *inner)
+prove_arms_yield(Node *arm, Node *node, Query *query,
+				 const ProofContext *inner)
 {
 	SetOperationStmt *operation = (SetOperationStmt *) arm;
-	Conclusion		left;
-	Conclusion		right;
+	Conclusion	left;
+	Conclusion	right;
 
 	check_stack_depth();
 	if (IsA(arm, RangeTblRef))
@@ -65,12 +64,12 @@ prove_arms_yield(Node *arm, Node *node, Query *query, const ProofContext *inner)
 		tg_if_both(left, right);
 }
 
-/* What holds where the sub-select yields a row. */
+/* What holds if the sub-select yields a row. */
 static Conclusion
 prove_yields(Node *node, Query *query, const ProofContext *context)
 {
-	ProofContext		inner;
-	Conclusion		conclusion = tg_make_conclusion(ROWS_FOREIGN, REASON_NOT_MENTIONED, node);
+	ProofContext inner;
+	Conclusion	conclusion;
 	ListCell   *lc;
 
 	if (tg_yields_nothing(query))
@@ -84,16 +83,18 @@ prove_yields(Node *node, Query *query, const ProofContext *context)
 		return prove_arms_yield(query->setOperations, node, query, &inner);
 	}
 
-	/* It is HAVING that decides, or which grouping sets there are. */
+	/* HAVING or the grouping sets decide. */
 	inner = enter_conditions(query, context);
 	if (query->commandType != CMD_SELECT || query->setOperations != NULL ||
 		((query->hasAggs || query->havingQual != NULL) &&
 		 query->groupClause == NIL) || query->groupingSets != NIL)
-		return tg_conclude_from_dependencies(tg_query_dependencies(query, context), node,
-									 context);
+		return tg_conclude_from_dependencies(tg_query_dependencies(query,
+																   context), node,
+											 context);
 
-	conclusion = tg_if_both(conclusion,
-						tg_prove_all(tg_query_conditions(query), &inner));
+	conclusion = tg_if_both(tg_make_conclusion(ROWS_FOREIGN,
+											   REASON_NOT_MENTIONED, node),
+							tg_prove_all(tg_query_conditions(query), &inner));
 
 	/* EXISTS (SELECT FROM helper(organization_id)) */
 	foreach(lc, query->rtable)
@@ -102,8 +103,8 @@ prove_yields(Node *node, Query *query, const ProofContext *context)
 
 		if (rte->rtekind == RTE_FUNCTION)
 			conclusion = tg_if_both(conclusion,
-								tg_leaf_conclusion((Node *) rte->functions,
-												&inner));
+									tg_leaf_conclusion((Node *) rte->functions,
+													   &inner));
 		else if (rte->rtekind == RTE_SUBQUERY)
 		{
 			Origin		origin = tg_query_dependencies(rte->subquery, &inner);
@@ -111,14 +112,14 @@ prove_yields(Node *node, Query *query, const ProofContext *context)
 			if ((origin & (ORIGIN_TENANT | ORIGIN_ROW)) &&
 				inner.enclosing != 0)
 				conclusion = tg_if_both(conclusion,
-									tg_make_conclusion(ROWS_UNKNOWN, REASON_CORRELATED,
-													node));
+										tg_make_conclusion(ROWS_UNKNOWN, REASON_CORRELATED,
+														   node));
 		}
 	}
 	return show_sublink(conclusion, node);
 }
 
-/* The Param that stands for a column of the sub-select, under casts. */
+/* The Param that stands for a column of the sub-select, below casts. */
 static Param *
 find_param(Node *node)
 {
@@ -142,8 +143,8 @@ find_param(Node *node)
 }
 
 /*
- * Is the test "tenant column <operator> column of the sub-select"?  Then
- * *equal is what holds where both are equal.
+ * Is the test "tenant column <operator> column of the sub-select"?  If so,
+ * sets *equal to what holds if both are equal.
  */
 static bool
 prove_test(SubLink *sublink, Node *test, const ProofContext *context,
@@ -161,19 +162,13 @@ prove_test(SubLink *sublink, Node *test, const ProofContext *context,
 	*comparison = tg_comparison(expr->opno, type);
 	if (*comparison != COMPARES_EQUAL && *comparison != COMPARES_UNEQUAL)
 		return false;
-	*equal = tg_conclude_from_origin(tg_query_origin((Query *) sublink->subselect,
-											 param->paramid, context),
-							 node, context);
-	if (equal->rows <= ROWS_OWN && !tg_is_deterministic_collation(expr->inputcollid))
-	{
-		*equal = tg_make_conclusion(ROWS_UNKNOWN, REASON_COLLATION, node);
-		equal->mentions = true;
-	}
+	*equal = tg_conclude_equal(tg_query_origin((Query *) sublink->subselect,
+											   param->paramid, context),
+							   expr->inputcollid, node, context);
 	equal->tenant_not_null = op_strict(expr->opno);
 	return true;
 }
 
-/* Is any column of the policy's row mentioned inside the sub-select? */
 static bool
 is_correlated(Query *query, const ProofContext *context)
 {
@@ -181,7 +176,7 @@ is_correlated(Query *query, const ProofContext *context)
 			(ORIGIN_TENANT | ORIGIN_ROW)) != 0;
 }
 
-/* SELECT ... FROM ... WHERE ..., and nothing else that drops or makes rows. */
+/* Only SELECT, FROM and WHERE: nothing else adds or removes rows. */
 static bool
 is_plain(Query *query)
 {
@@ -199,7 +194,7 @@ tg_prove_sublink(SubLink *sublink, const ProofContext *context)
 	Query	   *query = castNode(Query, sublink->subselect);
 	Outcomes	result = tg_leaf(node, context);
 	Comparison	comparison;
-	Conclusion		equal;
+	Conclusion	equal;
 
 	switch (sublink->subLinkType)
 	{
@@ -212,15 +207,15 @@ tg_prove_sublink(SubLink *sublink, const ProofContext *context)
 				result.if_false = tg_make_conclusion(ROWS_FOREIGN, REASON_ALWAYS, node);
 			if (is_plain(query) && query->jointree->fromlist == NIL)
 			{
-				/* without FROM, there is a row unless WHERE is not true */
-				ProofContext		inner = enter_conditions(query, context);
+				/* without FROM, there is a row if WHERE is true */
+				ProofContext inner = enter_conditions(query, context);
 				Outcomes	where = tg_constant_outcome(node, true, false);
 
 				if (query->jointree->quals != NULL)
 					where = tg_prove(query->jointree->quals, &inner);
 				result.if_true = show_sublink(where.if_true, node);
 				result.if_false = show_sublink(tg_if_either(where.if_false,
-														where.if_null), node);
+															where.if_null), node);
 			}
 			return result;
 
@@ -228,7 +223,7 @@ tg_prove_sublink(SubLink *sublink, const ProofContext *context)
 		case ROWCOMPARE_SUBLINK:
 			{
 				List	   *tests = list_make1(sublink->testexpr);
-				Conclusion		conclusion = result.if_true;
+				Conclusion	conclusion = result.if_true;
 				bool		compared = false;
 				ListCell   *lc;
 
@@ -248,7 +243,7 @@ tg_prove_sublink(SubLink *sublink, const ProofContext *context)
 					compared = true;
 				}
 				result.if_true = tg_if_both(conclusion,
-										   prove_yields(node, query, context));
+											prove_yields(node, query, context));
 				if (compared && !is_correlated(query, context))
 				{
 					result.if_false = tg_admits_foreign(REASON_UNEQUAL, node);
@@ -258,11 +253,11 @@ tg_prove_sublink(SubLink *sublink, const ProofContext *context)
 			}
 
 		case ALL_SUBLINK:
-			/* <> ALL is false where one is equal, and true of an empty set */
+			/* <> ALL is false if one is equal, and true for an empty set */
 			if (prove_test(sublink, sublink->testexpr, context, &comparison,
 						   &equal))
 			{
-				/* = ALL is true where all are equal, or where there are none */
+				/* = ALL is true if all are equal, or if there are none */
 				result.if_true = tg_admits_foreign(REASON_EMPTY_SET, node);
 				if (comparison == COMPARES_EQUAL && tg_always_yields(query))
 					result.if_true = equal;
@@ -272,22 +267,22 @@ tg_prove_sublink(SubLink *sublink, const ProofContext *context)
 					result.if_false = tg_admits_foreign(REASON_UNEQUAL, node);
 			}
 			result.if_false = tg_if_both(result.if_false,
-										prove_yields(node, query, context));
+										 prove_yields(node, query, context));
 			return result;
 
 		case EXPR_SUBLINK:
 			{
-				ProofContext		inner = enter_conditions(query, context);
+				ProofContext inner = enter_conditions(query, context);
 				TargetEntry *target;
 				Outcomes	value;
-				Conclusion		passed = tg_make_conclusion(ROWS_FOREIGN, REASON_ALWAYS, node);
+				Conclusion	passed = tg_make_conclusion(ROWS_FOREIGN, REASON_ALWAYS, node);
 				List	   *conditions;
 
 				if (query->commandType != CMD_SELECT ||
 					query->setOperations != NULL || query->hasAggs ||
 					query->hasWindowFuncs || query->groupClause != NIL ||
 					query->groupingSets != NIL || query->havingQual != NULL)
-					return result;	/* may yield a row whatever WHERE says */
+					return result;	/* may yield a row if WHERE is not true */
 				target = linitial_node(TargetEntry, query->targetList);
 				conditions = tg_query_conditions(query);
 				value = tg_prove((Node *) target->expr, &inner);

@@ -4,17 +4,16 @@
  *		Where the rows of a sub-select in a policy come from.
  *
  * "organization_id IN (SELECT m.organization_id FROM member m WHERE m.user_id
- * = current_user_id())" isolates tenants as far as the membership table can be
- * trusted: what it yields is picked by the session.  The same without the
- * WHERE, with a WHERE that compares the inner column with itself, or with a
- * second table that nothing joins to the first, yields every tenant.  So a
- * sub-select counts as the session's where each table that the result is taken
- * from is bound: equal in some column to a value of the session's, or to a
- * column of a table that is bound.
+ * = current_user_id())" isolates tenants if the membership table is right: the
+ * session selects the rows.  Without the WHERE, with a WHERE that compares the
+ * inner column with itself, or with a second table that nothing joins to the
+ * first, the same sub-select yields every tenant.  So a sub-select counts as
+ * the session's if each table that its result is taken from is bound: one of
+ * its columns is equal to a value of the session, or to a column of a table
+ * that is bound itself.
  *
-  * Bound is a convention, not a proof: whether the membership table says the
- * truth is not for a policy's expression to tell.  binding.c works out which
- * tables are.
+ * Bound is a convention, not a proof: a policy's expression can't tell whether
+ * the membership table is right.  binding.c finds the bound tables.
  *
  * Copyright (c) 2026, Trovella
  *
@@ -24,33 +23,20 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_type.h"
 #include "compat.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "parser/parsetree.h"
-#include "scope/subselect.h"
-#include "utils/fmgroids.h"
+#include "scope/origin.h"
 #include "utils/syscache.h"
 
 /* For collect_dependencies() and the like. */
 typedef struct QueryWalk
 {
-	ProofContext		context;
+	ProofContext context;
 	Origin		origin;
-	int			below;			/* count what is this many levels up, or
-								 * further */
+	int			below;			/* count Vars at least this many levels up */
 } QueryWalk;
-
-ProofContext
-tg_enter_query(const ProofContext *context, Query *query)
-{
-	ProofContext		inner = *context;
-
-	(void) tg_spend(context->budget, 1 + list_length(context->queries));
-	inner.queries = lcons(query, list_copy(context->queries));
-	return inner;
-}
 
 static Origin
 relation_origin(Oid relid)
@@ -64,7 +50,7 @@ relation_origin(Oid relid)
 		return ORIGIN_TABLE | ORIGIN_UNKNOWN;
 	form = (Form_pg_class) GETSTRUCT(tuple);
 
-	/* A view may do anything, also read tables that guard themselves. */
+	/* a view may read tables with row-level security */
 	if (form->relkind == RELKIND_VIEW || form->relrowsecurity)
 		origin = ORIGIN_RLS_TABLE;
 	else
@@ -73,33 +59,7 @@ relation_origin(Oid relid)
 	return origin;
 }
 
-/* The query behind a reference to a WITH item, and the context it stands in. */
-Query *
-tg_find_with(RangeTblEntry *rte, const ProofContext *context, ProofContext *outer_context)
-{
-	Query	   *query;
-	ListCell   *lc;
-
-	if ((int) rte->ctelevelsup >= list_length(context->queries))
-		return NULL;
-	*outer_context = *context;
-	outer_context->queries = list_copy_tail(context->queries, rte->ctelevelsup);
-	query = (Query *) linitial(outer_context->queries);
-	foreach(lc, query->cteList)
-	{
-		CommonTableExpr *cte = lfirst_node(CommonTableExpr, lc);
-
-		if (strcmp(cte->ctename, rte->ctename) == 0)
-		{
-			if (cte->cterecursive || !IsA(cte->ctequery, Query))
-				return NULL;
-			return (Query *) cte->ctequery;
-		}
-	}
-	return NULL;
-}
-
-/* The same of functions in FROM, WITH ORDINALITY or without. */
+/* The origin of a column of functions in FROM. */
 static Origin
 function_column_origin(RangeTblEntry *rte, AttrNumber column,
 					   const ProofContext *context)
@@ -123,9 +83,10 @@ function_column_origin(RangeTblEntry *rte, AttrNumber column,
 	return origin;
 }
 
-/* The origin of a column of one item of a FROM list. */
+/* The origin of a column of an item in FROM. */
 static Origin
-column_origin(RangeTblEntry *rte, AttrNumber column, const ProofContext *context)
+column_origin(RangeTblEntry *rte, AttrNumber column,
+			  const ProofContext *context)
 {
 	ListCell   *lc;
 	Origin		origin = 0;
@@ -134,7 +95,7 @@ column_origin(RangeTblEntry *rte, AttrNumber column, const ProofContext *context
 	switch (rte->rtekind)
 	{
 		case RTE_RELATION:
-			/* where the row is stored, and by which transaction */
+			/* system columns: ctid, xmin and so on */
 			if (column < 0)
 				return tg_counter_origin(relation_origin(rte->relid));
 			return relation_origin(rte->relid);
@@ -216,193 +177,6 @@ tg_var_origin(Var *var, const ProofContext *context)
 						 &outer_context);
 }
 
-/* The number that LIMIT or OFFSET gives; false where it is not written out. */
-static bool
-literal_count(Node *node, int64 *count)
-{
-	node = tg_strip(node);
-	if (node != NULL && IsA(node, FuncExpr) &&
-		((FuncExpr *) node)->funcid == F_INT8_INT4)
-		node = tg_strip(linitial(((FuncExpr *) node)->args));
-	if (node == NULL || !IsA(node, Const) || ((Const *) node)->constisnull)
-		return false;
-	switch (((Const *) node)->consttype)
-	{
-		case INT4OID:
-			*count = DatumGetInt32(((Const *) node)->constvalue);
-			return true;
-		case INT8OID:
-			*count = DatumGetInt64(((Const *) node)->constvalue);
-			return true;
-		default:
-			return false;
-	}
-}
-
-static bool
-is_null(Node *node)
-{
-	bool		isnull;
-
-	return node == NULL || (tg_is_constant(node, &isnull) && isnull);
-}
-
-/* May LIMIT and OFFSET leave nothing of a row? */
-static bool
-is_limited(Query *query)
-{
-	int64		count;
-
-	if (!is_null(query->limitCount) &&
-		!(literal_count(query->limitCount, &count) && count > 0))
-		return true;
-	return !is_null(query->limitOffset) &&
-		!(literal_count(query->limitOffset, &count) && count == 0);
-}
-
-bool
-tg_yields_nothing(Query *query)
-{
-	int64		count;
-
-	return literal_count(query->limitCount, &count) && count == 0;
-}
-
-/* Is a condition no condition? */
-static bool
-is_true(Node *node)
-{
-	return node == NULL ||
-		(IsA(node, Const) && !((Const *) node)->constisnull &&
-		 DatumGetBool(((Const *) node)->constvalue));
-}
-
-static bool
-set_operation_yields(Node *node, Query *query)
-{
-	SetOperationStmt *operation = (SetOperationStmt *) node;
-
-	check_stack_depth();
-	if (IsA(node, RangeTblRef))
-		return tg_always_yields(rt_fetch(((RangeTblRef *) node)->rtindex,
-										 query->rtable)->subquery);
-	return operation->op == SETOP_UNION &&
-		(set_operation_yields(operation->larg, query) ||
-		 set_operation_yields(operation->rarg, query));
-}
-
-/* Has GROUP BY (), ROLLUP or CUBE a group of all rows, if there are none? */
-static bool
-has_grand_total(List *sets, bool all)
-{
-	ListCell   *lc;
-
-	check_stack_depth();
-	foreach(lc, sets)
-	{
-		GroupingSet *set = lfirst_node(GroupingSet, lc);
-		bool		has = set->kind == GROUPING_SET_SETS ?
-			has_grand_total(set->content, false) :
-			set->kind != GROUPING_SET_SIMPLE;
-
-		if (has != all)
-			return has;
-	}
-	return all;
-}
-
-/* Is there a row of an item of the join tree, whatever the tables hold? */
-static bool
-item_yields(Node *item, Query *query)
-{
-	ListCell   *lc;
-
-	check_stack_depth();
-	if (IsA(item, FromExpr))
-	{
-		foreach(lc, ((FromExpr *) item)->fromlist)
-		{
-			if (!item_yields(lfirst(lc), query))
-				return false;
-		}
-		return is_true(((FromExpr *) item)->quals);
-	}
-	if (IsA(item, JoinExpr))
-	{
-		JoinExpr   *join = (JoinExpr *) item;
-
-		switch (join->jointype)
-		{
-			case JOIN_INNER:
-				return item_yields(join->larg, query) &&
-					item_yields(join->rarg, query) && is_true(join->quals);
-			case JOIN_LEFT:
-				return item_yields(join->larg, query);
-			case JOIN_RIGHT:
-				return item_yields(join->rarg, query);
-			case JOIN_FULL:
-				return item_yields(join->larg, query) ||
-					item_yields(join->rarg, query);
-			default:
-				return false;
-		}
-	}
-	if (IsA(item, RangeTblRef))
-	{
-		RangeTblEntry *rte = rt_fetch(((RangeTblRef *) item)->rtindex,
-									  query->rtable);
-
-		switch (rte->rtekind)
-		{
-			case RTE_VALUES:
-				return true;
-			case RTE_SUBQUERY:
-				return tg_always_yields(rte->subquery);
-			case RTE_FUNCTION:
-				foreach(lc, rte->functions)
-				{
-					if (!expression_returns_set(lfirst_node(RangeTblFunction,
-															lc)->funcexpr))
-						return true;
-				}
-				return false;
-			case RTE_CTE:
-				foreach(lc, rte->ctelevelsup == 0 ? query->cteList : NIL)
-				{
-					CommonTableExpr *cte = lfirst_node(CommonTableExpr, lc);
-
-					if (strcmp(cte->ctename, rte->ctename) == 0)
-						return !cte->cterecursive &&
-							IsA(cte->ctequery, Query) &&
-							tg_always_yields((Query *) cte->ctequery);
-				}
-				return false;
-			default:
-				return false;
-		}
-	}
-	return false;
-}
-
-bool
-tg_always_yields(Query *query)
-{
-	check_stack_depth();
-	if (query->commandType != CMD_SELECT || is_limited(query) ||
-		query->hasTargetSRFs || !is_true(query->havingQual))
-		return false;
-	if (query->setOperations != NULL)
-		return set_operation_yields(query->setOperations, query);
-	if (query->groupingSets != NIL)
-		return has_grand_total(query->groupingSets, true);
-
-	/* Without GROUP BY, aggregates yield a row even if there is none. */
-	if (query->groupClause == NIL &&
-		(query->hasAggs || query->havingQual != NULL))
-		return true;
-	return item_yields((Node *) query->jointree, query);
-}
-
 static bool
 collect_dependencies(Node *node, QueryWalk *walk)
 {
@@ -415,7 +189,7 @@ collect_dependencies(Node *node, QueryWalk *walk)
 	}
 	if (IsA(node, Query))
 	{
-		ProofContext		outer = walk->context;
+		ProofContext outer = walk->context;
 		Query	   *query = (Query *) node;
 		ListCell   *lc;
 
@@ -436,7 +210,7 @@ collect_dependencies(Node *node, QueryWalk *walk)
 	}
 	if (IsA(node, Var))
 	{
-		/* the tables of the sub-selects themselves are counted above */
+		/* the tables of the sub-selects are added above */
 		if (tg_is_row_var((Var *) node, &walk->context))
 			walk->origin |= tg_var_origin((Var *) node, &walk->context);
 		else if ((int) ((Var *) node)->varlevelsup >
@@ -465,7 +239,6 @@ tg_query_dependencies(Query *query, const ProofContext *context)
 	return walk.origin;
 }
 
-/* What of outside the sub-select is mentioned in it: is it correlated? */
 static bool
 collect_outer(Node *node, QueryWalk *walk)
 {
@@ -478,7 +251,7 @@ collect_outer(Node *node, QueryWalk *walk)
 	}
 	if (IsA(node, Query))
 	{
-		ProofContext		outer = walk->context;
+		ProofContext outer = walk->context;
 		bool		result;
 
 		check_stack_depth();
@@ -532,10 +305,10 @@ set_operation_origin(Node *node, Query *query, int column,
 	if (operation->op == SETOP_UNION &&
 		((left != 0 && (left & ORIGIN_MAY_KNOW_SESSION) == 0) ||
 		 (right != 0 && (right & ORIGIN_MAY_KNOW_SESSION) == 0)))
-		left |= ORIGIN_MEMBER;	/* but an arm of NULLs has no members */
+		left |= ORIGIN_MEMBER;	/* an arm of NULLs (0) has no members */
 	if (operation->op == SETOP_INTERSECT)
 	{
-		/* what both yield is no more than what the better one yields */
+		/* both yield no more than the better one does */
 		if (left == ORIGIN_SESSION || right == ORIGIN_SESSION)
 			return ORIGIN_SESSION;
 	}
@@ -545,7 +318,7 @@ set_operation_origin(Node *node, Query *query, int column,
 Origin
 tg_query_origin(Query *query, int column, const ProofContext *context)
 {
-	ProofContext		inner;
+	ProofContext inner;
 	Origin		outer;
 	Origin		all;
 	Origin		origin;
@@ -572,7 +345,7 @@ tg_query_origin(Query *query, int column, const ProofContext *context)
 		origin = tg_member_origin((Node *) target->expr, &inner);
 		if (origin & ORIGIN_OF_TABLES)
 		{
-			/* which of the tables have to be bound? */
+			/* which tables must be bound? */
 			Bitmapset  *needed = NULL;
 			Bitmapset  *bound;
 			int			i = -1;
@@ -590,7 +363,7 @@ tg_query_origin(Query *query, int column, const ProofContext *context)
 			if (!bms_is_empty(needed) && bms_is_subset(needed, bound) &&
 				tg_is_session_origin(origin))
 			{
-				/* that the row picks from the session's is no harm */
+				/* the row may choose among the session's rows */
 				origin = ORIGIN_SESSION;
 				if (!query->hasAggs && !query->hasWindowFuncs)
 					outer &= ~ORIGIN_TENANT;
@@ -608,12 +381,12 @@ tg_query_origin(Query *query, int column, const ProofContext *context)
 		}
 		else if (!query->hasAggs && !query->hasWindowFuncs)
 		{
-			/* the values say all; the row can but choose among them */
+			/* the row only chooses among the values */
 			outer &= ~(ORIGIN_TENANT | ORIGIN_ROW);
 		}
 	}
 
-	/* Correlated: what the sub-select makes of the row is its affair. */
+	/* a correlated sub-select may compute anything from the row */
 	if ((outer & (ORIGIN_TENANT | ORIGIN_ROW)) &&
 		(all & ORIGIN_MAY_KNOW_SESSION))
 		origin |= ORIGIN_OPAQUE;

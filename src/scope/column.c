@@ -1,0 +1,157 @@
+/*-------------------------------------------------------------------------
+ *
+ * column.c
+ *		Is an expression the tenant column, or another column?
+ *
+ * Casts are looked through if they keep different tenants different: uuid to
+ * text, integer to bigint, char(n) to text.
+ *
+ * Copyright (c) 2026, Trovella
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "facts/expression.h"
+#include "miscadmin.h"
+#include "scope/nodes.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+
+/* Does the type have a different text for each value? */
+static bool
+writes_unambiguously(Oid type)
+{
+	switch (type)
+	{
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+		case OIDOID:
+		case NUMERICOID:
+		case UUIDOID:
+		case BOOLOID:
+		case DATEOID:
+			return true;
+		default:
+			return get_typtype(type) == TYPTYPE_ENUM;
+	}
+}
+
+/*
+ * The argument of a lossless cast, or NULL.  *type is the result type of the
+ * cast.  If *trims is set, the cast is lossless only for a char(n) column: a
+ * text column keeps the trailing blanks that the cast drops.
+ */
+static Node *
+under_conversion(Node *node, Oid *type, bool *trims)
+{
+	if (IsA(node, CoerceViaIO))
+	{
+		CoerceViaIO *expr = (CoerceViaIO *) node;
+
+		if ((expr->resulttype != TEXTOID && expr->resulttype != VARCHAROID) ||
+			!writes_unambiguously(tg_base_type(tg_expression_type((Node *) expr->arg))))
+			return NULL;
+		*type = TEXTOID;
+		return (Node *) expr->arg;
+	}
+	if (IsA(node, FuncExpr))
+	{
+		FuncExpr   *expr = (FuncExpr *) node;
+
+		if (!tg_is_lossless(expr->funcid))
+			return NULL;
+		if (expr->funcid == F_TEXT_BPCHAR)
+			*trims = true;
+		*type = expr->funcresulttype;
+		return linitial(expr->args);
+	}
+	return NULL;
+}
+
+Var *
+tg_as_column(Node *node)
+{
+	bool		trims = false;
+	Oid			type;
+
+	for (;;)
+	{
+		node = tg_strip(node);
+		if (node == NULL)
+			return NULL;
+		if (IsA(node, Var))
+			return trims && tg_base_type(((Var *) node)->vartype) !=
+				BPCHAROID ? NULL : (Var *) node;
+		if (IsA(node, NullIfExpr))
+			node = linitial(((NullIfExpr *) node)->args);
+		else
+			node = under_conversion(node, &type, &trims);
+	}
+}
+
+bool
+tg_is_tenant_column(Node *node, const ProofContext *context, bool or_null,
+					Oid *type)
+{
+	Oid			tenant_type = tg_base_type(context->facts->tenant->type);
+	ProofContext inner = *context;
+	Oid			converted = InvalidOid;
+	bool		trims = false;
+
+	check_stack_depth();
+	for (;;)
+	{
+		Node	   *under;
+		Oid			to;
+
+		node = tg_strip(node);
+		if (node == NULL)
+			return false;
+		if (IsA(node, Var))
+		{
+			if (!tg_is_tenant_var((Var *) node, &inner) ||
+				(trims && tenant_type != BPCHAROID))
+				return false;
+			*type = OidIsValid(converted) ? converted : tenant_type;
+			return OidIsValid(*type);
+		}
+		else if ((under = under_conversion(node, &to, &trims)) != NULL)
+		{
+			/* The outermost cast decides. */
+			if (!OidIsValid(converted))
+				converted = to;
+			node = under;
+		}
+		else if (IsA(node, NullIfExpr) && or_null)
+			node = linitial(((NullIfExpr *) node)->args);
+		else if (IsA(node, CoalesceExpr) && context->facts->tenant->not_null)
+		{
+			/* if the first argument can't be NULL, it is the value */
+			node = linitial(((CoalesceExpr *) node)->args);
+			or_null = false;
+		}
+		else if (IsA(node, SubLink) &&
+				 ((SubLink *) node)->subLinkType == EXPR_SUBLINK)
+		{
+			/* (SELECT organization_id) */
+			Query	   *query = (Query *) ((SubLink *) node)->subselect;
+
+			if (query->setOperations != NULL ||
+				query->jointree->fromlist != NIL ||
+				query->hasAggs || query->hasTargetSRFs ||
+				(!or_null && (query->jointree->quals != NULL ||
+							  query->havingQual != NULL ||
+							  query->limitCount != NULL ||
+							  query->limitOffset != NULL)))
+				return false;
+			inner = tg_enter_query(&inner, query);
+			node = (Node *) linitial_node(TargetEntry,
+										  query->targetList)->expr;
+		}
+		else
+			return false;
+	}
+}

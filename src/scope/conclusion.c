@@ -1,0 +1,196 @@
+/*-------------------------------------------------------------------------
+ *
+ * conclusion.c
+ *		Which rows an outcome of an expression admits.
+ *
+ * The algebra of the proof: conclusions about "true", "false" and "NULL", and
+ * how those about a whole follow from those about its parts.  If two
+ * conditions must both hold, the better conclusion counts; if either suffices,
+ * the worse one does.
+ *
+ * Copyright (c) 2026, Trovella
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "nodes/nodeFuncs.h"
+#include "scope/proof.h"
+
+Conclusion
+tg_make_conclusion(AdmittedRows rows, Reason reason, Node *arm)
+{
+	Conclusion	conclusion = {0};
+
+	conclusion.rows = rows;
+	conclusion.reason = reason;
+	conclusion.arm = arm;
+	return conclusion;
+}
+
+Conclusion
+tg_admits_none(void)
+{
+	return tg_make_conclusion(ROWS_NONE, REASON_NONE, NULL);
+}
+
+Conclusion
+tg_admits_foreign(Reason reason, Node *node)
+{
+	Conclusion	conclusion = tg_make_conclusion(ROWS_FOREIGN, reason, node);
+
+	conclusion.mentions = true;
+	return conclusion;
+}
+
+Conclusion
+tg_if_either(Conclusion one, Conclusion other)
+{
+	Conclusion	result = other.rows > one.rows ? other : one;
+
+	result.equals_column = (one.equals_column || one.rows <= ROWS_OWN) &&
+		(other.equals_column || other.rows <= ROWS_OWN);
+	result.column_from_session =
+		(one.column_from_session || one.rows <= ROWS_OWN) &&
+		(other.column_from_session || other.rows <= ROWS_OWN);
+	result.tenant_not_null = (one.tenant_not_null || one.rows <= ROWS_OWN) &&
+		(other.tenant_not_null || other.rows <= ROWS_OWN);
+	result.or_tenant_null = (one.or_tenant_null || one.rows <= ROWS_OWN) &&
+		(other.or_tenant_null || other.rows <= ROWS_OWN);
+	return result;
+}
+
+Conclusion
+tg_if_both(Conclusion one, Conclusion other)
+{
+	Conclusion	result;
+
+	if (one.rows != other.rows)
+		result = one.rows < other.rows ? one : other;
+	else
+		/* if both fail, the one that mentions the tenant needs the repair */
+		result = (other.mentions && !one.mentions) ? other : one;
+
+	result.equals_column = one.equals_column || other.equals_column;
+	result.column_from_session = one.column_from_session ||
+		other.column_from_session;
+	result.tenant_not_null = one.tenant_not_null || other.tenant_not_null;
+	result.or_tenant_null = one.or_tenant_null || other.or_tenant_null;
+
+	/* The foreign rows are those without a tenant, and it has a tenant. */
+	if (result.rows > ROWS_OWN && result.tenant_not_null && result.or_tenant_null)
+		return tg_make_conclusion(ROWS_OWN, REASON_NONE, result.arm);
+
+	/*
+	 * organization_id = owner_org AND owner_org = setting: not followed, but
+	 * it may be right.
+	 */
+	if (result.rows == ROWS_FOREIGN && result.equals_column &&
+		result.column_from_session)
+	{
+		result.rows = ROWS_UNKNOWN;
+		result.reason = REASON_THROUGH_COLUMN;
+	}
+
+	/* BETWEEN setting AND setting is an equality. */
+	if (one.reason == REASON_ORDER && other.reason == REASON_ORDER &&
+		result.rows == ROWS_FOREIGN)
+		result.rows = ROWS_UNKNOWN;
+	return result;
+}
+
+Outcomes
+tg_make_outcomes(Conclusion if_true, Conclusion if_false, Conclusion if_null)
+{
+	Outcomes	outcomes;
+
+	outcomes.if_true = if_true;
+	outcomes.if_false = if_false;
+	outcomes.if_null = if_null;
+	return outcomes;
+}
+
+Outcomes
+tg_every_outcome(Conclusion conclusion)
+{
+	return tg_make_outcomes(conclusion, conclusion, conclusion);
+}
+
+/* One outcome always happens, the others never do. */
+Outcomes
+tg_constant_outcome(Node *node, bool value, bool isnull)
+{
+	Conclusion	always = tg_make_conclusion(ROWS_FOREIGN, REASON_ALWAYS, node);
+
+	if (isnull)
+		return tg_make_outcomes(tg_admits_none(), tg_admits_none(), always);
+	if (value)
+		return tg_make_outcomes(always, tg_admits_none(), tg_admits_none());
+	return tg_make_outcomes(tg_admits_none(), always, tg_admits_none());
+}
+
+Outcomes
+tg_not(Outcomes outcomes)
+{
+	return tg_make_outcomes(outcomes.if_false, outcomes.if_true,
+							outcomes.if_null);
+}
+
+Outcomes
+tg_and(Outcomes one, Outcomes other)
+{
+	Outcomes	result;
+
+	result.if_true = tg_if_both(one.if_true, other.if_true);
+	result.if_false = tg_if_either(one.if_false, other.if_false);
+
+	/* NULL: one is NULL, and the other is NULL or true. */
+	result.if_null =
+		tg_if_either(tg_if_both(one.if_null,
+								tg_if_either(other.if_true, other.if_null)),
+					 tg_if_both(other.if_null, tg_if_either(one.if_true, one.if_null)));
+	return result;
+}
+
+Outcomes
+tg_or(Outcomes one, Outcomes other)
+{
+	return tg_not(tg_and(tg_not(one), tg_not(other)));
+}
+
+Conclusion
+tg_outcome_of(const Outcomes *outcomes, int which)
+{
+	return which == 0 ? outcomes->if_false :
+		which == 1 ? outcomes->if_true : outcomes->if_null;
+}
+
+/*
+ * A function of two Booleans, given as a table.  The conclusion for a result
+ * is the worst of the ways to get it.
+ */
+Outcomes
+tg_combine(const Outcomes *one, const Outcomes *other, int table[3][3])
+{
+	Conclusion	result[3];
+
+	for (int i = 0; i < 3; i++)
+		result[i] = tg_admits_none();
+	for (int i = 0; i < 3; i++)
+	{
+		for (int j = 0; j < 3; j++)
+		{
+			int			value = table[i][j];
+
+			/* skip what never happens: it admits no rows, but has no flags */
+			Conclusion	way = tg_if_both(tg_outcome_of(one, i),
+										 tg_outcome_of(other, j));
+
+			if (way.rows == ROWS_NONE)
+				continue;
+			result[value] = result[value].rows == ROWS_NONE ? way :
+				tg_if_either(result[value], way);
+		}
+	}
+	return tg_make_outcomes(result[1], result[0], result[2]);
+}
