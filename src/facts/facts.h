@@ -14,6 +14,9 @@
  *
  * Lists of relations are lists of OIDs, each of them once.
  *
+ * Besides, other modules may use expression.h and oidset.h.  reader.h is for the
+ * files of this module.
+ *
  * Copyright (c) 2026, Trovella
  *
  *-------------------------------------------------------------------------

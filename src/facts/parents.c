@@ -11,7 +11,6 @@
 
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
-#include "compat.h"
 #include "facts/facts.h"
 #include "facts/oidset.h"
 #include "facts/reader.h"

@@ -10,11 +10,9 @@
 #include "postgres.h"
 
 #include "catalog/pg_rewrite.h"
-#include "facts/expression.h"
 #include "facts/facts.h"
 #include "facts/reader.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/rel.h"
 
 /*
