@@ -332,7 +332,7 @@ trovella_guard_registry_1_0(PG_FUNCTION_ARGS)
 			CStringGetTextDatum(tg_level_name(tg_rules[i].default_level));
 		values[COL_RULE_IS_OVERRIDDEN] = BoolGetDatum(tg_rule_is_overridden(i));
 		values[COL_RULE_IS_ABOUT_RELATIONS] =
-			BoolGetDatum((tg_rules[i].about & ~ABOUT_DATABASE) != 0);
+			BoolGetDatum((tg_rules[i].about & ~TG_ABOUT_DATABASE) != 0);
 		values[COL_RULE_PURPOSE] = CStringGetTextDatum(tg_rules[i].purpose);
 		tuplestore_putvalues(result->setResult, result->setDesc, values,
 							 nulls);

@@ -1,13 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * functions.c
- *		The rule about the functions that policies call, and the like.
+ *		The rule about the functions and enums that policies rely on.
  *
- * A policy is as good as its functions.  The proof that it is scoped takes a
- * function without row arguments for a value of the session; here is asked
- * who has the say over that value: whoever owns the function may replace it,
- * and where a function of its owner's rights looks names up in its caller's
- * search_path, the caller says what they mean.
+ * The proof that a policy is scoped treats a function without row arguments as
+ * a value of the session.  This rule asks who controls that value.  The owner
+ * of a function may replace it.  If a SECURITY DEFINER function looks names up
+ * in its caller's search_path, the caller decides what they refer to.
  *
  * Copyright (c) 2026, Trovella
  *
@@ -28,26 +27,26 @@
 #include "utils/regproc.h"
 
 /* A function that a policy calls. */
-typedef struct Call
+typedef struct PolicyCall
 {
 	Oid			function;
-	const PolicyFacts *policy;	/* the first that does */
-	CommandSet	commands;		/* those of all that do */
-} Call;
+	const PolicyFacts *policy;	/* the first policy that calls it */
+	CommandSet	commands;		/* of all policies that call it */
+} PolicyCall;
 
-/* What a finding is about, so that it is told from one that was there. */
-typedef enum Reproach
+/* Part of the fingerprint: distinguishes the findings about a function. */
+typedef enum FunctionFault
 {
-	OWNED_BY_CONFINED_ROLE = 1,
-	NAMES_OF_CALLER,
-	NEW_OWNER,
-	NEW_RIGHTS,
-	LABELS_OF_STRANGER
-} Reproach;
+	FAULT_CONFINED_OWNER = 1,
+	FAULT_NAMES_OF_CALLER,
+	FAULT_NEW_OWNER,
+	FAULT_NEW_PRIVILEGES,
+	FAULT_LABELS_OF_OTHER_ROLE
+} FunctionFault;
 
 /*
- * Who has the table owner's rights could alter the policies as well.  (A
- * superuser has them.)
+ * A role with the privileges of the table's owner could alter the policies as
+ * well.  (A superuser has them.)
  */
 static bool
 may_alter_policies(const RuleSubject *subject, Oid role)
@@ -56,8 +55,8 @@ may_alter_policies(const RuleSubject *subject, Oid role)
 }
 
 /*
- * A role that has the rights of the owner of something, although the table's
- * policies are to confine it, or InvalidOid.
+ * A role that the table's policies are supposed to confine, but that has the
+ * privileges of "owner"; or InvalidOid.
  */
 static Oid
 confined_role(const RuleSubject *subject, Oid owner)
@@ -80,7 +79,7 @@ confined_role(const RuleSubject *subject, Oid owner)
 
 /* Reports "function f, which policy p calls, ...", with ALTER FUNCTION f ... */
 static void
-report(const RuleSubject *subject, const Call *call, Reproach reproach,
+report(const RuleSubject *subject, const PolicyCall *call, FunctionFault fault,
 	   Oid role, const char *what, const char *repair)
 {
 	char	   *name = format_procedure_extended(call->function,
@@ -96,7 +95,7 @@ report(const RuleSubject *subject, const Call *call, Reproach reproach,
 	finding->object = name;
 	finding->object_oid = call->function;
 	finding->commands = call->commands;
-	finding->fingerprint = hash_combine64(reproach, role);
+	finding->fingerprint = hash_combine64(fault, role);
 	finding->repair_sql = psprintf("ALTER FUNCTION %s %s;", name, repair);
 }
 
@@ -109,49 +108,49 @@ role_name(Oid role)
 }
 
 /*
- * Neither another owner nor other rights need be wrong.  But what the function
- * says of the session may not be what it has said, and nothing else shows it.
+ * A new owner need not be wrong, nor a change of SECURITY DEFINER.  But the
+ * function may now return something else, and no other rule notices.
  */
 static void
-report_new_owner(const RuleSubject *subject, const Call *call,
+report_new_owner(const RuleSubject *subject, const PolicyCall *call,
 				 Oid before, Oid after)
 {
 	if (before != after && !may_alter_policies(subject, after))
-		report(subject, call, NEW_OWNER, after,
+		report(subject, call, FAULT_NEW_OWNER, after,
 			   psprintf("has changed owner from role \"%s\" to role \"%s\"",
 						role_name(before), role_name(after)),
 			   psprintf("OWNER TO %s", quote_identifier(role_name(before))));
 }
 
 static void
-report_new_rights(const RuleSubject *subject, const Call *call,
+report_new_privileges(const RuleSubject *subject, const PolicyCall *call,
 				  bool definer_before, bool definer)
 {
 	if (!definer_before && definer)
-		report(subject, call, NEW_RIGHTS, InvalidOid,
+		report(subject, call, FAULT_NEW_PRIVILEGES, InvalidOid,
 			   "has become SECURITY DEFINER: it now runs with the privileges of its owner",
 			   "SECURITY INVOKER");
 	if (definer_before && !definer)
-		report(subject, call, NEW_RIGHTS, InvalidOid,
+		report(subject, call, FAULT_NEW_PRIVILEGES, InvalidOid,
 			   "is no longer SECURITY DEFINER: it now runs with the privileges of its caller",
 			   "SECURITY DEFINER");
 }
 
-/* Reports that the function's caller decides what its names mean. */
+/* Reports that the caller decides what the names in the function refer to. */
 static void
-report_names_of_caller(const RuleSubject *subject, const Call *call)
+report_names_of_caller(const RuleSubject *subject, const PolicyCall *call)
 {
 	char	   *schema = get_namespace_name(get_func_namespace(call->function));
 
 	if (schema != NULL)
-		report(subject, call, NAMES_OF_CALLER, InvalidOid,
+		report(subject, call, FAULT_NAMES_OF_CALLER, InvalidOid,
 			   "is SECURITY DEFINER without a search_path setting that ends with pg_temp: its caller decides what the names in it refer to",
 			   psprintf("SET search_path = pg_catalog, %s, pg_temp",
 						quote_identifier(schema)));
 }
 
 static void
-check_call(const RuleSubject *subject, const Call *call)
+check_call(const RuleSubject *subject, const PolicyCall *call)
 {
 	const RelationFacts *facts = subject->facts;
 	const RelationHistory *history = subject->history;
@@ -168,7 +167,7 @@ check_call(const RuleSubject *subject, const Call *call)
 
 	role = confined_role(subject, function.owner);
 	if (OidIsValid(role))
-		report(subject, call, OWNED_BY_CONFINED_ROLE, role,
+		report(subject, call, FAULT_CONFINED_OWNER, role,
 			   psprintf("can be replaced by role \"%s\", which the policy is supposed to confine",
 						role_name(role)),
 			   psprintf("OWNER TO %s",
@@ -179,11 +178,11 @@ check_call(const RuleSubject *subject, const Call *call)
 	if (function.security_definer && !function.names_are_fixed)
 		report_names_of_caller(subject, call);
 	else
-		report_new_rights(subject, call, before.security_definer,
+		report_new_privileges(subject, call, before.security_definer,
 						  function.security_definer);
 }
 
-/* The calls of all policies, each function once, in the order of policies. */
+/* The calls in all policies, each function once, in the order of policies. */
 static List *
 calls_in(const RelationFacts *facts)
 {
@@ -191,7 +190,7 @@ calls_in(const RelationFacts *facts)
 	List	   *calls = NIL;
 	ListCell   *lc;
 
-	known = tg_hash_create("trovella_guard calls", sizeof(Oid), sizeof(Call),
+	known = tg_hash_create("trovella_guard calls", sizeof(Oid), sizeof(PolicyCall),
 						   CurrentMemoryContext);
 	foreach(lc, facts->policies)
 	{
@@ -203,7 +202,7 @@ calls_in(const RelationFacts *facts)
 		{
 			Oid			function = lfirst_oid(lf);
 			bool		found;
-			Call	   *call = hash_search(known, &function, HASH_ENTER,
+			PolicyCall	   *call = hash_search(known, &function, HASH_ENTER,
 										   &found);
 
 			if (!found)
@@ -219,8 +218,8 @@ calls_in(const RelationFacts *facts)
 }
 
 /*
- * The labels of an enum are names, which its owner may exchange: then a row is
- * another tenant's, or the session is.  That needs no right on the table.
+ * The owner of an enum can rename its labels without any privilege on the
+ * table.  If two labels are swapped, rows, or the session, change their tenant.
  */
 static void
 check_labels(const RuleSubject *subject)
@@ -255,7 +254,7 @@ check_labels(const RuleSubject *subject)
 									role_name(role), name);
 		finding->object = name;
 		finding->object_oid = type;
-		finding->fingerprint = hash_combine64(LABELS_OF_STRANGER, role);
+		finding->fingerprint = hash_combine64(FAULT_LABELS_OF_OTHER_ROLE, role);
 		finding->repair_sql = psprintf("ALTER TYPE %s OWNER TO %s;", name,
 									   quote_identifier(role_name(facts->owner)));
 	}

@@ -1,12 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * per_row.c
- *		The rule about policies that ask the session anew for each row.
+ *		The rule about policies that compute a session value for each row.
  *
- * A stable function in a policy is called for every row that is looked at,
- * and current_setting() looks its setting up each time.  Wrapped as (SELECT
+ * A stable function in a policy is called for every row of a scan, and
+ * current_setting() looks up its setting each time.  Wrapped as (SELECT
  * current_setting(...)), it is an uncorrelated sub-select, which is computed
- * once for the query; so the repair wraps what does not depend on the row.
+ * once per query.  The repair wraps the values that do not depend on the row.
  *
  * Copyright (c) 2026, Trovella
  *
@@ -14,12 +14,12 @@
  */
 #include "postgres.h"
 
-#include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "rules/print.h"
+#include "rules/remedy.h"
 #include "rules/rules.h"
 #include "scope/scope.h"
 #include "settings.h"
@@ -31,12 +31,12 @@ typedef struct WrapContext
 {
 	const RelationFacts *facts;
 	ProofBudget *budget;
-	Oid			function;		/* one of those that were wrapped */
+	Oid			function;		/* one that was wrapped */
 } WrapContext;
 
 /*
- * Finds the first function call outside of sub-selects, an inner one before
- * those that it is an argument of.
+ * Finds the first function call outside of sub-selects; a call in an argument
+ * comes before the call that it is an argument of.
  */
 static bool
 find_function(Node *node, Oid *function)
@@ -50,7 +50,7 @@ find_function(Node *node, Oid *function)
 	{
 		FuncExpr   *call = (FuncExpr *) node;
 
-		/* a cast is not what asks the session */
+		/* A cast does not read the session */
 		if (call->funcformat == COERCE_EXPLICIT_CALL)
 		{
 			*function = call->funcid;
@@ -80,7 +80,7 @@ make_scalar_subselect(Node *node)
 }
 
 /*
- * The expression with each value wrapped that comes from the session, calls a
+ * Wraps each value in the expression that comes from the session, calls a
  * function, and does not depend on the row.
  */
 static Node *
@@ -91,7 +91,7 @@ wrap_values(Node *node, WrapContext *context)
 	check_stack_depth();
 	CHECK_FOR_INTERRUPTS();
 
-	/* Computed once already, or correlated: not for us to take apart. */
+	/* Already computed once, or correlated: leave it alone */
 	if (IsA(node, SubLink))
 		return node;
 
@@ -128,9 +128,9 @@ wrap_values(Node *node, WrapContext *context)
 }
 
 /*
- * The text of an expression, to be run in any search_path that does not list
- * pg_catalog behind another schema: names that are not PostgreSQL's own get
- * their schema.
+ * The text of an expression that means the same under any search_path that does
+ * not list pg_catalog after another schema: names are qualified unless they are
+ * PostgreSQL's own.
  */
 static char *
 text_for_any_path(const RuleSubject *subject, Node *node)
@@ -179,21 +179,11 @@ tg_check_policy_per_row_call(const RuleSubject *subject)
 				text_for_any_path(subject, qual) : NULL;
 			char	   *check_text = with_check ?
 				text_for_any_path(subject, with_check) : NULL;
-			StringInfoData sql;
 
 			if ((qual && !using_text) || (with_check && !check_text))
 				continue;
-			initStringInfo(&sql);
-			appendStringInfo(&sql, "ALTER POLICY %s ON %s",
-							 quote_identifier(policy->name),
-							 quote_qualified_identifier(facts->schema,
-														facts->name));
-			if (using_text)
-				appendStringInfo(&sql, " USING (%s)", using_text);
-			if (check_text)
-				appendStringInfo(&sql, " WITH CHECK (%s)", check_text);
-			appendStringInfoChar(&sql, ';');
-			finding->repair_sql = sql.data;
+			finding->repair_sql = tg_remedy_policy(facts, policy, using_text,
+												   check_text);
 		}
 	}
 }

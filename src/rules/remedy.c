@@ -3,9 +3,8 @@
  * remedy.c
  *		The SQL that repairs a finding.
  *
- * Rules call in with the facts and the part that is missing.  The statements
- * are only printed here; whoever runs them does it as themselves, and in a
- * search_path that is not known here: a statement must mean the same in each.
+ * The statements are only printed here.  The user runs them, with a search_path
+ * that is not known here, so a statement must mean the same under every one.
  *
  * Copyright (c) 2026, Trovella
  *
@@ -67,13 +66,11 @@ qualified_name(const RelationFacts *facts)
 }
 
 /*
- * What is printed here is run in somebody else's search_path, in which others
- * may have made operators and types, and in which pg_catalog need not come
- * first.  So every operator, type and function is named with its schema: an
- * operator of pg_catalog's cannot be mistaken then, as nobody can make another
- * there; another one is given operands of exactly the types it is made for.
- *
- * NULL, if no equality tells the tenants of this type apart.
+ * Other users may have created operators and types in the schemas of the
+ * search_path, and pg_catalog need not come first in it.  So every operator,
+ * type and function is qualified.  Nobody else can create an operator in
+ * pg_catalog; an operator of another schema is given operands of exactly the
+ * types that it is declared for.
  */
 char *
 tg_tenant_predicate(const RelationFacts *facts)
@@ -89,7 +86,7 @@ tg_tenant_predicate(const RelationFacts *facts)
 	char	   *operator;
 	char	   *name;
 
-	/* A type that was dropped in this transaction is not to be looked up */
+	/* The type may have been dropped in this transaction */
 	if (!OidIsValid(base))
 		return NULL;
 	equality = lookup_type_cache(base, TYPECACHE_EQ_OPR)->eq_opr;
@@ -102,7 +99,7 @@ tg_tenant_predicate(const RelationFacts *facts)
 						schema ? quote_identifier(schema) : "pg_catalog",
 						NameStr(form->oprname));
 
-	/* The operators of enums don't know domains over them */
+	/* The operators of enums do not accept domains over them */
 	if (form->oprnamespace != PG_CATALOG_NAMESPACE)
 		type = form->oprleft;
 	else if (get_typtype(base) == TYPTYPE_ENUM)
@@ -113,7 +110,7 @@ tg_tenant_predicate(const RelationFacts *facts)
 		return psprintf("%s %s (SELECT %s)", column, operator,
 						tg_tenant_expression);
 
-	/* Without a length: char(1) and bit(1) would cut the value */
+	/* Without a length: char(1) and bit(1) would truncate the value */
 	name = format_type_extended(type, -1, FORMAT_TYPE_TYPEMOD_GIVEN |
 								FORMAT_TYPE_ALLOW_INVALID |
 								FORMAT_TYPE_FORCE_QUALIFY);
@@ -128,9 +125,7 @@ tg_remedy_table(const RelationFacts *facts, const char *action)
 	return psprintf("ALTER TABLE %s %s;", qualified_name(facts), action);
 }
 
-/*
- * A name for a new policy of the table that none of its policies has.
- */
+/* A name for a new policy that no policy of the table has. */
 static char *
 policy_name(const RelationFacts *facts, const char *suffix)
 {
@@ -150,6 +145,17 @@ policy_name(const RelationFacts *facts, const char *suffix)
 		if (!taken)
 			return name;
 	}
+}
+
+/* Ends a CREATE POLICY or ALTER POLICY statement. */
+static void
+append_expressions(StringInfo sql, const char *qual, const char *with_check)
+{
+	if (qual != NULL)
+		appendStringInfo(sql, " USING (%s)", qual);
+	if (with_check != NULL)
+		appendStringInfo(sql, " WITH CHECK (%s)", with_check);
+	appendStringInfoChar(sql, ';');
 }
 
 char *
@@ -173,11 +179,9 @@ tg_remedy_policies(const RelationFacts *facts, CommandSet commands)
 						 commands_in_order[i].name);
 		if (OidIsValid(get_role_oid(tg_app_role, true)))
 			appendStringInfo(&sql, " TO %s", quote_identifier(tg_app_role));
-		if (commands_in_order[i].has_using)
-			appendStringInfo(&sql, " USING (%s)", predicate);
-		if (commands_in_order[i].has_check)
-			appendStringInfo(&sql, " WITH CHECK (%s)", predicate);
-		appendStringInfoChar(&sql, ';');
+		append_expressions(&sql,
+						   commands_in_order[i].has_using ? predicate : NULL,
+						   commands_in_order[i].has_check ? predicate : NULL);
 	}
 	return sql.data;
 }
@@ -185,19 +189,26 @@ tg_remedy_policies(const RelationFacts *facts, CommandSet commands)
 char *
 tg_remedy_scope(const RelationFacts *facts, const PolicyFacts *policy)
 {
-	StringInfoData sql;
 	char	   *predicate = tg_tenant_predicate(facts);
 
 	if (predicate == NULL)
 		return NULL;
+	return tg_remedy_policy(facts, policy,
+							policy->commands != TG_INSERT ? predicate : NULL,
+							(policy->commands & (TG_INSERT | TG_UPDATE)) != 0 ?
+							predicate : NULL);
+}
+
+char *
+tg_remedy_policy(const RelationFacts *facts, const PolicyFacts *policy,
+				 const char *qual, const char *with_check)
+{
+	StringInfoData sql;
+
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "ALTER POLICY %s ON %s",
 					 quote_identifier(policy->name), qualified_name(facts));
-	if (policy->commands != TG_INSERT)
-		appendStringInfo(&sql, " USING (%s)", predicate);
-	if ((policy->commands & (TG_INSERT | TG_UPDATE)) != 0)
-		appendStringInfo(&sql, " WITH CHECK (%s)", predicate);
-	appendStringInfoChar(&sql, ';');
+	append_expressions(&sql, qual, with_check);
 	return sql.data;
 }
 
@@ -351,8 +362,8 @@ on_update_clause(char action)
 }
 
 /*
- * A foreign key's action cannot be altered: the key is dropped and made
- * again, in one ALTER TABLE, and is otherwise what it was.
+ * ALTER CONSTRAINT cannot change the action, so one ALTER TABLE drops the key
+ * and adds it again, with all its other properties.
  */
 char *
 tg_remedy_on_delete(FactsReader *reader, const RelationFacts *facts,
@@ -363,7 +374,7 @@ tg_remedy_on_delete(FactsReader *reader, const RelationFacts *facts,
 	StringInfoData action;
 	char	   *referenced = tg_facts_qualified_name(reader, key->referenced);
 
-	/* A temporal key knows no action but NO ACTION */
+	/* A temporal key supports only NO ACTION */
 	if (referenced == NULL || key->temporal)
 		return NULL;
 
@@ -408,8 +419,8 @@ tg_remedy_required_column(const RelationFacts *facts, const char *column)
 	int			length = strlen(column);
 
 	/*
-	 * The checklist's columns are times; of others we know only the name.  The
-	 * grammar itself knows this type and this default: no search_path matters.
+	 * The checklist's columns are timestamps; the types of others are unknown.
+	 * The grammar defines this type and this default: no search_path matters.
 	 */
 	if (length > 3 && strcmp(column + length - 3, "_at") == 0)
 		return tg_remedy_table(facts,
@@ -418,7 +429,7 @@ tg_remedy_required_column(const RelationFacts *facts, const char *column)
 	return NULL;
 }
 
-#define ALLOW "SELECT trovella_guard.allow("
+#define ALLOW_CALL "SELECT trovella_guard.allow("
 
 char *
 tg_remedy_allow(const char *schema, const char *table, const char *rule)
@@ -427,21 +438,21 @@ tg_remedy_allow(const char *schema, const char *table, const char *rule)
 																	 table));
 
 	if (rule == NULL)
-		return psprintf(ALLOW "%s, 'why this table is global');", name);
-	return psprintf(ALLOW "%s, 'why this is right', %s);",
+		return psprintf(ALLOW_CALL "%s, 'why this table is global');", name);
+	return psprintf(ALLOW_CALL "%s, 'why this is right', %s);",
 					name, quote_literal_cstr(rule));
 }
 
 bool
 tg_remedy_is_to_allow(const char *repair_sql)
 {
-	return strncmp(repair_sql, ALLOW, strlen(ALLOW)) == 0;
+	return strncmp(repair_sql, ALLOW_CALL, strlen(ALLOW_CALL)) == 0;
 }
 
 char *
 tg_remedy_disallow(const char *schema, const char *table, const char *rule)
 {
-	/* "*" stands for itself only without quotes: see parse_relation() */
+	/* Quotes would make "*" a table name: see parse_relation() */
 	char	   *name = strcmp(table, "*") == 0 ?
 		psprintf("%s.*", quote_identifier(schema)) :
 		quote_qualified_identifier(schema, table);

@@ -21,6 +21,9 @@ extern char *tg_remedy_policies(const RelationFacts *facts,
 								CommandSet commands);
 extern char *tg_remedy_scope(const RelationFacts *facts,
 							 const PolicyFacts *policy);
+extern char *tg_remedy_policy(const RelationFacts *facts,
+							  const PolicyFacts *policy,
+							  const char *qual, const char *with_check);
 extern char *tg_remedy_index(FactsReader *reader, const RelationFacts *facts,
 							 int nkeys, const AttrNumber *keys);
 extern char *tg_remedy_on_delete(FactsReader *reader,
@@ -33,15 +36,13 @@ extern char *tg_remedy_allow(const char *schema, const char *table,
 extern char *tg_remedy_disallow(const char *schema, const char *table,
 								const char *rule);
 
-/*
- * Is the repair only to say on the allowlist that the relation is right as it
- * is?  That is for a human to decide.
- */
+/* Does the repair start with an allowlist entry?  People decide about those. */
 extern bool tg_remedy_is_to_allow(const char *repair_sql);
 
 /*
- * "organization_id = (SELECT current_setting(...)::uuid)": what a policy of
- * the table should say.
+ * "organization_id = (SELECT current_setting(...)::uuid)": the expression that
+ * the table's policies should have.  NULL if no equality operator tells the
+ * tenants of the column's type apart.
  */
 extern char *tg_tenant_predicate(const RelationFacts *facts);
 

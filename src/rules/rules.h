@@ -121,12 +121,12 @@ typedef void (*RuleCheck) (const RuleSubject *subject);
 /* What a rule is about: one of these, or several. */
 typedef enum RuleAbout
 {
-	ABOUT_TENANT_TABLES = 1 << 0,	/* ordinary and partitioned tables with a
+	TG_ABOUT_TENANT_TABLES = 1 << 0,	/* ordinary and partitioned tables with a
 									 * tenant column */
-	ABOUT_OTHER_TABLES = 1 << 1,	/* ... without one */
-	ABOUT_OTHER_RELATIONS = 1 << 2, /* views, materialized views, foreign
+	TG_ABOUT_OTHER_TABLES = 1 << 1,	/* ... without one */
+	TG_ABOUT_OTHER_RELATIONS = 1 << 2, /* views, materialized views, foreign
 									 * tables */
-	ABOUT_DATABASE = 1 << 3		/* no relation: audits only */
+	TG_ABOUT_DATABASE = 1 << 3		/* no relation: audits only */
 } RuleAbout;
 
 struct Rule

@@ -1,12 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * raise.c
- *		Says what the verdict found.
+ *		Raises the error or the warnings of a verdict.
  *
- * The text is made for the developer who meets it in a terminal: several
- * migration tools print the primary message alone, so that one names the table
- * and the rules; DETAIL has a line for each finding; HINT is SQL that can be
- * pasted into the migration.
+ * The text is written for a developer at a terminal.  Several migration tools
+ * print the primary message alone, so it names the table and the rules.  DETAIL
+ * has a line for each finding.  HINT is SQL that can be pasted into the
+ * migration.
  *
  * Copyright (c) 2026, Trovella
  *
@@ -25,25 +25,25 @@
 #include "verdict/raise.h"
 #include "verdict/verdict.h"
 
-/* More than this a terminal cannot show; the server log has them all. */
+/* As many as fit a terminal; the server log has them all. */
 #define MAX_FINDINGS_SHOWN 20
 #define MAX_WARNINGS_SHOWN 20
 
 /* Which findings of a verdict are reported? */
 typedef bool (*FindingFilter) (const Finding *finding);
 
-/* One message in the making. */
-typedef struct Message
+/* The parts of a message under construction. */
+typedef struct VerdictMessage
 {
 	StringInfoData detail;		/* for the client, capped */
-	StringInfoData detail_log;	/* for the server log, whole */
-	StringInfoData repair;		/* capped, too */
+	StringInfoData detail_log;	/* for the server log, complete */
+	StringInfoData repair;		/* for the client, capped */
 	int			findings;
 	const Finding *only;		/* the finding, if there is only one */
-} Message;
+} VerdictMessage;
 
 static bool
-any(const Finding *finding pg_attribute_unused())
+every_finding(const Finding *finding pg_attribute_unused())
 {
 	return true;
 }
@@ -72,7 +72,7 @@ rule_list(const RelationVerdict *verdict, FindingFilter filter)
 }
 
 static void
-begin_message(Message *message)
+begin_message(VerdictMessage *message)
 {
 	initStringInfo(&message->detail);
 	initStringInfo(&message->detail_log);
@@ -85,7 +85,7 @@ begin_message(Message *message)
  * Adds the findings of a relation that pass the filter.
  */
 static void
-add_to_message(Message *message, const RelationVerdict *verdict,
+add_to_message(VerdictMessage *message, const RelationVerdict *verdict,
 			   FindingFilter filter, bool name_table)
 {
 	const char *last_repair = "";
@@ -118,7 +118,7 @@ add_to_message(Message *message, const RelationVerdict *verdict,
 				appendStringInfoChar(&message->detail, '\n');
 			appendStringInfoString(&message->detail, line.data);
 
-			/* One statement may mend two findings that follow each other */
+			/* One statement may repair two successive findings */
 			if (finding->repair_sql != NULL &&
 				strcmp(finding->repair_sql, last_repair) != 0)
 			{
@@ -134,7 +134,7 @@ add_to_message(Message *message, const RelationVerdict *verdict,
 }
 
 static void
-end_message(Message *message)
+end_message(VerdictMessage *message)
 {
 	int			more = message->findings - MAX_FINDINGS_SHOWN;
 
@@ -147,7 +147,7 @@ end_message(Message *message)
 
 /* Fills the structured fields of the error under construction. */
 static int
-errfinding(const Message *message)
+errfinding(const VerdictMessage *message)
 {
 	if (message->only != NULL)
 	{
@@ -160,22 +160,23 @@ errfinding(const Message *message)
 }
 
 /*
- * Is it something that a tenant table may have a reason for?  What breaks a
- * rule whose breach is refused by default, or has no tenant column, should be
- * a global table if there is a reason for it.
+ * May a tenant table have a reason to break the rule?  A table that breaks a
+ * rule of default level error, or has no tenant column, should be on the
+ * allowlist as a global table instead.
  */
 static bool
-has_its_reasons(const Rule *rule)
+may_be_waived_alone(const Rule *rule)
 {
 	return rule->default_level < TG_LEVEL_ERROR &&
 		rule->check != tg_check_table_unclassified;
 }
 
 /*
- * How to say that a relation is right as it is: statements, each on a line.
+ * The statements that allow what the findings are about, each on a line.  Sets
+ * *is_global if that makes the relation a global one.
  */
 static char *
-waivers(const RelationVerdict *verdict, FindingFilter filter, bool *global)
+waivers(const RelationVerdict *verdict, FindingFilter filter, bool *is_global)
 {
 	StringInfoData sql;
 	const Rule *last = NULL;
@@ -189,8 +190,8 @@ waivers(const RelationVerdict *verdict, FindingFilter filter, bool *global)
 		if (!filter(finding) || finding->rule == last)
 			continue;
 		last = finding->rule;
-		*global = !has_its_reasons(finding->rule);
-		if (*global)
+		*is_global = !may_be_waived_alone(finding->rule);
+		if (*is_global)
 			return tg_remedy_allow(verdict->schema, verdict->name, NULL);
 		appendStringInfo(&sql, "%s%s", sql.len > 0 ? "\n" : "",
 						 tg_remedy_allow(verdict->schema, verdict->name,
@@ -199,15 +200,13 @@ waivers(const RelationVerdict *verdict, FindingFilter filter, bool *global)
 	return sql.data;
 }
 
-/*
- * The hint: the SQL that mends it, and how to say that it is right as it is.
- */
+/* The hint: SQL that repairs the findings, and SQL that allows them. */
 static char *
-hint(const Message *message, const RelationVerdict *first, FindingFilter filter,
+hint(const VerdictMessage *message, const RelationVerdict *first, FindingFilter filter,
 	 bool refused)
 {
-	bool global = true;
-	char	   *allow = waivers(first, filter, &global);
+	bool is_global = true;
+	char	   *allow = waivers(first, filter, &is_global);
 	StringInfoData text;
 
 	initStringInfo(&text);
@@ -219,7 +218,7 @@ hint(const Message *message, const RelationVerdict *first, FindingFilter filter,
 	{
 		if (text.len > 0)
 			appendStringInfoChar(&text, '\n');
-		if (global)
+		if (is_global)
 			appendStringInfo(&text, "If the %s is meant to be global, add this instead:\n%s",
 							 tg_kind_name(first->kind), allow);
 		else
@@ -229,16 +228,14 @@ hint(const Message *message, const RelationVerdict *first, FindingFilter filter,
 	return text.data;
 }
 
-/*
- * Refuses the commit, or says that an enforcing guard would have.
- */
+/* Refuses the commit, or warns that mode "enforce" would refuse it. */
 static void
 raise_refusal(List *refused, bool enforce)
 {
 	const RelationVerdict *first = linitial(refused);
 	int			others = list_length(refused) - 1;
 	bool		autocommit = !IsTransactionBlock() && first->created;
-	Message		message;
+	VerdictMessage		message;
 	StringInfoData more;
 	ListCell   *lc;
 
@@ -275,7 +272,7 @@ raise_refusal(List *refused, bool enforce)
 static void
 raise_warning(const RelationVerdict *verdict)
 {
-	Message		message;
+	VerdictMessage		message;
 	bool		all_old = true;
 	ListCell   *lc;
 
@@ -283,7 +280,7 @@ raise_warning(const RelationVerdict *verdict)
 		all_old = all_old && ((Finding *) lfirst(lc))->was_there;
 
 	begin_message(&message);
-	add_to_message(&message, verdict, any, false);
+	add_to_message(&message, verdict, every_finding, false);
 	end_message(&message);
 
 	ereport(WARNING,
@@ -291,13 +288,13 @@ raise_warning(const RelationVerdict *verdict)
 			 all_old ?
 			 errmsg("%s \"%s.%s\" still breaks %s",
 					tg_kind_name(verdict->kind), verdict->schema,
-					verdict->name, rule_list(verdict, any)) :
+					verdict->name, rule_list(verdict, every_finding)) :
 			 errmsg("%s \"%s.%s\" breaks %s",
 					tg_kind_name(verdict->kind), verdict->schema,
-					verdict->name, rule_list(verdict, any)),
+					verdict->name, rule_list(verdict, every_finding)),
 			 errdetail_internal("%s", message.detail.data),
 			 errdetail_log("%s", message.detail_log.data),
-			 errhint("%s", hint(&message, verdict, any, false)),
+			 errhint("%s", hint(&message, verdict, every_finding, false)),
 			 errfinding(&message)));
 }
 
@@ -317,7 +314,7 @@ is_refused(const RelationVerdict *verdict)
 void
 tg_log_what_went_through(List *verdicts)
 {
-	/* Somebody may have dropped the role that we are */
+	/* The session's role may have been dropped */
 	const char *role = GetUserNameFromId(GetSessionUserId(), true);
 	StringInfoData tables;
 	ListCell   *lc;

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * raise.h
- *		Says what the verdict found.
+ *		Raises the error or the warnings of a verdict.
  *
  * Copyright (c) 2026, Trovella
  *
@@ -21,8 +21,8 @@
 extern void tg_raise(List *verdicts);
 
 /*
- * Writes one line to the server log, and nothing to the client, if an
- * enforcing guard would have refused the commit.
+ * Writes one line to the server log, and nothing to the client, if mode
+ * "enforce" would have refused the commit.
  */
 extern void tg_log_what_went_through(List *verdicts);
 
