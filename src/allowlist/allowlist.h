@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * allowlist.h
- *		Which findings are waived, by whom and why.
+ *		The allowlist: which findings are waived, by whom, and why.
  *
  * Copyright (c) 2026, Trovella
  *
@@ -21,9 +21,9 @@ typedef struct AllowlistEntry
 {
 	NameData	schema;
 	NameData	table;			/* "*": the whole schema */
-	char	   *rule;			/* "*": every rule; the table is global */
+	char	   *rule;			/* "*": every rule, the table is global */
 	char	   *reason;
-	bool		adopted;		/* written by adopt(): an old debt */
+	bool		adopted;		/* a debt, written by adopt() */
 	bool		expired;
 	bool		fresh;			/* written by the current transaction */
 	bool		used;			/* see tg_allowlist_mark_used() */
@@ -33,15 +33,15 @@ typedef struct AllowlistEntry
 typedef struct Allowlist Allowlist;
 
 /*
- * Reads the entries that a registered snapshot sees.  Those that have expired
- * at the given time are matched by nothing; tg_allowlist_entries() lists them.
- * Memory is taken from the current context.
+ * Reads the entries that a registered snapshot sees, into the current memory
+ * context.  Entries that have expired at the given time never match, but
+ * tg_allowlist_entries() lists them.
  */
 extern Allowlist *tg_allowlist_read(Snapshot snapshot, TimestampTz now);
 
 /*
  * The entry that waives a rule for a relation, or NULL.  A partition of a
- * global table is global, too: it holds that table's rows.
+ * global table is global, too, because it holds that table's rows.
  */
 extern const AllowlistEntry *tg_allowlist_match(const Allowlist *allowlist,
 												FactsReader *reader,
@@ -49,9 +49,9 @@ extern const AllowlistEntry *tg_allowlist_match(const Allowlist *allowlist,
 												const char *rule);
 
 /*
- * The entry by which adopt() has listed a finding of this rule as a debt, or
- * NULL.  It quietens what was there before, in audits and at commit; it lets
- * nothing new pass.
+ * The entry by which adopt() has recorded a finding of this rule as a debt, or
+ * NULL.  It silences pre-existing findings, in audits and at commit, but no new
+ * ones.
  */
 extern const AllowlistEntry *tg_allowlist_debt(const Allowlist *allowlist,
 											   FactsReader *reader,
@@ -59,8 +59,8 @@ extern const AllowlistEntry *tg_allowlist_debt(const Allowlist *allowlist,
 											   const char *rule);
 
 /*
- * Notes that an audit has found something for the entry to do.  What is left
- * unused at the end of an audit of the whole database is stale.
+ * Marks an entry that an audit needs.  Entries that are not marked at the end
+ * of an audit of the whole database are stale.
  */
 extern void tg_allowlist_mark_used(const AllowlistEntry *entry);
 
@@ -68,18 +68,17 @@ extern void tg_allowlist_mark_used(const AllowlistEntry *entry);
 extern List *tg_allowlist_entries(const Allowlist *allowlist);
 
 /*
- * The entry that makes a finding about a relation void because the rows at
- * stake are those of a global table, or NULL.
+ * For a finding about the rows of another table (Finding.other_relid): the entry
+ * that makes that table global, so that there is no finding; or NULL.
  */
 extern const AllowlistEntry *tg_allowlist_match_other(const Allowlist *allowlist,
 											   FactsReader *reader,
 											   Oid other_relid);
 
 /*
- * Which entry covers a relation only because it came under a name (or under a
- * parent) that it did not have before?  Returns the entry as "schema.table",
- * or NULL.  An entry that the transaction itself has written was made for the
- * relation as it is now.
+ * The entry, as "schema.table", that covers a relation only because of a new
+ * name or a new parent; or NULL.  An entry that the transaction itself has
+ * written does not count: it was made for the relation as it is now.
  */
 extern const char *tg_allowlist_taken_over(const Allowlist *after,
 									   FactsReader *after_reader,
@@ -89,18 +88,18 @@ extern const char *tg_allowlist_taken_over(const Allowlist *after,
 									   const RelationFacts *before_facts);
 
 /*
- * What a verdict that relies on an entry locks, and what its change touches:
- * the table of the allowlist (InvalidOid in a database without the extension),
- * and a number for the names of the entry.
+ * A verdict that relies on an entry locks this pair of numbers, and a change of
+ * the entry touches it: the OID of the allowlist table (InvalidOid in a database
+ * without the extension), and a hash of the entry's names.
  */
 extern Oid	tg_allowlist_oid(void);
 extern uint32 tg_allowlist_key(const AllowlistEntry *entry);
 
 /*
- * Runs one statement with the rights of the extension's owner, for functions
- * that write the allowlist for roles that may do no more than call them.
- * Returns the number of rows, and puts what the statement returns into
- * "returned", if there is that.
+ * Runs one statement with the privileges of the extension's owner, for functions
+ * that write the allowlist on behalf of roles without privileges on it.
+ * Returns the number of rows.  Puts the rows that the statement returns into
+ * "returned", unless that is NULL.
  */
 extern uint64 tg_allowlist_write(const char *sql, int nargs, Oid *types,
 								 Datum *values, const char *nulls,
@@ -112,7 +111,7 @@ extern uint64 tg_allowlist_write(const char *sql, int nargs, Oid *types,
  */
 extern Datum tg_allowlist_expiry(FunctionCallInfo fcinfo, int n, char *null);
 
-/* The session user, who answers for what is written. */
+/* The session user, who is recorded as the author of an entry. */
 extern Datum tg_allowlist_author(void);
 
 #endif							/* TROVELLA_GUARD_ALLOWLIST_H */

@@ -3,13 +3,13 @@
  * change.c
  *		allow() and disallow(), and the trigger on the allowlist.
  *
- * Both functions write with the rights of the extension's owner, so that a
- * role needs nothing but EXECUTE on them.  They are not SECURITY DEFINER,
- * because an unqualified name is looked up in the caller's search_path, which
- * such a function would have to give up.
+ * Both functions write with the privileges of the extension's owner, so that a
+ * role needs only EXECUTE on them.  They are not SECURITY DEFINER, because they
+ * look up unqualified names in the caller's search_path, which such a function
+ * would have to replace.
  *
- * Whoever writes an entry touches it, by the trigger.  What it covers is looked
- * up at the verdict, which locks the entry against those who rely on it.
+ * The trigger touches an entry that is written.  The verdict looks up what the
+ * entry covers, and locks it against transactions that rely on it.
  *
  * Copyright (c) 2026, Trovella
  *
@@ -52,8 +52,8 @@ allowlist_owner(Oid relid)
 }
 
 /*
- * Splits "schema.table", "schema.*" or "table".  An unqualified name is that
- * of the visible relation, or of one that would be created now.
+ * Splits "schema.table", "schema.*" or "table".  An unqualified name means the
+ * visible relation, or else one in the schema where CREATE would put it.
  */
 static void
 parse_relation(const char *raw, Name schema, Name table)
@@ -88,7 +88,7 @@ parse_relation(const char *raw, Name schema, Name table)
 					 errmsg("invalid relation name \"%s\"", raw),
 					 errhint("Write schema.* for a whole schema.")));
 
-		/* Nothing is locked, so what was there a moment ago may be gone */
+		/* Nothing is locked, so the relation may be gone by now */
 		if (OidIsValid(relid))
 			schema_oid = get_rel_namespace(relid);
 		if (!OidIsValid(schema_oid) && path != NIL)
@@ -104,7 +104,7 @@ parse_relation(const char *raw, Name schema, Name table)
 		namestrcpy(table, linitial(names));
 	}
 
-	/* A table that is really called "*" would open its whole schema */
+	/* The entry of a table that is really named "*" would cover its schema */
 	if (strcmp(NameStr(*table), TG_ANY) == 0 && strstr(raw, "\"*\"") != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_NAME),
@@ -146,8 +146,8 @@ relation_argument(FunctionCallInfo fcinfo, Name schema, Name table)
 }
 
 /*
- * The caller's search_path is put aside with the caller's rights: what runs
- * here must not find the caller's operators.
+ * Replaces the caller's search_path as well as the user: the statement must not
+ * find operators of the caller.
  */
 uint64
 tg_allowlist_write(const char *sql, int nargs, Oid *types, Datum *values,

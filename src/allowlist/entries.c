@@ -1,14 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * entries.c
- *		Which findings are waived, by whom and why: the entries.
- *
- * The verdict and the audit ask whether an entry covers a finding.
+ *		Reads the allowlist and matches findings with its entries.
  *
  * Entries name relations, because a migration allowlists a table before it
- * creates it, and because a dump must carry them.  What a name alone would
- * allow, taking over somebody else's exemption by a rename, is found by
- * comparing with the names before the transaction (tg_allowlist_taken_over).
+ * creates it, and because a dump must contain them.  A rename could take over
+ * the exemption of another table, so tg_allowlist_taken_over() compares with the
+ * names before the transaction.
  *
  * Copyright (c) 2026, Trovella
  *
@@ -53,7 +51,7 @@ typedef struct AllowlistBucket
 struct Allowlist
 {
 	List	   *entries;		/* all of them */
-	HTAB	   *buckets;		/* those that count; NULL if there are none */
+	HTAB	   *buckets;		/* those that have not expired; NULL if none */
 };
 
 Oid
@@ -169,12 +167,12 @@ find_entry(const Allowlist *allowlist, const char *schema, const char *table,
 }
 
 /*
- * Is the relation in its schema for its own sake?  An entry for a whole schema
- * speaks of what is there, not of the rows of a tenant table that stands
- * elsewhere and of which the relation is an inheritance child.
+ * May an entry for the whole schema cover the relation?  Not if the relation is
+ * an inheritance child of a tenant table that the allowlist does not cover: the
+ * entry was not made for the rows of a table elsewhere.
  */
 static bool
-stands_alone(const Allowlist *allowlist, FactsReader *reader,
+schema_entry_applies(const Allowlist *allowlist, FactsReader *reader,
 			 const RelationFacts *facts, const char *rule, bool adopted)
 {
 	bool		alone;
@@ -201,8 +199,8 @@ stands_alone(const Allowlist *allowlist, FactsReader *reader,
 }
 
 /*
- * An entry for a relation covers its partitions, and theirs.  One for a schema
- * covers a partition only if it covers the table of which it is one.
+ * An entry for a relation covers its partitions at all levels.  An entry for a
+ * schema covers a partition only if it covers the partitioned table.
  */
 static const AllowlistEntry *
 match(const Allowlist *allowlist, FactsReader *reader,
@@ -224,7 +222,7 @@ match(const Allowlist *allowlist, FactsReader *reader,
 		{
 			entry = find_entry(allowlist, facts->schema, TG_ANY, rule, adopted);
 			return entry != NULL &&
-				stands_alone(allowlist, reader, facts, rule, adopted) ?
+				schema_entry_applies(allowlist, reader, facts, rule, adopted) ?
 				entry : NULL;
 		}
 		facts = tg_facts_outline(reader, linitial_oid(facts->parents));

@@ -1,9 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * entries.h
- *		The table trovella_guard.allowlist, for the files of this wing only.
- *
- * Everybody else knows allowlist.h.
+ *		The table trovella_guard.allowlist, private to src/allowlist.
  *
  * Copyright (c) 2026, Trovella
  *
@@ -37,7 +35,7 @@ typedef struct AllowlistNames
 	NameData	table;
 } AllowlistNames;
 
-/* The number that stands for the names where entries are locked and touched. */
+/* A hash of the names, by which entries are locked and touched. */
 extern uint32 tg_allowlist_hash_names(const AllowlistNames *names);
 
 #endif							/* TROVELLA_GUARD_ENTRIES_H */

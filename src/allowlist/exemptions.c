@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * exemptions.c
- *		Rules about the allowlist itself: is an entry still needed?
+ *		Rules about the allowlist: is an entry needed, was one taken over?
  *
  * Copyright (c) 2026, Trovella
  *
@@ -16,10 +16,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
-/*
- * Can only the verdict tell whether the rule is broken, or nobody because it
- * is off?
- */
+/* Is an audit unable to tell whether the rule is broken? */
 static bool
 cannot_tell(const char *rule)
 {

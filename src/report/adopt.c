@@ -1,11 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * adopt.c
- *		Turns the findings of today into a list of debts, and the paid ones
- *		out of it.
+ *		Records the present findings as debts, and removes stale entries.
  *
- * Both functions write the allowlist with the rights of the extension's
- * owner, so that a role needs nothing but EXECUTE on them: see allowlist.c.
+ * Both functions write the allowlist with the privileges of the extension's
+ * owner, so that a role needs only EXECUTE on them: see allowlist/change.c.
  *
  * Copyright (c) 2026, Trovella
  *
@@ -28,12 +27,12 @@ PG_FUNCTION_INFO_V1(trovella_guard_adopt_1_0);
 PG_FUNCTION_INFO_V1(trovella_guard_prune_1_0);
 
 /*
- * adopt(reason text, expires_at timestamptz): one entry for each rule that a
- * relation breaks today.  Returns the number of entries.
+ * adopt(reason text, expires_at timestamptz): writes one entry for each rule
+ * that a relation breaks now.  Returns the number of entries.
  *
- * A relation that is really named "*" cannot be on the allowlist, because
- * its entry would open its whole schema.  And what could not be audited is no
- * debt, because nobody knows what it would be.
+ * A relation that is really named "*" cannot be on the allowlist, because its
+ * entry would cover its whole schema.  audit_failed cannot become a debt,
+ * because nobody knows what the audit would have found.
  */
 Datum
 trovella_guard_adopt_1_0(PG_FUNCTION_ARGS)
@@ -70,9 +69,7 @@ trovella_guard_adopt_1_0(PG_FUNCTION_ARGS)
 	PG_RETURN_INT64(entries);
 }
 
-/*
- * Removes an entry, unless somebody has changed it meanwhile.
- */
+/* Removes an entry, unless it has been changed meanwhile. */
 static void
 remove_entry(ReturnSetInfo *result, const AllowlistEntry *entry,
 			 const char *why)
@@ -96,8 +93,8 @@ remove_entry(ReturnSetInfo *result, const AllowlistEntry *entry,
 }
 
 /*
- * Is this a decision about what is not there?  It may have been made ahead of
- * its table, which nobody can tell from one that has outlived it.
+ * Could the entry have been made before its table?  Nothing distinguishes such
+ * an entry from one that has outlived its table.
  */
 static bool
 may_be_made_ahead(const AllowlistEntry *entry)
@@ -107,7 +104,7 @@ may_be_made_ahead(const AllowlistEntry *entry)
 	if (entry->adopted || entry->expired)
 		return false;
 
-	/* An entry for a schema is stale only if there is nothing in that */
+	/* An entry for a schema is stale only if the schema is empty */
 	if (strcmp(NameStr(entry->table), "*") == 0)
 		return true;
 	schema_oid = get_namespace_oid(NameStr(entry->schema), true);
@@ -116,9 +113,9 @@ may_be_made_ahead(const AllowlistEntry *entry)
 }
 
 /*
- * prune(): removes the entries that are stale, whether or not the rule
- * allowlist_stale reports them, and returns them.  Those that may be made
- * ahead of their table are for people to remove.
+ * prune(): removes and returns the stale entries, even if the rule
+ * allowlist_stale is off.  Entries that could have been made before their table
+ * stay.
  */
 Datum
 trovella_guard_prune_1_0(PG_FUNCTION_ARGS)

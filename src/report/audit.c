@@ -1,23 +1,22 @@
 /*-------------------------------------------------------------------------
  *
  * audit.c
- *		Walks over relations and says what the rules find in each.
+ *		Applies the rules to all relations, outside of any verdict.
  *
- * The audit takes the same stairs as the verdict (facts, rules, allowlist),
- * under one snapshot and over all relations.  No relation is locked, and
- * memory is freed every few relations, so that a database of 100,000 tables
- * costs time but no space.
+ * Like the verdict, an audit reads facts, applies rules, and consults the
+ * allowlist; but for all relations, and under one snapshot.  It locks no
+ * relation, and frees memory after every few relations, so that a database of
+ * 100,000 tables costs time but not memory.
  *
  * Notes:
  *
- * 1. Whoever may create a table can make one whose expressions nobody can
- * follow or print.  An error about it must not hide what is to be said of all
- * others: it becomes a finding (audit_failed), and the audit goes on.
+ * 1. Anybody who may create a table can create one whose expressions are too
+ * large to process.  The error must not hide findings about other relations: it
+ * becomes a finding (audit_failed), and the audit continues.
  *
- * 2. Errors are caught by subtransactions.  Each ends before the function that
- * begins it returns, because a caller with an exception block takes the
- * innermost subtransaction for its own.  Where the transaction has made many
- * relations, to end one is no longer cheap, so it is shared by a batch.
+ * 2. Errors are caught by subtransactions.  Ending one is expensive in a
+ * transaction that has created many relations, so a batch of relations shares
+ * one.
  *
  * Copyright (c) 2026, Trovella
  *
@@ -38,11 +37,11 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
-/* Relations whose facts and findings are kept at the same time. */
+/* Limits of a batch. */
 #define BATCH_RELATIONS 64
 #define BATCH_BYTES (256 * 1024)
 
-/* A relation and what is to be said of it. */
+/* A relation and its findings. */
 typedef struct AuditedRelation
 {
 	const RelationFacts *facts;
@@ -107,8 +106,8 @@ is_listed(const List *oids, Oid oid)
 }
 
 /*
- * Takes the OIDs before the first relation is read, so that no scan stays
- * open meanwhile.  Members of an extension that a superuser owns are left out.
+ * Lists the OIDs before reading the first relation, so that no scan stays open.
+ * Excludes members of extensions that a superuser owns.
  */
 static void
 list_relations(Audit *audit)
@@ -196,7 +195,8 @@ tg_audit_global_entry(Audit *audit, const RelationFacts *facts)
 }
 
 /*
- * Looks up who waives a finding.  Returns false if it is void.
+ * Looks up the entry that waives a finding.  Returns false if there is no
+ * finding, because it is about the rows of a global table.
  */
 static bool
 apply_allowlist(Audit *audit, const RelationFacts *facts, Finding *finding)
@@ -214,7 +214,7 @@ apply_allowlist(Audit *audit, const RelationFacts *facts, Finding *finding)
 	entry = tg_allowlist_match(audit->allowlist, audit->reader, facts,
 							   finding->rule->name);
 
-	/* What could not be judged on the day of adoption is not known */
+	/* audit_failed is never a debt: see adopt() */
 	if (entry == NULL && finding->rule->check != tg_check_audit_failed)
 	{
 		entry = tg_allowlist_debt(audit->allowlist, audit->reader, facts,
@@ -229,7 +229,7 @@ apply_allowlist(Audit *audit, const RelationFacts *facts, Finding *finding)
 	return true;
 }
 
-/* Takes away the findings that are void. */
+/* Applies the allowlist to the findings. */
 static List *
 with_allowlist(Audit *audit, const RelationFacts *facts, List *findings)
 {
@@ -245,11 +245,11 @@ with_allowlist(Audit *audit, const RelationFacts *facts, List *findings)
 }
 
 /*
- * A global table needs its entry even if no rule has anything to say about it:
- * there it is written why the table is global.
+ * A global table needs its entry even if it breaks no rule, because the entry
+ * says why the table is global.
  */
 static void
-use_global_entry(Audit *audit, const RelationFacts *facts)
+mark_global_entry(Audit *audit, const RelationFacts *facts)
 {
 	const AllowlistEntry *entry = tg_is_tenant_table(facts) ? NULL :
 		tg_audit_global_entry(audit, facts);
@@ -258,9 +258,9 @@ use_global_entry(Audit *audit, const RelationFacts *facts)
 		tg_allowlist_mark_used(entry);
 }
 
-/* Whether an entry is needed is not known if its rule could not be applied. */
+/* If a rule could not be applied, its entries may be needed. */
 static void
-use_entries_for(Audit *audit, const RelationFacts *facts, int rule)
+mark_entries_for(Audit *audit, const RelationFacts *facts, int rule)
 {
 	const char *name = tg_rules[rule].name;
 	const AllowlistEntry *entry;
@@ -274,8 +274,8 @@ use_entries_for(Audit *audit, const RelationFacts *facts, int rule)
 }
 
 /*
- * Does an error say something about the session or its transaction, rather
- * than about what is audited?
+ * Is an error about the session or its transaction, rather than about the
+ * audited relation?
  */
 static bool
 ends_the_audit(int sqlerrcode)
@@ -332,7 +332,7 @@ fill_batch(void *arg)
 		{
 			AuditedRelation    *audited = palloc(sizeof(AuditedRelation));
 
-			use_global_entry(audit, facts);
+			mark_global_entry(audit, facts);
 			audited->facts = facts;
 			audited->findings =
 				with_allowlist(audit, facts,
@@ -362,7 +362,7 @@ apply_rule(void *arg)
 								   task->audit->allowlist, task->rule, NULL);
 }
 
-/* The finding that a rule could not be applied, or (-1) no rule at all. */
+/* Reports that a rule failed, or (-1) all of them. */
 static List *
 failure(Audit *audit, const RelationFacts *facts, int rule,
 		const char *message)
@@ -374,8 +374,8 @@ failure(Audit *audit, const RelationFacts *facts, int rule,
 }
 
 /*
- * Applies the rules to a relation, or (NULL) those about the database to that,
- * one by one, so that the others have their say where one fails.
+ * Applies the rules to a relation, or (NULL) to the database, one by one, so
+ * that one that fails does not hide the findings of others.
  */
 static List *
 apply_rules_one_by_one(Audit *audit, const RelationFacts *facts)
@@ -396,18 +396,15 @@ apply_rules_one_by_one(Audit *audit, const RelationFacts *facts)
 			findings = list_concat(findings,
 								   failure(audit, facts, i, message));
 			if (facts != NULL)
-				use_entries_for(audit, facts, i);
+				mark_entries_for(audit, facts, i);
 		}
 	}
 	return findings;
 }
 
-/*
- * Audits the relation that an error has ended a batch at, and adds it to the
- * batch.
- */
+/* Audits the relation that caused an error in a batch, rule by rule. */
 static void
-audit_with_care(Audit *audit)
+audit_rule_by_rule(Audit *audit)
 {
 	AuditTask		task = {.audit = audit};
 	const char *message = attempt(read_facts, &task);
@@ -421,14 +418,14 @@ audit_with_care(Audit *audit)
 	if (facts == NULL)
 		return;
 
-	use_global_entry(audit, facts);
+	mark_global_entry(audit, facts);
 	if (message == NULL)
 		findings = apply_rules_one_by_one(audit, facts);
 	else
 	{
 		findings = failure(audit, facts, -1, message);
 		for (int i = 0; i < tg_rules_count; i++)
-			use_entries_for(audit, facts, i);
+			mark_entries_for(audit, facts, i);
 	}
 	audited = palloc(sizeof(AuditedRelation));
 	audited->facts = facts;
@@ -451,7 +448,7 @@ tg_audit_next(Audit *audit, List **findings)
 		audit->batch = NIL;
 		audit->given = 0;
 		if (attempt(fill_batch, &task) != NULL)
-			audit_with_care(audit);
+			audit_rule_by_rule(audit);
 	}
 	if (audit->given < list_length(audit->batch))
 		audited = list_nth(audit->batch, audit->given++);

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * audit.h
- *		Walks over relations and says what the rules find in each.
+ *		Applies the rules to all relations, outside of any verdict.
  *
  * Copyright (c) 2026, Trovella
  *
@@ -17,8 +17,8 @@
 typedef struct Audit Audit;
 
 /*
- * Begins an audit of one relation, or of the whole database (NULL), under
- * one snapshot.  Memory is taken from the current context.
+ * Begins an audit of one relation, or (NULL) of the whole database, under one
+ * snapshot, in the current memory context.
  */
 extern Audit *tg_audit_begin(const Oid *relid);
 extern void tg_audit_end(Audit *audit);
@@ -26,20 +26,20 @@ extern void tg_audit_end(Audit *audit);
 /*
  * The next relation that rules are about, with its findings (of Finding, in
  * the order of the rules; waived_by and is_debt are filled in).  NULL when
- * there are no more.  Facts and findings live until the next call.  Where an
- * error keeps a rule from being applied, that is one of the findings.
+ * there are no more.  Facts and findings live until the next call.  If a rule
+ * fails with an error, that is one of the findings.
  */
 extern const RelationFacts *tg_audit_next(Audit *audit, List **findings);
 
 /*
- * What is to be said about no relation that exists: to be asked for after the
- * last relation of an audit of the whole database.
+ * The findings of the rules about the database; to be called after the last
+ * relation of an audit of the whole database.
  */
 extern List *tg_audit_database(Audit *audit);
 
 /*
- * The entries of the allowlist that are no longer needed, as a List of
- * AllowlistEntry, and why; after the last relation as well.
+ * The stale entries of the allowlist, as a List of AllowlistEntry, and why an
+ * entry is stale; also after the last relation.
  */
 extern List *tg_audit_stale_entries(Audit *audit);
 extern const char *tg_audit_why_stale(Audit *audit,

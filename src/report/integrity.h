@@ -11,10 +11,10 @@
 #define TROVELLA_GUARD_INTEGRITY_H
 
 /*
- * What is in the schema, or on the extension's tables, and is not the
- * extension's; which of its objects belong to somebody who is no superuser;
- * what others than superusers may do that they could not after CREATE
- * EXTENSION.  A line for each, of the first few; NULL, if there is nothing.
+ * Objects in the extension's schemas, or on its tables, that are not members of
+ * the extension; members that a role other than a superuser owns; privileges
+ * beyond those that CREATE EXTENSION grants.  One line for each of the first
+ * few; NULL if there are none.
  */
 extern char *tg_foreign_objects(void);
 extern char *tg_foreign_owners(void);

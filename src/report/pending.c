@@ -60,8 +60,7 @@ put_pending(ReturnSetInfo *result, const RelationVerdict *verdict,
 }
 
 /*
- * pending(): what an enforcing guard would say if the transaction were
- * committed now.
+ * pending(): what mode "enforce" would report if the transaction committed now.
  */
 Datum
 trovella_guard_pending_1_0(PG_FUNCTION_ARGS)

@@ -3,21 +3,20 @@
  * protect.c
  *		Runs the repair SQL of a table, as the caller.
  *
- * The guard never changes a schema by itself.  protect() is the same as to
- * paste the repair SQL: each statement runs with the caller's rights, in the
- * caller's transaction.  The search_path is pg_catalog alone, so that nothing
- * in the schemas of the caller's path has a part in what is made.
+ * The guard never changes a schema by itself.  protect() does what pasting the
+ * repair SQL would do: each statement runs with the caller's privileges, in the
+ * caller's transaction.  The search_path is pg_catalog alone, so that objects in
+ * the schemas of the caller's path are not used.
  *
  * Notes:
  *
- * 1. After each repair the table is looked at again, because one repair can
- * make another superfluous, and because the name for an index is free only
- * until it is taken.
+ * 1. The table is audited again after each repair, because one repair can make
+ * another unnecessary, and can take the name that another would use.
  *
- * 2. A repair that has not helped is not tried again, and then the whole call
- * fails: half a protection would look like one.  So it does if a policy that
- * was made here is not proven to confine rows to the tenant, at whatever level
- * that is a finding.
+ * 2. A repair that did not help is not tried again, and the whole call fails,
+ * because a half-protected table would look protected.  It also fails if a
+ * policy that it has created is not proven to confine rows to the tenant,
+ * whatever the level of that rule.
  *
  * Copyright (c) 2026, Trovella
  *
@@ -41,12 +40,12 @@
 #include "utils/tuplestore.h"
 #include "verdict/raise.h"
 
-/* A policy that was not known to confine rows to the tenant. */
-typedef struct Doubt
+/* A policy that was not proven to confine rows before the repairs. */
+typedef struct KnownDoubt
 {
 	Oid			policy;
 	uint64		fingerprint;
-} Doubt;
+} KnownDoubt;
 
 PG_FUNCTION_INFO_V1(trovella_guard_protect_1_0);
 
@@ -66,13 +65,12 @@ level_argument(FunctionCallInfo fcinfo, int n)
 }
 
 /*
- * Complains, with the reason, if the relation is nothing that could be
- * protected.
+ * Raises an error if the relation cannot be protected.
  */
 static void
 require_protectable(Audit *audit, const RelationFacts *facts, Oid relid)
 {
-	const AllowlistEntry *global;
+	const AllowlistEntry *entry;
 	char	   *name;
 
 	if (facts == NULL)
@@ -89,14 +87,13 @@ require_protectable(Audit *audit, const RelationFacts *facts, Oid relid)
 				 errdetail("Only this session can read it.")));
 	name = psprintf("%s.%s", facts->schema, facts->name);
 
-	global = tg_audit_global_entry(audit, facts);
-
-	if (global !=NULL)
+	entry = tg_audit_global_entry(audit, facts);
+	if (entry != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("cannot protect global %s \"%s\"",
 						tg_kind_name(facts->kind), name),
-				 errdetail("It is on the allowlist: %s", global->reason),
+				 errdetail("It is on the allowlist: %s", entry->reason),
 				 errhint("Remove the entry with trovella_guard.disallow() first.")));
 
 	switch (facts->kind)
@@ -129,9 +126,9 @@ require_protectable(Audit *audit, const RelationFacts *facts, Oid relid)
 				 errhint("Add the column, or say why the table is global: SELECT trovella_guard.allow(...).")));
 }
 
-/* Is it for protect() to repair this?  Debts are there to be paid. */
+/* Should protect() repair this?  Debts, yes; waived findings, no. */
 static bool
-is_to_be_repaired(const Finding *finding, RuleLevel least)
+should_be_repaired(const Finding *finding, RuleLevel least)
 {
 	return finding->level >= least &&
 		(finding->waived_by == NULL || finding->is_debt);
@@ -150,7 +147,7 @@ was_tried(const List *tried, const char *sql)
 	return false;
 }
 
-/* Is the finding a doubt about a policy that was not there in "doubts"? */
+/* Is the finding, a doubt about a policy, not among the known doubts? */
 static bool
 is_new_doubt(const Finding *finding, const List *doubts)
 {
@@ -160,7 +157,7 @@ is_new_doubt(const Finding *finding, const List *doubts)
 		return false;
 	foreach(lc, doubts)
 	{
-		const Doubt *doubt = lfirst(lc);
+		const KnownDoubt *doubt = lfirst(lc);
 
 		if (doubt->policy == finding->object_oid &&
 			doubt->fingerprint == finding->fingerprint)
@@ -170,9 +167,9 @@ is_new_doubt(const Finding *finding, const List *doubts)
 }
 
 /*
- * The next statements to run, in the current memory context, or NULL.  What
- * cannot be repaired is described in "left".  The first call takes down the
- * doubts about policies that are there already.
+ * The next statements to run, in the current memory context, or NULL.  "left"
+ * describes the findings that are left.  The first call records the known
+ * doubts.
  */
 static char *
 next_repair(Oid relid, RuleLevel least, const List *tried, List **doubts,
@@ -196,13 +193,13 @@ next_repair(Oid relid, RuleLevel least, const List *tried, List **doubts,
 
 		if (doubts_policy && tried == NIL)
 		{
-			Doubt	   *doubt = palloc(sizeof(Doubt));
+			KnownDoubt *doubt = palloc(sizeof(KnownDoubt));
 
 			doubt->policy = finding->object_oid;
 			doubt->fingerprint = finding->fingerprint;
 			*doubts = lappend(*doubts, doubt);
 		}
-		if (!is_to_be_repaired(finding, least) &&
+		if (!should_be_repaired(finding, least) &&
 			!(doubts_policy && is_new_doubt(finding, *doubts)))
 			continue;
 		if (sql == NULL && finding->repair_sql != NULL &&

@@ -3,9 +3,8 @@
  * rows.c
  *		The audit and the registry, as rows.
  *
- * These functions only put into rows what audit.c and the registry say; views
- * and reports for people are made of the rows, in SQL.  Everybody may ask: the
- * catalogs that the answers come from can be read by everybody, too.
+ * These functions only convert; SQL makes views and reports of the rows.  PUBLIC
+ * may call them, as it may read the catalogs that the answers come from.
  *
  * Copyright (c) 2026, Trovella
  *
@@ -116,8 +115,8 @@ put_finding(ReturnSetInfo *result, const Finding *finding)
 }
 
 /*
- * Leaves nothing in the current memory context, in which the findings must
- * not be: they are in one of the audit's.
+ * Resets the current memory context after each row.  The findings are not in
+ * it, but in the audit's.
  */
 static void
 put_findings(ReturnSetInfo *result, List *findings)
@@ -164,7 +163,7 @@ trovella_guard_findings_1_0(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* What a relation is, for the guard. */
+/* The class of a relation. */
 static const char *
 class_name(const RelationFacts *facts, bool is_global)
 {
@@ -193,8 +192,7 @@ is_among(const List *strings, const char *string)
 }
 
 /*
- * The reasons of the waived findings, each once.  There are no more of them
- * than there are rules, however many findings there are.
+ * The distinct reasons of the waived findings: at most one for each rule.
  */
 static char *
 waiver_reasons(List *findings)
@@ -223,7 +221,7 @@ put_relation(ReturnSetInfo *result, Audit *audit, const RelationFacts *facts,
 {
 	Datum		values[COL_RELATION_COLUMNS];
 	bool		nulls[COL_RELATION_COLUMNS];
-	const AllowlistEntry *global = tg_audit_global_entry(audit, facts);
+	const AllowlistEntry *entry = tg_audit_global_entry(audit, facts);
 	int			at_level[TG_LEVEL_ERROR + 1] = {0};
 	int			waived = 0;
 	Oid			index = InvalidOid;
@@ -251,7 +249,7 @@ put_relation(ReturnSetInfo *result, Audit *audit, const RelationFacts *facts,
 	values[COL_RELATION_TABLE_NAME] = NameGetDatum(&table);
 	values[COL_RELATION_KIND] = CStringGetTextDatum(tg_kind_name(facts->kind));
 	values[COL_RELATION_CLASS] =
-		CStringGetTextDatum(class_name(facts, global !=NULL));
+		CStringGetTextDatum(class_name(facts, entry != NULL));
 	values[COL_RELATION_TENANT_COLUMN] =
 		text_or_null(facts->tenant != NULL ? facts->tenant->name : NULL,
 					 &nulls[COL_RELATION_TENANT_COLUMN]);
@@ -264,7 +262,7 @@ put_relation(ReturnSetInfo *result, Audit *audit, const RelationFacts *facts,
 	values[COL_RELATION_INFOS] = Int32GetDatum(at_level[TG_LEVEL_INFO]);
 	values[COL_RELATION_WAIVED] = Int32GetDatum(waived);
 	values[COL_RELATION_REASON] =
-		text_or_null(global !=NULL ? global->reason :
+		text_or_null(entry != NULL ? entry->reason :
 					 waiver_reasons(findings),
 					 &nulls[COL_RELATION_REASON]);
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
@@ -307,7 +305,7 @@ trovella_guard_relations_1_0(PG_FUNCTION_ARGS)
 }
 
 /*
- * registry(): the rules, and the levels that hold in this session.
+ * registry(): the rules, and their levels in this session.
  */
 Datum
 trovella_guard_registry_1_0(PG_FUNCTION_ARGS)

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * rows.h
- *		What the functions that return rows share.
+ *		Helpers for functions that return rows.
  *
  * Copyright (c) 2026, Trovella
  *

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * status.c
- *		status(): what is really active in this session.
+ *		status(): is the guard active in this session?
  *
  * Copyright (c) 2026, Trovella
  *
@@ -51,7 +51,7 @@ put_status(ReturnSetInfo *result, const char *item, const char *value,
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
-/* A setting, of which any value is as good as another. */
+/* A setting of which any value is ok. */
 static void
 put_setting_status(ReturnSetInfo *result, const char *name)
 {
@@ -62,7 +62,7 @@ put_setting_status(ReturnSetInfo *result, const char *name)
 }
 
 /*
- * Has a superuser switched off all event triggers?  The setting is there since
+ * Has a superuser disabled all event triggers?  The setting exists since
  * PostgreSQL 17.
  */
 static bool
@@ -111,7 +111,7 @@ put_event_trigger_status(ReturnSetInfo *result, const char *name,
 	}
 }
 
-/* What the complaint is about must be as CREATE EXTENSION left it. */
+/* "complaint" is NULL if all is as CREATE EXTENSION left it. */
 static void
 put_integrity_status(ReturnSetInfo *result, const char *item,
 					 const char *complaint, const char *repair)
@@ -123,7 +123,7 @@ put_integrity_status(ReturnSetInfo *result, const char *item,
 }
 
 /*
- * status(): what is really active in this session.
+ * status(): is the guard active in this session?
  */
 Datum
 trovella_guard_status_1_0(PG_FUNCTION_ARGS)
@@ -177,7 +177,7 @@ trovella_guard_status_1_0(PG_FUNCTION_ARGS)
 	put_event_trigger_status(result, "trovella_guard_collect",
 							 "GRANT, REVOKE and (before PostgreSQL 17) switching row-level security go unnoticed.");
 
-	/* What a copy or a restore of the database may have left behind */
+	/* A copy or a restore of the database may have lost these */
 	put_setting_status(result, "tenant_columns");
 	put_setting_status(result, "rules");
 	put_setting_status(result, "app_role");

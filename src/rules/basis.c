@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * basis.c
- *		What a finding was concluded from that may get worse while its object
- *		stays what it was.
+ *		The parts of a finding that can get worse while its object stays the
+ *		same.
  *
  * Copyright (c) 2026, Trovella
  *
@@ -75,8 +75,8 @@ has_all(const SortedSet *set, const SortedSet *items)
 	return true;
 }
 
-/* A grant as a number: to whom, on which column (0: on all), of what. */
-#define GRANT(grantee, attnum, command) \
+/* A grant as a number: grantee, column (0: all of them), command. */
+#define MAKE_GRANT(grantee, attnum, command) \
 	(((uint64) (grantee) << 32) | ((uint64) (uint16) (attnum) << 16) | (command))
 #define GRANTEE(grant) ((Oid) ((grant) >> 32))
 #define WITHOUT_GRANTEE(grant) ((grant) & UINT64CONST(0xFFFFFFFF))
@@ -107,7 +107,7 @@ add_grants(SortedSet *set, const Acl *acl, Oid owner, AttrNumber attnum,
 			if (items[i].ai_grantee != owner &&
 				(commands & privileges[j].command) != 0 &&
 				(ACLITEM_GET_PRIVS(items[i]) & privileges[j].privilege) != 0)
-				tg_set_add(set, GRANT(items[i].ai_grantee, attnum,
+				tg_set_add(set, MAKE_GRANT(items[i].ai_grantee, attnum,
 									  privileges[j].command));
 		}
 	}
@@ -181,8 +181,8 @@ fingerprints_of(const RelationFacts *facts, bool permissive)
 }
 
 /*
- * To which roles and commands a restrictive policy applies is in its
- * fingerprint; here it is not asked whether that matters to the finding.
+ * All of them: whether the roles and commands of a restrictive policy matter to
+ * the finding is not examined.
  */
 const SortedSet *
 tg_guards_of(const RelationFacts *facts)
@@ -190,7 +190,7 @@ tg_guards_of(const RelationFacts *facts)
 	return fingerprints_of(facts, false);
 }
 
-/* Nobody inserts into a child by way of its parent. */
+/* Without INSERT: a parent does not route rows to inheritance children. */
 Basis *
 tg_basis_of_parent(const RelationFacts *parent)
 {
@@ -206,8 +206,7 @@ tg_basis_of_parent(const RelationFacts *parent)
 }
 
 /*
- * A grant is nothing new where the role had it for all columns, or everybody
- * had it.
+ * A grant is not new if the role had it for all columns, or if PUBLIC had it.
  */
 static bool
 grants_are_old(const SortedSet *after, const SortedSet *before)

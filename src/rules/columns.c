@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * columns.c
- *		Rules about what a relation is: does it have the columns of a tenant
- *		table, and if it has no tenant column, is that on purpose?
+ *		Rules about columns: are those of a tenant table there, and if there is
+ *		no tenant column, is that on purpose?
  *
  * Copyright (c) 2026, Trovella
  *
@@ -16,7 +16,7 @@
 #include "settings.h"
 #include "utils/builtins.h"
 
-/* In the relation's own rows; its children answer for theirs. */
+/* Looks at the relation itself: facts->tenant->not_null includes children. */
 static bool
 is_never_null(const RelationFacts *facts, AttrNumber attnum)
 {
@@ -38,7 +38,7 @@ tg_check_tenant_column_nullable(const RuleSubject *subject)
 	const RelationFacts *facts = subject->facts;
 	Finding    *finding;
 
-	/* A partition has the columns of its parent, which answers for them */
+	/* A partition has the columns of its parent, which is reported instead */
 	if (facts->partition || is_never_null(facts, facts->tenant->attnum))
 		return;
 
@@ -87,8 +87,8 @@ tg_check_required_columns_missing(const RuleSubject *subject)
 
 /*
  * Only the verdict can tell that a column was lost: an audit sees a table
- * without a tenant column, and calls it unclassified.  But a column that will
- * be dropped with a temporary object, by nobody's DDL, is as good as lost.
+ * without a tenant column, and calls it unclassified.  A column that depends on
+ * a temporary object counts as lost, because no DDL command announces its drop.
  */
 void
 tg_check_tenant_column_lost(const RuleSubject *subject)
@@ -125,7 +125,7 @@ tg_check_table_unclassified(const RuleSubject *subject)
 	const RelationFacts *facts = subject->facts;
 	Finding    *finding;
 
-	/* A partition is what its parent is */
+	/* A partition has the class of its parent */
 	if (facts->partition)
 		return;
 

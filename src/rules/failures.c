@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * failures.c
- *		The rule about what an audit could not judge.
+ *		The rule about errors during an audit.
  *
  * Copyright (c) 2026, Trovella
  *

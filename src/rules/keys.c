@@ -27,9 +27,9 @@ contains(int n, const AttrNumber *keys, AttrNumber attnum)
 }
 
 /*
- * Does a search for equality of the key columns imply the index's predicate?
- * It does where the predicate only says that a column is not null, and that
- * column is one of the key or can be null in no row.
+ * Does an equality condition on the key columns imply the index's predicate?
+ * It does if the predicate only says that columns are not null, and each of
+ * them is a key column or is declared NOT NULL.
  */
 static bool
 predicate_is_implied(const RelationFacts *facts, const IndexFacts *index,
@@ -58,8 +58,8 @@ predicate_is_implied(const RelationFacts *facts, const IndexFacts *index,
 }
 
 /*
- * Can the index serve a search for equality of these columns, that is, are
- * its leading columns just these, in any order?
+ * Can the index serve an equality condition on these columns?  They must be its
+ * leading columns, in any order.
  */
 static bool
 index_covers(const RelationFacts *facts, const IndexFacts *index,
@@ -74,7 +74,7 @@ index_covers(const RelationFacts *facts, const IndexFacts *index,
 
 		if (!contains(nkeys, keys, index->keys[i]))
 			return false;
-		/* The planner wants the collation that the comparison has */
+		/* The planner requires the collation of the comparison */
 		if (column == NULL || index->collations[i] != column->collation)
 			return false;
 	}
@@ -87,7 +87,7 @@ index_covers(const RelationFacts *facts, const IndexFacts *index,
 }
 
 /*
- * An index that can serve a search for equality of these columns, or
+ * An index that can serve an equality condition on these columns, or
  * InvalidOid.
  */
 Oid
@@ -150,7 +150,7 @@ tg_check_fk_index_missing(const RuleSubject *subject)
 		ForeignKeyFacts *key = lfirst(lc);
 		Finding    *finding;
 
-		/* The parent answers for it, or tenant_index_missing does */
+		/* The parent, or tenant_index_missing, reports it */
 		if (key->inherited ||
 			(key->nkeys == 1 && key->keys[0] == facts->tenant->attnum))
 			continue;
@@ -192,9 +192,7 @@ tg_check_fk_on_delete(const RuleSubject *subject)
 	}
 }
 
-/*
- * Does the foreign key compare the tenant of both rows?
- */
+/* Does the foreign key compare the tenants of both rows? */
 static bool
 compares_tenants(const RelationFacts *facts, const ForeignKeyFacts *key,
 				 const RelationFacts *referenced)
@@ -238,8 +236,8 @@ tg_check_fk_crosses_tenants(const RuleSubject *subject)
 }
 
 /*
- * Primary keys are left out: they identify a row by something that carries no
- * meaning, on the whole, and every table has one.
+ * Primary keys are not reported: every table has one, and their values usually
+ * carry no meaning.
  */
 void
 tg_check_unique_crosses_tenants(const RuleSubject *subject)
@@ -252,7 +250,7 @@ tg_check_unique_crosses_tenants(const RuleSubject *subject)
 		RelationPlace place;
 		Finding    *finding;
 
-		/* The index of a partition is its parent's matter */
+		/* The index of a partition is reported at its parent */
 		if (!index->unique || index->primary || index->names_tenant ||
 			!tg_facts_place(subject->reader, index->oid, &place) ||
 			place.partition)

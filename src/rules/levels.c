@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * levels.c
- *		What a broken rule leads to: the setting trovella_guard.rules.
+ *		The levels of rules: the setting trovella_guard.rules.
  *
  * The check hook parses the value into its "extra" and complains; the assign
  * hook only copies a pointer and cannot fail.
@@ -16,7 +16,7 @@
 #include "rules/rules.h"
 #include "utils/builtins.h"
 
-/* Overrides of trovella_guard.rules: a level for each rule, or -1. */
+/* The level that trovella_guard.rules gives a rule, or -1. */
 typedef signed char LevelOverride;
 
 static char *rules_string = NULL;
@@ -143,7 +143,7 @@ check_rules(char **newval, void **extra, GucSource source pg_attribute_unused())
 	while (isspace((unsigned char) *item))
 		item++;
 
-	/* An empty value overrides nothing: that is the default */
+	/* The default is an empty value, which overrides nothing */
 	if (*item == '\0')
 		item = NULL;
 	for (; ok && item != NULL; item = next)

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * policies.c
- *		Rules about policies: are there enough, and do they isolate tenants?
+ *		Rules about policies: do they cover all commands and isolate tenants?
  *
  * Copyright (c) 2026, Trovella
  *
@@ -36,7 +36,7 @@ commands_covered(const PolicyFacts *policy)
 	return TG_NO_COMMAND;
 }
 
-/* Judged by the rules below? A child that nobody can name needs no policy. */
+/* Does the table need policies?  A child that nobody can query does not. */
 static bool
 policies_matter(const RuleSubject *subject)
 {
@@ -57,7 +57,7 @@ tg_check_policy_missing(const RuleSubject *subject)
 	if (missing == TG_NO_COMMAND || !policies_matter(subject))
 		return;
 
-	/* Default deny is what a child that is read through its parent wants */
+	/* A child that is read through its parent may deny everything by default */
 	if (facts->parents != NIL && facts->rls_enabled && facts->policies == NIL)
 		return;
 
@@ -68,7 +68,7 @@ tg_check_policy_missing(const RuleSubject *subject)
 	finding->repair_sql = tg_remedy_policies(facts, missing);
 }
 
-/* Who is let through by a policy, and what holds them back? */
+/* The grants that a policy applies to, and the restrictive policies. */
 static const Basis *
 basis_of(const RuleSubject *subject, const RelationFacts *facts,
 		 const ScopeIssue *issue)
@@ -93,7 +93,7 @@ basis_of(const RuleSubject *subject, const RelationFacts *facts,
 	return basis;
 }
 
-/* What the attributes of its roles make of a policy is no part of its own. */
+/* The policy's own fingerprint does not cover the attributes of its roles. */
 static uint64
 fingerprint_of(const RuleSubject *subject, const ScopeIssue *issue)
 {
@@ -111,7 +111,7 @@ fingerprint_of(const RuleSubject *subject, const ScopeIssue *issue)
 	return fingerprint;
 }
 
-/* "facts" are the subject's, or those of a parent of it. */
+/* "facts" are the subject's, or those of one of its parents. */
 static Finding *
 report_issue(const RuleSubject *subject, const RelationFacts *facts,
 			 const ScopeIssue *issue)
@@ -126,7 +126,7 @@ report_issue(const RuleSubject *subject, const RelationFacts *facts,
 	if (facts != subject->facts)
 		of_parent = psprintf(" of parent \"%s.%s\"", facts->schema,
 							 facts->name);
-	/* The arm is the restrictive policy's, if one tried to help */
+	/* If there is a restrictive policy, the arm belongs to that */
 	if (issue->restrictive != NULL)
 		with = psprintf(" with restrictive policy \"%s\"",
 						issue->restrictive->name);
@@ -149,9 +149,9 @@ report_issue(const RuleSubject *subject, const RelationFacts *facts,
 }
 
 /*
- * The policies of the parents are those that count for who reads a child
- * through them.  They are judged where the parent is; but what is waived there,
- * or a debt, is so for the parent's own rows.
+ * The policies of a parent apply to queries that read the child through it.
+ * They are judged again for the child, because an allowlist entry for the
+ * parent waives findings about the parent's own rows only.
  */
 static void
 report_issues_of_parents(const RuleSubject *subject, ScopeAnswer answer)

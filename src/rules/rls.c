@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * rls.c
- *		Rules about row-level security itself: is it on, is it forced?
+ *		Rules about row-level security itself: is it enabled, is it forced?
  *
  * Copyright (c) 2026, Trovella
  *

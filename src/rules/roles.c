@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * roles.c
- *		Rules about roles: who can use tenant tables, and who too well?
+ *		Rules about roles: who cannot use tenant tables, and who bypasses their
+ *		policies?
  *
  * Copyright (c) 2026, Trovella
  *
@@ -49,7 +50,7 @@ tg_check_grant_missing(const RuleSubject *subject)
 	StringInfoData missing;
 	Finding    *finding;
 
-	/* A child is used through its parent; that is safer than a grant on it */
+	/* A child is used through its parent, which is safer than a grant on it */
 	if (!OidIsValid(role) || facts->parents != NIL)
 		return;
 
@@ -74,7 +75,7 @@ tg_check_grant_missing(const RuleSubject *subject)
 				 quote_identifier(tg_app_role));
 }
 
-/* A role that bypasses row-level security, and what it can do by that. */
+/* A role that bypasses row-level security, and what it can read. */
 typedef struct Bypasser
 {
 	Oid			role;
@@ -82,7 +83,7 @@ typedef struct Bypasser
 	bool		reads_all;		/* by pg_read_all_data */
 } Bypasser;
 
-/* The bypassers who have the privileges of a role; see readers_by(). */
+/* The bypassers that have the privileges of a role; see readers_by(). */
 typedef struct Readers
 {
 	Oid			grantee;		/* hash key, must be first */
@@ -90,8 +91,9 @@ typedef struct Readers
 } Readers;
 
 /*
- * Those to whom a grant to a role is one.  Kept, because memberships are
- * expensive to ask for, and tables are granted to the same few roles.
+ * The bypassers that a grant to a role gives a privilege.  The result is kept,
+ * because memberships are expensive to look up, and tables are usually granted
+ * to the same few roles.
  */
 static List *
 readers_by(HTAB *known, Oid grantee, List *bypassers)
@@ -116,8 +118,8 @@ readers_by(HTAB *known, Oid grantee, List *bypassers)
 }
 
 /*
- * Notes a table with those bypassers who can read it and for whom no table has
- * been found yet.  Returns their number.
+ * Notes the table at each bypasser that can read it and has no table yet.
+ * Returns the number of these.
  */
 static int
 note_table(const RelationFacts *facts, HTAB *known, List *bypassers,
@@ -128,7 +130,7 @@ note_table(const RelationFacts *facts, HTAB *known, List *bypassers,
 	MemoryContext old;
 	ListCell   *lc;
 
-	/* The owner counts as one who was granted everything */
+	/* The owner has all privileges */
 	(void) tg_oidset_add(&grantees, facts->owner);
 	foreach(lc, facts->acls)
 	{
@@ -163,7 +165,7 @@ note_table(const RelationFacts *facts, HTAB *known, List *bypassers,
 	return noted;
 }
 
-/* The relations that have row-level security enabled, as OIDs. */
+/* The relations with row-level security enabled, as OIDs. */
 static List *
 relations_with_rls(FactsReader *reader)
 {
@@ -185,7 +187,7 @@ relations_with_rls(FactsReader *reader)
 	return result;
 }
 
-/* Finds a table for each of them that can read one. */
+/* Finds a table for each bypasser that can read one. */
 static void
 find_tables(FactsReader *reader, List *bypassers)
 {

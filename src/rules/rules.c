@@ -3,9 +3,9 @@
  * rules.c
  *		The registry of rules, and the loop that applies them.
  *
- * The rules themselves are under rules/, one family a file.  Everything that
- * enumerates rules (settings, allowlist, audit, documentation test) walks the
- * array below; no other file lists their names.
+ * Each family of rules has a file beside this one.  Everything that enumerates
+ * rules (settings, allowlist, audit, documentation test) walks the array below;
+ * no other file lists their names.
  *
  * Copyright (c) 2026, Trovella
  *
@@ -206,7 +206,7 @@ what_it_is(const RelationFacts *facts)
 	return facts->tenant != NULL ? TG_ABOUT_TENANT_TABLES : TG_ABOUT_OTHER_TABLES;
 }
 
-/* Applies a rule, unless it is about something else, or off. */
+/* Applies a rule, unless it is off or about another kind of relation. */
 static void
 apply_rule(RuleSubject *subject, int number, RuleLevel least)
 {

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * rules.h
- *		The registry of rules, and what a rule sees and says.
+ *		The registry of rules, and the input and output of a rule.
  *
  * To add a rule: write its check function in the file of its family under
  * rules/, declare it at the end of this file, give it a row in the registry
@@ -18,7 +18,7 @@
 #include "nodes/parsenodes.h"
 #include "utils/relcache.h"
 
-/* What a broken rule leads to.  Ordered: the greater, the graver. */
+/* The consequence of breaking a rule, in ascending order. */
 typedef enum RuleLevel
 {
 	TG_LEVEL_OFF,				/* nothing */
@@ -32,9 +32,8 @@ typedef struct Rule Rule;
 /*
  * One rule broken by one object.
  *
- * A finding that the transaction makes is told from one that was there before
- * by (rule, relation, object, commands, fingerprint): never by a name, which
- * a rename changes.
+ * The verdict recognizes a pre-existing finding by (rule, relation, object,
+ * commands, fingerprint), never by a name, which a rename changes.
  */
 typedef struct Finding
 {
@@ -44,45 +43,45 @@ typedef struct Finding
 	const char *schema;
 	const char *table;
 	Oid			object_oid;		/* policy, constraint, ... or InvalidOid */
-	Oid			other_relid;	/* the table whose rows are at stake, if that
-								 * is not the relation itself: where it is
-								 * global, there is no finding */
+	Oid			other_relid;	/* the table whose rows are exposed, if that
+								 * is not the relation itself; if it is
+								 * global, the finding is dropped */
 	CommandSet	commands;		/* the commands concerned, if any */
-	uint64		fingerprint;	/* distinguishes what an object said before
-								 * from what it says now; 0 if unused */
-	const struct Basis *basis;	/* what else it was concluded from, or NULL;
+	uint64		fingerprint;	/* changes if the object's definition does; 0
+								 * if unused */
+	const struct Basis *basis;	/* what can get worse (basis.h), or NULL;
 								 * lives as long as the facts */
-	const char *object;			/* what to show: "SELECT, INSERT", a policy's
-								 * or constraint's name; NULL: the table */
+	const char *object;			/* for display: "SELECT, INSERT", the name of
+								 * a policy or constraint; NULL: the table */
 	const char *message;		/* lower case, no full stop */
-	const char *repair_sql;		/* statements, each ended by a semicolon, or
-								 * NULL if there is no SQL that would mend it */
+	const char *repair_sql;		/* statements, each with a semicolon at its
+								 * end, or NULL if SQL cannot repair it */
 	bool		was_there;		/* broken before this transaction, too */
 	const char *waived_by;		/* the reason of the allowlist entry that
 								 * waives it, or NULL */
 	bool		is_debt;		/* and that entry was made by adopt() */
 } Finding;
 
-/* What the transaction did to a relation that was there before it. */
+/* What the transaction changed of a pre-existing relation. */
 typedef struct RelationHistory
 {
 	const RelationFacts *before;	/* NULL if the relation is new, or if the
-									 * verdict saw no need to look */
-	FactsReader *reader;		/* of what was before */
+									 * verdict did not need to read it */
+	FactsReader *reader;		/* reads the state before the transaction */
 	const List *altered_functions;	/* OIDs of functions that policies call */
-	const char *gained_exemption;	/* the allowlist entry that covers it only
-									 * since a rename, a move or ATTACH
-									 * PARTITION, or NULL */
+	const char *gained_exemption;	/* the allowlist entry that covers it since
+									 * a rename, a move or ATTACH PARTITION,
+									 * or NULL */
 } RelationHistory;
 
 /* Why an audit could not apply a rule. */
 typedef struct RuleFailure
 {
-	const Rule *rule;			/* NULL: none of them */
+	const Rule *rule;			/* NULL: it could apply none */
 	const char *message;		/* of the error */
 } RuleFailure;
 
-/* What rules about the same relation need not find out twice. */
+/* Results that several rules about the same relation need. */
 typedef struct RuleMemo
 {
 	bool		issues_known;
@@ -100,7 +99,7 @@ typedef struct RuleMemo
 	Relation	printed;		/* held meanwhile, or NULL */
 } RuleMemo;
 
-/* What a rule looks at. */
+/* The input of a rule. */
 typedef struct RuleSubject
 {
 	FactsReader *reader;		/* to look up parents and the like */
@@ -108,8 +107,8 @@ typedef struct RuleSubject
 	const RelationHistory *history; /* NULL in audits */
 	const struct Allowlist *allowlist;	/* for a rule about the database, else
 										 * NULL */
-	bool		describe;		/* is the subject the present state, whose
-								 * expressions can be printed? */
+	bool		describe;		/* are the facts current, so that expressions
+								 * can be printed? */
 	const RuleFailure *failure; /* for audit_failed, else NULL */
 	RuleMemo   *memo;
 	const Rule *rule;			/* the rule being checked */
@@ -131,12 +130,12 @@ typedef enum RuleAbout
 
 struct Rule
 {
-	const char *name;			/* stable: it is written in settings and
-								 * allowlists */
+	const char *name;			/* never changes: settings and allowlists
+								 * contain it */
 	RuleLevel	default_level;
 	int			about;			/* of RuleAbout */
 	RuleCheck	check;
-	const char *purpose;		/* why the rule is there, in one line */
+	const char *purpose;		/* the reason for the rule, in one line */
 };
 
 extern const Rule tg_rules[];
@@ -146,8 +145,8 @@ extern const int tg_rules_count;
 extern void tg_levels_init(void);
 
 /*
- * The level that rule number "rule" of the registry has now, and whether that
- * comes from trovella_guard.rules rather than from the registry.
+ * The current level of rule number "rule" of the registry, and whether that
+ * comes from trovella_guard.rules.
  */
 extern RuleLevel tg_rule_level(int rule);
 extern bool tg_rule_is_overridden(int rule);
@@ -168,25 +167,25 @@ extern char *tg_rule_names(void);
 /*
  * Applies every rule that is not off, and whose level is at least "least", to
  * one relation.  Returns a List of Finding in the order of the registry; NIL
- * for a temporary relation.  "describe" says that the facts are those of the
- * present, so that expressions may be printed in messages; without it only
- * the identity of the findings is of use.
+ * for a temporary relation.  "describe" says that the facts are current, so that
+ * messages may print expressions; without it, only the identity of the findings
+ * is meaningful.
  */
 extern List *tg_apply_rules(FactsReader *reader, const RelationFacts *facts,
 							const RelationHistory *history, RuleLevel least,
 							bool describe);
 
 /*
- * For audits: applies one rule to a relation or (NULL) to the database.  What
- * is found about the database names no relation, or one that need not exist:
- * schema and table may be NULL; and it is asked for at the end of an audit of
- * all relations, which has noted what the allowlist was used for.
+ * For audits: applies one rule to a relation or (NULL) to the database.  A
+ * finding about the database need not name an existing relation: schema and
+ * table may be NULL.  Rules about the database come at the end of an audit of
+ * all relations, which has marked the allowlist entries that it used.
  */
 extern List *tg_apply_rule(FactsReader *reader, const RelationFacts *facts,
 						   const struct Allowlist *allowlist, int number,
 						   const RuleFailure *failure);
 
-/* Does a finding refuse the commit, if the guard enforces? */
+/* Does a finding refuse the commit in mode "enforce"? */
 extern bool tg_refuses(const Finding *finding);
 
 /* "table", "view" and the like, by RELKIND_xxx */
@@ -247,8 +246,8 @@ extern void tg_check_exemption_taken_over(const RuleSubject *subject);
 extern void tg_check_allowlist_stale(const RuleSubject *subject);
 
 /*
- * Why nothing is lost without an allowlist entry, judged after an audit of
- * the whole database has noted which are used; NULL: it is needed.
+ * Why an allowlist entry is not needed, after an audit of the whole database
+ * has marked the used ones; NULL if it is needed.
  */
 extern const char *tg_why_stale(FactsReader *reader,
 								const struct AllowlistEntry *entry);

@@ -1,18 +1,18 @@
 /*-------------------------------------------------------------------------
  *
  * views.c
- *		Rules about other windows on tenant rows: views, rewrite rules, and
- *		relations that row-level security cannot protect.
+ *		Rules about views, rewrite rules, and relations that row-level security
+ *		cannot protect.
  *
- * Row-level security asks with whose rights a table is read.  Inside a view
- * those are the view owner's, or with security_invoker the caller's, where the
- * caller of a nested view is the owner of the view around it; inside a rule
- * made by CREATE RULE they are always the owner's (see RelationBuildRuleLock
- * in PostgreSQL's relcache.c).  So what matters is not the option but whether
- * row-level security applies to that role (see check_enable_rls in rls.c).
+ * A view reads its tables as the view's owner, or with security_invoker as its
+ * caller; the caller of a nested view is the owner of the view around it.  The
+ * actions of CREATE RULE always run as the relation's owner (see
+ * RelationBuildRuleLock in PostgreSQL's relcache.c).  So the rule asks whether
+ * row-level security applies to that role (see check_enable_rls in rls.c), not
+ * whether the option is set.
  *
- * What a function does is not looked into: one that is SECURITY DEFINER can be
- * such a window, too.
+ * Functions are not examined, although a SECURITY DEFINER function can expose
+ * rows in the same way.
  *
  * Copyright (c) 2026, Trovella
  *
@@ -33,9 +33,8 @@
 #include "utils/memutils.h"
 
 /*
- * The tenant tables that a rule reads, directly or through views.
- * "through_all": also through views that read with rights of their own, and
- * materialized views.
+ * The tenant tables that a rewrite rule reads, directly or through views that
+ * are security_invoker.  "through_all": through any view and materialized view.
  */
 static List *
 tables_read(FactsReader *reader, const List *reads, bool through_all)
@@ -103,7 +102,7 @@ tg_check_relation_unprotectable(const RuleSubject *subject)
 
 	basis = tg_basis_of_grants(facts, TG_ALL_COMMANDS);
 
-	/* Nothing mends it but somebody who says that it may be so */
+	/* There is no repair; only an allowlist entry can silence it */
 	repair = psprintf("REVOKE ALL ON %s FROM PUBLIC;\n%s",
 					  quote_qualified_identifier(facts->schema, facts->name),
 					  tg_remedy_allow(facts->schema, facts->name,
@@ -149,24 +148,24 @@ bypasses(FactsReader *reader, Oid role, const RelationFacts *table)
 		 tg_has_privileges_of(reader, role, table->owner));
 }
 
-/* Why a tenant table that is read with the rights of a role shows its rows. */
-typedef struct Reason
+/* Why a tenant table that is read as a role shows all of its rows. */
+typedef struct BypassReason
 {
-	const char *words;			/* NULL: it does not */
+	const char *words;			/* NULL: it does not show them */
 	Oid			relied_on;		/* a table on which a policy relies, 1: on the
 								 * table's own row-level security, or 0 */
-} Reason;
+} BypassReason;
 
-static Reason
+static BypassReason
 why_it_bypasses(FactsReader *reader, const RelationFacts *table, Oid role)
 {
-	Reason		reason = {0};
+	BypassReason reason = {0};
 	OidSet		relied_on = {0};
 	ListCell   *lc;
 
 	if (!table->rls_enabled)
 	{
-		/* Elsewhere it is the table that is at fault */
+		/* Otherwise rls_disabled reports the table */
 		if (tg_is_unreachable_child(reader, table))
 			reason.words = "the table has no row-level security of its own";
 		return reason;
@@ -178,7 +177,7 @@ why_it_bypasses(FactsReader *reader, const RelationFacts *table, Oid role)
 		return reason;
 	}
 
-	/* Sub-selects of its policies are read with the same rights */
+	/* Sub-selects of its policies are read as the same role */
 	foreach(lc, table->policies)
 	{
 		PolicyFacts *policy = lfirst(lc);
@@ -210,7 +209,7 @@ why_it_bypasses(FactsReader *reader, const RelationFacts *table, Oid role)
 
 static void
 report_bypass(const RuleSubject *subject, const RewriteFacts *rewrite,
-			  const RelationFacts *table, const Reason *reason,
+			  const RelationFacts *table, const BypassReason *reason,
 			  const Basis *basis)
 {
 	const RelationFacts *facts = subject->facts;
@@ -260,9 +259,9 @@ tg_check_view_bypasses_rls(const RuleSubject *subject)
 		ListCell   *other;
 
 		/*
-		 * A view that reads as its caller is no window of its own.  What a
-		 * view that reads with rights of its own shows is said about that
-		 * one, and what a materialized view keeps is another rule's matter.
+		 * A security_invoker view shows nothing that its caller cannot read.
+		 * Another view among the tables is reported itself, and
+		 * relation_unprotectable reports materialized views.
 		 */
 		if (facts->kind == RELKIND_MATVIEW ||
 			(rewrite->select && facts->security_invoker))
@@ -273,7 +272,7 @@ tg_check_view_bypasses_rls(const RuleSubject *subject)
 			MemoryContext old = MemoryContextSwitchTo(context);
 			const RelationFacts *table = tg_facts_read(subject->reader,
 													   lfirst_oid(other));
-			Reason		reason = why_it_bypasses(subject->reader, table,
+			BypassReason reason = why_it_bypasses(subject->reader, table,
 												 facts->owner);
 
 			CHECK_FOR_INTERRUPTS();
