@@ -358,13 +358,12 @@ tg_judge_queue(Attempt *attempt)
 	while ((entry = tg_queue_next(attempt)) != NULL)
 	{
 		JudgedRelation judged = {.relid = entry->key.objectId};
-		ErrorContextCallback callback = {
-			.previous = error_context_stack,
-			.callback = add_judged_relation,
-			.arg = &judged
-		};
+		ErrorContextCallback callback;
 
 		CHECK_FOR_INTERRUPTS();
+		callback.previous = error_context_stack;
+		callback.callback = add_judged_relation;
+		callback.arg = &judged;
 		error_context_stack = &callback;
 		entry->judged = true;
 		judge_relation(attempt, entry, &judged);
