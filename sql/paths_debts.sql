@@ -27,7 +27,12 @@ CREATE POLICY p ON child USING (:tenant);
 CREATE INDEX ON child (organization_id);
 GRANT SELECT ON parent TO regress_app;
 CREATE MATERIALIZED VIEW copy AS SELECT * FROM bare;
-CREATE VIEW shown AS SELECT * FROM old WHERE is_public;
+CREATE VIEW shown WITH (security_barrier) AS SELECT * FROM old WHERE is_public;
+CREATE VIEW between WITH (security_invoker) AS SELECT * FROM old WHERE is_public;
+CREATE MATERIALIZED VIEW kept AS SELECT * FROM between;
+CREATE TABLE owned (:columns);
+CREATE INDEX ON owned (organization_id);
+ALTER TABLE owned OWNER TO regress_app;
 RESET trovella_guard.mode;
 SELECT trovella_guard.adopt('day 0') > 0 AS adopted;
 
@@ -71,6 +76,16 @@ REVOKE SELECT ON bare FROM regress_app;
 SET client_min_messages = warning;
 GRANT SELECT ON copy TO regress_app;
 GRANT SELECT ON shown TO regress_app;
+-- road: RESET of security_barrier of a view, a debt (warns)
+ALTER VIEW shown RESET (security_barrier);
+-- road: SET of it (passes)
+ALTER VIEW shown SET (security_barrier);
+-- road: CREATE OR REPLACE of a view by way of which a materialized view, a debt, reads (warns)
+CREATE OR REPLACE VIEW between WITH (security_invoker) AS SELECT * FROM old;
+-- road: ALTER TABLE OWNER TO of a bare table, a debt (refused)
+ALTER TABLE owned OWNER TO regress_more;
+-- road: ALTER TABLE OWNER TO a superuser (passes)
+ALTER TABLE owned OWNER TO CURRENT_USER;
 -- road: CREATE OR REPLACE of a view whose finding is a debt (warns)
 CREATE OR REPLACE VIEW shown AS SELECT * FROM old;
 

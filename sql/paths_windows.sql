@@ -55,8 +55,15 @@ CREATE VIEW a4 AS SELECT 1 AS x WHERE EXISTS (SELECT FROM guarded);
 CREATE VIEW a5 AS SELECT x.id FROM generate_series(1, 2) g, LATERAL (SELECT id FROM guarded WHERE id = g) x;
 CREATE VIEW a6 AS SELECT count(*) OVER (ORDER BY (SELECT count(*) FROM guarded)) AS x;
 DROP VIEW a1, a2, a3, a4, a5, a6;
--- road: a view that reads as its owner over one that reads as its caller (warns)
+-- road: a view that reads as its owner over one that reads as its caller (passes)
 CREATE VIEW outer_definer AS SELECT * FROM v;
+INSERT INTO guarded SELECT g, ('00000000-0000-0000-0000-00000000000' || g)::uuid FROM generate_series(1, 2) g;
+GRANT SELECT ON outer_definer TO regress_paths_app;
+\c - :admin
+SET ROLE regress_paths_app;
+SET app.current_organization_id = '00000000-0000-0000-0000-000000000002';
+SELECT id FROM paths.outer_definer;
+\c - regress_paths
 -- road: a view that reads as its caller over one that reads as its owner (passes)
 CREATE VIEW outer_invoker WITH (security_invoker) AS SELECT * FROM outer_definer;
 :findings
@@ -145,6 +152,58 @@ CREATE OR REPLACE VIEW paths.of_later AS SELECT * FROM paths.later;
 :findings
 SELECT trovella_guard.disallow('paths.of_later', 'view_bypasses_rls');
 DROP VIEW paths.of_later;
+-- road: a view, rule or materialized view over a parent without the tenant column (warns)
+\c - :admin
+SELECT trovella_guard.allow('paths.parent', 'titles only', 'table_unclassified');
+SELECT trovella_guard.allow('paths.' || t, 'no rows of tenants', 'table_unclassified')
+  FROM unnest('{grandparent,log_table,log_table2}'::text[]) t;
+SELECT trovella_guard.allow('paths.child3', 'global');
+\set VERBOSITY terse
+\c - regress_paths
+CREATE TABLE parent (id int);
+CREATE TABLE log_table (id int);
+CREATE TABLE log_table2 (id int);
+SELECT make('child', 'INHERITS (parent)');
+CREATE VIEW of_parent AS SELECT * FROM parent;
+CREATE MATERIALIZED VIEW m_parent AS SELECT * FROM of_parent;
+CREATE RULE r AS ON INSERT TO log_table DO ALSO UPDATE parent SET id = 0;
+:findings
+-- road: the same with ONLY, or as the caller (passes)
+CREATE VIEW of_parent2 AS SELECT * FROM ONLY parent;
+CREATE VIEW of_parent3 WITH (security_invoker) AS SELECT * FROM parent;
+CREATE RULE r AS ON INSERT TO log_table2 DO ALSO INSERT INTO parent SELECT new.id;
+-- road: CREATE TABLE INHERITS of a parent below a view (warns)
+\c -
+SELECT make('child2', 'INHERITS (parent)');
+-- road: ALTER TABLE INHERIT of a table, or of its parent, below a view (warns)
+CREATE TABLE grandparent (id int);
+CREATE VIEW of_grandparent AS SELECT * FROM grandparent;
+\c -
+ALTER TABLE parent INHERIT grandparent;
+:findings
+-- road: row-level security for the parent that admits nobody (passes)
+ALTER TABLE grandparent ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+SELECT count(*) FROM trovella_guard.check('of_grandparent');
+-- road: a policy for that parent, or NO FORCE (warns)
+\c -
+CREATE POLICY p ON grandparent USING (true);
+DROP POLICY p ON grandparent;
+ALTER TABLE grandparent NO FORCE ROW LEVEL SECURITY;
+-- road: disallow() of a global child below a view (warns)
+SET client_min_messages = warning;
+DROP TABLE child, child2 CASCADE;
+RESET client_min_messages;
+CREATE TABLE child3 (organization_id text) INHERITS (parent);
+:findings
+\c - :admin
+SET trovella_guard.rules = 'rls_disabled = off, policy_missing = off, tenant_index_missing = off, required_columns_missing = off, tenant_column_nullable = off';
+SELECT trovella_guard.disallow('paths.child3');
+RESET trovella_guard.rules;
+SET client_min_messages = warning;
+DROP TABLE paths.child3, paths.parent, paths.grandparent, paths.log_table, paths.log_table2 CASCADE;
+DELETE FROM trovella_guard.allowlist WHERE rule = 'table_unclassified';
+RESET client_min_messages;
+\set VERBOSITY sqlstate
 -- the repair that is offered for a view fixes it
 CREATE VIEW paths.of_later AS SELECT * FROM paths.later;
 SELECT repair_sql FROM trovella_guard.check('paths.of_later') \gexec

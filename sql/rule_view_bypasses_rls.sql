@@ -31,15 +31,15 @@ ALTER VIEW item_names SET (security_invoker = false);
 ALTER VIEW item_names SET (security_invoker = true);
 SET trovella_guard.rules = 'view_bypasses_rls=error';
 ALTER VIEW item_names SET (security_invoker = false);
-CREATE VIEW item_names2 AS SELECT id FROM item_names;
+CREATE VIEW item_names2 AS SELECT id FROM item;
 SET trovella_guard.rules = 'view_bypasses_rls=off';
-CREATE VIEW item_names2 AS SELECT id FROM item_names;
+CREATE VIEW item_names2 AS SELECT id FROM item;
 SELECT count(*) FROM trovella_guard.check('item_names2');
 
 -- waived
 SET trovella_guard.rules = 'view_bypasses_rls=error';
 SELECT trovella_guard.allow('item_names2', 'names are public', 'view_bypasses_rls');
-CREATE OR REPLACE VIEW item_names2 AS SELECT id FROM item_names;
+CREATE OR REPLACE VIEW item_names2 AS SELECT id FROM item;
 RESET trovella_guard.rules;
 
 DROP TABLE item CASCADE;

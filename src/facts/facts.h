@@ -122,6 +122,8 @@ typedef struct RewriteFacts
 	bool		select;			/* ON SELECT: the query of a view */
 	uint64		fingerprint;	/* differs when it says something else */
 	List	   *reads;			/* the relations that it names */
+	List	   *inherited;		/* those of them whose children it reads, too:
+								 * named without ONLY */
 } RewriteFacts;
 
 /* One relation. */
@@ -141,6 +143,7 @@ typedef struct RelationFacts
 	bool		granted;		/* a role other than the owner was granted
 								 * something on it or on one of its columns */
 	bool		security_invoker;	/* of a view: reads as the caller */
+	bool		security_barrier;	/* of a view */
 	Oid			owner;
 	List	   *acls;			/* of Acl: the relation's (or its default) and
 								 * those of columns */

@@ -33,9 +33,9 @@ typedef struct KeptOutline
 
 #define MAX_OUTLINES_KEPT 256
 
-/* Do the options of a view say security_invoker? */
+/* Do the options of a view say so? */
 static bool
-is_security_invoker(Datum reloptions)
+view_option(Datum reloptions, const char *name)
 {
 	ListCell   *lc;
 	bool		result = false;
@@ -44,7 +44,7 @@ is_security_invoker(Datum reloptions)
 	{
 		DefElem    *option = lfirst(lc);
 
-		if (strcmp(option->defname, "security_invoker") == 0)
+		if (strcmp(option->defname, name) == 0)
 			(void) parse_bool(defGetString(option), &result);
 	}
 	return result;
@@ -95,7 +95,11 @@ form_facts(HeapTuple tuple, TupleDesc descriptor)
 	{
 		value = heap_getattr(tuple, Anum_pg_class_reloptions, descriptor,
 							 &isnull);
-		facts->security_invoker = !isnull && is_security_invoker(value);
+		if (!isnull)
+		{
+			facts->security_invoker = view_option(value, "security_invoker");
+			facts->security_barrier = view_option(value, "security_barrier");
+		}
 	}
 	return facts;
 }

@@ -82,22 +82,23 @@ has_all(const SortedSet *set, const SortedSet *items)
 #define WITHOUT_GRANTEE(grant) ((grant) & UINT64CONST(0xFFFFFFFF))
 #define WITHOUT_COLUMN(grant) ((grant) & UINT64CONST(0xFFFFFFFF0000FFFF))
 
+static const struct
+{
+	CommandSet	command;
+	AclMode		privilege;
+}			privileges[] =
+
+{
+	{TG_SELECT, ACL_SELECT},
+	{TG_INSERT, ACL_INSERT},
+	{TG_UPDATE, ACL_UPDATE},
+	{TG_DELETE, ACL_DELETE}
+};
+
 static void
 add_grants(SortedSet *set, const Acl *acl, Oid owner, AttrNumber attnum,
 		   CommandSet commands)
 {
-	static const struct
-	{
-		CommandSet	command;
-		AclMode		privilege;
-	}			privileges[] =
-
-	{
-		{TG_SELECT, ACL_SELECT},
-		{TG_INSERT, ACL_INSERT},
-		{TG_UPDATE, ACL_UPDATE},
-		{TG_DELETE, ACL_DELETE}
-	};
 	const AclItem *items = ACL_DAT(acl);
 
 	for (int i = 0; i < ACL_NUM(acl); i++)
@@ -155,12 +156,23 @@ tg_grants_under(const SortedSet *grants, const List *roles)
 	return tg_set_finish(set);
 }
 
+/*
+ * The owner counts as one who was granted all of it: no policy confines him
+ * here.  A superuser reaches it in any case.
+ */
 Basis *
 tg_basis_of_grants(const RelationFacts *facts, CommandSet commands)
 {
 	Basis	   *basis = palloc0(sizeof(Basis));
+	SortedSet  *grants = tg_grants_of(facts, commands);
 
-	basis->reached_by = tg_grants_of(facts, commands);
+	for (int i = 0; i < (int) lengthof(privileges); i++)
+	{
+		if ((commands & privileges[i].command) != 0 &&
+			!superuser_arg(facts->owner))
+			tg_set_add(grants, MAKE_GRANT(facts->owner, 0, privileges[i].command));
+	}
+	basis->reached_by = tg_set_finish(grants);
 	return basis;
 }
 
@@ -194,9 +206,9 @@ tg_guards_of(const RelationFacts *facts)
 Basis *
 tg_basis_of_parent(const RelationFacts *parent)
 {
-	Basis	   *basis = tg_basis_of_grants(parent,
-										   TG_ALL_COMMANDS & ~TG_INSERT);
+	Basis	   *basis = palloc0(sizeof(Basis));
 
+	basis->reached_by = tg_grants_of(parent, TG_ALL_COMMANDS & ~TG_INSERT);
 	if (parent->rls_enabled)
 	{
 		basis->open_by = fingerprints_of(parent, true);

@@ -23,9 +23,8 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
-/* Does a policy let rows be read, changed or deleted? */
-static bool
-admits_rows(const RelationFacts *parent)
+bool
+tg_admits_rows(const RelationFacts *parent)
 {
 	ListCell   *lc;
 
@@ -75,7 +74,7 @@ exposes_child(ExposingParent *result, const RelationFacts *child,
 		fault = PARENT_OF_OTHER_OWNER;
 	else if ((parent->tenant == NULL ||
 			  strcmp(parent->tenant->name, child->tenant->name) != 0) &&
-			 admits_rows(parent))
+			 tg_admits_rows(parent))
 		fault = PARENT_WITH_OTHER_COLUMN;
 	else
 		return false;

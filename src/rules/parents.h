@@ -33,6 +33,9 @@ typedef struct ExposingParent
  */
 extern List *tg_exposing_parents(const RuleSubject *subject);
 
+/* Does a policy let rows be read, changed or deleted? */
+extern bool tg_admits_rows(const RelationFacts *parent);
+
 /*
  * The ancestors and descendants whose findings depend on what the transaction
  * has changed of a relation, as OIDs.  "outline" is the relation before the

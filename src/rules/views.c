@@ -5,11 +5,16 @@
  *		cannot protect.
  *
  * A view reads its tables as the view's owner, or with security_invoker as its
- * caller; the caller of a nested view is the owner of the view around it.  The
- * actions of CREATE RULE always run as the relation's owner (see
+ * caller.  The actions of CREATE RULE always run as the relation's owner (see
  * RelationBuildRuleLock in PostgreSQL's relcache.c).  So the rule asks whether
  * row-level security applies to that role (see check_enable_rls in rls.c), not
- * whether the option is set.
+ * whether the option is set.  The caller is always the role that runs the
+ * query: a security_invoker view within another view reads as if the query
+ * named it.
+ *
+ * Who reads a parent reads the rows of its inheritance children, and PostgreSQL
+ * applies only the parent's row-level security.  So a parent that is no tenant
+ * table stands for the tenant tables among its descendants.
  *
  * Functions are not examined, although a SECURITY DEFINER function can expose
  * rows in the same way.
@@ -23,6 +28,7 @@
 #include "catalog/pg_class.h"
 #include "common/hashfn.h"
 #include "facts/oidset.h"
+#include "hashtable.h"
 #include "miscadmin.h"
 #include "rules/basis.h"
 #include "rules/parents.h"
@@ -33,53 +39,107 @@
 #include "utils/memutils.h"
 
 /*
- * The tenant tables that a rewrite rule reads, directly or through views that
- * are security_invoker.  "through_all": through any view and materialized view.
+ * The tenant tables whose rows are read with those of a relation that is no
+ * tenant table itself.
  */
 static List *
-tables_read(FactsReader *reader, const List *reads, bool through_all)
+tenant_children(FactsReader *reader, Oid relid)
+{
+	const RelationFacts *parent = tg_facts_outline(reader, relid);
+	MemoryContext context;
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	if (parent == NULL || !parent->may_have_children ||
+		tg_is_tenant_table(parent) ||
+		(parent->kind != RELKIND_RELATION &&
+		 parent->kind != RELKIND_FOREIGN_TABLE))
+		return NIL;
+	context = AllocSetContextCreate(CurrentMemoryContext,
+									"trovella_guard child",
+									ALLOCSET_DEFAULT_SIZES);
+	foreach(lc, tg_facts_descendants(reader, relid))
+	{
+		MemoryContext old = MemoryContextSwitchTo(context);
+		const RelationFacts *child = tg_facts_outline(reader, lfirst_oid(lc));
+		bool		is_tenant = child != NULL && tg_is_tenant_table(child);
+
+		CHECK_FOR_INTERRUPTS();
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(context);
+		if (is_tenant)
+			result = lappend_oid(result, lfirst_oid(lc));
+	}
+	MemoryContextDelete(context);
+	return result;
+}
+
+/* What a materialized view keeps. */
+typedef struct Kept
+{
+	OidSet		tables;			/* the tenant tables whose rows it keeps */
+	uint64		fingerprint;	/* of the views by way of which it does */
+} Kept;
+
+static void
+add_all(OidSet *set, const List *oids)
+{
+	const ListCell *lc;
+
+	foreach(lc, oids)
+		(void) tg_oidset_add(set, lfirst_oid(lc));
+}
+
+/* Follows the queries of a materialized view through all other views. */
+static void
+collect_kept(FactsReader *reader, const RelationFacts *facts, Kept *kept)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
 												  "trovella_guard view",
 												  ALLOCSET_DEFAULT_SIZES);
 	OidSet		seen = {0};
-	List	   *tables = NIL;
-	const ListCell *lc;
+	OidSet		inherited = {0};
+	ListCell   *lc;
 
-	foreach(lc, reads)
-		(void) tg_oidset_add(&seen, lfirst_oid(lc));
+	foreach(lc, facts->rewrites)
+	{
+		RewriteFacts *rewrite = lfirst(lc);
+
+		add_all(&seen, rewrite->reads);
+		add_all(&inherited, rewrite->inherited);
+	}
 	for (int i = 0; i < list_length(seen.oids); i++)
 	{
 		Oid			relid = list_nth_oid(seen.oids, i);
 		MemoryContext old = MemoryContextSwitchTo(context);
 		const RelationFacts *read = tg_facts_outline(reader, relid);
 		bool		is_table = read != NULL && tg_is_tenant_table(read);
-		bool		is_way = read != NULL && !is_table &&
-			(through_all ||
-			 (read->kind == RELKIND_VIEW && read->security_invoker));
-		List	   *further = NIL;
 
 		CHECK_FOR_INTERRUPTS();
-		if (is_way)
-		{
+		if (read != NULL && !is_table)
 			read = tg_facts_read(reader, relid);
+		MemoryContextSwitchTo(old);
+		if (is_table)
+			(void) tg_oidset_add(&kept->tables, relid);
+		else if (read != NULL)
+		{
 			foreach(lc, read->rewrites)
 			{
 				RewriteFacts *rewrite = lfirst(lc);
 
-				if (rewrite->select)
-					further = list_concat(further, rewrite->reads);
+				if (!rewrite->select)
+					continue;
+				add_all(&seen, rewrite->reads);
+				add_all(&inherited, rewrite->inherited);
+				kept->fingerprint = hash_combine64(kept->fingerprint,
+												   rewrite->fingerprint);
 			}
 		}
-		MemoryContextSwitchTo(old);
-		if (is_table)
-			tables = lappend_oid(tables, relid);
-		foreach(lc, further)
-			(void) tg_oidset_add(&seen, lfirst_oid(lc));
 		MemoryContextReset(context);
 	}
+	foreach(lc, inherited.oids)
+		add_all(&kept->tables, tenant_children(reader, lfirst_oid(lc)));
 	MemoryContextDelete(context);
-	return tables;
 }
 
 void
@@ -89,7 +149,7 @@ tg_check_relation_unprotectable(const RuleSubject *subject)
 	const char *kind = facts->kind == RELKIND_MATVIEW ?
 		"materialized view" : "foreign table";
 	const Basis *basis;
-	List	   *reads = NIL;
+	Kept		kept = {0};
 	char	   *repair;
 	Finding    *finding;
 	ListCell   *lc;
@@ -101,6 +161,7 @@ tg_check_relation_unprotectable(const RuleSubject *subject)
 		return;
 
 	basis = tg_basis_of_grants(facts, TG_ALL_COMMANDS);
+	collect_kept(subject->reader, facts, &kept);
 
 	/* There is no repair; only an allowlist entry can silence it */
 	repair = psprintf("REVOKE ALL ON %s FROM PUBLIC;\n%s",
@@ -113,19 +174,13 @@ tg_check_relation_unprotectable(const RuleSubject *subject)
 		finding = tg_report_finding(subject,
 									"row-level security cannot protect column \"%s\" of a %s",
 									facts->tenant->name, kind);
+		finding->fingerprint = kept.fingerprint;
 		finding->basis = basis;
 		finding->repair_sql = repair;
 		return;
 	}
 
-	foreach(lc, facts->rewrites)
-	{
-		RewriteFacts *rewrite = lfirst(lc);
-
-		if (rewrite->select)
-			reads = list_concat(reads, rewrite->reads);
-	}
-	foreach(lc, tables_read(subject->reader, reads, true))
+	foreach(lc, kept.tables.oids)
 	{
 		Oid			relid = lfirst_oid(lc);
 		const RelationFacts *table = tg_facts_outline(subject->reader, relid);
@@ -135,6 +190,7 @@ tg_check_relation_unprotectable(const RuleSubject *subject)
 									table->schema, table->name, kind);
 		finding->object = psprintf("%s.%s", table->schema, table->name);
 		finding->other_relid = relid;
+		finding->fingerprint = kept.fingerprint;
 		finding->basis = basis;
 		finding->repair_sql = repair;
 	}
@@ -151,9 +207,10 @@ bypasses(FactsReader *reader, Oid role, const RelationFacts *table)
 /* Why a tenant table that is read as a role shows all of its rows. */
 typedef struct BypassReason
 {
-	const char *words;			/* NULL: it does not show them */
-	Oid			relied_on;		/* a table on which a policy relies, 1: on the
-								 * table's own row-level security, or 0 */
+	const char *words;			/* NULL: it does not */
+	uint64		relied_on;		/* a table on which a policy relies, 1: on the
+								 * table's own row-level security, or 0; of a
+								 * parent, see why_parent_shows() */
 } BypassReason;
 
 static BypassReason
@@ -207,6 +264,36 @@ why_it_bypasses(FactsReader *reader, const RelationFacts *table, Oid role)
 	return reason;
 }
 
+/* The same of a table that is read with the rows of a parent. */
+static BypassReason
+why_parent_shows(FactsReader *reader, const RelationFacts *parent, Oid role)
+{
+	BypassReason reason = {0};
+	const char *fault;
+	ListCell   *lc;
+
+	reason.relied_on = hash_combine64(parent->relid, 0);
+	if (!parent->rls_enabled)
+		fault = "has no row-level security";
+	else if (bypasses(reader, role, parent))
+	{
+		fault = "has row-level security that does not apply to that role";
+		reason.relied_on = hash_combine64(parent->relid, 1);
+	}
+	else if (tg_admits_rows(parent))
+	{
+		fault = "has policies that cannot tell its tenants apart";
+		foreach(lc, parent->policies)
+			reason.relied_on = hash_combine64(reason.relied_on,
+											  ((PolicyFacts *) lfirst(lc))->fingerprint);
+	}
+	else
+		return reason;
+	reason.words = psprintf("its parent \"%s.%s\", by which it is read, %s",
+							parent->schema, parent->name, fault);
+	return reason;
+}
+
 static void
 report_bypass(const RuleSubject *subject, const RewriteFacts *rewrite,
 			  const RelationFacts *table, const BypassReason *reason,
@@ -243,48 +330,123 @@ report_bypass(const RuleSubject *subject, const RewriteFacts *rewrite,
 	finding->basis = basis;
 }
 
+/* What is read at once by the rules of a relation, and reported about it. */
+typedef struct Window
+{
+	const RuleSubject *subject;
+	const RewriteFacts *rewrite;
+	MemoryContext context;		/* for one table at a time */
+	HTAB	   *children;		/* of KeptChildren */
+	Basis	   *basis;			/* NULL until there is a finding */
+} Window;
+
+/* The tenant tables among the descendants of a parent. */
+typedef struct KeptChildren
+{
+	Oid			parent;			/* hash key, must be first */
+	List	   *relids;
+} KeptChildren;
+
+static const List *
+children_of(Window *window, Oid parent)
+{
+	KeptChildren *kept;
+	bool		found;
+
+	if (window->children == NULL)
+		window->children = tg_hash_create("trovella_guard children",
+										  sizeof(Oid), sizeof(KeptChildren),
+										  CurrentMemoryContext);
+	kept = hash_search(window->children, &parent, HASH_ENTER, &found);
+	if (!found)
+	{
+		kept->relids = NIL;
+		kept->relids = tenant_children(window->subject->reader, parent);
+	}
+	return kept->relids;
+}
+
+/* Each grant opens the view further, and without a barrier functions do. */
+static const Basis *
+basis_of(Window *window)
+{
+	const RelationFacts *facts = window->subject->facts;
+	SortedSet  *barriers;
+
+	if (window->basis == NULL)
+	{
+		window->basis = tg_basis_of_grants(facts, TG_ALL_COMMANDS);
+		if (facts->security_barrier)
+		{
+			barriers = palloc0(sizeof(SortedSet));
+			tg_set_add(barriers, facts->relid);
+			window->basis->held_by = barriers;
+		}
+	}
+	return window->basis;
+}
+
+/* Examines a table that is read by way of a parent, or (NULL) for itself. */
+static void
+examine(Window *window, Oid relid, const RelationFacts *parent)
+{
+	const RuleSubject *subject = window->subject;
+	MemoryContext old = MemoryContextSwitchTo(window->context);
+	const RelationFacts *table = parent == NULL ?
+		tg_facts_read(subject->reader, relid) :
+		tg_facts_outline(subject->reader, relid);
+	BypassReason reason = {0};
+
+	CHECK_FOR_INTERRUPTS();
+	if (table != NULL && tg_is_tenant_table(table))
+		reason = parent == NULL ?
+			why_it_bypasses(subject->reader, table, subject->facts->owner) :
+			why_parent_shows(subject->reader, parent, subject->facts->owner);
+	MemoryContextSwitchTo(old);
+	if (reason.words != NULL)
+		report_bypass(subject, window->rewrite, table, &reason,
+					  basis_of(window));
+	MemoryContextReset(window->context);
+}
+
 void
 tg_check_view_bypasses_rls(const RuleSubject *subject)
 {
 	const RelationFacts *facts = subject->facts;
-	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
-												  "trovella_guard table",
-												  ALLOCSET_DEFAULT_SIZES);
-	const Basis *basis = NULL;
+	Window		window = {.subject = subject};
 	ListCell   *lc;
 
+	if (facts->kind == RELKIND_MATVIEW || facts->rewrites == NIL)
+		return;
+	window.context = AllocSetContextCreate(CurrentMemoryContext,
+										   "trovella_guard table",
+										   ALLOCSET_DEFAULT_SIZES);
 	foreach(lc, facts->rewrites)
 	{
-		RewriteFacts *rewrite = lfirst(lc);
-		ListCell   *other;
+		ListCell   *lc2;
 
 		/*
-		 * A security_invoker view shows nothing that its caller cannot read.
-		 * Another view among the tables is reported itself, and
-		 * relation_unprotectable reports materialized views.
+		 * A view that reads as its caller is no window of its own.  What
+		 * other views show is reported about those, and what a materialized
+		 * view keeps by another rule.
 		 */
-		if (facts->kind == RELKIND_MATVIEW ||
-			(rewrite->select && facts->security_invoker))
+		window.rewrite = lfirst(lc);
+		if (window.rewrite->select && facts->security_invoker)
 			continue;
-
-		foreach(other, tables_read(subject->reader, rewrite->reads, false))
+		foreach(lc2, window.rewrite->reads)
+			examine(&window, lfirst_oid(lc2), NULL);
+		foreach(lc2, window.rewrite->inherited)
 		{
-			MemoryContext old = MemoryContextSwitchTo(context);
-			const RelationFacts *table = tg_facts_read(subject->reader,
-													   lfirst_oid(other));
-			BypassReason reason = why_it_bypasses(subject->reader, table,
-												 facts->owner);
+			const List *children = children_of(&window, lfirst_oid(lc2));
+			const ListCell *lc3;
+			RelationFacts *parent;
 
-			CHECK_FOR_INTERRUPTS();
-			MemoryContextSwitchTo(old);
-			if (reason.words != NULL)
-			{
-				if (basis == NULL)
-					basis = tg_basis_of_grants(facts, TG_ALL_COMMANDS);
-				report_bypass(subject, rewrite, table, &reason, basis);
-			}
-			MemoryContextReset(context);
+			if (children == NIL)
+				continue;
+			parent = tg_facts_read(subject->reader, lfirst_oid(lc2));
+			foreach(lc3, children)
+				examine(&window, lfirst_oid(lc3), parent);
 		}
 	}
-	MemoryContextDelete(context);
+	MemoryContextDelete(window.context);
 }

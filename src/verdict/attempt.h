@@ -14,6 +14,7 @@
 
 #include "allowlist/allowlist.h"
 #include "facts/facts.h"
+#include "facts/oidset.h"
 #include "verdict/locks.h"
 #include "watch/touched.h"
 #include "utils/hsearch.h"
@@ -61,6 +62,8 @@ typedef struct Attempt
 	List	   *queue;			/* QueueEntry of relations to judge */
 	int			next;			/* how many of them have been judged */
 	List	   *altered_functions;	/* OIDs of functions that policies call */
+	OidSet		parents_joined; /* ancestors whose views are queued, as they
+								 * got a child */
 	bool		schemas_altered;
 	List	   *verdicts;
 } Attempt;

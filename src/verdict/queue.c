@@ -178,6 +178,27 @@ enqueue_for_schema(Attempt *attempt, Oid schema_oid)
 													  schema_oid));
 }
 
+/* Queues the views once for each ancestor, however many children it gets. */
+static void
+enqueue_views_of_ancestors(Attempt *attempt, Oid relid)
+{
+	MemoryContext old;
+	ListCell   *lc;
+	bool		all;
+	bool		is_new;
+
+	foreach(lc, tg_facts_ancestors(attempt->after, relid, &all))
+	{
+		CHECK_FOR_INTERRUPTS();
+		old = MemoryContextSwitchTo(attempt->context);
+		is_new = tg_oidset_add(&attempt->parents_joined, lfirst_oid(lc));
+		MemoryContextSwitchTo(old);
+		if (is_new)
+			enqueue_all(attempt, tg_facts_dependent_views(attempt->after,
+														  lfirst_oid(lc)));
+	}
+}
+
 /*
  * Queues what an allowlist entry covers by its names: a relation or those of
  * a schema.  With an entry that is gone or not what it was, these lose its
@@ -211,6 +232,7 @@ enqueue_covered(Attempt *attempt, const AllowlistEntry *entry, bool is_gone)
 			enqueue(attempt, relid);
 			enqueue_all(attempt,
 						tg_facts_dependent_views(attempt->after, relid));
+			enqueue_views_of_ancestors(attempt, relid);
 		}
 		enqueue_all(attempt, tg_facts_descendants(attempt->after, relid));
 	}
@@ -370,6 +392,37 @@ has_left_allowlist(Attempt *attempt, const RelationFacts *facts,
 							   attempt->after, facts) != NULL;
 }
 
+/* Are there rows that whoever reads a parent did not read before? */
+static bool
+joins_parents(const RelationFacts *facts, const RelationFacts *before)
+{
+	if (facts->partition || facts->parents == NIL ||
+		(facts->tenant == NULL && !facts->may_have_children))
+		return false;
+	return before == NULL ||
+		(before->tenant == NULL && facts->tenant != NULL) ||
+		list_difference_oid(facts->parents, before->parents) != NIL;
+}
+
+/*
+ * May views over a relation show more than before?  What a materialized view
+ * keeps depends on the queries of the views that it reads, too.
+ */
+static bool
+views_show_more(Attempt *attempt, const QueueEntry *entry,
+				const RelationFacts *facts, const RelationFacts *before)
+{
+	if (facts->kind == RELKIND_VIEW)
+		return entry->changed;
+	return facts->kind != RELKIND_MATVIEW &&
+		(before->owner != facts->owner ||
+		 before->rls_enabled != facts->rls_enabled ||
+		 (before->rls_forced && !facts->rls_forced) ||
+		 (before->tenant == NULL) != (facts->tenant == NULL) ||
+		 (entry->changed && facts->tenant == NULL && facts->rls_enabled &&
+		  !tg_facts_policies_are_those_of(attempt->before, facts)));
+}
+
 /*
  * Who depends on it is looked up last: of a table that all others refer to,
  * pg_depend has as many rows.  Of a new relation all dependents are new.
@@ -378,17 +431,21 @@ void
 tg_queue_dependents(Attempt *attempt, const QueueEntry *entry,
 					const RelationFacts *facts, const RelationFacts *before)
 {
-	bool		new_owner;
+	bool		views_count;
 	bool		lost_rls;
 	bool		left_allowlist;
 
 	enqueue_all(attempt, tg_relatives_to_judge(attempt->after, facts,
 											   attempt->before, before));
+	views_count = is_at_commit(tg_check_view_bypasses_rls) ||
+		is_at_commit(tg_check_relation_unprotectable);
+	left_allowlist = before != NULL &&
+		has_left_allowlist(attempt, facts, before);
+	if (views_count && (left_allowlist || joins_parents(facts, before)))
+		enqueue_views_of_ancestors(attempt, facts->relid);
 	if (before == NULL)
 		return;
-	new_owner = before->owner != facts->owner;
 	lost_rls = before->rls_enabled && !facts->rls_enabled;
-	left_allowlist = has_left_allowlist(attempt, facts, before);
 
 	if (left_allowlist)
 		enqueue_all(attempt, tg_facts_descendants(attempt->after,
@@ -406,13 +463,8 @@ tg_queue_dependents(Attempt *attempt, const QueueEntry *entry,
 														   facts->relid),
 					lost_rls ? RESTS_ON_OTHER_FACTS : RESTS_ON_OTHER_POLICIES);
 
-	if (facts->kind != RELKIND_MATVIEW &&
-		(new_owner || left_allowlist ||
-		 before->rls_enabled != facts->rls_enabled ||
-		 (before->rls_forced && !facts->rls_forced) ||
-		 (before->security_invoker && !facts->security_invoker) ||
-		 (before->tenant == NULL && facts->tenant != NULL)) &&
-		is_at_commit(tg_check_view_bypasses_rls))
+	if (views_count &&
+		(left_allowlist || views_show_more(attempt, entry, facts, before)))
 		enqueue_all(attempt, tg_facts_dependent_views(attempt->after,
 													  facts->relid));
 }
