@@ -64,7 +64,7 @@ INSERT INTO predicate (expected, why, column_type, predicate) VALUES
 -- limits may be one value, which nobody writes so
 ('unproven', 'limits', 'text', $$organization_id >= org() AND is_public AND organization_id >= claim('org') AND organization_id <= org()$$),
 ('unproven', 'limits', 'text', $$NOT (organization_id < org() OR is_public OR organization_id > org())$$),
-('unproven', 'limits', 'text', $$organization_id >= org() AND is_public AND organization_id <= claim('org')$$),
+('unscoped', 'limits', 'text', $$organization_id >= org() AND is_public AND organization_id <= claim('org')$$),
 ('unscoped', 'limits', 'text', $$organization_id >= org() OR organization_id <= org()$$),
 ('scoped', 'never', 'text', $$organization_id > org() AND organization_id <= org()$$),
 ('unscoped', 'limits', 'text', $$organization_id >= 'acme' AND organization_id <= 'acme'$$),

@@ -224,8 +224,8 @@ tg_prove_by_cases(List *nodes, const ProofContext *context,
 	ConditionWalk walk = {NIL, NIL, context->budget};
 	List	   *conditions = NIL;
 	ProofBudget budget = {context->budget->steps / 2, 0};
-	int			steps = budget.steps;
-	ProofContext afresh = *context;
+	int			granted = budget.steps;
+	ProofContext anew = *context;
 	Conclusion	by_cases;
 	ListCell   *lc;
 
@@ -241,9 +241,9 @@ tg_prove_by_cases(List *nodes, const ProofContext *context,
 	}
 	if (conditions == NIL)
 		return conclusion;
-	afresh.budget = &budget;
-	by_cases = prove_cases(nodes, conditions, MAX_CASES, &afresh);
-	(void) tg_spend(context->budget, steps - budget.steps);
+	anew.budget = &budget;
+	by_cases = prove_cases(nodes, conditions, MAX_CASES, &anew);
+	(void) tg_spend(context->budget, granted - budget.steps);
 
 	/* Running out of steps must not turn a leak into a mere issue. */
 	return budget.steps >= 0 && by_cases.rows < conclusion.rows ?

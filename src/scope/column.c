@@ -3,7 +3,7 @@
  * column.c
  *		Is an expression the tenant column, or another column?
  *
- * Casts are looked through if they keep different tenants different: uuid to
+ * Casts are ignored if they keep different tenants different: uuid to
  * text, integer to bigint, char(n) to text.
  *
  * Copyright (c) 2026, Trovella

@@ -201,16 +201,13 @@ tg_prove_comparison(Node *node, Oid operator, Oid collation, Node *left,
 		int			order;
 
 		comparison = tg_comparison(operator, one->consttype);
-		if (comparison != COMPARES_NOT && tg_is_deterministic_collation(collation))
-		{
-			if (!one->constisnull && !two->constisnull &&
-				tg_compare_constants(one, two, comparison, &order))
-			{
-				bool		holds = tg_comparison_holds(comparison, order);
-
-				return tg_constant_outcome(node, holds, false);
-			}
-		}
+		if (comparison != COMPARES_NOT &&
+			tg_is_deterministic_collation(collation) &&
+			!one->constisnull && !two->constisnull &&
+			tg_compare_constants(one, two, comparison, &order))
+			return tg_constant_outcome(node,
+									   tg_comparison_holds(comparison, order),
+									   false);
 	}
 
 	if (IsA(node, OpExpr) &&

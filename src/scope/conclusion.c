@@ -60,6 +60,23 @@ tg_if_either(Conclusion one, Conclusion other)
 	return result;
 }
 
+/* Do two operators compare the same values: BETWEEN setting AND setting? */
+static bool
+same_limits(Node *one, Node *other)
+{
+	Node	   *args[4];
+
+	if (!IsA(one, OpExpr) || !IsA(other, OpExpr))
+		return false;
+	args[0] = tg_strip(linitial(((OpExpr *) one)->args));
+	args[1] = tg_strip(lsecond(((OpExpr *) one)->args));
+	args[2] = tg_strip(linitial(((OpExpr *) other)->args));
+	args[3] = tg_strip(lsecond(((OpExpr *) other)->args));
+	if (((OpExpr *) one)->opno == ((OpExpr *) other)->opno)
+		return equal(args[0], args[3]) && equal(args[1], args[2]);
+	return equal(args[0], args[2]) && equal(args[1], args[3]);
+}
+
 Conclusion
 tg_if_both(Conclusion one, Conclusion other)
 {
@@ -78,7 +95,8 @@ tg_if_both(Conclusion one, Conclusion other)
 	result.or_tenant_null = one.or_tenant_null || other.or_tenant_null;
 
 	/* The foreign rows are those without a tenant, and it has a tenant. */
-	if (result.rows > ROWS_OWN && result.tenant_not_null && result.or_tenant_null)
+	if (result.rows > ROWS_OWN && result.tenant_not_null &&
+		result.or_tenant_null)
 		return tg_make_conclusion(ROWS_OWN, REASON_NONE, result.arm);
 
 	/*
@@ -92,9 +110,9 @@ tg_if_both(Conclusion one, Conclusion other)
 		result.reason = REASON_THROUGH_COLUMN;
 	}
 
-	/* BETWEEN setting AND setting is an equality. */
-	if (one.reason == REASON_ORDER && other.reason == REASON_ORDER &&
-		result.rows == ROWS_FOREIGN)
+	/* BETWEEN setting AND setting is an equality: not followed either. */
+	if (result.rows == ROWS_FOREIGN && one.reason == REASON_ORDER &&
+		other.reason == REASON_ORDER && same_limits(one.arm, other.arm))
 		result.rows = ROWS_UNKNOWN;
 	return result;
 }

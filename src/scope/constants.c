@@ -53,7 +53,7 @@ tg_constant_text(Node *node)
 bool
 tg_is_no_tenant_constant(Node *node)
 {
-	static const char *const nobody[] = {
+	static const char *const no_tenant[] = {
 		"none", "null", "nil", "no", "nobody", "nothing", "invalid", "unset",
 		"undefined", "unknown", "missing", "empty", "n/a", "not-set",
 		"not_set", "no-tenant", "no_tenant", "no-org", "no_org",
@@ -76,9 +76,9 @@ tg_is_no_tenant_constant(Node *node)
 			return true;		/* '', '-', '0', '00000000-0000-...' */
 		if (text[0] == '-' && text[1 + strspn(text + 1, "0123456789")] == '\0')
 			return true;		/* '-1' */
-		for (int i = 0; i < (int) lengthof(nobody); i++)
+		for (int i = 0; i < (int) lengthof(no_tenant); i++)
 		{
-			if (pg_strcasecmp(text, nobody[i]) == 0)
+			if (pg_strcasecmp(text, no_tenant[i]) == 0)
 				return true;
 		}
 		return false;

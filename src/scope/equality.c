@@ -155,9 +155,9 @@ tg_comparison(Oid operator, Oid type)
 		return last;
 
 	/*
-	 * Policies compare the same column by the same operator, which mostly is
-	 * PostgreSQL's own.  Of what is pinned this cannot change; to look it up
-	 * again after a flood of invalidations is a third of a conclusion.
+	 * Most policies of a table use the same built-in operator, and the answer
+	 * for pinned objects cannot change.  Looking it up again after many
+	 * invalidations takes a third of a verdict.
 	 */
 	comparison = look_up_comparison(operator, type);
 	if (operator < FirstUnpinnedObjectId && type < FirstUnpinnedObjectId)

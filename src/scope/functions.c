@@ -213,7 +213,7 @@ tg_classify_function(Oid function)
 		case F_TEXTCAT:
 		case F_TEXTANYCAT:
 		case F_ANYTEXTCAT:
-			return FUNCTION_CONCAT; /* concat() is not: it passes over NULLs */
+			return FUNCTION_CONCAT; /* concat() is not: it skips NULLs */
 		case F_ENUM_FIRST:
 		case F_ENUM_LAST:
 		case F_ENUM_RANGE_ANYENUM:

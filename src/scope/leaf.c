@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * leaf.c
- *		Conclusions from where a value comes from.
+ *		What follows from the origin of a value.
  *
  * Here the two halves of the prover meet: the proof ends at an equality with a
  * value of some origin, or at an expression that can't be taken apart.

@@ -129,7 +129,7 @@ extern bool tg_compare_constants(const Const *one, const Const *other,
 /*
  * Is the expression the tenant column, or a lossless cast of it?  If so, *type
  * is the type whose equality tells tenants apart.  With "or_null", it may also
- * be NULL where the column is not, such as NULLIF(column, '').
+ * be NULL if the column is not, such as NULLIF(column, '').
  */
 extern bool tg_is_tenant_column(Node *node, const ProofContext *context,
 								bool or_null, Oid *type);
@@ -146,7 +146,7 @@ typedef enum FunctionClass
 {
 	FUNCTION_PLAIN,				/* its value depends on its arguments */
 	FUNCTION_SETTING,			/* current_setting() */
-	FUNCTION_SESSION,			/* tells who or where the session is */
+	FUNCTION_SESSION,			/* returns who or where the session is */
 	FUNCTION_SET_CONFIG,		/* set_config() */
 	FUNCTION_RANDOM,			/* volatile, but harmless */
 	FUNCTION_CONCAT,			/* concatenates its arguments */

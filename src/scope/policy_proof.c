@@ -12,7 +12,7 @@
  * with the restrictive policies that apply wherever it does.
  *
  * Many policies share expressions, roles and restrictive policies.  Each
- * expression, role and combination is looked at once.
+ * expression, role and combination is examined once.
  *
  * Copyright (c) 2026, Trovella
  *
@@ -25,7 +25,7 @@
 #include "scope/policy_proof.h"
 #include "utils/builtins.h"
 
-/* Of so many restrictive policies the cases are distinguished. */
+/* Cases are tried only beside this many restrictive policies. */
 #define MAX_RESTRICTIVE_IN_CASES	32
 
 /* What follows from one expression by itself. */
@@ -43,13 +43,12 @@ typedef struct ExpressionProof
 typedef struct RestrictiveSet
 {
 	bool		new_row;
-	Bitmapset  *sure;			/* policies that surely apply, as positions in
-								 * facts->policies ... */
-	Bitmapset  *all;			/* ... and by membership of roles besides */
-	Conclusion	if_sure;
+	Bitmapset  *always;			/* policies that always apply, as positions in
+								 * facts->policies */
+	Bitmapset  *all;			/* also those that apply by membership */
+	Conclusion	if_always;		/* if all policies in "always" are true */
 	Conclusion	if_all;
-	const PolicyFacts *arm_policy;	/* whose expression holds the arm of
-									 * if_sure */
+	const PolicyFacts *arm_policy;	/* its expression has the arm of if_always */
 	int			number;
 } RestrictiveSet;
 
@@ -142,36 +141,37 @@ begin_proof(const ScopeProof *proof)
 }
 
 static void
-end_proof(ScopeProof *proof, int steps, const ProofBudget *budget)
+end_proof(ScopeProof *proof, int granted, const ProofBudget *budget)
 {
-	(void) tg_spend(&proof->budget, steps - budget->steps);
+	(void) tg_spend(&proof->budget, granted - budget->steps);
 }
 
 static ExpressionProof *
 prove_alone(ScopeProof *proof, Node *expression)
 {
-	ExpressionProof *known;
+	ExpressionProof *entry;
 	bool		found;
 
-	known = hash_search(proof->expressions, &expression, HASH_ENTER, &found);
+	entry = hash_search(proof->expressions, &expression, HASH_ENTER, &found);
 	if (!found)
 	{
 		ProofBudget budget = begin_proof(proof);
 		ProofContext context = {proof->facts, NIL, 0, &budget, NIL};
 		List	   *expressions = list_make1(expression);
-		int			steps = budget.steps;
+		int			granted = budget.steps;
 
-		known->conclusion = tg_prove_by_cases(expressions, &context,
-											  tg_prove_all(expressions, &context));
-		known->dependencies = tg_dependencies(expression, &context);
-		end_proof(proof, steps, &budget);
+		entry->conclusion = tg_prove_all(expressions, &context);
+		entry->conclusion = tg_prove_by_cases(expressions, &context,
+											  entry->conclusion);
+		entry->dependencies = tg_dependencies(expression, &context);
+		end_proof(proof, granted, &budget);
 
 		/* A proof that was cut short has not found a leak. */
-		if (budget.steps < 0 && known->conclusion.rows == ROWS_FOREIGN)
-			known->conclusion = tg_make_conclusion(ROWS_UNKNOWN, REASON_TOO_DEEP,
+		if (budget.steps < 0 && entry->conclusion.rows == ROWS_FOREIGN)
+			entry->conclusion = tg_make_conclusion(ROWS_UNKNOWN, REASON_TOO_DEEP,
 												   expression);
 	}
-	return known;
+	return entry;
 }
 
 Origin
@@ -193,7 +193,7 @@ prove_with_set(ScopeProof *proof, Node *expression, const Bitmapset *policies,
 {
 	ProofBudget budget = begin_proof(proof);
 	ProofContext context = {proof->facts, NIL, 0, &budget, NIL};
-	int			steps = budget.steps;
+	int			granted = budget.steps;
 	List	   *expressions;
 	int			i = -1;
 
@@ -206,13 +206,13 @@ prove_with_set(ScopeProof *proof, Node *expression, const Bitmapset *policies,
 							  tg_policy_expression(list_nth(proof->facts->policies,
 															i), new_row));
 	conclusion = tg_prove_by_cases(expressions, &context, conclusion);
-	end_proof(proof, steps, &budget);
+	end_proof(proof, granted, &budget);
 	list_free(expressions);
 	return conclusion;
 }
 
 static RestrictiveSet *
-find_restrictive_set(Bitmapset *sure, Bitmapset *all, bool new_row,
+find_restrictive_set(Bitmapset *always, Bitmapset *all, bool new_row,
 					 ScopeProof *proof)
 {
 	RestrictiveSet *set;
@@ -223,31 +223,30 @@ find_restrictive_set(Bitmapset *sure, Bitmapset *all, bool new_row,
 	{
 		set = (RestrictiveSet *) lfirst(lc);
 		(void) tg_spend(&proof->budget, 1);
-		if (set->new_row == new_row && bms_equal(set->sure, sure) &&
+		if (set->new_row == new_row && bms_equal(set->always, always) &&
 			bms_equal(set->all, all))
 			return set;
 	}
 	set = palloc0(sizeof(RestrictiveSet));
 	set->new_row = new_row;
-	set->sure = sure;
+	set->always = always;
 	set->all = all;
 	while ((i = bms_next_member(all, i)) >= 0)
 	{
 		PolicyFacts *policy = list_nth(proof->facts->policies, i);
-		Conclusion	conclusion = prove_alone(proof,
-											 tg_policy_expression(policy,
-																  new_row))->conclusion;
+		Node	   *expression = tg_policy_expression(policy, new_row);
+		Conclusion	conclusion = prove_alone(proof, expression)->conclusion;
 
 		(void) tg_spend(&proof->budget, 1);
 		set->if_all = bms_next_member(all, -1) == i ? conclusion :
 			tg_if_both(set->if_all, conclusion);
-		if (!bms_is_member(i, sure))
+		if (!bms_is_member(i, always))
 			continue;
 		if (set->arm_policy != NULL)
-			conclusion = tg_if_both(set->if_sure, conclusion);
-		if (set->arm_policy == NULL || conclusion.arm != set->if_sure.arm)
+			conclusion = tg_if_both(set->if_always, conclusion);
+		if (set->arm_policy == NULL || conclusion.arm != set->if_always.arm)
 			set->arm_policy = policy;
-		set->if_sure = conclusion;
+		set->if_always = conclusion;
 	}
 	set->number = list_length(proof->restrictive_sets);
 	proof->restrictive_sets = lappend(proof->restrictive_sets, set);
@@ -258,7 +257,7 @@ find_restrictive_set(Bitmapset *sure, Bitmapset *all, bool new_row,
 static RestrictiveSet *
 restrictive_set_of(RoleEntry *role, int side, ScopeProof *proof)
 {
-	Bitmapset  *sure = NULL;
+	Bitmapset  *always = NULL;
 	Bitmapset  *all = NULL;
 	bool		new_row = tg_policy_sides[side].new_row;
 	ListCell   *lc;
@@ -278,9 +277,9 @@ restrictive_set_of(RoleEntry *role, int side, ScopeProof *proof)
 		if (covers != COVERS_NEVER)
 			all = bms_add_member(all, foreach_current_index(lc));
 		if (covers == COVERS_ALWAYS)
-			sure = bms_add_member(sure, foreach_current_index(lc));
+			always = bms_add_member(always, foreach_current_index(lc));
 	}
-	role->sets[side] = find_restrictive_set(sure, all, new_row, proof);
+	role->sets[side] = find_restrictive_set(always, all, new_row, proof);
 	return role->sets[side];
 }
 
@@ -295,19 +294,19 @@ conclude_with_set(Node *expression, const RestrictiveSet *set,
 	result.conclusion = alone;
 	if (alone.rows <= ROWS_OWN || bms_is_empty(set->all))
 		return result;
-	if (!bms_is_empty(set->sure))
+	if (!bms_is_empty(set->always))
 	{
-		result.conclusion = tg_if_both(alone, set->if_sure);
+		result.conclusion = tg_if_both(alone, set->if_always);
 
 		/* does the arm belong to a restrictive policy? */
-		if (result.conclusion.reason == set->if_sure.reason &&
-			equal(result.conclusion.arm, set->if_sure.arm))
+		if (result.conclusion.reason == set->if_always.reason &&
+			equal(result.conclusion.arm, set->if_always.arm))
 			result.arm_policy = set->arm_policy;
-		result.conclusion = prove_with_set(proof, expression, set->sure,
+		result.conclusion = prove_with_set(proof, expression, set->always,
 										   set->new_row, result.conclusion);
 	}
 	if (result.conclusion.rows == ROWS_FOREIGN &&
-		!bms_equal(set->all, set->sure) &&
+		!bms_equal(set->all, set->always) &&
 		prove_with_set(proof, expression, set->all, set->new_row,
 					   tg_if_both(alone, set->if_all)).rows < ROWS_FOREIGN)
 	{
@@ -329,7 +328,7 @@ tg_conclude_policy(const PolicyFacts *policy, int side, ScopeProof *proof)
 	{
 		RoleEntry  *role = find_role(lfirst_oid(lc), proof);
 		PolicyConclusionKey key;
-		PolicyConclusionEntry *known;
+		PolicyConclusionEntry *entry;
 		PolicyConclusion one;
 		bool		found;
 
@@ -339,11 +338,11 @@ tg_conclude_policy(const PolicyFacts *policy, int side, ScopeProof *proof)
 		memset(&key, 0, sizeof(key));
 		key.expression = expression;
 		key.set = restrictive_set_of(role, side, proof)->number;
-		known = hash_search(proof->results, &key, HASH_ENTER, &found);
+		entry = hash_search(proof->results, &key, HASH_ENTER, &found);
 		if (!found)
-			known->result = conclude_with_set(expression, role->sets[side],
+			entry->result = conclude_with_set(expression, role->sets[side],
 											  proof);
-		one = known->result;
+		one = entry->result;
 		if (role->subjection == ROLE_EXEMPT_WITH_MEMBERS &&
 			one.conclusion.rows == ROWS_FOREIGN)
 		{

@@ -52,8 +52,10 @@ prove_null_test(NullTest *test, const ProofContext *context)
 		result = tg_constant_outcome(node, false, false);
 	else if (!test->argisrow && tg_is_tenant_column(arg, context, false, &type))
 	{
-		result = tg_make_outcomes(context->facts->tenant->not_null ? tg_admits_none() :
-								  tg_admits_foreign(REASON_NULL_ROWS, node),
+		Conclusion	no_tenant = context->facts->tenant->not_null ?
+			tg_admits_none() : tg_admits_foreign(REASON_NULL_ROWS, node);
+
+		result = tg_make_outcomes(no_tenant,
 								  tg_admits_foreign(REASON_NO_SESSION, node),
 								  tg_admits_none());
 		result.if_true.or_tenant_null = true;

@@ -28,36 +28,35 @@ typedef struct ProofBudget
 #define PROOF_BUDGET_SINGLE	100000
 #define PROOF_BUDGET_DEPTH	250
 
-/* Ordered: of two answers the greater one is the worse. */
+/* Ordered: the greater of two answers is the worse one. */
 typedef enum ScopeAnswer
 {
 	SCOPE_SCOPED,				/* proven: only rows of the session's tenant */
-	SCOPE_UNPROVEN,				/* depends on what an opaque function or a
-								 * correlated subquery does with the row */
+	SCOPE_UNPROVEN,				/* depends on something that the expression
+								 * does not show */
 	SCOPE_UNSCOPED				/* a row of another tenant can get through */
 } ScopeAnswer;
 
-/* One policy whose rows are not proven to be the session's tenant's. */
+/* A policy that is not proven to admit only rows of the session's tenant. */
 typedef struct ScopeIssue
 {
 	ScopeAnswer answer;			/* SCOPE_UNPROVEN or SCOPE_UNSCOPED */
 	const PolicyFacts *policy;	/* the permissive policy */
-	const PolicyFacts *restrictive; /* the restrictive policy that tried to
-									 * make up for it and whose expression
-									 * holds the arm, or NULL */
-	CommandSet	commands;		/* for which it holds */
-	bool		in_check;		/* the arm stands in WITH CHECK, not in USING
-								 * (which may serve as WITH CHECK, too) */
+	const PolicyFacts *restrictive; /* the restrictive policy whose expression
+									 * has the arm, or NULL */
+	CommandSet	commands;
+	bool		in_check;		/* the arm is in WITH CHECK, not in USING
+								 * (which may be used as WITH CHECK, too) */
 	Node	   *arm;			/* the part of the expression that lets the
 								 * row through */
-	const char *reason;			/* in words, lower case, no full stop: "this
-								 * OR arm does not mention organization_id" */
+	const char *reason;			/* lower case, no full stop: "this OR arm does
+								 * not mention organization_id" */
 } ScopeIssue;
 
 /*
  * Returns the issues about the policies of a tenant table: a List of
  * ScopeIssue, at most one for a policy, side (USING or WITH CHECK), arm and
- * answer, worst first; NIL where everything is proven.
+ * answer, worst first; NIL if everything is proven.
  *
  * facts->tenant must be set.  Commands without a permissive policy are denied
  * by default and raise no issue.  Runs no user-defined code and reads no
