@@ -1,6 +1,6 @@
 --
--- Scope: what is too large to be followed is unproven, soon, and keeps nobody
--- from seeing what stands beside it.
+-- Scope: an expression that is too large is unproven, after a short time, and
+-- does not hide what is beside it.
 --
 SET client_min_messages = error;
 SET trovella_guard.mode = off;
@@ -17,7 +17,7 @@ BEGIN
 	EXECUTE format('CREATE POLICY %I ON item USING (%s)', name, predicate);
 END $$;
 
--- each reads the one before twice
+-- each sub-select reads the previous one twice
 SELECT try('with', 'organization_id IN (WITH w0 AS (SELECT user_id AS x, organization_id AS y FROM member), '
 	|| string_agg(format('w%1$s AS (SELECT a.x || b.x AS x, a.y || b.x AS y FROM w%2$s a JOIN w%2$s b ON a.x = b.y)',
 		i, i - 1), ', ' ORDER BY i) || ' SELECT x FROM w40 WHERE y = org())')
@@ -33,18 +33,18 @@ DO $$ BEGIN
 	END LOOP;
 END $$;
 SELECT try('view', 'organization_id IN (SELECT x FROM v40 WHERE x = org())');
--- an arm beside it, which may not be all
+-- an OR arm beside it
 SELECT try('arm', 'is_public OR organization_id IN (SELECT x FROM v40 WHERE x = org())');
 -- as long as it is deep
 SELECT try('deep', 'organization_id = ' || repeat('lower(', 1000) || 'org()' || repeat(')', 1000));
 SELECT try('nested', repeat('NOT (', 500) || 'organization_id <> org()' || repeat(' AND is_public)', 500));
--- and what is not large at all
+-- and an expression that is not large
 SELECT try('leak', 'is_public');
 SELECT try('right', 'organization_id = org()');
 SELECT object, rule FROM trovella_guard.check('item') WHERE rule LIKE 'policy_un%'
   ORDER BY object COLLATE "C", rule;
 
--- many policies for many roles, and as many that restrict them
+-- many permissive policies for many roles, and as many restrictive ones
 DROP TABLE item;
 CREATE TABLE item (id int, organization_id text NOT NULL, is_public boolean);
 ALTER TABLE item ENABLE ROW LEVEL SECURITY;
@@ -62,7 +62,7 @@ DO $$ BEGIN
 END $$;
 SELECT string_agg(i::text, ' ' ORDER BY i) AS unscoped FROM generate_series(1, 60) i
   WHERE EXISTS (SELECT FROM trovella_guard.check('item') WHERE object = 'a' || i AND rule = 'policy_unscoped');
--- which is right: what names one of the roles 12 to 20
+-- right: the policies that name one of the roles 12 to 20
 SELECT string_agg(i::text, ' ' ORDER BY i) AS unscoped FROM generate_series(1, 60) i
   WHERE i % 20 > 10 OR i * 7 % 20 > 10;
 

@@ -128,7 +128,7 @@ INSERT INTO predicate (expected, why, predicate) VALUES
 ('unproven', 'between', $$organization_id COLLATE "en-x-icu" BETWEEN org() AND org()$$);
 
 INSERT INTO predicate (expected, why, column_type, predicate) VALUES
--- a text column that is only called char(n), however deep
+-- a text column that is only cast to char(n)
 ('unproven', 'lossy', 'text NOT NULL', $$organization_id::bpchar::text = org()$$),
 ('unproven', 'lossy', 'text NOT NULL', $$(SELECT organization_id::bpchar)::text = org()$$),
 ('unproven', 'lossy', 'text NOT NULL', $$nullif(organization_id::bpchar, 'zz')::text = org()$$),
@@ -140,7 +140,7 @@ INSERT INTO predicate (expected, why, column_type, predicate) VALUES
 ('scoped', 'char', 'char(8) NOT NULL', $$coalesce(organization_id, 'zz')::text = org()$$);
 
 INSERT INTO predicate (expected, why, column_type, predicate) VALUES
--- types that compare by what they consist of
+-- types that compare by their parts
 ('unproven', 'composite', 'composite NOT NULL', $$organization_id = ROW(org())::composite$$),
 ('unproven', 'composite', 'composite NOT NULL', $$organization_id = current_setting('app.org', true)::composite$$),
 ('unproven', 'composite', 'composite[] NOT NULL', $$organization_id = current_setting('app.org', true)::composite[]$$),

@@ -71,7 +71,7 @@ INSERT INTO predicate (expected, why, predicate) VALUES
 ('scoped', 'minmax', $$organization_id = greatest(org(), claim('org'))$$);
 
 INSERT INTO predicate (expected, why, predicate) VALUES
--- what the second argument of current_setting() does
+-- side effects of the second argument of current_setting()
 ('unscoped', 'setconfig', $$organization_id = current_setting('app.org', set_config('app.org', organization_id, true) IS NOT NULL)$$),
 ('unscoped', 'setconfig', $$organization_id = (SELECT current_setting('app.org', set_config('app.org', 'acme', true) IS NOT NULL))$$),
 ('unproven', 'volatile', $$organization_id = current_setting('app.org', log(user_id))$$),
@@ -80,13 +80,13 @@ INSERT INTO predicate (expected, why, predicate) VALUES
 ('scoped', 'argument', $$organization_id = current_setting('app.org', is_admin())$$);
 
 INSERT INTO predicate (expected, why, predicate) VALUES
--- what is true or false in every session
+-- expressions that are true or false in every session
 ('unproven', 'mapped', $$organization_id = (org() IS NOT NULL)::text$$),
 ('unproven', 'mapped', $$organization_id = starts_with(org(), 'a')::text$$),
 ('scoped', 'boolean', $$organization_id = claim('beta')::boolean::text$$);
 
 INSERT INTO predicate (expected, why, predicate) VALUES
--- values that may be no more than a literal among what they are made of
+-- values that may consist of a literal alone
 ('unproven', 'literal', $$jsonb_build_array(org(), 'acme') ? organization_id$$),
 ('unproven', 'literal', $$to_jsonb(ARRAY[org(), 'acme']) ? organization_id$$),
 ('unproven', 'literal', $$claim('orgs')::jsonb || '["acme"]' ? organization_id$$),
@@ -118,7 +118,7 @@ INSERT INTO predicate (expected, why, predicate) VALUES
 ('unproven', 'mapped', $$organization_id = (ARRAY['acme', 'beta'])[org()::int]$$),
 ('unscoped', 'literal', $$organization_id = split_part('acme,beta', ',', 1)$$),
 ('unscoped', 'literal', $$organization_id = (ARRAY['acme', 'beta'])[1]$$),
--- and what is only a parameter
+-- and parameters, which are harmless
 ('scoped', 'parameter', $$to_jsonb(ARRAY[org(), claim('org')]) ? organization_id$$),
 ('scoped', 'parameter', $$jsonb_build_array(org()) ? organization_id$$),
 ('scoped', 'parameter', $$organization_id IN (SELECT jsonb_array_elements_text(claim('all')::jsonb -> 'app_metadata' -> 'orgs'))$$),
@@ -141,7 +141,7 @@ INSERT INTO predicate (expected, why, predicate) VALUES
 ('scoped', 'parameter', $$organization_id = ANY (string_to_array((SELECT string_agg(m.organization_id, ',') FROM member m WHERE m.user_id = uid()), ','))$$);
 
 INSERT INTO predicate (expected, why, predicate) VALUES
--- what is called by way of a domain or a view
+-- functions that are called through a domain or a view
 ('unscoped', 'domain', $$organization_id::setting_org = current_setting('app.org', true)$$),
 ('unscoped', 'domain', $$organization_id::setting_org_again = current_setting('app.org', true)$$),
 ('unscoped', 'domain', $$'a' = ALL (ARRAY[user_id]::setting_org[]) AND organization_id = current_setting('app.org', true)$$),
@@ -158,7 +158,7 @@ INSERT INTO predicate (expected, why, predicate) VALUES
 ('scoped', 'view', $$organization_id = org() AND EXISTS (SELECT FROM pg_roles)$$);
 
 INSERT INTO predicate (expected, why, predicate) VALUES
--- concat() of a literal and NULL is the literal; {} is nobody
+-- concat() of a literal and NULL is the literal; {} is no tenant
 ('unproven', 'literal', $$organization_id = concat('acme', org())$$),
 ('scoped', 'parameter', $$organization_id = concat(org(), '-', claim('org'))$$),
 ('scoped', 'fallback', $$organization_id = coalesce(claim('all')::jsonb, '{}') ->> 'org'$$),

@@ -1,5 +1,5 @@
 --
--- Scope: what the policies of a command add up to.
+-- Scope: the policies of a command together.
 --
 \getenv srcdir PG_ABS_SRCDIR
 \set prelude :srcdir '/test/scope_corpus/prelude.psql'

@@ -1,5 +1,5 @@
 --
--- Scope: sub-selects, and what their rows are tied to.
+-- Scope: which sub-selects are bound to the session?
 --
 \getenv srcdir PG_ABS_SRCDIR
 \set prelude :srcdir '/test/scope_corpus/prelude.psql'
@@ -100,7 +100,7 @@ INSERT INTO predicate (expected, why, predicate) VALUES
 ('unproven', 'lateral', $$EXISTS (SELECT 1 FROM unnest(string_to_array(is_member(organization_id)::text, ',')) x WHERE x = org())$$);
 
 INSERT INTO predicate (expected, why, predicate) VALUES
--- HAVING without GROUP BY yields a row, whatever WHERE says
+-- HAVING without GROUP BY yields a row even if WHERE is false
 ('unproven', 'having', $$(SELECT true WHERE organization_id = org() HAVING true)$$),
 ('unproven', 'having', $$NOT (SELECT false WHERE organization_id = org() HAVING true)$$),
 ('unproven', 'having', $$(SELECT true WHERE organization_id = org() HAVING true) IS NOT FALSE$$),
@@ -115,7 +115,7 @@ INSERT INTO predicate (expected, why, predicate) VALUES
 ('unproven', 'function', $$organization_id IN (SELECT m.organization_id FROM member m WHERE regexp_like(m.organization_id, org()))$$),
 ('unproven', 'role', $$organization_id IN (SELECT m.organization_id FROM member m WHERE pg_has_role(org()::name, m.role::name, 'MEMBER'))$$),
 ('scoped', 'role', $$organization_id IN (SELECT r.rolname::text FROM pg_roles_copy r WHERE pg_has_role(r.oid, 'MEMBER'))$$),
--- ... and only one of a column
+-- ... and only of a plain column
 ('unproven', 'expression', $$organization_id IN (SELECT m.organization_id FROM member m WHERE (m.organization_id IS NOT NULL) = (org() IS NOT NULL))$$),
 ('unproven', 'expression', $$organization_id IN (SELECT m.organization_id FROM member m WHERE length(m.role) = length(org()))$$),
 ('unproven', 'expression', $$organization_id IN (SELECT m.organization_id FROM member m WHERE left(m.user_id, 1) = left(uid(), 1))$$),
@@ -144,14 +144,14 @@ INSERT INTO predicate (expected, why, predicate) VALUES
 ('scoped', 'never', $$organization_id IN (SELECT NULL UNION ALL SELECT NULL)$$);
 
 INSERT INTO predicate (expected, why, predicate) VALUES
--- rows that are tied to the session, or to a literal besides
+-- rows that are tied to the session or to a literal
 ('unproven', 'literal', $$organization_id IN (SELECT o.id FROM organization o WHERE o.id = ANY (ARRAY['acme', org()]))$$),
 ('unproven', 'literal', $$organization_id IN (SELECT o.id FROM organization o WHERE jsonb_build_array(org(), 'acme') ? o.id)$$),
 ('unproven', 'literal', $$organization_id IN (SELECT o.id FROM organization o WHERE ('["acme","' || org() || '"]')::jsonb ? o.id)$$),
 ('scoped', 'key', $$organization_id IN (SELECT o.id FROM organization o WHERE claim('orgs')::jsonb ? o.id)$$),
 ('scoped', 'key', $$organization_id IN (SELECT m.organization_id FROM member m WHERE m.user_ids && ARRAY[uid(), claim('sub')])$$);
 INSERT INTO predicate (expected, why, predicate) VALUES
--- sub-selects that have a row for everybody
+-- sub-selects that yield a row in every session
 ('unscoped', 'always', $$EXISTS (SELECT count(*) FROM member m WHERE m.organization_id = item.organization_id AND m.user_id = uid())$$),
 ('unscoped', 'always', $$EXISTS (SELECT max(m.user_id) FROM member m WHERE m.organization_id = item.organization_id AND m.user_id = uid() LIMIT 1)$$),
 ('unscoped', 'always', $$EXISTS (SELECT FROM member m WHERE m.organization_id = item.organization_id AND m.user_id = uid() GROUP BY ())$$),
@@ -177,7 +177,7 @@ INSERT INTO predicate (expected, why, predicate) VALUES
 ('unscoped', 'literal', $$EXISTS (SELECT FROM generate_series(1, 3))$$);
 
 INSERT INTO predicate (expected, why, column_type, predicate) VALUES
--- numbers that count and measure are nobody's
+-- counts and measures are not the session's tenant
 ('unproven', 'ordinality', 'int NOT NULL', $$organization_id IN (SELECT o::int FROM string_to_table(current_setting('app.orgs', true), ',') WITH ORDINALITY u (x, o))$$),
 ('unproven', 'ordinality', 'int NOT NULL', $$organization_id = ANY (ARRAY(SELECT u.o::int FROM unnest(org_array()) WITH ORDINALITY u (x, o)))$$),
 ('unproven', 'ordinality', 'int NOT NULL', $$organization_id IN (SELECT (to_jsonb(u) ->> 'o')::int FROM unnest(org_array()) WITH ORDINALITY u (x, o))$$),
@@ -210,7 +210,7 @@ INSERT INTO predicate (expected, why, column_type, predicate) VALUES
 ('scoped', 'number', 'int NOT NULL', $$organization_id = org()::numeric::int$$);
 
 INSERT INTO predicate (expected, why, column_type, predicate) VALUES
--- and so is what kind of thing it is
+-- nor is the kind of a value
 ('unproven', 'enum', 'plan NOT NULL', $$organization_id = enum_last(org()::plan)$$),
 ('unproven', 'enum', 'plan NOT NULL', $$organization_id = ANY (enum_range(org()::plan))$$),
 ('unscoped', 'enum', 'plan NOT NULL', $$organization_id = enum_first(NULL::plan)$$),

@@ -1,5 +1,5 @@
 --
--- Scope: what conditions say together that none of them says alone.
+-- Scope: conditions that prove something only together.
 --
 \getenv srcdir PG_ABS_SRCDIR
 \set prelude :srcdir '/test/scope_corpus/prelude.psql'
@@ -26,7 +26,7 @@ INSERT INTO predicate (expected, why, column_type, predicate) VALUES
 ('scoped', 'nevernull', 'text', $$organization_id IS NOT DISTINCT FROM greatest(org(), '')$$),
 ('unscoped', 'null', 'text', $$organization_id IS NOT DISTINCT FROM greatest(org(), claim('org'))$$),
 
--- a comparison of what is not NULL is true or false
+-- a comparison of values that are not NULL is true or false
 ('scoped', 'nevernull', 'text NOT NULL', $$(organization_id = coalesce(org(), '')) IS NOT FALSE$$),
 ('unscoped', 'null', 'text', $$(organization_id = coalesce(org(), '')) IS NOT FALSE$$),
 ('unscoped', 'unset', 'text NOT NULL', $$(organization_id = org()) IS NOT FALSE$$),
@@ -52,7 +52,7 @@ INSERT INTO predicate (expected, why, column_type, predicate) VALUES
 ('unproven', 'fake', 'text NOT NULL', $$organization_id OPERATOR(fake.=) 'a' AND organization_id OPERATOR(fake.<>) 'a'$$),
 ('unproven', 'fake', 'text NOT NULL', $$organization_id OPERATOR(fake.=) org() AND organization_id OPERATOR(fake.<>) org()$$),
 
--- by way of other columns
+-- through other columns
 ('unproven', 'transitive', 'text', $$other_org = org() AND user_id = other_org AND organization_id = user_id$$),
 ('unproven', 'transitive', 'text', $$NOT (organization_id <> other_org OR is_public OR other_org <> org())$$),
 ('unproven', 'transitive', 'text', $$organization_id = other_org AND lower(other_org) = org()$$),
@@ -61,7 +61,7 @@ INSERT INTO predicate (expected, why, column_type, predicate) VALUES
 ('unproven', 'transitive', 'text', $$organization_id = other_org AND other_org = org() COLLATE nocase$$),
 ('unscoped', 'transitive', 'text', $$organization_id = other_org OR other_org = org()$$),
 
--- limits may be one value, which nobody writes so
+-- two limits may be the same value
 ('unproven', 'limits', 'text', $$organization_id >= org() AND is_public AND organization_id >= claim('org') AND organization_id <= org()$$),
 ('unproven', 'limits', 'text', $$NOT (organization_id < org() OR is_public OR organization_id > org())$$),
 ('unscoped', 'limits', 'text', $$organization_id >= org() AND is_public AND organization_id <= claim('org')$$),
@@ -77,13 +77,13 @@ INSERT INTO predicate (expected, why, column_type, predicate) VALUES
 ('scoped', 'notnull', 'text NOT NULL', $$(organization_id = organization_id) IS NULL$$),
 ('unproven', 'fake', 'text', $$NOT organization_id OPERATOR(fake.=) organization_id$$),
 
--- the value that NULLIF takes away
+-- the value that NULLIF removes
 ('unproven', 'nullif', 'text', $$nullif(organization_id, 'acme') = 'acme'$$),
 ('unproven', 'nullif', 'text', $$nullif('acme', org()) = nullif(organization_id, 'acme')$$),
 ('unproven', 'nullif', 'text', $$nullif(organization_id, 'acme') = 'beta'$$),
 ('unproven', 'collation', 'text', $$nullif(organization_id, 'acme') = 'acme' COLLATE nocase$$),
 
--- sets that are never empty, and sets of the row's own
+-- sets that are never empty, and sets that the row determines
 ('scoped', 'values', 'text', $$organization_id = ALL (ARRAY(VALUES (org()), (claim('org'))))$$),
 ('scoped', 'union', 'text', $$organization_id = ALL (ARRAY(SELECT m.organization_id FROM member m WHERE m.user_id = uid() UNION SELECT org()))$$),
 ('unscoped', 'empty', 'text', $$organization_id = ALL (ARRAY(SELECT m.organization_id FROM member m WHERE m.user_id = uid()))$$),
