@@ -41,12 +41,15 @@ extern Allowlist *tg_allowlist_read(Snapshot snapshot, TimestampTz now);
 
 /*
  * The entry that waives a rule for a relation, or NULL.  A partition of a
- * global table is global, too, because it holds that table's rows.
+ * global table is global, too, because it holds that table's rows.  An entry for
+ * a whole schema waives no finding about the rows of another table
+ * (Finding.other_relid, or InvalidOid) that no entry covers.
  */
 extern const AllowlistEntry *tg_allowlist_match(const Allowlist *allowlist,
 												FactsReader *reader,
 												const RelationFacts *facts,
-												const char *rule);
+												const char *rule,
+												Oid other_relid);
 
 /*
  * The entry by which adopt() has recorded a finding of this rule as a debt, or

@@ -232,9 +232,22 @@ match(const Allowlist *allowlist, FactsReader *reader,
 
 const AllowlistEntry *
 tg_allowlist_match(const Allowlist *allowlist, FactsReader *reader,
-				   const RelationFacts *facts, const char *rule)
+				   const RelationFacts *facts, const char *rule,
+				   Oid other_relid)
 {
-	return match(allowlist, reader, facts, rule, false);
+	const AllowlistEntry *entry = match(allowlist, reader, facts, rule, false);
+	const RelationFacts *other;
+
+	/* An entry for a schema was not made for the rows of a table elsewhere */
+	if (entry != NULL && strcmp(NameStr(entry->table), TG_ANY) == 0 &&
+		OidIsValid(other_relid))
+	{
+		other = tg_facts_outline(reader, other_relid);
+		if (other != NULL &&
+			match(allowlist, reader, other, rule, false) == NULL)
+			return NULL;
+	}
+	return entry;
 }
 
 const AllowlistEntry *
@@ -266,7 +279,7 @@ tg_allowlist_match_other(const Allowlist *allowlist, FactsReader *reader,
 		return NULL;
 	other = tg_facts_outline(reader, other_relid);
 	return other != NULL ?
-		tg_allowlist_match(allowlist, reader, other, TG_ANY) : NULL;
+		tg_allowlist_match(allowlist, reader, other, TG_ANY, InvalidOid) : NULL;
 }
 
 const char *
@@ -282,11 +295,12 @@ tg_allowlist_taken_over(const Allowlist *after, FactsReader *after_reader,
 	{
 		const char *rule = tg_rules[i].name;
 		const AllowlistEntry *entry = tg_allowlist_match(after, after_reader,
-														 after_facts, rule);
+														 after_facts, rule,
+														 InvalidOid);
 
 		if (entry != NULL && !entry->fresh &&
 			tg_allowlist_match(before, before_reader, before_facts,
-							   rule) == NULL)
+							   rule, InvalidOid) == NULL)
 			return psprintf("%s.%s", NameStr(entry->schema),
 							NameStr(entry->table));
 	}

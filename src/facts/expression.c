@@ -32,16 +32,15 @@ tg_add_to_fingerprint(uint64 fingerprint, const char *data, int length)
 											  length, 0));
 }
 
-/* PostgreSQL itself no longer stores the positions since version 17. */
-void
-tg_strip_locations(char *text)
+/* Sets the numbers that follow a label to 0. */
+static void
+strip_numbers(char *text, const char *label)
 {
-	static const char label[] = ":location ";
 	const char *from = text;
 	char	   *to = text;
 	const char *hit;
 
-	/* No name looks like the label: a name's spaces have backslashes */
+	/* No name looks like a label: a name's spaces have backslashes */
 	while ((hit = strstr(from, label)) != NULL)
 	{
 		size_t		length = hit + strlen(label) - from;
@@ -52,6 +51,15 @@ tg_strip_locations(char *text)
 		*to++ = '0';
 	}
 	memmove(to, from, strlen(from) + 1);
+}
+
+/* PostgreSQL itself no longer stores most positions since version 17. */
+void
+tg_strip_locations(char *text)
+{
+	strip_numbers(text, ":location ");
+	strip_numbers(text, ":stmt_location ");
+	strip_numbers(text, ":stmt_len ");
 }
 
 /*

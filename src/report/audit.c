@@ -191,7 +191,8 @@ tg_audit_stale_entries(Audit *audit)
 const AllowlistEntry *
 tg_audit_global_entry(Audit *audit, const RelationFacts *facts)
 {
-	return tg_allowlist_match(audit->allowlist, audit->reader, facts, "*");
+	return tg_allowlist_match(audit->allowlist, audit->reader, facts, "*",
+							  InvalidOid);
 }
 
 /*
@@ -212,7 +213,7 @@ apply_allowlist(Audit *audit, const RelationFacts *facts, Finding *finding)
 	}
 
 	entry = tg_allowlist_match(audit->allowlist, audit->reader, facts,
-							   finding->rule->name);
+							   finding->rule->name, finding->other_relid);
 
 	/* audit_failed is never a debt: see adopt() */
 	if (entry == NULL && finding->rule->check != tg_check_audit_failed)
@@ -265,7 +266,8 @@ mark_entries_for(Audit *audit, const RelationFacts *facts, int rule)
 	const char *name = tg_rules[rule].name;
 	const AllowlistEntry *entry;
 
-	entry = tg_allowlist_match(audit->allowlist, audit->reader, facts, name);
+	entry = tg_allowlist_match(audit->allowlist, audit->reader, facts, name,
+							   InvalidOid);
 	if (entry == NULL)
 		entry = tg_allowlist_debt(audit->allowlist, audit->reader, facts,
 								  name);

@@ -169,7 +169,8 @@ tg_check_relation_unprotectable(const RuleSubject *subject)
 					  tg_remedy_allow(facts->schema, facts->name,
 									  subject->rule->name));
 
-	if (facts->tenant != NULL)
+	/* Its own column, unless the rows are those of tables */
+	if (facts->tenant != NULL && kept.tables.oids == NIL)
 	{
 		finding = tg_report_finding(subject,
 									"row-level security cannot protect column \"%s\" of a %s",

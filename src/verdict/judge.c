@@ -62,7 +62,8 @@ without_waived(Attempt *attempt, List *findings, const RelationFacts *facts,
 
 		if (finding->rule->check != tg_check_exemption_taken_over)
 			entry = tg_allowlist_match(allowlist, reader, facts,
-									   finding->rule->name);
+									   finding->rule->name,
+									   finding->other_relid);
 		if (entry == NULL)
 			entry = tg_allowlist_match_other(allowlist, reader,
 									  finding->other_relid);
