@@ -114,12 +114,51 @@ put_finding(ReturnSetInfo *result, const Finding *finding)
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
+/* Puts an audited relation, or (NULL) the database, into rows. */
+typedef void (*PutAudited) (ReturnSetInfo *result, Audit *audit,
+							const RelationFacts *facts, List *findings);
+
 /*
- * Resets the current memory context after each row.  The findings are not in
- * it, but in the audit's.
+ * Audits what the first argument names, and puts it into rows.  "put" may reset
+ * the current memory context, which contains nothing else.
  */
+static Datum
+put_audit(FunctionCallInfo fcinfo, int columns, PutAudited put,
+		  bool with_database)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	Audit	   *audit;
+	const RelationFacts *facts;
+	List	   *findings;
+	MemoryContext per_row;
+	MemoryContext old;
+
+	InitMaterializedSRF(fcinfo, 0);
+	if (result->setDesc->natts != columns)
+		elog(ERROR, "an audit has an unexpected number of columns");
+
+	audit = begin_audit(fcinfo);
+	per_row = AllocSetContextCreate(CurrentMemoryContext,
+									"trovella_guard row",
+									ALLOCSET_SMALL_SIZES);
+	old = MemoryContextSwitchTo(per_row);
+	while ((facts = tg_audit_next(audit, &findings)) != NULL)
+	{
+		if (!facts->temporary)
+			put(result, audit, facts, findings);
+		MemoryContextReset(per_row);
+	}
+	if (with_database)
+		put(result, audit, NULL, tg_audit_database(audit));
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(per_row);
+	tg_audit_end(audit);
+	return (Datum) 0;
+}
+
 static void
-put_findings(ReturnSetInfo *result, List *findings)
+put_findings(ReturnSetInfo *result, Audit *audit pg_attribute_unused(),
+			 const RelationFacts *facts pg_attribute_unused(), List *findings)
 {
 	ListCell   *lc;
 
@@ -137,30 +176,8 @@ put_findings(ReturnSetInfo *result, List *findings)
 Datum
 trovella_guard_findings_1_0(PG_FUNCTION_ARGS)
 {
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	bool		whole = PG_ARGISNULL(0);
-	Audit	   *audit;
-	List	   *findings;
-	MemoryContext per_row;
-	MemoryContext old;
-
-	InitMaterializedSRF(fcinfo, 0);
-	if (result->setDesc->natts != COL_FINDING_COLUMNS)
-		elog(ERROR, "findings() has an unexpected number of columns");
-
-	audit = begin_audit(fcinfo);
-	per_row = AllocSetContextCreate(CurrentMemoryContext,
-									"trovella_guard row",
-									ALLOCSET_SMALL_SIZES);
-	old = MemoryContextSwitchTo(per_row);
-	while (tg_audit_next(audit, &findings) != NULL)
-		put_findings(result, findings);
-	if (whole)
-		put_findings(result, tg_audit_database(audit));
-	MemoryContextSwitchTo(old);
-	MemoryContextDelete(per_row);
-	tg_audit_end(audit);
-	return (Datum) 0;
+	return put_audit(fcinfo, COL_FINDING_COLUMNS, put_findings,
+					 PG_ARGISNULL(0));
 }
 
 /* The class of a relation. */
@@ -275,33 +292,7 @@ put_relation(ReturnSetInfo *result, Audit *audit, const RelationFacts *facts,
 Datum
 trovella_guard_relations_1_0(PG_FUNCTION_ARGS)
 {
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	Audit	   *audit;
-	const RelationFacts *facts;
-	List	   *findings;
-	MemoryContext per_relation;
-	MemoryContext old;
-
-	InitMaterializedSRF(fcinfo, 0);
-	if (result->setDesc->natts != COL_RELATION_COLUMNS)
-		elog(ERROR, "relations() has an unexpected number of columns");
-
-	audit = begin_audit(fcinfo);
-	per_relation = AllocSetContextCreate(CurrentMemoryContext,
-										 "trovella_guard row",
-										 ALLOCSET_SMALL_SIZES);
-	old = MemoryContextSwitchTo(per_relation);
-	while ((facts = tg_audit_next(audit, &findings)) != NULL)
-	{
-		if (facts->temporary)
-			continue;
-		put_relation(result, audit, facts, findings);
-		MemoryContextReset(per_relation);
-	}
-	MemoryContextSwitchTo(old);
-	MemoryContextDelete(per_relation);
-	tg_audit_end(audit);
-	return (Datum) 0;
+	return put_audit(fcinfo, COL_RELATION_COLUMNS, put_relation, false);
 }
 
 /*

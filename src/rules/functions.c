@@ -99,14 +99,6 @@ report(const RuleSubject *subject, const PolicyCall *call, FunctionFault fault,
 	finding->repair_sql = psprintf("ALTER FUNCTION %s %s;", name, repair);
 }
 
-static char *
-role_name(Oid role)
-{
-	char	   *name = GetUserNameFromId(role, true);
-
-	return name != NULL ? name : psprintf("%u", role);
-}
-
 /*
  * A new owner need not be wrong, nor a change of SECURITY DEFINER.  But the
  * function may now return something else, and no other rule notices.
@@ -118,8 +110,8 @@ report_new_owner(const RuleSubject *subject, const PolicyCall *call,
 	if (before != after && !may_alter_policies(subject, after))
 		report(subject, call, FAULT_NEW_OWNER, after,
 			   psprintf("has changed owner from role \"%s\" to role \"%s\"",
-						role_name(before), role_name(after)),
-			   psprintf("OWNER TO %s", quote_identifier(role_name(before))));
+						tg_role_name(before), tg_role_name(after)),
+			   psprintf("OWNER TO %s", quote_identifier(tg_role_name(before))));
 }
 
 static void
@@ -169,9 +161,9 @@ check_call(const RuleSubject *subject, const PolicyCall *call)
 	if (OidIsValid(role))
 		report(subject, call, FAULT_CONFINED_OWNER, role,
 			   psprintf("can be replaced by role \"%s\", which the policy is supposed to confine",
-						role_name(role)),
+						tg_role_name(role)),
 			   psprintf("OWNER TO %s",
-						quote_identifier(role_name(facts->owner))));
+						quote_identifier(tg_role_name(facts->owner))));
 	else
 		report_new_owner(subject, call, before.owner, function.owner);
 
@@ -251,12 +243,12 @@ check_labels(const RuleSubject *subject)
 			continue;
 		finding = tg_report_finding(subject,
 									"role \"%s\", which lacks the privileges of the table's owner, can rename the labels of type %s, which identify tenants",
-									role_name(role), name);
+									tg_role_name(role), name);
 		finding->object = name;
 		finding->object_oid = type;
 		finding->fingerprint = hash_combine64(FAULT_LABELS_OF_OTHER_ROLE, role);
 		finding->repair_sql = psprintf("ALTER TYPE %s OWNER TO %s;", name,
-									   quote_identifier(role_name(facts->owner)));
+									   quote_identifier(tg_role_name(facts->owner)));
 	}
 }
 

@@ -39,14 +39,6 @@ tg_admits_rows(const RelationFacts *parent)
 	return false;
 }
 
-static const char *
-owner_name(const RelationFacts *facts)
-{
-	const char *name = GetUserNameFromId(facts->owner, true);
-
-	return name != NULL ? name : "?";
-}
-
 /* Why a parent exposes its children whatever its policies say. */
 typedef enum ParentFault
 {
@@ -86,7 +78,7 @@ exposes_child(ExposingParent *result, const RelationFacts *child,
 	if (fault == PARENT_OF_OTHER_OWNER)
 		result->message =
 			psprintf("role \"%s\", the owner of parent \"%s.%s\", can read and change the table's rows without its row-level security",
-					 owner_name(parent), parent->schema, parent->name);
+					 tg_role_name(parent->owner), parent->schema, parent->name);
 	else
 		result->message =
 			psprintf("the table's rows can be read and changed through parent \"%s.%s\" without the table's row-level security",

@@ -15,6 +15,7 @@
 
 #include "catalog/pg_class.h"
 #include "lib/stringinfo.h"
+#include "miscadmin.h"
 #include "rules/print.h"
 #include "rules/rules.h"
 
@@ -180,6 +181,14 @@ bool
 tg_refuses(const Finding *finding)
 {
 	return finding->level == TG_LEVEL_ERROR && !finding->was_there;
+}
+
+char *
+tg_role_name(Oid role)
+{
+	char	   *name = GetUserNameFromId(role, true);
+
+	return name != NULL ? name : psprintf("%u", role);
 }
 
 const char *

@@ -188,6 +188,9 @@ extern List *tg_apply_rule(FactsReader *reader, const RelationFacts *facts,
 /* Does a finding refuse the commit in mode "enforce"? */
 extern bool tg_refuses(const Finding *finding);
 
+/* The name of a role, for messages; its OID if the role is gone. */
+extern char *tg_role_name(Oid role);
+
 /* "table", "view" and the like, by RELKIND_xxx */
 extern const char *tg_kind_name(char kind);
 

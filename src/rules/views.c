@@ -12,9 +12,9 @@
  * query: a security_invoker view within another view reads as if the query
  * named it.
  *
- * Who reads a parent reads the rows of its inheritance children, and PostgreSQL
- * applies only the parent's row-level security.  So a parent that is no tenant
- * table stands for the tenant tables among its descendants.
+ * A query on a parent reads the rows of its inheritance children, and PostgreSQL
+ * applies only the parent's row-level security.  So a parent that is not a
+ * tenant table stands for the tenant tables among its descendants.
  *
  * Functions are not examined, although a SECURITY DEFINER function can expose
  * rows in the same way.
@@ -39,7 +39,7 @@
 #include "utils/memutils.h"
 
 /*
- * The tenant tables whose rows are read with those of a relation that is no
+ * The tenant tables whose rows a query on a relation reads, if that is not a
  * tenant table itself.
  */
 static List *
@@ -74,11 +74,11 @@ tenant_children(FactsReader *reader, Oid relid)
 	return result;
 }
 
-/* What a materialized view keeps. */
+/* The contents of a materialized view. */
 typedef struct Kept
 {
-	OidSet		tables;			/* the tenant tables whose rows it keeps */
-	uint64		fingerprint;	/* of the views by way of which it does */
+	OidSet		tables;			/* the tenant tables whose rows it stores */
+	uint64		fingerprint;	/* of the views through which it reads them */
 } Kept;
 
 static void
@@ -265,7 +265,7 @@ why_it_bypasses(FactsReader *reader, const RelationFacts *table, Oid role)
 	return reason;
 }
 
-/* The same of a table that is read with the rows of a parent. */
+/* The same for a table that is read through a parent. */
 static BypassReason
 why_parent_shows(FactsReader *reader, const RelationFacts *parent, Oid role)
 {
@@ -290,7 +290,7 @@ why_parent_shows(FactsReader *reader, const RelationFacts *parent, Oid role)
 	}
 	else
 		return reason;
-	reason.words = psprintf("its parent \"%s.%s\", by which it is read, %s",
+	reason.words = psprintf("its parent \"%s.%s\", through which it is read, %s",
 							parent->schema, parent->name, fault);
 	return reason;
 }
@@ -301,7 +301,7 @@ report_bypass(const RuleSubject *subject, const RewriteFacts *rewrite,
 			  const Basis *basis)
 {
 	const RelationFacts *facts = subject->facts;
-	char	   *owner = GetUserNameFromId(facts->owner, true);
+	char	   *owner = tg_role_name(facts->owner);
 	Finding    *finding;
 
 	if (rewrite->select)
@@ -309,7 +309,7 @@ report_bypass(const RuleSubject *subject, const RewriteFacts *rewrite,
 		finding = tg_report_finding(subject,
 									"the view reads table \"%s.%s\" as role \"%s\": %s",
 									table->schema, table->name,
-									owner ? owner : "?", reason->words);
+									owner, reason->words);
 		finding->repair_sql =
 			psprintf("ALTER VIEW %s SET (security_invoker = true);",
 					 quote_qualified_identifier(facts->schema, facts->name));
@@ -319,7 +319,7 @@ report_bypass(const RuleSubject *subject, const RewriteFacts *rewrite,
 		finding = tg_report_finding(subject,
 									"rule \"%s\" uses table \"%s.%s\" as role \"%s\": %s",
 									rewrite->name, table->schema, table->name,
-									owner ? owner : "?", reason->words);
+									owner, reason->words);
 		finding->object_oid = rewrite->oid;
 		finding->repair_sql = tg_remedy_allow(facts->schema, facts->name,
 											  subject->rule->name);
@@ -331,7 +331,7 @@ report_bypass(const RuleSubject *subject, const RewriteFacts *rewrite,
 	finding->basis = basis;
 }
 
-/* What is read at once by the rules of a relation, and reported about it. */
+/* The state while the rewrite rules of one relation are examined. */
 typedef struct Window
 {
 	const RuleSubject *subject;
