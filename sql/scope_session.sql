@@ -24,7 +24,7 @@ INSERT INTO predicate (expected, why, predicate) VALUES
 ('scoped', 'role', $$organization_id = current_user$$),
 ('scoped', 'role', $$organization_id = session_user$$),
 ('scoped', 'role', $$organization_id = current_setting('role')$$),
-('scoped', 'schema', $$organization_id = current_schema()$$),
+('unproven', 'schema', $$organization_id = current_schema()$$),
 ('scoped', 'derived', $$organization_id = split_part(current_user, '_', 1)$$),
 ('scoped', 'derived', $$organization_id = 'org_' || current_setting('app.org', true)$$),
 ('scoped', 'derived', $$organization_id = lower(trim(current_setting('app.org', true)))$$),

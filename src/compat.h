@@ -84,10 +84,15 @@
 #define TG_IS_JSON_TEST(node) \
 	(IsA(node, JsonIsPredicate) || \
 	 (IsA(node, JsonExpr) && ((JsonExpr *) (node))->op == JSON_EXISTS_OP))
+/* JSON_QUERY() and JSON_VALUE(), and the input that they format. */
+#define TG_IS_JSON_QUERY(node) \
+	(IsA(node, JsonExpr) || IsA(node, JsonValueExpr))
 #elif PG_VERSION_NUM >= 160000
 #define TG_IS_JSON_TEST(node) IsA(node, JsonIsPredicate)
+#define TG_IS_JSON_QUERY(node) IsA(node, JsonValueExpr)
 #else
 #define TG_IS_JSON_TEST(node) false
+#define TG_IS_JSON_QUERY(node) false
 #endif
 
 /* Is a column (counted from 0) of XMLTABLE or JSON_TABLE FOR ORDINALITY? */

@@ -149,7 +149,15 @@ tg_facts_relations_using_function(FactsReader *reader, Oid function_oid)
 										 ProcedureRelationId, function_oid);
 	ListCell   *lc;
 
-	/* A policy that calls a function by an operator depends on the operator */
+	/* A policy that calls it by an aggregate depends on the aggregate, ... */
+	foreach(lc, dependents_of(reader, ProcedureRelationId,
+							  ProcedureRelationId, function_oid))
+		policies = list_concat(policies,
+							   dependents_of(reader, PolicyRelationId,
+											 ProcedureRelationId,
+											 lfirst_oid(lc)));
+
+	/* ... one that calls it by an operator, on the operator */
 	foreach(lc, dependents_of(reader, OperatorRelationId, ProcedureRelationId,
 							  function_oid))
 		policies = list_concat(policies,

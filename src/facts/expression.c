@@ -16,6 +16,7 @@
 
 #include "access/htup_details.h"
 #include "access/transam.h"
+#include "catalog/pg_aggregate.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "facts/expression.h"
@@ -172,6 +173,36 @@ type_exists(Oid type)
 		SearchSysCacheExists1(TYPEOID, ObjectIdGetDatum(type));
 }
 
+List *
+tg_aggregate_functions(Oid aggregate)
+{
+	HeapTuple	tuple;
+	Form_pg_aggregate form;
+	List	   *result = NIL;
+
+	if (aggregate < FirstGenbkiObjectId)
+		return NIL;
+	tuple = SearchSysCache1(AGGFNOID, ObjectIdGetDatum(aggregate));
+	if (!HeapTupleIsValid(tuple))
+		return NIL;				/* a window function, or gone */
+	form = (Form_pg_aggregate) GETSTRUCT(tuple);
+	{
+		Oid			functions[] = {
+			form->aggtransfn, form->aggfinalfn, form->aggcombinefn,
+			form->aggserialfn, form->aggdeserialfn, form->aggmtransfn,
+			form->aggminvtransfn, form->aggmfinalfn
+		};
+
+		for (int i = 0; i < (int) lengthof(functions); i++)
+		{
+			if (OidIsValid(functions[i]))
+				result = list_append_unique_oid(result, functions[i]);
+		}
+	}
+	ReleaseSysCache(tuple);
+	return result;
+}
+
 bool
 tg_check_functions_in_node(Node *node, check_function_callback checker,
 						   void *context)
@@ -184,6 +215,18 @@ tg_check_functions_in_node(Node *node, check_function_callback checker,
 		if (!type_exists(cast->resulttype) ||
 			!type_exists(tg_expression_type((Node *) cast->arg)))
 			return false;
+	}
+	if (IsA(node, Aggref) || IsA(node, WindowFunc))
+	{
+		Oid			function = IsA(node, Aggref) ? ((Aggref *) node)->aggfnoid :
+			((WindowFunc *) node)->winfnoid;
+		ListCell   *lc;
+
+		foreach(lc, tg_aggregate_functions(function))
+		{
+			if (checker(lfirst_oid(lc), context))
+				return true;
+		}
 	}
 	return check_functions_in_node(node, checker, context);
 }

@@ -18,10 +18,13 @@ extern Oid	tg_expression_type(Node *node);
 /* The type below any domains; InvalidOid if it is gone. */
 extern Oid	tg_base_type(Oid type);
 
+/* The functions that a user's aggregate consists of; NIL if it is none. */
+extern List *tg_aggregate_functions(Oid aggregate);
+
 /*
  * The same as check_functions_in_node(): does the checker return true for a
  * function that the node itself calls?  A cast to or from a type that is gone
- * calls none.
+ * calls none, and an aggregate calls those that it consists of.
  */
 extern bool tg_check_functions_in_node(Node *node,
 									   check_function_callback checker,

@@ -22,6 +22,23 @@
 #include "scope/origin.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/typcache.h"
+
+/* What an operator between a column and a value says. */
+typedef enum EqualityKind
+{
+	EQUALS,						/* or "is equal to an element of" */
+	CONTAINS,					/* arrays have an element in common */
+	CONTAINS_TEXT,				/* JSON has a string */
+	CONTAINS_NOTHING			/* it may be true whatever the column holds */
+} EqualityKind;
+
+typedef struct Equality
+{
+	Oid			operator;
+	Oid			collation;
+	EqualityKind kind;
+} Equality;
 
 /* The query whose tables are bound. */
 typedef struct BindingContext
@@ -36,7 +53,8 @@ bool
 tg_is_session_origin(Origin origin)
 {
 	return (origin & ~(ORIGIN_LITERAL | ORIGIN_SESSION | ORIGIN_OPAQUE |
-					   ORIGIN_FROZEN | ORIGIN_CONCAT | ORIGIN_OF_TABLES)) == 0;
+					   ORIGIN_FROZEN | ORIGIN_CONCAT | ORIGIN_CUT |
+					   ORIGIN_OF_TABLES)) == 0;
 }
 
 /* Given the bound tables, does this side of an equality have a known value? */
@@ -67,7 +85,8 @@ static Bitmapset *
 table_bound_by(Node *node, const BindingContext *binding)
 {
 	Bitmapset  *tables = tg_tables_of(node, binding->query);
-	Var		   *var = tg_as_column(node);
+	Oid			type;
+	Var		   *var = tg_as_column(node, &type);
 	RangeTblEntry *rte;
 	Query	   *inner = NULL;
 	ProofContext outer_context = *binding->context;
@@ -131,10 +150,41 @@ table_bound_by(Node *node, const BindingContext *binding)
 	return tables;
 }
 
+/*
+ * Does it tell the values of the column apart, or of its elements where the
+ * column is an array?
+ */
+static bool
+tells_apart(const Equality *equality, Node *column)
+{
+	Oid			operator = equality->operator;
+	Oid			type;
+	Oid			element;
+
+	if (equality->kind == CONTAINS_TEXT)
+		return true;			/* compares byte by byte */
+	if (!tg_is_deterministic_collation(equality->collation) ||
+		tg_as_column(column, &type) == NULL || !OidIsValid(type))
+		return false;
+	element = get_element_type(type);
+	if (equality->kind == CONTAINS)
+	{
+		Oid			compared = tg_base_type(tg_expression_type(column));
+
+		compared = OidIsValid(compared) ? get_element_type(compared) :
+			InvalidOid;
+		if (!OidIsValid(compared) || !OidIsValid(element))
+			return false;
+		operator = lookup_type_cache(compared, TYPECACHE_EQ_OPR)->eq_opr;
+	}
+	return tg_comparison(operator, OidIsValid(element) ? element : type) ==
+		COMPARES_EQUAL;
+}
+
 /* If one side has a known value, the table of the other side is bound. */
 static Bitmapset *
 bind_sides(Node *one, Node *other, const BindingContext *binding,
-		   Bitmapset *bound, bool members)
+		   Bitmapset *bound, const Equality *equality, bool members)
 {
 	Bitmapset  *tables;
 
@@ -142,6 +192,7 @@ bind_sides(Node *one, Node *other, const BindingContext *binding,
 		return bound;
 	tables = table_bound_by(other, binding);
 	if (tables != NULL && !bms_is_subset(tables, bound) &&
+		tells_apart(equality, other) &&
 		(tg_dependencies(other, binding->context) &
 		 (ORIGIN_SESSION | ORIGIN_TENANT | ORIGIN_ROW |
 		  ORIGIN_TOO_DEEP)) == 0 &&
@@ -154,17 +205,18 @@ bind_sides(Node *one, Node *other, const BindingContext *binding,
  * Operators that mean "has an element in common" or, if the contained array is
  * not empty, "contains".
  */
-static bool
-is_containment(Oid operator, List *args)
+static EqualityKind
+kind_of(Oid operator, List *args)
 {
 	Node	   *contained;
 
 	switch (get_opcode(operator))
 	{
 		case F_ARRAYOVERLAP:
+			return CONTAINS;
 		case F_JSONB_EXISTS:
 		case F_JSONB_EXISTS_ANY:
-			return true;
+			return CONTAINS_TEXT;
 		case F_ARRAYCONTAINS:
 			contained = tg_strip(lsecond(args));
 			break;
@@ -172,10 +224,13 @@ is_containment(Oid operator, List *args)
 			contained = tg_strip(linitial(args));
 			break;
 		default:
-			return false;
+			return EQUALS;
 	}
+
+	/* an array of arrays may have no elements */
 	return IsA(contained, ArrayExpr) &&
-		((ArrayExpr *) contained)->elements != NIL;
+		((ArrayExpr *) contained)->elements != NIL &&
+		!((ArrayExpr *) contained)->multidims ? CONTAINS : CONTAINS_NOTHING;
 }
 
 /* Adds the tables that are bound if the condition is true. */
@@ -183,9 +238,7 @@ static Bitmapset *
 bind_condition(Node *node, const BindingContext *binding, Bitmapset *bound)
 {
 	const ProofContext *context = binding->context;
-	Oid			operator = InvalidOid;
-	List	   *args = NIL;
-	bool		contains;
+	Equality	equality = {InvalidOid, InvalidOid, EQUALS};
 	ListCell   *lc;
 
 	check_stack_depth();
@@ -226,29 +279,34 @@ bind_condition(Node *node, const BindingContext *binding, Bitmapset *bound)
 
 	if (IsA(node, OpExpr))
 	{
-		operator = ((OpExpr *) node)->opno;
-		args = ((OpExpr *) node)->args;
+		OpExpr	   *expr = (OpExpr *) node;
+		List	   *args = expr->args;
+
 		if (list_length(args) != 2)
 			return bound;
-		contains = is_containment(operator, args);
-		if (!contains && !tg_is_some_equality(operator))
+		equality.operator = expr->opno;
+		equality.collation = expr->inputcollid;
+		equality.kind = kind_of(expr->opno, args);
+		if (equality.kind == CONTAINS_NOTHING)
 			return bound;
 		bound = bind_sides(linitial(args), lsecond(args), binding, bound,
-						   contains);
+						   &equality, equality.kind != EQUALS);
 		return bind_sides(lsecond(args), linitial(args), binding, bound,
-						  contains);
+						  &equality, equality.kind != EQUALS);
 	}
 
 	if (IsA(node, ScalarArrayOpExpr))
 	{
 		ScalarArrayOpExpr *expr = (ScalarArrayOpExpr *) node;
 
-		if (!expr->useOr || !tg_is_some_equality(expr->opno))
+		if (!expr->useOr)
 			return bound;
+		equality.operator = expr->opno;
+		equality.collation = expr->inputcollid;
 		bound = bind_sides(lsecond(expr->args), linitial(expr->args),
-						   binding, bound, true);
+						   binding, bound, &equality, true);
 		return bind_sides(linitial(expr->args), lsecond(expr->args),
-						  binding, bound, false);
+						  binding, bound, &equality, false);
 	}
 
 	if (IsA(node, SubLink))
@@ -257,14 +315,16 @@ bind_condition(Node *node, const BindingContext *binding, Bitmapset *bound)
 		Node	   *test = sublink->testexpr;
 
 		if (sublink->subLinkType == ANY_SUBLINK && test != NULL &&
-			IsA(test, OpExpr) && tg_is_some_equality(((OpExpr *) test)->opno))
+			IsA(test, OpExpr))
 		{
 			Node	   *left = linitial(((OpExpr *) test)->args);
 			Bitmapset  *tables = table_bound_by(left, binding);
 			Origin		origin = tg_query_origin((Query *) sublink->subselect,
 												 1, context);
 
-			if (tables != NULL &&
+			equality.operator = ((OpExpr *) test)->opno;
+			equality.collation = ((OpExpr *) test)->inputcollid;
+			if (tables != NULL && tells_apart(&equality, left) &&
 				(origin & ORIGIN_SESSION) && tg_is_session_origin(origin) &&
 				(origin & ORIGIN_OF_TABLES) == 0)
 				return bms_union(bound, tables);

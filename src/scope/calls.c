@@ -13,8 +13,12 @@
 #include "access/transam.h"
 #include "catalog/pg_operator.h"
 #include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "facts/expression.h"
 #include "scope/origin.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
 bool
@@ -25,14 +29,82 @@ tg_is_literal(Node *node, Origin origin)
 }
 
 /*
- * The result may be a literal argument alone: jsonb_build_array(setting,
- * 'acme').  A concatenation is not, until it is taken apart again.
+ * Is this a prefix such as 'org_', or a suffix, that is no tenant by itself?
+ * The concatenation is just this if the setting is ''.
  */
-static Origin
-made_of(Oid function, bool concatenated, List *args,
-		const ProofContext *context, OriginFunction recurse)
+static bool
+is_affix(Node *node, bool suffix)
 {
-	int			contents = tg_contents_of(function);
+	char	   *text = tg_constant_text(node);
+
+	return text != NULL && text[0] != '\0' &&
+		strchr("_-:/.|#@,", text[suffix ? 0 : strlen(text) - 1]) != NULL;
+}
+
+static Origin
+concatenation_origin(List *args, const ProofContext *context,
+					 OriginFunction recurse)
+{
+	Origin		origin = 0;
+	bool		literal = false;
+	bool		alone = false;
+	ListCell   *lc;
+
+	foreach(lc, args)
+	{
+		Origin		one = recurse(lfirst(lc), context);
+
+		origin |= one;
+		if (tg_is_literal(lfirst(lc), one))
+		{
+			literal = true;
+			alone |= !is_affix(lfirst(lc), foreach_current_index(lc) > 0);
+		}
+	}
+	if (recurse == tg_dependencies || !literal ||
+		(origin & ~(ORIGIN_LITERAL | ORIGIN_FROZEN)) == 0)
+		return origin;
+	return origin | ORIGIN_CONCAT |
+		(alone || (origin & ORIGIN_CUT) ? ORIGIN_MIXED : 0);
+}
+
+/* Does the JSON that is made of a value contain the names of columns? */
+static bool
+has_column_names(Node *node)
+{
+	Oid			type = tg_expression_type(node);
+	Oid			element = OidIsValid(type) ? get_element_type(type) : InvalidOid;
+
+	if (OidIsValid(element))
+		type = element;
+	type = tg_base_type(type);
+	return !OidIsValid(type) || type_is_rowtype(type) ||
+		type == RECORDARRAYOID;
+}
+
+static bool
+makes_json(Oid function)
+{
+	switch (function)
+	{
+		case F_ARRAY_TO_JSON_ANYARRAY:
+		case F_JSONB_BUILD_ARRAY_ANY:
+		case F_JSON_BUILD_ARRAY_ANY:
+		case F_TO_JSON:
+		case F_TO_JSONB:
+			return true;
+		default:
+			return false;
+	}
+}
+
+/* The result may be a literal argument alone: concat(setting, 'acme'). */
+static Origin
+made_of(Oid function, List *args, const ProofContext *context,
+		OriginFunction recurse)
+{
+	const KeepingFunction *known = tg_find_keeping_function(function);
+	int			contents = known != NULL ? known->contents : ~0;
 	Origin		content = 0;
 	Origin		parameters = 0;
 	bool		literal = false;
@@ -45,39 +117,92 @@ made_of(Oid function, bool concatenated, List *args,
 		if ((contents >> Min(foreach_current_index(lc), 30)) & 1)
 		{
 			content |= one;
-			literal |= tg_is_literal(lfirst(lc), one);
+			literal |= tg_is_literal(lfirst(lc), one) ||
+				(makes_json(function) && has_column_names(lfirst(lc)));
 		}
 		else
 			parameters |= one;
 	}
-	if (concatenated)
-		return literal && (content & ORIGIN_SESSION) ?
-			content | ORIGIN_CONCAT : content;
-	if (recurse == tg_dependencies || list_length(args) < 2)
+	if (recurse == tg_dependencies)
 		return content | parameters;
 	if ((content & ~(ORIGIN_LITERAL | ORIGIN_FROZEN)) == 0)
 	{
 		if (parameters & ORIGIN_MAY_KNOW_SESSION)
 			content |= ORIGIN_CHOSEN;
 	}
-	else if (literal || (content & ORIGIN_CONCAT))
-		content |= ORIGIN_MIXED;
+	else if (known == NULL)
+		content |= ORIGIN_CHOSEN;
+	else
+	{
+		if (known->cuts)
+			content |= ORIGIN_CUT;
+		if (literal || (known->cuts && (content & ORIGIN_CONCAT)))
+			content |= ORIGIN_MIXED;
+	}
 	return content | (parameters & ~(ORIGIN_LITERAL | ORIGIN_FROZEN |
 									 ORIGIN_CONCAT | ORIGIN_FALLBACK |
-									 ORIGIN_MIXED));
+									 ORIGIN_MIXED | ORIGIN_CUT));
+}
+
+/* What the functions of a user's aggregate may do. */
+static Origin
+aggregate_effects(Oid aggregate, const ProofContext *context)
+{
+	Origin		origin = 0;
+	ListCell   *lc;
+
+	foreach(lc, tg_aggregate_functions(aggregate))
+		origin |= tg_function_origin(lfirst_oid(lc), NIL, context,
+									 tg_dependencies);
+	return origin & (ORIGIN_SIDE_EFFECTS | ORIGIN_RANDOM);
+}
+
+Origin
+tg_aggregate_origin(Oid function, List *args, List *parameters,
+					const ProofContext *context, OriginFunction recurse)
+{
+	Origin		origin = 0;
+	Origin		chosen_by = tg_list_origin(parameters, context,
+										   tg_dependencies);
+	bool		literal = false;
+	ListCell   *lc;
+
+	foreach(lc, args)
+	{
+		Node	   *arg = (Node *) lfirst(lc);
+		Origin		one = recurse(arg, context);
+
+		origin |= one;
+		literal |= tg_is_literal(arg, one) || has_column_names(arg);
+	}
+	if (function >= FirstGenbkiObjectId)
+	{
+		origin |= chosen_by | ORIGIN_OPAQUE |
+			aggregate_effects(function, context);
+		return recurse == tg_dependencies ? origin : origin | ORIGIN_UNKNOWN;
+	}
+	if (recurse == tg_dependencies)
+		origin |= chosen_by;
+	else if (!tg_returns_an_argument(function) ||
+			 ((origin & ~(ORIGIN_LITERAL | ORIGIN_FROZEN)) == 0 &&
+			  (chosen_by & ORIGIN_MAY_KNOW_SESSION)))
+		origin |= chosen_by | ORIGIN_CHOSEN;
+	else
+	{
+		if (literal && (origin & ~(ORIGIN_LITERAL | ORIGIN_FROZEN)) != 0)
+			origin |= ORIGIN_MIXED;
+		origin |= chosen_by & ~(ORIGIN_LITERAL | ORIGIN_FROZEN);
+	}
+	return origin != 0 ? origin : ORIGIN_UNKNOWN;	/* count(*), rank() */
 }
 
 /*
- * current_setting(name, missing_ok): a custom setting, or one of the built-in
- * settings that differ between sessions; data_directory does not.  The second
- * argument is not part of the value, but may have side effects.
+ * current_setting(name, missing_ok).  The second argument is not part of the
+ * value, but may have side effects.
  */
 static Origin
 setting_origin(List *args, const ProofContext *context, OriginFunction recurse)
 {
-	static const char *const own[] = {
-		"role", "session_authorization", "search_path", "application_name"
-	};
 	char	   *text;
 	Origin		origin;
 
@@ -89,13 +214,9 @@ setting_origin(List *args, const ProofContext *context, OriginFunction recurse)
 		origin |= ORIGIN_OPAQUE;
 	origin |= recurse(linitial(args), context);
 	origin &= ~ORIGIN_LITERAL;
-	if (text == NULL || strchr(text, '.') != NULL)
+	if (recurse == tg_dependencies ||
+		(text != NULL && tg_is_session_setting(text)))
 		return origin | ORIGIN_SESSION;
-	for (int i = 0; i < (int) lengthof(own); i++)
-	{
-		if (pg_strcasecmp(text, own[i]) == 0)
-			return origin | ORIGIN_SESSION;
-	}
 	return origin | ORIGIN_UNKNOWN;
 }
 
@@ -117,10 +238,11 @@ tg_function_origin(Oid function, List *args, const ProofContext *context,
 			origin = tg_list_origin(args, context, recurse);
 			return recurse == tg_dependencies ? origin :
 				tg_counter_origin(origin);
-		case FUNCTION_PLAIN:
 		case FUNCTION_CONCAT:
-			origin = made_of(function, class == FUNCTION_CONCAT, args, context,
-							 recurse);
+			origin = concatenation_origin(args, context, recurse);
+			return origin != 0 ? origin : ORIGIN_LITERAL;
+		case FUNCTION_PLAIN:
+			origin = made_of(function, args, context, recurse);
 
 			/* now(), version(), current_database() */
 			return origin != 0 ? origin : ORIGIN_LITERAL;
@@ -133,6 +255,9 @@ tg_function_origin(Oid function, List *args, const ProofContext *context,
 	{
 		case FUNCTION_SESSION:
 			return origin | ORIGIN_SESSION;
+		case FUNCTION_ENVIRONMENT:
+			return origin | ORIGIN_SESSION |
+				(recurse == tg_dependencies ? 0 : ORIGIN_CHOSEN);
 		case FUNCTION_SET_CONFIG:
 			return origin | ORIGIN_SET_CONFIG;
 		case FUNCTION_RANDOM:

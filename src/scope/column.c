@@ -19,12 +19,14 @@
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 
-/* Does the type have a different text for each value? */
-static bool
-writes_unambiguously(Oid type)
+bool
+tg_writes_unambiguously(Oid type)
 {
 	switch (type)
 	{
+		case TEXTOID:
+		case VARCHAROID:
+		case NAMEOID:
 		case INT2OID:
 		case INT4OID:
 		case INT8OID:
@@ -52,7 +54,7 @@ under_conversion(Node *node, Oid *type, bool *trims)
 		CoerceViaIO *expr = (CoerceViaIO *) node;
 
 		if ((expr->resulttype != TEXTOID && expr->resulttype != VARCHAROID) ||
-			!writes_unambiguously(tg_base_type(tg_expression_type((Node *) expr->arg))))
+			!tg_writes_unambiguously(tg_base_type(tg_expression_type((Node *) expr->arg))))
 			return NULL;
 		*type = TEXTOID;
 		return (Node *) expr->arg;
@@ -72,10 +74,10 @@ under_conversion(Node *node, Oid *type, bool *trims)
 }
 
 Var *
-tg_as_column(Node *node)
+tg_as_column(Node *node, Oid *type)
 {
 	bool		trims = false;
-	Oid			type;
+	Oid			converted = InvalidOid;
 
 	for (;;)
 	{
@@ -83,12 +85,24 @@ tg_as_column(Node *node)
 		if (node == NULL)
 			return NULL;
 		if (IsA(node, Var))
-			return trims && tg_base_type(((Var *) node)->vartype) !=
-				BPCHAROID ? NULL : (Var *) node;
+		{
+			*type = tg_base_type(((Var *) node)->vartype);
+			if (trims && *type != BPCHAROID)
+				return NULL;
+			if (OidIsValid(converted))
+				*type = converted;
+			return (Var *) node;
+		}
 		if (IsA(node, NullIfExpr))
 			node = linitial(((NullIfExpr *) node)->args);
 		else
-			node = under_conversion(node, &type, &trims);
+		{
+			Oid			to;
+
+			node = under_conversion(node, &to, &trims);
+			if (!OidIsValid(converted) && node != NULL)
+				converted = to;
+		}
 	}
 }
 

@@ -198,8 +198,8 @@ tg_is_never_null(Node *node)
 }
 
 /*
- * "$.org": a path that neither begins with a literal, nor ends with the size
- * or the type of a value.
+ * "$.org": a path that begins with the document and calls no method, whose
+ * result is something else, like that of .size() or .keyvalue().
  */
 bool
 tg_is_json_path(Node *node)
@@ -212,8 +212,14 @@ tg_is_json_path(Node *node)
 		return false;
 	path = DatumGetCString(DirectFunctionCall1(jsonpath_out,
 											   constant->constvalue));
-	return path[0] == '$' && strstr(path, ".size()") == NULL &&
-		strstr(path, ".type()") == NULL;
+	if (path[0] != '$')
+		return false;
+	for (char *c = path; (c = strchr(c, '(')) != NULL; c++)
+	{
+		if (c[-1] != '?')		/* a filter */
+			return false;
+	}
+	return true;
 }
 
 bool

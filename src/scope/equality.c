@@ -38,12 +38,11 @@
 
 /*
  * How the operator compares in these operator families; either may be
- * InvalidOid.  If both are, any family counts.
+ * InvalidOid.
  */
 static Comparison
 comparison_in(Oid operator, Oid btree_family, Oid hash_family)
 {
-	bool		any = !OidIsValid(btree_family) && !OidIsValid(hash_family);
 	Comparison	comparison = COMPARES_NOT;
 	CatCList   *members;
 
@@ -56,7 +55,7 @@ comparison_in(Oid operator, Oid btree_family, Oid hash_family)
 		if (form->amoppurpose != AMOP_SEARCH)
 			continue;
 		if (form->amopmethod == BTREE_AM_OID &&
-			(any || form->amopfamily == btree_family))
+			form->amopfamily == btree_family)
 		{
 			switch (form->amopstrategy)
 			{
@@ -79,7 +78,7 @@ comparison_in(Oid operator, Oid btree_family, Oid hash_family)
 			break;
 		}
 		if (form->amopmethod == HASH_AM_OID &&
-			(any || form->amopfamily == hash_family) &&
+			form->amopfamily == hash_family &&
 			form->amopstrategy == HTEqualStrategyNumber)
 		{
 			comparison = COMPARES_EQUAL;
@@ -226,12 +225,6 @@ tg_comparison_holds(Comparison comparison, int order)
 		default:
 			return false;
 	}
-}
-
-bool
-tg_is_some_equality(Oid operator)
-{
-	return comparison_in(operator, InvalidOid, InvalidOid) == COMPARES_EQUAL;
 }
 
 bool

@@ -83,9 +83,6 @@ extern Comparison tg_commute(Comparison comparison);
 /* Is the comparison true of values in this order (negative, 0, positive)? */
 extern bool tg_comparison_holds(Comparison comparison, int order);
 
-/* Is the operator the equality of any type? */
-extern bool tg_is_some_equality(Oid operator);
-
 extern bool tg_is_deterministic_collation(Oid collation);
 
 /*
@@ -136,9 +133,13 @@ extern bool tg_is_tenant_column(Node *node, const ProofContext *context,
 
 /*
  * The column of any table that the expression is, or is a lossless cast of;
- * NULL if it is something else.
+ * NULL if it is something else.  *type is the type whose equality tells its
+ * values apart.
  */
-extern Var *tg_as_column(Node *node);
+extern Var *tg_as_column(Node *node, Oid *type);
+
+/* Does the type have a different text for each value? */
+extern bool tg_writes_unambiguously(Oid type);
 
 /* functions.c */
 
@@ -146,7 +147,8 @@ typedef enum FunctionClass
 {
 	FUNCTION_PLAIN,				/* its value depends on its arguments */
 	FUNCTION_SETTING,			/* current_setting() */
-	FUNCTION_SESSION,			/* returns who or where the session is */
+	FUNCTION_SESSION,			/* returns who the session is */
+	FUNCTION_ENVIRONMENT,		/* returns where it is, where others may be */
 	FUNCTION_SET_CONFIG,		/* set_config() */
 	FUNCTION_RANDOM,			/* volatile, but harmless */
 	FUNCTION_CONCAT,			/* concatenates its arguments */
@@ -159,10 +161,26 @@ typedef enum FunctionClass
 extern FunctionClass tg_classify_function(Oid function);
 
 /*
- * From which of its arguments may the result of a function be taken?  One bit
- * for each argument; the others are parameters.
+ * A function whose value is one of its arguments, or a part of it.  Its other
+ * arguments are parameters.
  */
-extern int	tg_contents_of(Oid function);
+typedef struct KeepingFunction
+{
+	Oid			function;
+	int			contents;		/* a bit for each argument that is no
+								 * parameter */
+	bool		cuts;			/* may return a part of the argument, or
+								 * nothing */
+} KeepingFunction;
+
+/* NULL if the function may return the same value for different arguments. */
+extern const KeepingFunction *tg_find_keeping_function(Oid function);
+
+/* Does the string that is cast to this type keep its value, or fail? */
+extern bool tg_input_keeps_value(Oid type);
+
+/* Is it a custom setting, or one that tells who the session is? */
+extern bool tg_is_session_setting(const char *name);
 
 /* Does an aggregate or window function return one of its arguments? */
 extern bool tg_returns_an_argument(Oid function);

@@ -32,6 +32,7 @@
 #include "access/transam.h"
 #include "catalog/pg_type.h"
 #include "compat.h"
+#include "facts/expression.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "scope/origin.h"
@@ -90,6 +91,31 @@ tg_list_origin(List *list, const ProofContext *context,
 	return origin;
 }
 
+static bool
+is_only_literal(Origin origin)
+{
+	return (origin & ~(ORIGIN_LITERAL | ORIGIN_FROZEN)) == 0;
+}
+
+static Origin
+input_origin(CoerceViaIO *cast, const ProofContext *context,
+			 OriginFunction recurse)
+{
+	Origin		origin = recurse((Node *) cast->arg, context) |
+		tg_type_effects(cast->resulttype, context);
+	Oid			type = tg_base_type(cast->resulttype);
+
+	if (recurse == tg_dependencies || is_only_literal(origin))
+		return origin;
+	if (!tg_input_keeps_value(cast->resulttype))
+		origin |= ORIGIN_CHOSEN;
+
+	/* ('1.' || setting)::numeric may be 1 */
+	if ((origin & ORIGIN_CONCAT) && type != TEXTOID && type != VARCHAROID)
+		origin |= ORIGIN_MIXED;
+	return origin;
+}
+
 /*
  * The origin of a node for which both questions have the same answer, given
  * that of its children by "recurse".
@@ -132,34 +158,32 @@ plain_origin(Node *node, const ProofContext *context, OriginFunction recurse)
 		case T_Aggref:
 			{
 				Aggref	   *aggregate = (Aggref *) node;
+				List	   *args = NIL;
+				List	   *parameters = list_copy(aggregate->aggdirectargs);
+				ListCell   *lc;
 
-				if (aggregate->aggfnoid == F_STRING_AGG_TEXT_TEXT)
+				foreach(lc, aggregate->args)
 				{
-					/* the second argument is a separator */
-					origin = tg_list_origin(aggregate->args, context, recurse);
-					if (aggregate->aggfilter != NULL)
-						origin |= recurse((Node *) aggregate->aggfilter,
-										  context);
-					if (!tg_is_no_tenant_constant((Node *) lsecond_node(TargetEntry,
-																		aggregate->args)->expr))
-						origin |= ORIGIN_CONCAT;
+					TargetEntry *arg = lfirst_node(TargetEntry, lc);
+
+					if (arg->resjunk)
+						parameters = lappend(parameters, arg->expr);
+					else
+						args = lappend(args, arg->expr);
 				}
-				else
-					origin = children_origin(node, context, recurse);
-				if (aggregate->aggfnoid >= FirstGenbkiObjectId)
-					origin |= ORIGIN_OPAQUE;
-				else if (recurse != tg_dependencies &&
-						 !tg_returns_an_argument(aggregate->aggfnoid))
-					origin |= ORIGIN_CHOSEN;
-				return origin != 0 ? origin : ORIGIN_UNKNOWN;	/* count(*) */
+				parameters = lappend(parameters, aggregate->aggfilter);
+				return tg_aggregate_origin(aggregate->aggfnoid, args,
+										   parameters, context, recurse);
 			}
 
 		case T_WindowFunc:
-			origin = children_origin(node, context, recurse);
-			if (recurse != tg_dependencies &&
-				!tg_returns_an_argument(((WindowFunc *) node)->winfnoid))
-				origin |= ORIGIN_CHOSEN;
-			return origin != 0 ? origin : ORIGIN_UNKNOWN;	/* rank() */
+			{
+				WindowFunc *function = (WindowFunc *) node;
+
+				return tg_aggregate_origin(function->winfnoid, function->args,
+										   list_make1(function->aggfilter),
+										   context, recurse);
+			}
 
 		case T_GroupingFunc:
 			return ORIGIN_LITERAL;
@@ -179,8 +203,7 @@ plain_origin(Node *node, const ProofContext *context, OriginFunction recurse)
 
 			/* array_in() evaluates the constraints of a domain of elements */
 		case T_CoerceViaIO:
-			return recurse((Node *) ((CoerceViaIO *) node)->arg, context) |
-				tg_type_effects(((CoerceViaIO *) node)->resulttype, context);
+			return input_origin((CoerceViaIO *) node, context, recurse);
 
 			/* NULL has no origin ... */
 		case T_RelabelType:
@@ -201,8 +224,10 @@ plain_origin(Node *node, const ProofContext *context, OriginFunction recurse)
 				case SVFOP_CURRENT_USER:
 				case SVFOP_USER:
 				case SVFOP_SESSION_USER:
-				case SVFOP_CURRENT_SCHEMA:
 					return ORIGIN_SESSION;
+				case SVFOP_CURRENT_SCHEMA:
+					return ORIGIN_SESSION |
+						(recurse == tg_dependencies ? 0 : ORIGIN_CHOSEN);
 				default:
 					/* time and database are the same for all sessions */
 					return ORIGIN_LITERAL;
@@ -226,9 +251,21 @@ plain_origin(Node *node, const ProofContext *context, OriginFunction recurse)
 		case T_NextValueExpr:
 			return ORIGIN_RANDOM;
 
-		default:
+		case T_FieldSelect:
+		case T_RowExpr:
+		case T_ConvertRowtypeExpr:
 			origin = children_origin(node, context, recurse);
 			return origin != 0 ? origin : ORIGIN_UNKNOWN;
+
+			/* XMLELEMENT() and others have names and values of their own */
+		default:
+			origin = children_origin(node, context, recurse);
+			if (origin == 0)
+				return ORIGIN_UNKNOWN;
+			if (recurse != tg_dependencies && !TG_IS_JSON_QUERY(node) &&
+				!is_only_literal(origin))
+				origin |= ORIGIN_CHOSEN;
+			return origin;
 	}
 }
 

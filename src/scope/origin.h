@@ -48,6 +48,7 @@
 #define ORIGIN_TOO_DEEP		(1 << 21)	/* not examined */
 #define ORIGIN_MIXED		(1 << 22)	/* made of several values, one of them
 										 * a literal */
+#define ORIGIN_CUT			(1 << 23)	/* a part of a value, or nothing */
 
 #define ORIGIN_MAY_KNOW_SESSION \
 	(ORIGIN_SESSION | ORIGIN_RLS_TABLE | ORIGIN_OPAQUE | ORIGIN_UNKNOWN | \
@@ -98,6 +99,13 @@ extern bool tg_is_literal(Node *node, Origin origin);
 extern Origin tg_function_origin(Oid function, List *args,
 								 const ProofContext *context,
 								 OriginFunction recurse);
+/*
+ * The origin of an aggregate or window function.  The parameters are what
+ * orders and filters its input.
+ */
+extern Origin tg_aggregate_origin(Oid function, List *args, List *parameters,
+								  const ProofContext *context,
+								  OriginFunction recurse);
 extern Origin tg_operator_origin(Oid operator, List *args,
 								 const ProofContext *context,
 								 OriginFunction recurse);

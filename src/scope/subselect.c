@@ -23,7 +23,9 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
 #include "compat.h"
+#include "facts/expression.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "parser/parsetree.h"
@@ -220,7 +222,7 @@ collect_dependencies(Node *node, QueryWalk *walk)
 	}
 	if (IsA(node, FuncExpr) || IsA(node, OpExpr) || IsA(node, DistinctExpr) ||
 		IsA(node, NullIfExpr) || IsA(node, ScalarArrayOpExpr) ||
-		IsA(node, Aggref) || IsA(node, SQLValueFunction) ||
+		IsA(node, Aggref) || IsA(node, WindowFunc) || IsA(node, SQLValueFunction) ||
 		IsA(node, CoerceToDomain) || IsA(node, CoerceViaIO) ||
 		IsA(node, NextValueExpr))
 	{
@@ -281,6 +283,18 @@ tg_correlation(Query *query, const ProofContext *context)
 	return walk.origin;
 }
 
+/* Are values of a column of a set operation equal only if their text is? */
+static bool
+tells_strings_apart(SetOperationStmt *operation, int column)
+{
+	Oid			type = tg_base_type(list_nth_oid(operation->colTypes,
+												 column - 1));
+
+	return tg_writes_unambiguously(type) && type != NUMERICOID &&
+		tg_is_deterministic_collation(list_nth_oid(operation->colCollations,
+												   column - 1));
+}
+
 static Origin
 set_operation_origin(Node *node, Query *query, int column,
 					 const ProofContext *inner)
@@ -308,9 +322,12 @@ set_operation_origin(Node *node, Query *query, int column,
 		left |= ORIGIN_MEMBER;	/* an arm of NULLs (0) has no members */
 	if (operation->op == SETOP_INTERSECT)
 	{
-		/* both yield no more than the better one does */
-		if (left == ORIGIN_SESSION || right == ORIGIN_SESSION)
-			return ORIGIN_SESSION;
+		/* a value must be yielded by both, so the better one decides */
+		if ((left & ~ORIGIN_CUT) == ORIGIN_SESSION ||
+			(right & ~ORIGIN_CUT) == ORIGIN_SESSION)
+			return tells_strings_apart(operation, column) ?
+				ORIGIN_SESSION :
+				((left | right) & ~ORIGIN_MEMBER) | ORIGIN_MIXED;
 	}
 	return left | right;
 }

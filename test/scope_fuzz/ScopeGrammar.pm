@@ -136,7 +136,13 @@ sub other_value
 		sub { $k eq 'int' ? pick("length(current_setting('app.org_int', true))",
 				"(SELECT o::int FROM string_to_table(current_setting('app.org_int', true), ',') WITH ORDINALITY u (x, o) LIMIT 1)",
 				"(SELECT count(m.user_id)::int FROM fuzz.member m WHERE m.user_id = $user)",
-				"(SELECT rank() OVER (ORDER BY m.role)::int FROM fuzz.member m WHERE m.user_id = $user LIMIT 1)")
+				"current_setting('app.org_int', true)::int / current_setting('app.org_int', true)::int", "sign(current_setting('app.org_int', true)::int)::int", "(SELECT rank() OVER (ORDER BY m.role)::int FROM fuzz.member m WHERE m.user_id = $user LIMIT 1)")
+			: $k =~ /text|varchar/ ? pick("left(current_setting('app.org_$k', true), 0) || 'A'", "current_setting('app.org_$k', true) || 'A'",
+				"(SELECT string_agg('A', ',' ORDER BY m.role) FROM fuzz.member m WHERE m.user_id = $user)",
+				"(SELECT string_agg('', 'A' ORDER BY m.role) || current_setting('app.org_$k', true) FROM fuzz.member m WHERE m.user_id = $user)",
+				"chr(65 + length(current_setting('app.org_$k', true)) - length(current_setting('app.org_$k', true)))",
+				"(SELECT jsonb_object_keys(to_jsonb(x)) FROM (SELECT current_setting('app.org_$k', true) AS \"A\") x)",
+				"(SELECT m.org_$k FROM fuzz.member m WHERE m.user_id = left($user, 0) || 'u1' LIMIT 1)")
 			: $k eq 'enum' ? "enum_last(current_setting('app.org_enum', true)::fuzz.org_enum)" : 'organization_id' },
 	)->();
 }
