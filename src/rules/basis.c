@@ -157,8 +157,8 @@ tg_grants_under(const SortedSet *grants, const List *roles)
 }
 
 /*
- * The owner counts as one who was granted all of it: no policy confines him
- * here.  A superuser reaches it in any case.
+ * The owner counts as a role that was granted everything, because no policy
+ * confines it here.  A superuser can always reach the relation.
  */
 Basis *
 tg_basis_of_grants(const RelationFacts *facts, CommandSet commands)

@@ -75,11 +75,11 @@ tenant_children(FactsReader *reader, Oid relid)
 }
 
 /* The contents of a materialized view. */
-typedef struct Kept
+typedef struct KeptRows
 {
 	OidSet		tables;			/* the tenant tables whose rows it stores */
 	uint64		fingerprint;	/* of the views through which it reads them */
-} Kept;
+} KeptRows;
 
 static void
 add_all(OidSet *set, const List *oids)
@@ -92,7 +92,7 @@ add_all(OidSet *set, const List *oids)
 
 /* Follows the queries of a materialized view through all other views. */
 static void
-collect_kept(FactsReader *reader, const RelationFacts *facts, Kept *kept)
+collect_kept(FactsReader *reader, const RelationFacts *facts, KeptRows *kept)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
 												  "trovella_guard view",
@@ -149,7 +149,7 @@ tg_check_relation_unprotectable(const RuleSubject *subject)
 	const char *kind = facts->kind == RELKIND_MATVIEW ?
 		"materialized view" : "foreign table";
 	const Basis *basis;
-	Kept		kept = {0};
+	KeptRows		kept = {0};
 	char	   *repair;
 	Finding    *finding;
 	ListCell   *lc;
@@ -332,14 +332,14 @@ report_bypass(const RuleSubject *subject, const RewriteFacts *rewrite,
 }
 
 /* The state while the rewrite rules of one relation are examined. */
-typedef struct Window
+typedef struct ViewBypass
 {
 	const RuleSubject *subject;
 	const RewriteFacts *rewrite;
 	MemoryContext context;		/* for one table at a time */
 	HTAB	   *children;		/* of KeptChildren */
 	Basis	   *basis;			/* NULL until there is a finding */
-} Window;
+} ViewBypass;
 
 /* The tenant tables among the descendants of a parent. */
 typedef struct KeptChildren
@@ -349,50 +349,50 @@ typedef struct KeptChildren
 } KeptChildren;
 
 static const List *
-children_of(Window *window, Oid parent)
+children_of(ViewBypass *bypass, Oid parent)
 {
 	KeptChildren *kept;
 	bool		found;
 
-	if (window->children == NULL)
-		window->children = tg_hash_create("trovella_guard children",
+	if (bypass->children == NULL)
+		bypass->children = tg_hash_create("trovella_guard children",
 										  sizeof(Oid), sizeof(KeptChildren),
 										  CurrentMemoryContext);
-	kept = hash_search(window->children, &parent, HASH_ENTER, &found);
+	kept = hash_search(bypass->children, &parent, HASH_ENTER, &found);
 	if (!found)
 	{
 		kept->relids = NIL;
-		kept->relids = tenant_children(window->subject->reader, parent);
+		kept->relids = tenant_children(bypass->subject->reader, parent);
 	}
 	return kept->relids;
 }
 
 /* Each grant opens the view further, and without a barrier functions do. */
 static const Basis *
-basis_of(Window *window)
+basis_of(ViewBypass *bypass)
 {
-	const RelationFacts *facts = window->subject->facts;
+	const RelationFacts *facts = bypass->subject->facts;
 	SortedSet  *barriers;
 
-	if (window->basis == NULL)
+	if (bypass->basis == NULL)
 	{
-		window->basis = tg_basis_of_grants(facts, TG_ALL_COMMANDS);
+		bypass->basis = tg_basis_of_grants(facts, TG_ALL_COMMANDS);
 		if (facts->security_barrier)
 		{
 			barriers = palloc0(sizeof(SortedSet));
 			tg_set_add(barriers, facts->relid);
-			window->basis->held_by = barriers;
+			bypass->basis->held_by = barriers;
 		}
 	}
-	return window->basis;
+	return bypass->basis;
 }
 
 /* Examines a table that is read by way of a parent, or (NULL) for itself. */
 static void
-examine(Window *window, Oid relid, const RelationFacts *parent)
+examine(ViewBypass *bypass, Oid relid, const RelationFacts *parent)
 {
-	const RuleSubject *subject = window->subject;
-	MemoryContext old = MemoryContextSwitchTo(window->context);
+	const RuleSubject *subject = bypass->subject;
+	MemoryContext old = MemoryContextSwitchTo(bypass->context);
 	const RelationFacts *table = parent == NULL ?
 		tg_facts_read(subject->reader, relid) :
 		tg_facts_outline(subject->reader, relid);
@@ -405,21 +405,21 @@ examine(Window *window, Oid relid, const RelationFacts *parent)
 			why_parent_shows(subject->reader, parent, subject->facts->owner);
 	MemoryContextSwitchTo(old);
 	if (reason.words != NULL)
-		report_bypass(subject, window->rewrite, table, &reason,
-					  basis_of(window));
-	MemoryContextReset(window->context);
+		report_bypass(subject, bypass->rewrite, table, &reason,
+					  basis_of(bypass));
+	MemoryContextReset(bypass->context);
 }
 
 void
 tg_check_view_bypasses_rls(const RuleSubject *subject)
 {
 	const RelationFacts *facts = subject->facts;
-	Window		window = {.subject = subject};
+	ViewBypass		bypass = {.subject = subject};
 	ListCell   *lc;
 
 	if (facts->kind == RELKIND_MATVIEW || facts->rewrites == NIL)
 		return;
-	window.context = AllocSetContextCreate(CurrentMemoryContext,
+	bypass.context = AllocSetContextCreate(CurrentMemoryContext,
 										   "trovella_guard table",
 										   ALLOCSET_DEFAULT_SIZES);
 	foreach(lc, facts->rewrites)
@@ -427,18 +427,18 @@ tg_check_view_bypasses_rls(const RuleSubject *subject)
 		ListCell   *lc2;
 
 		/*
-		 * A view that reads as its caller is no window of its own.  What
-		 * other views show is reported about those, and what a materialized
-		 * view keeps by another rule.
+		 * A security_invoker view shows nothing that its caller cannot read.
+		 * Another view among the tables is reported itself, and
+		 * relation_unprotectable reports materialized views.
 		 */
-		window.rewrite = lfirst(lc);
-		if (window.rewrite->select && facts->security_invoker)
+		bypass.rewrite = lfirst(lc);
+		if (bypass.rewrite->select && facts->security_invoker)
 			continue;
-		foreach(lc2, window.rewrite->reads)
-			examine(&window, lfirst_oid(lc2), NULL);
-		foreach(lc2, window.rewrite->inherited)
+		foreach(lc2, bypass.rewrite->reads)
+			examine(&bypass, lfirst_oid(lc2), NULL);
+		foreach(lc2, bypass.rewrite->inherited)
 		{
-			const List *children = children_of(&window, lfirst_oid(lc2));
+			const List *children = children_of(&bypass, lfirst_oid(lc2));
 			const ListCell *lc3;
 			RelationFacts *parent;
 
@@ -446,8 +446,8 @@ tg_check_view_bypasses_rls(const RuleSubject *subject)
 				continue;
 			parent = tg_facts_read(subject->reader, lfirst_oid(lc2));
 			foreach(lc3, children)
-				examine(&window, lfirst_oid(lc3), parent);
+				examine(&bypass, lfirst_oid(lc3), parent);
 		}
 	}
-	MemoryContextDelete(window.context);
+	MemoryContextDelete(bypass.context);
 }
