@@ -158,8 +158,12 @@ ALTER FUNCTION paths.who() OWNER TO regress_paths_app;
 ALTER FUNCTION paths.who() OWNER TO regress_paths;
 ALTER FUNCTION paths.who() SECURITY DEFINER;
 -- road: ALTER FUNCTION SET search_path to one in which temporary tables come first (warns)
-ALTER FUNCTION paths.who() SET search_path = paths, pg_temp;
+ALTER FUNCTION paths.who() SET search_path = pg_catalog, pg_temp;
 ALTER FUNCTION paths.who() SET search_path = paths;
+ALTER FUNCTION paths.who() SET search_path = pg_catalog, pg_temp;
+-- road: ALTER FUNCTION SET search_path to a schema in which another role may create objects, or to none (warns)
+ALTER FUNCTION paths.who() SET search_path = paths, pg_temp;
+ALTER FUNCTION paths.who() SET search_path = paths_missing, pg_temp;
 \c - regress_paths
 
 SELECT table_name, rule, message FROM trovella_guard.check() WHERE level = 'error'

@@ -210,6 +210,25 @@ SELECT count(*) FROM trovella_guard.protect('owned');
 RESET ROLE;
 SELECT count(*) FROM trovella_guard.check('owned') WHERE level = 'error';
 
+-- No repair runs what a user has made: comparisons and casts of other types
+BEGIN;
+SET LOCAL trovella_guard.mode = warn;
+SET LOCAL client_min_messages = error;
+CREATE TYPE label AS ENUM ('a', 'b');
+CREATE FUNCTION to_label(text) RETURNS label IMMUTABLE LANGUAGE sql BEGIN ATOMIC SELECT 'a'::label; END;
+CREATE TABLE by_enum (organization_id label NOT NULL, created_at timestamptz, updated_at timestamptz);
+SELECT rule, repair_sql FROM trovella_guard.check('by_enum') WHERE rule = 'policy_missing';
+CREATE CAST (text AS label) WITH FUNCTION to_label(text);
+SELECT rule, repair_sql FROM trovella_guard.check('by_enum') WHERE rule = 'policy_missing';
+CREATE DOMAIN checked AS text CHECK (value <> '');
+CREATE TABLE by_domain (organization_id checked NOT NULL, created_at timestamptz, updated_at timestamptz);
+SELECT rule, repair_sql FROM trovella_guard.check('by_domain') WHERE rule = 'policy_missing';
+CREATE TABLE pk (id label PRIMARY KEY, name checked UNIQUE);
+CREATE TABLE fk (organization_id text NOT NULL, id label, name checked, created_at timestamptz, updated_at timestamptz,
+  FOREIGN KEY (id) REFERENCES pk, FOREIGN KEY (name) REFERENCES pk (name));
+SELECT object, repair_sql FROM trovella_guard.check('fk') WHERE rule = 'fk_on_delete' ORDER BY 1;
+ROLLBACK;
+
 -- Repairs that cannot help end in an error that says what is left
 BEGIN;
 SET LOCAL trovella_guard.mode = warn;

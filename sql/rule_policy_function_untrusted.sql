@@ -10,7 +10,7 @@ CREATE ROLE regress_other;
 CREATE ROLE regress_app;
 CREATE ROLE regress_worker IN ROLE regress_app;
 CREATE SCHEMA regress_function AUTHORIZATION regress_owner;
-GRANT CREATE, USAGE ON SCHEMA regress_function TO regress_other, regress_app;
+GRANT USAGE ON SCHEMA regress_function TO regress_other, regress_app;
 SET search_path = regress_function;
 
 SET ROLE regress_owner;
@@ -91,11 +91,18 @@ AS $$ SELECT current_setting('app.current_organization_id', true) $$;
 -- a search_path in which somebody else says what names mean is none
 CREATE SCHEMA regress_everybodys;
 GRANT CREATE ON SCHEMA regress_everybodys TO PUBLIC;
+CREATE SCHEMA regress_granted AUTHORIZATION regress_owner;
+GRANT CREATE ON SCHEMA regress_granted TO regress_app;
+CREATE SCHEMA regress_others AUTHORIZATION regress_other;
+CREATE ROLE regress_deputy IN ROLE regress_owner;
+CREATE SCHEMA regress_deputys AUTHORIZATION regress_deputy;
+CREATE SCHEMA regress_admins;
+GRANT CREATE ON SCHEMA regress_admins TO regress_deputy;
 CREATE FUNCTION is_reported(path text) RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
 	EXECUTE 'ALTER FUNCTION tenant() SET search_path = ' || path;
 	RETURN EXISTS (SELECT FROM trovella_guard.check('item')
-		WHERE message LIKE '%SECURITY DEFINER without a search_path%');
+		WHERE message LIKE '%SECURITY DEFINER without a safe search_path%');
 END $$;
 SET client_min_messages = error;
 ALTER FUNCTION tenant() SECURITY DEFINER;
@@ -105,12 +112,24 @@ SELECT path, is_reported(path) FROM (VALUES (1, ''''''), (2, 'pg_temp'),
 	(5, ''''', pg_temp'), (6, 'regress_function'), (7, 'pg_catalog'),
 	(8, 'pg_temp, regress_function'), (9, 'regress_function, pg_temp, pg_catalog'),
 	(10, '"pg_temp, x"'), (11, '"$user", pg_temp'),
-	(12, 'regress_everybodys, pg_temp')) AS paths (no, path)
+	(12, 'regress_everybodys, pg_temp'), (13, 'regress_granted, pg_temp'),
+	(14, 'regress_others, pg_temp'), (15, 'regress_missing, pg_temp'),
+	(16, 'regress_deputys, regress_admins, pg_temp')) AS paths (no, path)
 ORDER BY no;
+ALTER FUNCTION tenant() RESET search_path;
+-- where others may create objects in the function's schema, no path repairs it
+GRANT CREATE ON SCHEMA regress_function TO regress_other;
+:findings;
+REVOKE CREATE ON SCHEMA regress_function FROM regress_other;
+-- no statement that is printed lets another role's code run as a third one
+ALTER FUNCTION tenant() OWNER TO regress_app;
+:findings;
+ALTER FUNCTION tenant() OWNER TO regress_owner;
 ALTER FUNCTION tenant() SECURITY INVOKER;
 ALTER FUNCTION tenant() RESET search_path;
 SET client_min_messages = warning;
-DROP SCHEMA regress_everybodys;
+DROP SCHEMA regress_everybodys, regress_granted, regress_others, regress_deputys, regress_admins;
+DROP ROLE regress_deputy;
 
 -- a function that no policy calls, and a policy that is dropped with it
 CREATE FUNCTION nobodys() RETURNS text STABLE LANGUAGE sql AS 'SELECT $$x$$';

@@ -254,7 +254,7 @@ extern bool tg_facts_place(FactsReader *reader, Oid relid,
 extern char *tg_facts_schema_name(FactsReader *reader, Oid schema_oid);
 extern char *tg_facts_qualified_name(FactsReader *reader, Oid relid);
 extern char *tg_facts_column_name(FactsReader *reader, Oid relid,
-								  AttrNumber attnum);
+								  AttrNumber attnum, Oid *type);
 
 /* Does a relation have this name now? */
 extern bool tg_facts_name_is_taken(FactsReader *reader, Oid schema_oid,
@@ -324,6 +324,12 @@ typedef struct FunctionFacts
 	bool		names_are_fixed;	/* the caller's search_path has no
 									 * influence on what its body means */
 } FunctionFacts;
+
+/*
+ * Do names mean the same under a search_path, whoever calls a function of
+ * "owner", and whatever other roles create?
+ */
+extern bool tg_facts_path_is_fixed(FactsReader *reader, char *path, Oid owner);
 
 /* False if the snapshot does not see the function. */
 extern bool tg_facts_function(FactsReader *reader, Oid function_oid,

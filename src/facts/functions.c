@@ -10,6 +10,8 @@
 #include "postgres.h"
 
 #include "catalog/namespace.h"
+#include "catalog/pg_authid.h"
+#include "catalog/pg_database.h"
 #include "catalog/pg_language.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
@@ -17,23 +19,82 @@
 #include "compat.h"
 #include "facts/facts.h"
 #include "facts/reader.h"
+#include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/rel.h"
+#include "utils/syscache.h"
 #include "utils/varlena.h"
 
 /*
- * Do names mean the same under a search_path, whoever calls and whatever others
- * create?
- *
- * PostgreSQL searches pg_temp first if the path does not list it, so a
- * temporary table of the caller takes the place of any table whose name has no
- * schema.  For "$user" it searches a schema of the caller's.  Where everybody
- * may create objects in a schema, everybody may give a name another meaning.
+ * May a role do in a schema what the owner of a function allows?  A role that
+ * has the owner's privileges might as well replace the function.
  */
 static bool
-is_fixed_path(char *path)
+is_trusted(FactsReader *reader, Oid role, Oid owner)
+{
+	HeapTuple	tuple;
+	bool		isnull;
+
+	/* Its only member is the owner of the database */
+	if (role == ROLE_PG_DATABASE_OWNER)
+	{
+		tuple = SearchSysCache1(DATABASEOID, ObjectIdGetDatum(MyDatabaseId));
+		if (!HeapTupleIsValid(tuple))
+			return false;
+		role = DatumGetObjectId(SysCacheGetAttr(DATABASEOID, tuple,
+												Anum_pg_database_datdba,
+												&isnull));
+		ReleaseSysCache(tuple);
+	}
+	return OidIsValid(role) && tg_has_privileges_of(reader, role, owner);
+}
+
+/* Can only roles create objects in a schema that have the owner's privileges? */
+static bool
+is_trusted_schema(FactsReader *reader, Oid schema, Oid owner)
+{
+	SysScanDesc scan = tg_reader_scan(reader, CAT_NAMESPACE,
+									  NamespaceOidIndexId,
+									  Anum_pg_namespace_oid, schema);
+	TupleDesc	desc = RelationGetDescr(tg_reader_catalog(reader, CAT_NAMESPACE));
+	HeapTuple	tuple = systable_getnext(scan);
+	bool		trusted = false;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		Oid			schema_owner = ((Form_pg_namespace) GETSTRUCT(tuple))->nspowner;
+		bool		isnull;
+		Datum		value = heap_getattr(tuple, Anum_pg_namespace_nspacl, desc,
+										 &isnull);
+
+		trusted = is_trusted(reader, schema_owner, owner);
+		if (!isnull)
+		{
+			Acl		   *acl = DatumGetAclP(value);
+			const AclItem *items = ACL_DAT(acl);
+
+			for (int i = 0; trusted && i < ACL_NUM(acl); i++)
+			{
+				if ((ACLITEM_GET_PRIVS(items[i]) & ACL_CREATE) != 0)
+					trusted = is_trusted(reader, items[i].ai_grantee, owner);
+			}
+		}
+	}
+	systable_endscan(scan);
+	return trusted;
+}
+
+/*
+ * PostgreSQL searches pg_temp first if the path does not list it, so a
+ * temporary table of the caller takes the place of any table whose name has no
+ * schema.  For "$user" it searches a schema of the caller's.  Whoever may create
+ * objects in a schema may give a name another meaning, and whoever may create
+ * schemas may create one that is missing.
+ */
+bool
+tg_facts_path_is_fixed(FactsReader *reader, char *path, Oid owner)
 {
 	List	   *names;
 	bool		fixed = true;
@@ -46,16 +107,15 @@ is_fixed_path(char *path)
 		char	   *name = lfirst(lc);
 		Oid			schema;
 
+		CHECK_FOR_INTERRUPTS();
 		if (*name == '\0')
 			continue;
 		fixed = strcmp(name, "pg_temp") == 0;
 		if (fixed)
 			continue;
 		schema = get_namespace_oid(name, true);
-		if (strcmp(name, "$user") == 0 ||
-			(OidIsValid(schema) &&
-			 object_aclcheck(NamespaceRelationId, schema, ACL_ID_PUBLIC,
-							 ACL_CREATE) == ACLCHECK_OK))
+		if (schema != PG_CATALOG_NAMESPACE &&
+			!is_trusted_schema(reader, schema, owner))
 			return false;
 	}
 	return fixed;
@@ -70,6 +130,7 @@ names_are_fixed(FactsReader *reader, HeapTuple tuple)
 {
 	TupleDesc	desc = RelationGetDescr(tg_reader_catalog(reader, CAT_PROC));
 	Oid			language = ((Form_pg_proc) GETSTRUCT(tuple))->prolang;
+	Oid			owner = ((Form_pg_proc) GETSTRUCT(tuple))->proowner;
 	Datum		config;
 	Datum	   *settings;
 	int			nsettings;
@@ -90,7 +151,9 @@ names_are_fixed(FactsReader *reader, HeapTuple tuple)
 		char	   *setting = TextDatumGetCString(settings[i]);
 
 		if (strncmp(setting, "search_path=", strlen("search_path=")) == 0)
-			return is_fixed_path(setting + strlen("search_path="));
+			return tg_facts_path_is_fixed(reader,
+										  setting + strlen("search_path="),
+										  owner);
 	}
 	return false;
 }

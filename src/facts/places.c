@@ -87,7 +87,8 @@ tg_facts_qualified_name(FactsReader *reader, Oid relid)
 }
 
 char *
-tg_facts_column_name(FactsReader *reader, Oid relid, AttrNumber attnum)
+tg_facts_column_name(FactsReader *reader, Oid relid, AttrNumber attnum,
+					 Oid *type)
 {
 	SysScanDesc scan = tg_reader_scan_column(reader, relid, attnum);
 	HeapTuple	tuple;
@@ -96,7 +97,10 @@ tg_facts_column_name(FactsReader *reader, Oid relid, AttrNumber attnum)
 	tuple = systable_getnext(scan);
 	if (HeapTupleIsValid(tuple) &&
 		!((Form_pg_attribute) GETSTRUCT(tuple))->attisdropped)
+	{
 		name = pstrdup(NameStr(((Form_pg_attribute) GETSTRUCT(tuple))->attname));
+		*type = ((Form_pg_attribute) GETSTRUCT(tuple))->atttypid;
+	}
 	systable_endscan(scan);
 	return name;
 }

@@ -77,7 +77,10 @@ confined_role(const RuleSubject *subject, Oid owner)
 	return InvalidOid;
 }
 
-/* Reports "function f, which policy p calls, ...", with ALTER FUNCTION f ... */
+/*
+ * Reports "function f, which policy p calls, ...", with ALTER FUNCTION f ..., or
+ * without a repair (NULL).
+ */
 static void
 report(const RuleSubject *subject, const PolicyCall *call, FunctionFault fault,
 	   Oid role, const char *what, const char *repair)
@@ -96,7 +99,20 @@ report(const RuleSubject *subject, const PolicyCall *call, FunctionFault fault,
 	finding->object_oid = call->function;
 	finding->commands = call->commands;
 	finding->fingerprint = hash_combine64(fault, role);
-	finding->repair_sql = psprintf("ALTER FUNCTION %s %s;", name, repair);
+	if (repair != NULL)
+		finding->repair_sql = psprintf("ALTER FUNCTION %s %s;", name, repair);
+}
+
+/*
+ * What a SECURITY DEFINER function does may be its present owner's work: nobody
+ * should let it run as another role by running a statement that we print.  For
+ * the same reason there is no statement that makes a function SECURITY DEFINER.
+ */
+static char *
+owner_to(const FunctionFacts *function, Oid role)
+{
+	return function->security_definer ? NULL :
+		psprintf("OWNER TO %s", quote_identifier(role_name(role)));
 }
 
 /*
@@ -105,13 +121,21 @@ report(const RuleSubject *subject, const PolicyCall *call, FunctionFault fault,
  */
 static void
 report_new_owner(const RuleSubject *subject, const PolicyCall *call,
-				 Oid before, Oid after)
+				 Oid before, const FunctionFacts *function)
 {
+	Oid			after = function->owner;
+
+
 	if (before != after && !may_alter_policies(subject, after))
 		report(subject, call, FAULT_NEW_OWNER, after,
 			   psprintf("has changed owner from role \"%s\" to role \"%s\"",
+<<<<<<< HEAD
 						tg_role_name(before), tg_role_name(after)),
 			   psprintf("OWNER TO %s", quote_identifier(tg_role_name(before))));
+=======
+						role_name(before), role_name(after)),
+			   owner_to(function, before));
+>>>>>>> 35804e7 (Print no statement that runs another role's code, and take few paths for safe)
 }
 
 static void
@@ -125,20 +149,24 @@ report_new_privileges(const RuleSubject *subject, const PolicyCall *call,
 	if (definer_before && !definer)
 		report(subject, call, FAULT_NEW_PRIVILEGES, InvalidOid,
 			   "is no longer SECURITY DEFINER: it now runs with the privileges of its caller",
-			   "SECURITY DEFINER");
+			   NULL);
 }
 
 /* Reports that the caller decides what the names in the function refer to. */
 static void
-report_names_of_caller(const RuleSubject *subject, const PolicyCall *call)
+report_names_of_caller(const RuleSubject *subject, const PolicyCall *call,
+					   Oid owner)
 {
 	char	   *schema = get_namespace_name(get_func_namespace(call->function));
+	char	   *path;
 
-	if (schema != NULL)
-		report(subject, call, FAULT_NAMES_OF_CALLER, InvalidOid,
-			   "is SECURITY DEFINER without a search_path setting that ends with pg_temp: its caller decides what the names in it refer to",
-			   psprintf("SET search_path = pg_catalog, %s, pg_temp",
-						quote_identifier(schema)));
+	if (schema == NULL)
+		return;
+	path = psprintf("pg_catalog, %s, pg_temp", quote_identifier(schema));
+	report(subject, call, FAULT_NAMES_OF_CALLER, InvalidOid,
+		   "is SECURITY DEFINER without a safe search_path setting: others decide what the names in it refer to",
+		   tg_facts_path_is_fixed(subject->reader, pstrdup(path), owner) ?
+		   psprintf("SET search_path = %s", path) : NULL);
 }
 
 static void
@@ -161,14 +189,19 @@ check_call(const RuleSubject *subject, const PolicyCall *call)
 	if (OidIsValid(role))
 		report(subject, call, FAULT_CONFINED_OWNER, role,
 			   psprintf("can be replaced by role \"%s\", which the policy is supposed to confine",
+<<<<<<< HEAD
 						tg_role_name(role)),
 			   psprintf("OWNER TO %s",
 						quote_identifier(tg_role_name(facts->owner))));
+=======
+						role_name(role)),
+			   owner_to(&function, facts->owner));
+>>>>>>> 35804e7 (Print no statement that runs another role's code, and take few paths for safe)
 	else
-		report_new_owner(subject, call, before.owner, function.owner);
+		report_new_owner(subject, call, before.owner, &function);
 
 	if (function.security_definer && !function.names_are_fixed)
-		report_names_of_caller(subject, call);
+		report_names_of_caller(subject, call, function.owner);
 	else
 		report_new_privileges(subject, call, before.security_definer,
 						  function.security_definer);
