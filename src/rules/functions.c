@@ -112,7 +112,7 @@ static char *
 owner_to(const FunctionFacts *function, Oid role)
 {
 	return function->security_definer ? NULL :
-		psprintf("OWNER TO %s", quote_identifier(role_name(role)));
+		psprintf("OWNER TO %s", quote_identifier(tg_role_name(role)));
 }
 
 /*
@@ -125,17 +125,11 @@ report_new_owner(const RuleSubject *subject, const PolicyCall *call,
 {
 	Oid			after = function->owner;
 
-
 	if (before != after && !may_alter_policies(subject, after))
 		report(subject, call, FAULT_NEW_OWNER, after,
 			   psprintf("has changed owner from role \"%s\" to role \"%s\"",
-<<<<<<< HEAD
 						tg_role_name(before), tg_role_name(after)),
-			   psprintf("OWNER TO %s", quote_identifier(tg_role_name(before))));
-=======
-						role_name(before), role_name(after)),
 			   owner_to(function, before));
->>>>>>> 35804e7 (Print no statement that runs another role's code, and take few paths for safe)
 }
 
 static void
@@ -189,14 +183,8 @@ check_call(const RuleSubject *subject, const PolicyCall *call)
 	if (OidIsValid(role))
 		report(subject, call, FAULT_CONFINED_OWNER, role,
 			   psprintf("can be replaced by role \"%s\", which the policy is supposed to confine",
-<<<<<<< HEAD
 						tg_role_name(role)),
-			   psprintf("OWNER TO %s",
-						quote_identifier(tg_role_name(facts->owner))));
-=======
-						role_name(role)),
 			   owner_to(&function, facts->owner));
->>>>>>> 35804e7 (Print no statement that runs another role's code, and take few paths for safe)
 	else
 		report_new_owner(subject, call, before.owner, &function);
 
