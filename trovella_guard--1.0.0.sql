@@ -90,7 +90,7 @@ LANGUAGE c AS 'MODULE_PATHNAME', 'trovella_guard_allowlist_changed_1_0';
 COMMENT ON FUNCTION trovella_guard_internal.allowlist_changed() IS
   'Trigger on the allowlist: when an entry changes or is removed, the relations that it covered are checked at commit.';
 
-CREATE TRIGGER allowlist_changed AFTER INSERT OR UPDATE OR DELETE ON trovella_guard.allowlist
+CREATE TRIGGER allowlist_changed AFTER UPDATE OR DELETE ON trovella_guard.allowlist
   FOR EACH ROW EXECUTE FUNCTION trovella_guard_internal.allowlist_changed();
 ALTER TABLE trovella_guard.allowlist ENABLE ALWAYS TRIGGER allowlist_changed;
 COMMENT ON TRIGGER allowlist_changed ON trovella_guard.allowlist IS

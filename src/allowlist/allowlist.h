@@ -24,6 +24,7 @@ typedef struct AllowlistEntry
 	char	   *rule;			/* "*": every rule, the table is global */
 	char	   *reason;
 	bool		adopted;		/* a debt, written by adopt() */
+	TimestampTz expires_at;		/* infinity: never */
 	bool		expired;
 	bool		fresh;			/* written by the current transaction */
 	bool		used;			/* see tg_allowlist_mark_used() */
@@ -97,6 +98,13 @@ extern const char *tg_allowlist_taken_over(const Allowlist *after,
  */
 extern Oid	tg_allowlist_oid(void);
 extern uint32 tg_allowlist_key(const AllowlistEntry *entry);
+
+/* The entries that a key stands for, of all that tg_allowlist_entries() has. */
+extern List *tg_allowlist_entries_of(const Allowlist *allowlist, uint32 key);
+
+/* Do two entries waive the same, for as long?  The reason does not matter. */
+extern bool tg_allowlist_same(const AllowlistEntry *one,
+							  const AllowlistEntry *other);
 
 /*
  * Runs one statement with the privileges of the extension's owner, for functions

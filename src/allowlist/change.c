@@ -300,8 +300,8 @@ touch_entry(Relation relation, HeapTuple tuple)
 }
 
 /*
- * Trigger on the allowlist: AFTER INSERT OR UPDATE OR DELETE FOR EACH ROW
- * touches the entry, so that the verdict judges what it covers; BEFORE TRUNCATE
+ * Trigger on the allowlist: AFTER UPDATE OR DELETE FOR EACH ROW touches
+ * the old entry, so that the verdict judges what it covers; BEFORE TRUNCATE
  * refuses.
  */
 Datum
@@ -321,10 +321,6 @@ trovella_guard_allowlist_changed_1_0(PG_FUNCTION_ARGS)
 				 errhint("Remove entries with trovella_guard.disallow(), so that their tables are judged.")));
 
 	if (TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
-	{
 		touch_entry(trigger->tg_relation, trigger->tg_trigtuple);
-		if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
-			touch_entry(trigger->tg_relation, trigger->tg_newtuple);
-	}
 	return PointerGetDatum(NULL);
 }

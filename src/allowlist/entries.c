@@ -48,9 +48,17 @@ typedef struct AllowlistBucket
 	List	   *entries;		/* of AllowlistEntry, one for each rule */
 } AllowlistBucket;
 
+/* The entries that a key stands for, see tg_allowlist_key(). */
+typedef struct EntriesOfKey
+{
+	uint32		key;			/* hash key, must be first */
+	List	   *entries;
+} EntriesOfKey;
+
 struct Allowlist
 {
 	List	   *entries;		/* all of them */
+	HTAB	   *by_key;			/* of EntriesOfKey: all of them; NULL if none */
 	HTAB	   *buckets;		/* those that have not expired; NULL if none */
 };
 
@@ -81,6 +89,31 @@ add_entry(Allowlist *allowlist, AllowlistEntry *entry)
 	if (!found)
 		bucket->entries = NIL;
 	bucket->entries = lappend(bucket->entries, entry);
+}
+
+static void
+add_to_key(Allowlist *allowlist, AllowlistEntry *entry)
+{
+	uint32		key = tg_allowlist_key(entry);
+	EntriesOfKey *of_key;
+	bool		found;
+
+	if (allowlist->by_key == NULL)
+		allowlist->by_key = tg_hash_create("trovella_guard allowlist keys",
+										   sizeof(uint32),
+										   sizeof(EntriesOfKey),
+										   CurrentMemoryContext);
+	of_key = hash_search(allowlist->by_key, &key, HASH_ENTER, &found);
+	of_key->entries = lappend(found ? of_key->entries : NIL, entry);
+}
+
+List *
+tg_allowlist_entries_of(const Allowlist *allowlist, uint32 key)
+{
+	EntriesOfKey *of_key = allowlist->by_key == NULL ? NULL :
+		hash_search(allowlist->by_key, &key, HASH_FIND, NULL);
+
+	return of_key != NULL ? of_key->entries : NIL;
 }
 
 Allowlist *
@@ -115,8 +148,12 @@ tg_allowlist_read(Snapshot snapshot, TimestampTz now)
 		entry->reason = TextDatumGetCString(slot->tts_values[Anum_allowlist_reason - 1]);
 		entry->adopted =
 			DatumGetBool(slot->tts_values[Anum_allowlist_adopted - 1]);
-		entry->expired = !slot->tts_isnull[Anum_allowlist_expires_at - 1] &&
-			DatumGetTimestampTz(slot->tts_values[Anum_allowlist_expires_at - 1]) <= now;
+		if (slot->tts_isnull[Anum_allowlist_expires_at - 1])
+			TIMESTAMP_NOEND(entry->expires_at);
+		else
+			entry->expires_at =
+				DatumGetTimestampTz(slot->tts_values[Anum_allowlist_expires_at - 1]);
+		entry->expired = entry->expires_at <= now;
 		entry->tid = slot->tts_tid;
 
 		tuple = ExecFetchSlotHeapTuple(slot, false, &should_free);
@@ -125,6 +162,7 @@ tg_allowlist_read(Snapshot snapshot, TimestampTz now)
 		if (should_free)
 			heap_freetuple(tuple);
 		allowlist->entries = lappend(allowlist->entries, entry);
+		add_to_key(allowlist, entry);
 		if (!entry->expired)
 			add_entry(allowlist, entry);
 	}
@@ -320,4 +358,14 @@ tg_allowlist_key(const AllowlistEntry *entry)
 	AllowlistNames key = {entry->schema, entry->table};
 
 	return tg_allowlist_hash_names(&key);
+}
+
+bool
+tg_allowlist_same(const AllowlistEntry *one, const AllowlistEntry *other)
+{
+	return namestrcmp((Name) &one->schema, NameStr(other->schema)) == 0 &&
+		namestrcmp((Name) &one->table, NameStr(other->table)) == 0 &&
+		strcmp(one->rule, other->rule) == 0 &&
+		one->adopted == other->adopted &&
+		one->expires_at == other->expires_at;
 }

@@ -200,14 +200,12 @@ enqueue_views_of_ancestors(Attempt *attempt, Oid relid)
 }
 
 /*
- * Queues what an allowlist entry covers by its names: a relation or those of
- * a schema.  With an entry that is gone or not what it was, these lose its
- * waiver; so do their partitions, and the views over them, of which nothing
- * is said while they read what is global.  An entry that is new shows the
- * children of a tenant table that it makes global.
+ * Queues what an allowlist entry that is gone covered by its names: a relation
+ * or those of a schema, their partitions, and the views over them.  (Nothing is
+ * said of a view that reads what is global.)
  */
 static void
-enqueue_covered(Attempt *attempt, const AllowlistEntry *entry, bool is_gone)
+enqueue_covered(Attempt *attempt, const AllowlistEntry *entry)
 {
 	Oid			schema_oid = get_namespace_oid(NameStr(entry->schema), true);
 	List	   *relids;
@@ -227,41 +225,41 @@ enqueue_covered(Attempt *attempt, const AllowlistEntry *entry, bool is_gone)
 		CHECK_FOR_INTERRUPTS();
 		if (!OidIsValid(relid))
 			continue;
-		if (is_gone)
-		{
-			enqueue(attempt, relid);
-			enqueue_all(attempt,
-						tg_facts_dependent_views(attempt->after, relid));
-			enqueue_views_of_ancestors(attempt, relid);
-		}
+		enqueue(attempt, relid);
 		enqueue_all(attempt, tg_facts_descendants(attempt->after, relid));
+		enqueue_all(attempt, tg_facts_dependent_views(attempt->after, relid));
+		enqueue_views_of_ancestors(attempt, relid);
 	}
 }
 
-/* Queues what the entries of a key cover that are not on the other list. */
+/*
+ * Queues what the entries of a key cover that are gone, or waive something
+ * else than before.  Whoever relies on an entry keeps it from that, but not
+ * from getting another reason.
+ */
 static void
-enqueue_for_difference(Attempt *attempt, uint32 key, bool is_gone)
+enqueue_for_entries(Attempt *attempt, const ObjectKey *object)
 {
-	List	   *entries = tg_allowlist_entries(tg_attempt_allowlist(attempt,
-																!is_gone));
-	List	   *others = tg_allowlist_entries(tg_attempt_allowlist(attempt,
-															   is_gone));
+	List	   *before =
+		tg_allowlist_entries_of(tg_attempt_allowlist(attempt, false),
+								object->objectId);
+	List	   *after =
+		tg_allowlist_entries_of(tg_attempt_allowlist(attempt, true),
+								object->objectId);
 	ListCell   *lc;
 	ListCell   *lc2;
 
-	foreach(lc, entries)
+	foreach(lc, before)
 	{
 		AllowlistEntry *entry = lfirst(lc);
-		bool		unchanged = false;
+		bool		is_there = false;
 
-		if (tg_allowlist_key(entry) != key)
+		foreach(lc2, after)
+			is_there = is_there || tg_allowlist_same(entry, lfirst(lc2));
+		if (is_there)
 			continue;
-		foreach(lc2, others)
-			unchanged = unchanged ||
-				ItemPointerEquals(&entry->tid,
-								  &((AllowlistEntry *) lfirst(lc2))->tid);
-		if (!unchanged)
-			enqueue_covered(attempt, entry, is_gone);
+		tg_lock_changed(attempt->locks, object->classId, object->objectId);
+		enqueue_covered(attempt, entry);
 	}
 }
 
@@ -314,12 +312,7 @@ tg_queue_object(Attempt *attempt, const ObjectKey *object)
 
 		default:
 			if (object->classId == tg_allowlist_oid())
-			{
-				tg_lock_changed(attempt->locks, object->classId,
-								object->objectId);
-				enqueue_for_difference(attempt, object->objectId, true);
-				enqueue_for_difference(attempt, object->objectId, false);
-			}
+				enqueue_for_entries(attempt, object);
 			else
 				enqueue_changed(attempt, tg_owning_relation(object->classId,
 															object->objectId));
