@@ -5,7 +5,7 @@
  *
  * To add a rule: write its check function in the file of its family under
  * rules/, declare it at the end of this file, give it a row in the registry
- * (rules.c), a regression file and a section in docs/rules.md.
+ * (registry.c), a regression file and a section in docs/rules.md.
  *
  * Copyright (c) 2026, Trovella
  *
