@@ -78,5 +78,20 @@ ALTER TABLE t DROP COLUMN note;
 ALTER TABLE org ENABLE ROW LEVEL SECURITY;
 COMMIT;
 
+-- the table may be read by way of views, as the session's role ...
+ALTER TABLE org ENABLE ROW LEVEL SECURITY;
+CREATE VIEW org_view WITH (security_invoker) AS SELECT id FROM org;
+CREATE VIEW org_view_again WITH (security_invoker) AS SELECT id FROM org_view;
+ALTER POLICY tenant ON t USING (organization_id IN (SELECT id FROM org_view_again));
+SELECT rule FROM trovella_guard.check('t') WHERE rule LIKE 'policy_un%';
+ALTER TABLE org DISABLE ROW LEVEL SECURITY;
+-- ... or as the view's owner, who is subject to the policies or not
+ALTER VIEW org_view SET (security_invoker = off);
+CREATE ROLE regress_policy_function;
+ALTER VIEW org_view OWNER TO regress_policy_function;
+ALTER VIEW org_view SET (security_invoker = off);
+ALTER VIEW org_view OWNER TO CURRENT_USER;
+
 SET client_min_messages = error;
 DROP SCHEMA regress_policy_function CASCADE;
+DROP ROLE regress_policy_function;

@@ -138,6 +138,16 @@ ALTER FUNCTION nobodys() SECURITY DEFINER;
 -- a new policy on such a function
 CREATE POLICY item_read ON item FOR SELECT
   USING (organization_id = (SELECT nobodys()));
+-- an aggregate is as good as the functions that it consists of
+CREATE FUNCTION first_of(text, text) RETURNS text IMMUTABLE LANGUAGE sql
+AS $$ SELECT coalesce($1, $2) $$;
+CREATE AGGREGATE first_one(text) (SFUNC = first_of, STYPE = text);
+CREATE POLICY item_first ON item AS RESTRICTIVE
+  USING (organization_id = (SELECT first_one(tenant())));
+ALTER FUNCTION first_of(text, text) OWNER TO regress_app;
+SELECT object, message FROM trovella_guard.check('item')
+  WHERE rule = 'policy_function_untrusted' ORDER BY 1, 2;
+DROP POLICY item_first ON item;
 -- refused, where the level says so, and waived
 SET trovella_guard.rules = 'policy_function_untrusted=error';
 ALTER FUNCTION tenant() OWNER TO regress_app;

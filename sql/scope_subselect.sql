@@ -54,7 +54,7 @@ INSERT INTO predicate (expected, why, predicate) VALUES
 ('unscoped', 'everybody', $$organization_id IN (SELECT m.organization_id FROM member m)$$),
 ('unscoped', 'everybody', $$organization_id IN (SELECT id FROM organization)$$),
 ('unproven', 'guarded', $$organization_id IN (SELECT id FROM guarded_organization)$$),
-('unproven', 'guarded', $$organization_id IN (SELECT id FROM my_organization)$$),
+('unscoped', 'view', $$organization_id IN (SELECT id FROM my_organization)$$),
 ('unscoped', 'captured', $$organization_id IN (SELECT m.organization_id FROM member m WHERE m.organization_id = organization_id)$$),
 ('unscoped', 'captured', $$EXISTS (SELECT 1 FROM member m WHERE m.organization_id = organization_id AND m.user_id = uid())$$),
 ('unscoped', 'captured', $$EXISTS (SELECT 1 FROM member m WHERE m.organization_id = organization_id)$$),
@@ -217,4 +217,27 @@ INSERT INTO predicate (expected, why, column_type, predicate) VALUES
 ('unproven', 'type', 'text NOT NULL', $$organization_id = pg_typeof(org())::text$$),
 ('unproven', 'type', 'text NOT NULL', $$organization_id = jsonb_typeof(claim('all')::jsonb)$$),
 ('unproven', 'test', 'text NOT NULL', $$organization_id = (org()::xml IS DOCUMENT)::text$$);
+-- views: what they protect is what their tables and queries do
+CREATE ROLE regress_scope_subselect;
+GRANT CREATE, USAGE ON SCHEMA scope TO regress_scope_subselect;
+CREATE VIEW invoker WITH (security_invoker) AS SELECT id FROM guarded_organization;
+CREATE VIEW invoker_again WITH (security_invoker) AS SELECT id FROM invoker;
+CREATE VIEW definer AS SELECT id FROM guarded_organization;
+CREATE VIEW definer_of_invoker AS SELECT id FROM invoker;
+CREATE VIEW invoker_of_definer WITH (security_invoker) AS SELECT id FROM definer;
+CREATE VIEW subject AS SELECT id FROM guarded_organization;
+ALTER VIEW subject OWNER TO regress_scope_subselect;
+CREATE VIEW by_session AS SELECT organization_id AS id FROM member WHERE user_id = uid();
+CREATE VIEW invoker_again_twice AS SELECT a.id FROM my_organization a, (SELECT id FROM my_organization) b;
+INSERT INTO predicate (expected, why, predicate) VALUES
+('unproven', 'view', $$organization_id IN (SELECT id FROM invoker)$$),
+('unproven', 'view', $$organization_id IN (SELECT id FROM invoker_again)$$),
+('unscoped', 'view', $$organization_id IN (SELECT id FROM definer)$$),
+('unscoped', 'view', $$organization_id IN (SELECT id FROM definer_of_invoker)$$),
+('unscoped', 'view', $$organization_id IN (SELECT id FROM invoker_of_definer)$$),
+('unproven', 'view', $$organization_id IN (SELECT id FROM subject)$$),
+('unproven', 'view', $$organization_id IN (SELECT id FROM by_session)$$),
+('unscoped', 'view', $$organization_id IN (SELECT id FROM invoker_again_twice)$$),
+('unproven', 'view', $$organization_id IN (SELECT rolname FROM pg_roles)$$);
 \i :judge
+DROP ROLE regress_scope_subselect;

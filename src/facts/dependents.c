@@ -133,13 +133,58 @@ tg_facts_dependent_views(FactsReader *reader, Oid relid)
 	return tg_reader_reach(reader, relid, views_of, INT_MAX - 1);
 }
 
+/* The relations that the rewrite rules of a relation name. */
+static List *
+relations_below(FactsReader *reader, Oid relid)
+{
+	SysScanDesc rules = tg_reader_scan(reader, CAT_REWRITE,
+									   RewriteRelRulenameIndexId,
+									   Anum_pg_rewrite_ev_class, relid);
+	HeapTuple	tuple;
+	List	   *result = NIL;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(rules)))
+	{
+		SysScanDesc scan =
+			tg_reader_scan_depend(reader, DependDependerIndexId,
+								  Anum_pg_depend_classid, RewriteRelationId,
+								  Anum_pg_depend_objid,
+								  ((Form_pg_rewrite) GETSTRUCT(tuple))->oid);
+		HeapTuple	depend;
+
+		while (HeapTupleIsValid(depend = systable_getnext(scan)))
+		{
+			Form_pg_depend form = (Form_pg_depend) GETSTRUCT(depend);
+
+			if (form->refclassid == RelationRelationId)
+				result = lappend_oid(result, form->refobjid);
+		}
+		systable_endscan(scan);
+	}
+	systable_endscan(rules);
+	return result;
+}
+
+List *
+tg_facts_relations_below(FactsReader *reader, Oid relid)
+{
+	return tg_reader_reach(reader, relid, relations_below, INT_MAX - 1);
+}
+
 List *
 tg_facts_relations_whose_policies_read(FactsReader *reader, Oid relid)
 {
 	List	   *relids = relations_of_dependents(reader, PolicyRelationId,
 												 relid);
+	ListCell   *lc;
 
-	return with_inheritance_descendants(reader, relids);
+	/* It may also be read by way of a view */
+	foreach(lc, tg_facts_dependent_views(reader, relid))
+		relids = list_concat(relids,
+							 relations_of_dependents(reader, PolicyRelationId,
+													 lfirst_oid(lc)));
+	return with_inheritance_descendants(reader,
+										list_delete_oid(relids, relid));
 }
 
 List *

@@ -382,9 +382,13 @@ extern List *tg_facts_relations_of_schema(FactsReader *reader,
  */
 extern List *tg_facts_dependent_views(FactsReader *reader, Oid relid);
 
+/* The relations whose rows a view reads, through other views, too. */
+extern List *tg_facts_relations_below(FactsReader *reader, Oid relid);
+
 /*
- * The other relations whose policies read a relation in a sub-select, or call
- * a function by its name or by an operator, and their inheritance children,
+ * The other relations whose policies read a relation in a sub-select, also
+ * through views, or call a function by its name, an operator or an aggregate,
+ * and their inheritance children,
  * whose rows these policies apply to as well.
  */
 extern List *tg_facts_relations_whose_policies_read(FactsReader *reader,

@@ -13,6 +13,7 @@
 #include "access/transam.h"
 #include "catalog/pg_class.h"
 #include "commands/defrem.h"
+#include "facts/expression.h"
 #include "facts/facts.h"
 #include "facts/reader.h"
 #include "hashtable.h"
@@ -34,8 +35,8 @@ typedef struct KeptOutline
 #define MAX_OUTLINES_KEPT 256
 
 /* Do the options of a view say so? */
-static bool
-view_option(Datum reloptions, const char *name)
+bool
+tg_view_option(Datum reloptions, const char *name)
 {
 	ListCell   *lc;
 	bool		result = false;
@@ -97,8 +98,8 @@ form_facts(HeapTuple tuple, TupleDesc descriptor)
 							 &isnull);
 		if (!isnull)
 		{
-			facts->security_invoker = view_option(value, "security_invoker");
-			facts->security_barrier = view_option(value, "security_barrier");
+			facts->security_invoker = tg_view_option(value, "security_invoker");
+			facts->security_barrier = tg_view_option(value, "security_barrier");
 		}
 	}
 	return facts;

@@ -147,7 +147,7 @@ void
 tg_check_policy_per_row_call(const RuleSubject *subject)
 {
 	const RelationFacts *facts = subject->facts;
-	ProofBudget budget = {PROOF_BUDGET_TABLE, 0};
+	ProofBudget budget = {PROOF_BUDGET_TABLE, 0, NIL};
 	ListCell   *lc;
 
 	if (facts->tenant == NULL)

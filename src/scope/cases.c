@@ -223,7 +223,7 @@ tg_prove_by_cases(List *nodes, const ProofContext *context,
 {
 	ConditionWalk walk = {NIL, NIL, context->budget};
 	List	   *conditions = NIL;
-	ProofBudget budget = {context->budget->steps / 2, 0};
+	ProofBudget budget = {context->budget->steps / 2, 0, NIL};
 	int			granted = budget.steps;
 	ProofContext anew = *context;
 	Conclusion	by_cases;

@@ -38,6 +38,7 @@
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "scope/origin.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
@@ -48,6 +49,24 @@
 #define BYTES_A_STEP	20
 
 #define ORIGIN_EFFECTS	(ORIGIN_SET_CONFIG | ORIGIN_VOLATILE | ORIGIN_TOO_DEEP)
+
+/* What counts of a relation's row of pg_class. */
+typedef struct RelationRow
+{
+	Oid			owner;
+	bool		view;
+	bool		security_invoker;
+	bool		rls;
+	bool		rls_forced;
+} RelationRow;
+
+/* A view that has been examined. */
+typedef struct KnownView
+{
+	Oid			relid;
+	Oid			reads_as;
+	Origin		origin;
+} KnownView;
 
 /* The expression trees in a column of the rows that an index finds by OID. */
 static List *
@@ -140,16 +159,13 @@ tg_type_effects(Oid type, const ProofContext *context)
 	return origin & ORIGIN_EFFECTS;
 }
 
-Origin
-tg_view_effects(Oid relid, const ProofContext *context)
+static Origin
+query_of_view_origin(Oid relid, const ProofContext *context)
 {
 	Origin		origin = 0;
 	List	   *actions;
 	ListCell   *lc;
 
-	/* trust the views of PostgreSQL itself */
-	if (relid < FirstNormalObjectId || get_rel_relkind(relid) != RELKIND_VIEW)
-		return 0;
 	check_stack_depth();
 	actions = read_trees(RewriteRelationId, RewriteRelRulenameIndexId,
 						 Anum_pg_rewrite_ev_class, relid,
@@ -176,5 +192,92 @@ tg_view_effects(Oid relid, const ProofContext *context)
 	}
 	if (context->budget->steps < 0)
 		origin |= ORIGIN_TOO_DEEP;
-	return origin & ORIGIN_EFFECTS;
+	return origin;
+}
+
+/* What the query of a view depends on; it is examined once. */
+static Origin
+view_origin(Oid relid, const RelationRow *row, const ProofContext *context)
+{
+	ProofContext inner = *context;
+	KnownView  *known;
+	ListCell   *lc;
+
+	if (!row->security_invoker)
+		inner.reads_as = row->owner;
+	foreach(lc, context->budget->views)
+	{
+		known = (KnownView *) lfirst(lc);
+		if (known->relid == relid && known->reads_as == inner.reads_as)
+			return known->origin;
+		(void) tg_spend(context->budget, 1);
+	}
+	known = palloc(sizeof(KnownView));
+	known->relid = relid;
+	known->reads_as = inner.reads_as;
+	known->origin = ORIGIN_TOO_DEEP;	/* if it reads itself */
+	context->budget->views = lappend(context->budget->views, known);
+	known->origin = query_of_view_origin(relid, &inner);
+	return known->origin;
+}
+
+static bool
+read_relation(Oid relid, RelationRow *row)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Form_pg_class form;
+	Datum		options;
+	bool		isnull;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	form = (Form_pg_class) GETSTRUCT(tuple);
+	row->view = form->relkind == RELKIND_VIEW;
+	row->owner = form->relowner;
+	row->rls = form->relrowsecurity;
+	row->rls_forced = form->relforcerowsecurity;
+	options = SysCacheGetAttr(RELOID, tuple, Anum_pg_class_reloptions,
+							  &isnull);
+	row->security_invoker = row->view && !isnull &&
+		tg_view_option(options, "security_invoker");
+	ReleaseSysCache(tuple);
+	return true;
+}
+
+/* Do the policies of a table apply to the role that a view reads it as? */
+static bool
+applies_rls(const RelationRow *row, Oid role)
+{
+	return row->rls &&
+		(!OidIsValid(role) ||
+		 (!has_bypassrls_privilege(role) &&
+		  (row->rls_forced || !has_privs_of_role(role, row->owner))));
+}
+
+Origin
+tg_relation_origin(Oid relid, const ProofContext *context)
+{
+	RelationRow row;
+
+	if (!read_relation(relid, &row))
+		return ORIGIN_TABLE | ORIGIN_UNKNOWN;
+	if (!row.view)
+		return applies_rls(&row, context->reads_as) ? ORIGIN_RLS_TABLE :
+			ORIGIN_TABLE;
+
+	/* the views of PostgreSQL itself show what the session may see */
+	if (relid < FirstNormalObjectId)
+		return ORIGIN_RLS_TABLE;
+	return (view_origin(relid, &row, context) & ORIGIN_MAY_KNOW_SESSION) != 0 ?
+		ORIGIN_RLS_TABLE : ORIGIN_TABLE;
+}
+
+Origin
+tg_view_effects(Oid relid, const ProofContext *context)
+{
+	RelationRow row;
+
+	if (relid < FirstNormalObjectId || !read_relation(relid, &row) || !row.view)
+		return 0;
+	return view_origin(relid, &row, context) & ORIGIN_EFFECTS;
 }

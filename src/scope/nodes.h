@@ -39,6 +39,8 @@ typedef struct ProofContext
 								 * the enclosing sub-selects have */
 	ProofBudget *budget;
 	List	   *assumptions;	/* of Assumption */
+	Oid			reads_as;		/* the role that a view reads its tables as;
+								 * InvalidOid if the session's */
 } ProofContext;
 
 /* nodes.c */

@@ -144,4 +144,7 @@ extern Bitmapset *tg_bound_tables(Query *query, const ProofContext *inner,
 extern Origin tg_type_effects(Oid type, const ProofContext *context);
 extern Origin tg_view_effects(Oid relid, const ProofContext *context);
 
+/* ORIGIN_TABLE or ORIGIN_RLS_TABLE, for a view that of its tables. */
+extern Origin tg_relation_origin(Oid relid, const ProofContext *context);
+
 #endif							/* TROVELLA_GUARD_ORIGIN_H */

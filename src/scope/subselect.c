@@ -40,27 +40,6 @@ typedef struct QueryWalk
 	int			below;			/* count Vars at least this many levels up */
 } QueryWalk;
 
-static Origin
-relation_origin(Oid relid)
-{
-	HeapTuple	tuple;
-	Form_pg_class form;
-	Origin		origin;
-
-	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-	if (!HeapTupleIsValid(tuple))
-		return ORIGIN_TABLE | ORIGIN_UNKNOWN;
-	form = (Form_pg_class) GETSTRUCT(tuple);
-
-	/* a view may read tables with row-level security */
-	if (form->relkind == RELKIND_VIEW || form->relrowsecurity)
-		origin = ORIGIN_RLS_TABLE;
-	else
-		origin = ORIGIN_TABLE;
-	ReleaseSysCache(tuple);
-	return origin;
-}
-
 /* The origin of a column of functions in FROM. */
 static Origin
 function_column_origin(RangeTblEntry *rte, AttrNumber column,
@@ -99,8 +78,9 @@ column_origin(RangeTblEntry *rte, AttrNumber column,
 		case RTE_RELATION:
 			/* system columns: ctid, xmin and so on */
 			if (column < 0)
-				return tg_counter_origin(relation_origin(rte->relid));
-			return relation_origin(rte->relid);
+				return tg_counter_origin(tg_relation_origin(rte->relid,
+															context));
+			return tg_relation_origin(rte->relid, context);
 
 		case RTE_SUBQUERY:
 			if (column <= 0)
@@ -202,7 +182,7 @@ collect_dependencies(Node *node, QueryWalk *walk)
 			RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
 
 			if (rte->rtekind == RTE_RELATION)
-				walk->origin |= relation_origin(rte->relid) |
+				walk->origin |= tg_relation_origin(rte->relid, &walk->context) |
 					tg_view_effects(rte->relid, &walk->context);
 		}
 		(void) query_tree_walker(query, collect_dependencies, (void *) walk,

@@ -146,6 +146,23 @@ record(Attempt *attempt, QueueEntry *entry, const RelationFacts *facts,
 	MemoryContextSwitchTo(old);
 }
 
+/* Notes the relations in an expression, and those that views among them read. */
+static void
+note_relations_read(Attempt *attempt, Node *expression)
+{
+	ListCell   *lc;
+
+	foreach(lc, tg_facts_relations_in(expression))
+	{
+		ListCell   *lc2;
+
+		tg_facts_note_read(attempt->after, RelationRelationId, lfirst_oid(lc));
+		foreach(lc2, tg_facts_relations_below(attempt->after, lfirst_oid(lc)))
+			tg_facts_note_read(attempt->after, RelationRelationId,
+							   lfirst_oid(lc2));
+	}
+}
+
 /*
  * Notes what the findings about a relation rest on and the rules do not read
  * by way of the reader: the proof asks the system caches, which a lock brings
@@ -168,12 +185,8 @@ note_reads(Attempt *attempt, const RelationFacts *facts,
 		CHECK_FOR_INTERRUPTS();
 		foreach(lc2, tg_facts_functions_of(policy))
 			tg_lock_read(locks, ProcedureRelationId, lfirst_oid(lc2));
-		foreach(lc2, tg_facts_relations_in(policy->qual))
-			tg_facts_note_read(attempt->after, RelationRelationId,
-							   lfirst_oid(lc2));
-		foreach(lc2, tg_facts_relations_in(policy->with_check))
-			tg_facts_note_read(attempt->after, RelationRelationId,
-							   lfirst_oid(lc2));
+		note_relations_read(attempt, policy->qual);
+		note_relations_read(attempt, policy->with_check);
 		foreach(lc2, policy->roles)
 			tg_facts_note_read(attempt->after, AuthIdRelationId,
 							   lfirst_oid(lc2));

@@ -438,7 +438,10 @@ tg_queue_dependents(Attempt *attempt, const QueueEntry *entry,
 		enqueue_views_of_ancestors(attempt, facts->relid);
 	if (before == NULL)
 		return;
-	lost_rls = before->rls_enabled && !facts->rls_enabled;
+	lost_rls = (before->rls_enabled && !facts->rls_enabled) ||
+		(facts->kind == RELKIND_VIEW &&
+		 (before->owner != facts->owner ||
+		  (before->security_invoker && !facts->security_invoker)));
 
 	if (left_allowlist)
 		enqueue_all(attempt, tg_facts_descendants(attempt->after,
@@ -446,7 +449,7 @@ tg_queue_dependents(Attempt *attempt, const QueueEntry *entry,
 
 	/*
 	 * A policy that reads a table may owe all that it does to the row-level
-	 * security of that table.
+	 * security of that table, to which a view's owner may not be subject.
 	 */
 	if (lost_rls ||
 		(entry->changed && before->rls_enabled &&
