@@ -277,17 +277,24 @@ tg_is_tenant_table(const RelationFacts *facts)
 	return tg_is_table(facts) && !facts->temporary && facts->tenant != NULL;
 }
 
+/* The columns are in the order of their numbers. */
 const ColumnFacts *
 tg_find_column(const RelationFacts *facts, AttrNumber attnum)
 {
-	ListCell   *lc;
+	int			low = 0;
+	int			high = list_length(facts->columns);
 
-	foreach(lc, facts->columns)
+	while (low < high)
 	{
-		const ColumnFacts *column = lfirst(lc);
+		int			middle = (low + high) / 2;
+		const ColumnFacts *column = list_nth(facts->columns, middle);
 
 		if (column->attnum == attnum)
 			return column;
+		if (column->attnum < attnum)
+			low = middle + 1;
+		else
+			high = middle;
 	}
 	return NULL;
 }

@@ -10,6 +10,7 @@
 #include "postgres.h"
 
 #include "lib/stringinfo.h"
+#include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "nodes/primnodes.h"
 #include "rules/remedy.h"
@@ -119,7 +120,8 @@ tg_check_tenant_index_missing(const RuleSubject *subject)
 	finding = tg_report_finding(subject,
 								"no valid index starts with column \"%s\"",
 								facts->tenant->name);
-	finding->repair_sql = tg_remedy_index(subject->reader, facts, 1, &key);
+	finding->repair_sql = tg_remedy_index(tg_index_names(subject->reader, facts),
+										  1, &key);
 }
 
 /* "user_id, other_id" */
@@ -143,12 +145,15 @@ void
 tg_check_fk_index_missing(const RuleSubject *subject)
 {
 	const RelationFacts *facts = subject->facts;
+	IndexNames *names = NULL;
 	ListCell   *lc;
 
 	foreach(lc, facts->foreign_keys)
 	{
 		ForeignKeyFacts *key = lfirst(lc);
 		Finding    *finding;
+
+		CHECK_FOR_INTERRUPTS();
 
 		/* The parent, or tenant_index_missing, reports it */
 		if (key->inherited ||
@@ -162,8 +167,9 @@ tg_check_fk_index_missing(const RuleSubject *subject)
 									key_column_names(facts, key), key->name);
 		finding->object_oid = key->oid;
 		finding->object = key->name;
-		finding->repair_sql = tg_remedy_index(subject->reader, facts, key->nkeys,
-											  key->keys);
+		if (names == NULL)
+			names = tg_index_names(subject->reader, facts);
+		finding->repair_sql = tg_remedy_index(names, key->nkeys, key->keys);
 	}
 }
 

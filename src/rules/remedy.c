@@ -18,8 +18,9 @@
 #include "catalog/pg_type.h"
 #include "commands/defrem.h"
 #include "facts/expression.h"
+#include "hashtable.h"
 #include "lib/stringinfo.h"
-#include "nodes/bitmapset.h"
+#include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "parser/parse_coerce.h"
 #include "rules/remedy.h"
@@ -141,7 +142,30 @@ tg_remedy_table(const RelationFacts *facts, const char *action)
 	return psprintf("ALTER TABLE %s %s;", qualified_name(facts), action);
 }
 
-/* A name for a new policy that no policy of the table has. */
+/* The policies are in the order of their names. */
+static bool
+has_policy(const RelationFacts *facts, const char *name)
+{
+	int			low = 0;
+	int			high = list_length(facts->policies);
+
+	while (low < high)
+	{
+		int			middle = (low + high) / 2;
+		const PolicyFacts *policy = list_nth(facts->policies, middle);
+		int			order = strcmp(policy->name, name);
+
+		if (order == 0)
+			return true;
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return false;
+}
+
+/* A name for a new policy of the table that none of its policies has. */
 static char *
 policy_name(const RelationFacts *facts, const char *suffix)
 {
@@ -150,15 +174,9 @@ policy_name(const RelationFacts *facts, const char *suffix)
 		char	   *label = attempt == 0 ? pstrdup(suffix) :
 			psprintf("%s%d", suffix, attempt);
 		char	   *name = makeObjectName(facts->name, "tenant", label);
-		bool		taken = false;
-		ListCell   *lc;
 
-		foreach(lc, facts->policies)
-		{
-			if (strcmp(((PolicyFacts *) lfirst(lc))->name, name) == 0)
-				taken = true;
-		}
-		if (!taken)
+		CHECK_FOR_INTERRUPTS();
+		if (!has_policy(facts, name))
 			return name;
 	}
 }
@@ -268,94 +286,129 @@ index_label(const RelationFacts *facts, int nkeys, const AttrNumber *keys)
 	return label.data;
 }
 
-static bool
-same_columns(int nkeys, const AttrNumber *keys, int nothers,
-			 const AttrNumber *others)
+/*
+ * A table may lack several indexes, whose repairs are executed one after the
+ * other.  So two of them must not have the same name ("user_id" and "userId"
+ * have the same label, and long names are cut), and foreign keys of the same
+ * columns, in any order, get the same statement.
+ */
+struct IndexNames
 {
-	Bitmapset  *left = NULL;
-	Bitmapset  *right = NULL;
+	FactsReader *reader;
+	const RelationFacts *facts;
+	HTAB	   *statements;		/* of IndexStatement */
+	HTAB	   *names;			/* of IndexName */
+};
 
-	for (int i = 0; i < nkeys; i++)
-		left = bms_add_member(left, keys[i]);
-	for (int i = 0; i < nothers; i++)
-		right = bms_add_member(right, others[i]);
-	return bms_equal(left, right);
+typedef struct IndexStatement
+{
+	AttrNumber	columns[INDEX_MAX_KEYS];	/* hash key, must be first; in
+											 * order, the rest 0 */
+	char	   *sql;
+} IndexStatement;
+
+typedef struct IndexName
+{
+	NameData	name;			/* hash key, must be first */
+	bool		given;			/* to one of the statements */
+	int			attempts;		/* to find a free name that begins with it */
+} IndexName;
+
+static IndexName *
+index_name(IndexNames *names, const char *name)
+{
+	NameData	key;
+	IndexName  *result;
+	bool		found;
+
+	namestrcpy(&key, name);
+	result = hash_search(names->names, &key, HASH_ENTER, &found);
+	if (!found)
+	{
+		result->given = false;
+		result->attempts = 0;
+	}
+	return result;
 }
 
-/*
- * A table may lack several indexes, whose repairs are to be run one after the
- * other: so the names that PostgreSQL would find free for two of them must
- * not be the same ("user_id" and "userId" have the same label, and long names
- * are cut), and foreign keys of the same columns ask for the same index.
- *
- * Tells how many other indexes would be named before this one.  If one of
- * them is for the same columns, "keys" becomes the order in which it has
- * them.
- */
-static int
-count_namesakes(const RelationFacts *facts, int nkeys,
-				const AttrNumber **keys, const char *name)
+/* The way ChooseRelationName() does it, without the system caches. */
+static char *
+choose_index_name(IndexNames *names, const char *label)
 {
-	int			namesakes = 0;
-	ListCell   *lc;
+	const RelationFacts *facts = names->facts;
+	IndexName  *first = index_name(names,
+								   makeObjectName(facts->name, label, "idx"));
 
-	if (nkeys == 1 && (*keys)[0] == facts->tenant->attnum)
-		return 0;
-	if (strcmp(makeObjectName(facts->name,
-							  index_label(facts, 1, &facts->tenant->attnum),
-							  "idx"), name) == 0)
-		namesakes++;
-
-	foreach(lc, facts->foreign_keys)
+	for (;;)
 	{
-		ForeignKeyFacts *other = lfirst(lc);
-		char	   *label = index_label(facts, other->nkeys, other->keys);
+		int			attempt = first->attempts++;
+		char	   *name = makeObjectName(facts->name, label,
+										  attempt == 0 ? "idx" :
+										  psprintf("idx%d", attempt));
+		IndexName  *entry = index_name(names, name);
 
-		if (same_columns(nkeys, *keys, other->nkeys, other->keys))
-		{
-			*keys = other->keys;
-			break;
-		}
-		if (label != NULL &&
-			strcmp(makeObjectName(facts->name, label, "idx"), name) == 0)
-			namesakes++;
+		CHECK_FOR_INTERRUPTS();
+		if (entry->given ||
+			tg_facts_name_is_taken(names->reader, facts->schema_oid, name))
+			continue;
+		entry->given = true;
+		return name;
 	}
-	return namesakes;
+}
+
+static int
+compare_attnums(const void *a, const void *b)
+{
+	return *(const AttrNumber *) a - *(const AttrNumber *) b;
 }
 
 char *
-tg_remedy_index(FactsReader *reader, const RelationFacts *facts, int nkeys,
-				const AttrNumber *keys)
+tg_remedy_index(IndexNames *names, int nkeys, const AttrNumber *keys)
 {
-	StringInfoData columns;
+	const RelationFacts *facts = names->facts;
 	char	   *label = index_label(facts, nkeys, keys);
-	char	   *name;
-	int			namesakes;
+	AttrNumber	columns[INDEX_MAX_KEYS] = {0};
+	IndexStatement *statement;
+	StringInfoData list;
+	bool		found;
 
-	if (label == NULL)
+	if (label == NULL || nkeys > INDEX_MAX_KEYS)
 		return NULL;
-	name = makeObjectName(facts->name, label, "idx");
-	namesakes = count_namesakes(facts, nkeys, &keys, name);
-	label = index_label(facts, nkeys, keys);
+	memcpy(columns, keys, nkeys * sizeof(AttrNumber));
+	qsort(columns, nkeys, sizeof(AttrNumber), compare_attnums);
+	statement = hash_search(names->statements, columns, HASH_ENTER, &found);
+	if (found)
+		return statement->sql;
 
-	/* The way ChooseRelationName() does it, without the system caches */
-	for (int attempt = 0;; attempt++)
-	{
-		name = makeObjectName(facts->name, label,
-							  attempt == 0 ? "idx" :
-							  psprintf("idx%d", attempt));
-		if (!tg_facts_name_is_taken(reader, facts->schema_oid, name) &&
-			namesakes-- == 0)
-			break;
-	}
-
-	initStringInfo(&columns);
+	statement->sql = NULL;
+	initStringInfo(&list);
 	for (int i = 0; i < nkeys; i++)
-		appendStringInfo(&columns, "%s%s", i > 0 ? ", " : "",
+		appendStringInfo(&list, "%s%s", i > 0 ? ", " : "",
 						 quote_identifier(tg_find_column(facts,
 														 keys[i])->name));
-	return psprintf("CREATE INDEX %s ON %s (%s);", quote_identifier(name),
-					qualified_name(facts), columns.data);
+	statement->sql = psprintf("CREATE INDEX %s ON %s (%s);",
+							  quote_identifier(choose_index_name(names, label)),
+							  qualified_name(facts), list.data);
+	return statement->sql;
+}
+
+/* The index of the tenant column is the first to get a name. */
+IndexNames *
+tg_index_names(FactsReader *reader, const RelationFacts *facts)
+{
+	IndexNames *names = palloc(sizeof(IndexNames));
+
+	names->reader = reader;
+	names->facts = facts;
+	names->statements = tg_hash_create("trovella_guard indexes",
+									   sizeof(AttrNumber) * INDEX_MAX_KEYS,
+									   sizeof(IndexStatement),
+									   CurrentMemoryContext);
+	names->names = tg_hash_create("trovella_guard index names",
+								  sizeof(NameData), sizeof(IndexName),
+								  CurrentMemoryContext);
+	(void) tg_remedy_index(names, 1, &facts->tenant->attnum);
+	return names;
 }
 
 /* " ON UPDATE ..." as the grammar has it; nothing for NO ACTION, the default. */
