@@ -44,6 +44,22 @@ SELECT try('right', 'organization_id = org()');
 SELECT object, rule FROM trovella_guard.check('item') WHERE rule LIKE 'policy_un%'
   ORDER BY object COLLATE "C", rule;
 
+-- casts to the last one of many domains: each of them is examined once
+CREATE TABLE cast_item (id int, organization_id text NOT NULL, user_id text);
+ALTER TABLE cast_item ENABLE ROW LEVEL SECURITY;
+CREATE DOMAIN d0 AS text;
+DO $$ BEGIN
+	FOR i IN 1 .. 1500 LOOP
+		EXECUTE format('CREATE DOMAIN d%s AS d%s', i, i - 1);
+	END LOOP;
+	EXECUTE (SELECT 'CREATE POLICY casts ON cast_item USING ('
+		|| string_agg(format('user_id::d1500 = ''a%s''', i), ' AND ') || ')'
+		FROM generate_series(1, 1000) i);
+END $$;
+SET statement_timeout = '3s';
+SELECT object, rule FROM trovella_guard.check('cast_item') WHERE rule LIKE 'policy_un%';
+RESET statement_timeout;
+
 -- many permissive policies for many roles, and as many restrictive ones
 DROP TABLE item;
 CREATE TABLE item (id int, organization_id text NOT NULL, is_public boolean);

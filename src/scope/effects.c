@@ -60,13 +60,41 @@ typedef struct RelationRow
 	bool		rls_forced;
 } RelationRow;
 
-/* A view that has been examined. */
-typedef struct KnownView
+/* What is known of a type or a view. */
+typedef struct KnownOrigin
 {
-	Oid			relid;
-	Oid			reads_as;
+	Oid			classId;
+	Oid			objectId;
+	Oid			reads_as;		/* of a view */
 	Origin		origin;
-} KnownView;
+} KnownOrigin;
+
+/* Sets *found if the type or view was examined before, or is being examined. */
+static KnownOrigin *
+find_known(Oid classId, Oid objectId, Oid reads_as, ProofBudget *budget,
+		   bool *found)
+{
+	KnownOrigin *known;
+	ListCell   *lc;
+
+	*found = true;
+	foreach(lc, budget->known)
+	{
+		known = (KnownOrigin *) lfirst(lc);
+		if (known->classId == classId && known->objectId == objectId &&
+			known->reads_as == reads_as)
+			return known;
+		(void) tg_spend(budget, 1);
+	}
+	*found = false;
+	known = palloc(sizeof(KnownOrigin));
+	known->classId = classId;
+	known->objectId = objectId;
+	known->reads_as = reads_as;
+	known->origin = ORIGIN_TOO_DEEP;	/* in case it reads itself */
+	budget->known = lappend(budget->known, known);
+	return known;
+}
 
 /* The expression trees in a column of the rows that an index finds by OID. */
 static List *
@@ -124,12 +152,13 @@ constraint_effects(Node *node, const ProofContext *context)
 		(calls_untrusted(node, NULL) ? ORIGIN_VOLATILE : 0);
 }
 
-Origin
-tg_type_effects(Oid type, const ProofContext *context)
+static Origin
+constraints_of_type_effects(Oid type, const ProofContext *context)
 {
 	Origin		origin = 0;
 
-	while (OidIsValid(type))
+	/* the chain of a domain may be long */
+	while (OidIsValid(type) && tg_spend(context->budget, 1))
 	{
 		HeapTuple	tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
 		Form_pg_type form;
@@ -157,6 +186,21 @@ tg_type_effects(Oid type, const ProofContext *context)
 	if (context->budget->steps < 0)
 		origin |= ORIGIN_TOO_DEEP;
 	return origin & ORIGIN_EFFECTS;
+}
+
+Origin
+tg_type_effects(Oid type, const ProofContext *context)
+{
+	KnownOrigin *known;
+	bool		found;
+
+	if (type < FirstNormalObjectId)
+		return 0;
+	known = find_known(TypeRelationId, type, InvalidOid, context->budget,
+					   &found);
+	if (!found)
+		known->origin = constraints_of_type_effects(type, context);
+	return known->origin;
 }
 
 static Origin
@@ -195,29 +239,20 @@ query_of_view_origin(Oid relid, const ProofContext *context)
 	return origin;
 }
 
-/* What the query of a view depends on; it is examined once. */
+/* What the query of a view depends on. */
 static Origin
 view_origin(Oid relid, const RelationRow *row, const ProofContext *context)
 {
 	ProofContext inner = *context;
-	KnownView  *known;
-	ListCell   *lc;
+	KnownOrigin *known;
+	bool		found;
 
 	if (!row->security_invoker)
 		inner.reads_as = row->owner;
-	foreach(lc, context->budget->views)
-	{
-		known = (KnownView *) lfirst(lc);
-		if (known->relid == relid && known->reads_as == inner.reads_as)
-			return known->origin;
-		(void) tg_spend(context->budget, 1);
-	}
-	known = palloc(sizeof(KnownView));
-	known->relid = relid;
-	known->reads_as = inner.reads_as;
-	known->origin = ORIGIN_TOO_DEEP;	/* if it reads itself */
-	context->budget->views = lappend(context->budget->views, known);
-	known->origin = query_of_view_origin(relid, &inner);
+	known = find_known(RelationRelationId, relid, inner.reads_as,
+					   context->budget, &found);
+	if (!found)
+		known->origin = query_of_view_origin(relid, &inner);
 	return known->origin;
 }
 

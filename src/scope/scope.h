@@ -22,7 +22,7 @@ typedef struct ProofBudget
 	int			steps;			/* steps left: about one for each visit of a
 								 * node */
 	int			depth;			/* current depth in the expression */
-	List	   *views;			/* what is known of the views that are read */
+	List	   *known;			/* the types and views that were examined */
 } ProofBudget;
 
 #define PROOF_BUDGET_TABLE	1000000
