@@ -12,18 +12,18 @@ SELECT format('CREATE TABLE fk (organization_id text NOT NULL, %s)', string_agg(
   FROM generate_series(1, 1550) i \gexec
 SELECT format('ALTER TABLE fk %s', string_agg(format('ADD CONSTRAINT k%s FOREIGN KEY (%s) REFERENCES pk', k, columns), ', '))
   FROM (SELECT k, string_agg('column_' || 1500 - (k * 2 + i * 31) % 1490, ',' ORDER BY i) AS columns
-        FROM generate_series(1, 700) k, generate_series(0, 31) i GROUP BY k) keys \gexec
+        FROM generate_series(1, 500) k, generate_series(0, 31) i GROUP BY k) keys \gexec
 CREATE TABLE item (organization_id text NOT NULL);
 CREATE VIEW v0 WITH (security_invoker) AS SELECT organization_id FROM item;
 SELECT format('CREATE VIEW v%s WITH (security_invoker) AS SELECT * FROM v%s', i, i - 1)
-  FROM generate_series(1, 700) i \gexec
+  FROM generate_series(1, 400) i \gexec
 CREATE TABLE log (id int);
-SELECT format('CREATE RULE r%s AS ON INSERT TO log DO ALSO SELECT 1 FROM v700', i)
-  FROM generate_series(1, 700) i \gexec
+SELECT format('CREATE RULE r%s AS ON INSERT TO log DO ALSO SELECT 1 FROM v400', i)
+  FROM generate_series(1, 400) i \gexec
 \set ECHO all
 RESET trovella_guard.mode;
 SET trovella_guard.rules = 'fk_index_missing = warning, rls_disabled = warning, policy_missing = warning, tenant_index_missing = warning';
-SET statement_timeout = '3s';
+SET statement_timeout = '1500ms';
 SELECT rule, count(*), count(DISTINCT repair_sql) AS repairs FROM trovella_guard.check('fk')
   WHERE rule LIKE 'fk\_%' GROUP BY 1 ORDER BY 1;
 ALTER TABLE fk SET (fillfactor = 90);
