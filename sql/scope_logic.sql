@@ -115,4 +115,14 @@ INSERT INTO predicate (expected, why, column_type, predicate) VALUES
 ('unscoped', 'literal', 'text[] NOT NULL', $$organization_id = ARRAY[]::text[]$$),
 ('unscoped', 'literal', 'text[] NOT NULL', $$organization_id = ARRAY[NULL]::text[]$$),
 ('unscoped', 'literal', 'text[] NOT NULL', $$organization_id = (ARRAY[]::text[])[1:2]$$);
+INSERT INTO predicate (expected, why, predicate) VALUES
+-- what is never NULL, and conditions that are always true
+('unscoped', 'never', $$(SELECT count(*) FROM member m WHERE m.organization_id = item.organization_id AND m.user_id = uid()) IS NOT NULL$$),
+('unscoped', 'never', $$EXISTS (SELECT FROM member m WHERE m.organization_id = item.organization_id AND m.user_id = uid()) IS NOT NULL$$),
+('unscoped', 'never', $$ARRAY(SELECT m.role FROM member m WHERE m.organization_id = item.organization_id AND m.user_id = uid()) IS NOT NULL$$),
+('unscoped', 'never', $$(SELECT true) IS NOT NULL$$),
+('unscoped', 'always', $$EXISTS (SELECT count(*) FROM member m WHERE m.organization_id = item.organization_id AND m.user_id = uid() HAVING 1 = 1)$$),
+('scoped', 'never', $$(SELECT count(*) FROM member m WHERE m.organization_id = item.organization_id) IS NULL$$),
+('unproven', 'never', $$(SELECT count(*) FROM member m WHERE m.organization_id = item.organization_id AND m.user_id = uid() HAVING 1 = 2) IS NOT NULL$$),
+('unproven', 'never', $$(SELECT max(m.role) FROM member m WHERE m.organization_id = item.organization_id AND m.user_id = uid()) IS NOT NULL$$);
 \i :judge

@@ -153,7 +153,7 @@ tg_is_null_constant(Node *node)
 }
 
 /*
- * Literals, COALESCE(anything, literal), and casts of these that return NULL
+ * Literals, COALESCE(anything, literal), count(), EXISTS, and casts of these that return NULL
  * only for NULL.  Most functions, including casts, may return NULL for any
  * argument: ('infinity'::timestamp)::time is NULL.
  */
@@ -183,6 +183,21 @@ tg_is_never_null(Node *node)
 	if (IsA(node, FuncExpr))
 		return tg_is_lossless(((FuncExpr *) node)->funcid) &&
 			tg_is_never_null(linitial(((FuncExpr *) node)->args));
+	if (IsA(node, Aggref))
+		return ((Aggref *) node)->aggfnoid == F_COUNT_ ||
+			((Aggref *) node)->aggfnoid == F_COUNT_ANY;
+	if (IsA(node, SubLink))
+	{
+		SubLink    *sublink = (SubLink *) node;
+		Query	   *query = castNode(Query, sublink->subselect);
+
+		if (sublink->subLinkType == EXPR_SUBLINK)
+			return tg_always_yields(query) &&
+				tg_is_never_null((Node *) linitial_node(TargetEntry,
+														query->targetList)->expr);
+		return sublink->subLinkType == EXISTS_SUBLINK ||
+			sublink->subLinkType == ARRAY_SUBLINK;
+	}
 	if (IsA(node, CoalesceExpr))
 		args = ((CoalesceExpr *) node)->args;
 	else if (IsA(node, MinMaxExpr))

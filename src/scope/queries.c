@@ -281,9 +281,29 @@ tg_yields_nothing(Query *query)
 static bool
 is_true(Node *node)
 {
-	return node == NULL ||
-		(IsA(node, Const) && !((Const *) node)->constisnull &&
-		 DatumGetBool(((Const *) node)->constvalue));
+	if (node == NULL)
+		return true;
+	if (IsA(node, Const))
+		return !((Const *) node)->constisnull &&
+			DatumGetBool(((Const *) node)->constvalue);
+	if (IsA(node, OpExpr) && list_length(((OpExpr *) node)->args) == 2)
+	{
+		OpExpr	   *expr = (OpExpr *) node;
+		Const	   *one = linitial(expr->args);
+		Const	   *other = lsecond(expr->args);
+		Comparison	comparison;
+		int			order;
+
+		if (!IsA(one, Const) || !IsA(other, Const) || one->constisnull ||
+			other->constisnull ||
+			!tg_is_deterministic_collation(expr->inputcollid))
+			return false;
+		comparison = tg_comparison(expr->opno, one->consttype);
+		return comparison != COMPARES_NOT &&
+			tg_compare_constants(one, other, comparison, &order) &&
+			tg_comparison_holds(comparison, order);
+	}
+	return false;
 }
 
 static bool
