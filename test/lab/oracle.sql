@@ -189,39 +189,66 @@ BEGIN RETURN EXISTS (
 END
 $$;
 
--- Which allowlist entries speak for a table: its own, its schema's, and for a
--- partition those of its parent.  The entry's xmin tells a fresh one.
+-- Does a schema's entry for a rule cover a table in it?  Not if the table is a
+-- child of a tenant table that no entry covers.
+CREATE FUNCTION lab.schema_entry_covers(rel oid, about text) RETURNS bool
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  result bool;
+BEGIN
+  EXECUTE $q$
+    WITH RECURSIVE up(relid) AS (
+      SELECT inhparent FROM pg_inherits WHERE inhrelid = $1
+      UNION SELECT i.inhparent FROM pg_inherits i JOIN up ON i.inhrelid = up.relid)
+    SELECT NOT EXISTS (
+      SELECT FROM up JOIN lab.tenant t ON t.relid = up.relid
+      WHERE NOT EXISTS (
+        SELECT FROM trovella_guard.allowlist a
+        WHERE a.schema_name = t.nspname AND a.table_name IN (t.relname, '*')
+          AND a.rule IN ('*', $2)
+          AND (expires_at IS NULL OR expires_at > clock_timestamp())))
+    $q$ INTO result USING rel, about;
+  RETURN result;
+END
+$$;
+
+-- Which allowlist entries cover a table: its own, those of the tables that it
+-- is a partition of, and that of the schema of the topmost.  The entry's xmin
+-- tells a fresh one.
 CREATE FUNCTION lab.entries(rel oid)
-RETURNS TABLE (distance int, rule text, entry text)
+RETURNS TABLE (distance int, rule text, entry text, covers oid)
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
   up oid := rel;
+  parent oid;
   schema name;
   tab name;
-  part bool;
 BEGIN
   IF to_regclass('trovella_guard.allowlist') IS NULL THEN RETURN; END IF;
   distance := 0;
   WHILE up IS NOT NULL LOOP
-    SELECT n.nspname, c.relname, c.relispartition INTO schema, tab, part
+    SELECT n.nspname, c.relname, i.inhparent INTO schema, tab, parent
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    LEFT JOIN pg_inherits i ON i.inhrelid = c.oid AND c.relispartition
     WHERE c.oid = up;
     RETURN QUERY EXECUTE
-      'SELECT $3, a.rule, format(''%s.%s/%s@%s'', schema_name, table_name, rule, xmin)
+      'SELECT $3, a.rule, format(''%s.%s/%s@%s'', schema_name, table_name, rule, xmin), $5
        FROM trovella_guard.allowlist a
-       WHERE schema_name = $1 AND table_name IN ($2, ''*'')
+       WHERE schema_name = $1
+         AND (table_name = $2 OR table_name = ''*'' AND $4 IS NULL
+              AND lab.schema_entry_covers($5, a.rule))
          AND (expires_at IS NULL OR expires_at > clock_timestamp())'
-      USING schema, tab, distance;
+      USING schema, tab, distance, parent, up;
     distance := distance + 1;
-    SELECT inhparent INTO up FROM pg_inherits WHERE inhrelid = up AND part;
-    IF NOT FOUND THEN up := NULL; END IF;
+    up := parent;
   END LOOP;
 END
 $$;
 
 CREATE FUNCTION lab.is_waived(rel oid, about text) RETURNS bool
 LANGUAGE plpgsql STABLE AS $$
-BEGIN RETURN EXISTS (SELECT FROM lab.entries(rel) WHERE rule IN ('*', about));
+BEGIN
+  RETURN EXISTS (SELECT FROM lab.entries(rel) WHERE rule IN ('*', about));
 END
 $$;
 
