@@ -252,6 +252,18 @@ BEGIN
 END
 $$;
 
+-- Who reaches a table, besides superusers: "role privilege", separated by "|".
+CREATE FUNCTION lab.reached_by(rel oid) RETURNS text
+LANGUAGE sql STABLE AS $$
+  SELECT string_agg(DISTINCT format('%s %s', a.grantee, a.privilege_type), '|')
+  FROM (SELECT (aclexplode(c.relacl)).* FROM pg_class c WHERE c.oid = rel
+        UNION ALL
+        SELECT (aclexplode(t.attacl)).* FROM pg_attribute t WHERE t.attrelid = rel
+        UNION ALL
+        SELECT 0, c.relowner, 'owner', false FROM pg_class c WHERE c.oid = rel) a
+  WHERE a.grantee NOT IN (SELECT oid FROM pg_authid WHERE rolsuper)
+$$;
+
 -- Everything that is unsafe.  "identity" tells one fault from another by
 -- what a rename does not change.
 CREATE FUNCTION lab.unsafe()
@@ -331,9 +343,9 @@ BEGIN
     FROM lab.unsafe() u JOIN pg_class c ON c.oid = u.relid
     JOIN pg_namespace n ON n.oid = c.relnamespace;
   RETURN QUERY
-    SELECT format(E'T\t%s\t%s.%s\t%s', t.relid, t.nspname, t.relname,
+    SELECT format(E'T\t%s\t%s.%s\t%s\t%s', t.relid, t.nspname, t.relname,
                   (SELECT string_agg(e.distance || ' ' || e.entry, '|')
-                   FROM lab.entries(t.relid) e))
+                   FROM lab.entries(t.relid) e), lab.reached_by(t.relid))
     FROM lab.tenant t;
   RETURN QUERY
     SELECT format(E'N\t%s\t%s.%s\t%s', c.oid, n.nspname, c.relname,

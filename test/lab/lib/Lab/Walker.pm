@@ -217,7 +217,8 @@ sub parse_state
 		elsif ($what eq 'T')
 		{
 			$state{tenant}{ $field[0] } = { table => $field[1],
-				entries => [ map { /^(\d+) (.*)$/ ? [$1, $2] : () } split /\|/, $field[2] ] };
+				entries => [ map { /^(\d+) (.*)$/ ? [$1, $2] : () } split /\|/, $field[2] ],
+				reached_by => { map { $_ => 1 } split /\|/, $field[3] } };
 		}
 		elsif ($what eq 'N')
 		{
@@ -291,6 +292,23 @@ sub worse
 		  if $entry;
 	}
 	return @worse;
+}
+
+# What is unsafe is worse where more roles reach it: the guard may refuse that.
+sub reached_further
+{
+	my ($before, $after) = @_;
+	my @further;
+
+	foreach my $key (sort keys %{ $after->{unsafe} })
+	{
+		my $relid = $after->{unsafe}{$key}{relid};
+		my $old = $before->{tenant}{$relid} or next;
+		push @further, "$after->{unsafe}{$key}{table} is reached by $_"
+		  foreach grep { !$old->{reached_by}{$_} }
+		  sort keys %{ $after->{tenant}{$relid}{reached_by} };
+	}
+	return @further;
 }
 
 # An entry that was there before, and that covers the table only now.
@@ -459,7 +477,9 @@ sub verify_refusal
 	# something else now: what it saw itself before its COMMIT counts
 	if ($ended->{look})
 	{
-		if (worse($before, parse_state(@{ $ended->{look} }), leniency(@texts)))
+		my $look = parse_state(@{ $ended->{look} });
+
+		if (worse($before, $look, leniency(@texts)) || reached_further($before, $look))
 		{
 			$self->counted('refusals confirmed');
 			$self->counted('refusals confirmed by what the session saw');
@@ -495,7 +515,7 @@ sub verify_refusal
 	if (@results && !$state->{error} && $failed <= $ended->{failed})
 	{
 		my $after = parse_state(@{ $state->{lines} });
-		@worse = worse($before, $after, leniency(@texts));
+		@worse = (worse($before, $after, leniency(@texts)), reached_further($before, $after));
 		if (!@worse && $self->{scope})
 		{
 			my %was = map { $_ => 1 } @{ $results[2]{lines} };
