@@ -76,8 +76,8 @@ extern List *tg_allowlist_entries(const Allowlist *allowlist);
  * that makes that table global, so that there is no finding; or NULL.
  */
 extern const AllowlistEntry *tg_allowlist_match_other(const Allowlist *allowlist,
-											   FactsReader *reader,
-											   Oid other_relid);
+													  FactsReader *reader,
+													  Oid other_relid);
 
 /*
  * The entry, as "schema.table", that covers a relation only because of a new
@@ -85,11 +85,11 @@ extern const AllowlistEntry *tg_allowlist_match_other(const Allowlist *allowlist
  * written does not count: it was made for the relation as it is now.
  */
 extern const char *tg_allowlist_taken_over(const Allowlist *after,
-									   FactsReader *after_reader,
-									   const RelationFacts *after_facts,
-									   const Allowlist *before,
-									   FactsReader *before_reader,
-									   const RelationFacts *before_facts);
+										   FactsReader *after_reader,
+										   const RelationFacts *after_facts,
+										   const Allowlist *before,
+										   FactsReader *before_reader,
+										   const RelationFacts *before_facts);
 
 /*
  * A verdict that relies on an entry locks this pair of numbers, and a change of

@@ -211,7 +211,7 @@ find_entry(const Allowlist *allowlist, const char *schema, const char *table,
  */
 static bool
 schema_entry_applies(const Allowlist *allowlist, FactsReader *reader,
-			 const RelationFacts *facts, const char *rule, bool adopted)
+					 const RelationFacts *facts, const char *rule, bool adopted)
 {
 	bool		alone;
 	List	   *ancestors;
@@ -309,7 +309,7 @@ tg_allowlist_entries(const Allowlist *allowlist)
 
 const AllowlistEntry *
 tg_allowlist_match_other(const Allowlist *allowlist, FactsReader *reader,
-				  Oid other_relid)
+						 Oid other_relid)
 {
 	const RelationFacts *other;
 
@@ -322,9 +322,9 @@ tg_allowlist_match_other(const Allowlist *allowlist, FactsReader *reader,
 
 const char *
 tg_allowlist_taken_over(const Allowlist *after, FactsReader *after_reader,
-					const RelationFacts *after_facts,
-					const Allowlist *before, FactsReader *before_reader,
-					const RelationFacts *before_facts)
+						const RelationFacts *after_facts,
+						const Allowlist *before, FactsReader *before_reader,
+						const RelationFacts *before_facts)
 {
 	if (after->buckets == NULL)
 		return NULL;

@@ -203,8 +203,8 @@ static bool
 apply_allowlist(Audit *audit, const RelationFacts *facts, Finding *finding)
 {
 	const AllowlistEntry *entry = tg_allowlist_match_other(audit->allowlist,
-													audit->reader,
-													finding->other_relid);
+														   audit->reader,
+														   finding->other_relid);
 
 	if (entry != NULL)
 	{
@@ -332,7 +332,7 @@ fill_batch(void *arg)
 		facts = tg_facts_read(audit->reader, audit->relids[audit->next]);
 		if (facts != NULL)
 		{
-			AuditedRelation    *audited = palloc(sizeof(AuditedRelation));
+			AuditedRelation *audited = palloc(sizeof(AuditedRelation));
 
 			mark_global_entry(audit, facts);
 			audited->facts = facts;
@@ -386,7 +386,7 @@ apply_rules_one_by_one(Audit *audit, const RelationFacts *facts)
 
 	for (int i = 0; i < tg_rules_count; i++)
 	{
-		AuditTask		task = {.audit = audit,.facts = facts,.rule = i};
+		AuditTask	task = {.audit = audit,.facts = facts,.rule = i};
 		const char *message;
 
 		CHECK_FOR_INTERRUPTS();
@@ -408,11 +408,11 @@ apply_rules_one_by_one(Audit *audit, const RelationFacts *facts)
 static void
 audit_rule_by_rule(Audit *audit)
 {
-	AuditTask		task = {.audit = audit};
+	AuditTask	task = {.audit = audit};
 	const char *message = attempt(read_facts, &task);
 	const RelationFacts *facts = task.facts;
 	List	   *findings;
-	AuditedRelation    *audited;
+	AuditedRelation *audited;
 
 	if (message != NULL)
 		facts = tg_facts_outline(audit->reader, audit->relids[audit->next]);
@@ -444,7 +444,7 @@ tg_audit_next(Audit *audit, List **findings)
 	while (audit->given == list_length(audit->batch) &&
 		   audit->next < audit->count)
 	{
-		AuditTask		task = {.audit = audit};
+		AuditTask	task = {.audit = audit};
 
 		MemoryContextReset(audit->batch_context);
 		audit->batch = NIL;

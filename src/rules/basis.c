@@ -109,7 +109,7 @@ add_grants(SortedSet *set, const Acl *acl, Oid owner, AttrNumber attnum,
 				(commands & privileges[j].command) != 0 &&
 				(ACLITEM_GET_PRIVS(items[i]) & privileges[j].privilege) != 0)
 				tg_set_add(set, MAKE_GRANT(items[i].ai_grantee, attnum,
-									  privileges[j].command));
+										   privileges[j].command));
 		}
 	}
 }

@@ -134,7 +134,7 @@ report_new_owner(const RuleSubject *subject, const PolicyCall *call,
 
 static void
 report_new_privileges(const RuleSubject *subject, const PolicyCall *call,
-				  bool definer_before, bool definer)
+					  bool definer_before, bool definer)
 {
 	if (!definer_before && definer)
 		report(subject, call, FAULT_NEW_PRIVILEGES, InvalidOid,
@@ -192,7 +192,7 @@ check_call(const RuleSubject *subject, const PolicyCall *call)
 		report_names_of_caller(subject, call, function.owner);
 	else
 		report_new_privileges(subject, call, before.security_definer,
-						  function.security_definer);
+							  function.security_definer);
 }
 
 /* The calls in all policies, each function once, in the order of policies. */
@@ -215,7 +215,7 @@ calls_in(const RelationFacts *facts)
 		{
 			Oid			function = lfirst_oid(lf);
 			bool		found;
-			PolicyCall	   *call = hash_search(known, &function, HASH_ENTER,
+			PolicyCall *call = hash_search(known, &function, HASH_ENTER,
 										   &found);
 
 			if (!found)

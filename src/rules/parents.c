@@ -55,7 +55,7 @@ typedef enum ParentFault
  */
 static bool
 exposes_child(ExposingParent *result, const RelationFacts *child,
-				   bool owner_is_trusted)
+			  bool owner_is_trusted)
 {
 	const RelationFacts *parent = result->facts;
 	ParentFault fault;
@@ -72,7 +72,7 @@ exposes_child(ExposingParent *result, const RelationFacts *child,
 		return false;
 
 	result->fingerprint = hash_combine64(fault, owner_is_trusted ? InvalidOid :
-									   parent->owner);
+										 parent->owner);
 	if (fault != PARENT_OF_OTHER_OWNER)
 		result->basis = tg_basis_of_parent(parent);
 	if (fault == PARENT_OF_OTHER_OWNER)
@@ -122,7 +122,7 @@ examine_parent(const RuleSubject *subject, Oid relid)
 	if (parent == NULL)
 		return NULL;
 	owner_is_trusted = tg_has_privileges_of(reader, parent->owner,
-										   child->owner) ||
+											child->owner) ||
 		tg_is_above_rls(reader, parent->owner);
 	if (!parent->granted && owner_is_trusted)
 		return NULL;
@@ -193,8 +193,8 @@ tg_exposing_parents(const RuleSubject *subject)
 		/* Few are exposing: read those again, in the caller's context */
 		if (exposes)
 			memo->exposing_parents = lappend(memo->exposing_parents,
-										 examine_parent(subject,
-														lfirst_oid(lc)));
+											 examine_parent(subject,
+															lfirst_oid(lc)));
 	}
 	MemoryContextDelete(context);
 
@@ -203,7 +203,7 @@ tg_exposing_parents(const RuleSubject *subject)
 		ExposingParent *result = palloc0(sizeof(ExposingParent));
 
 		result->message = psprintf("the table has more than %d ancestors, too many to check who can read its rows through them",
-								 TG_MAX_ANCESTORS);
+								   TG_MAX_ANCESTORS);
 		memo->exposing_parents = lappend(memo->exposing_parents, result);
 	}
 	return memo->exposing_parents;
@@ -265,7 +265,7 @@ may_expose_more(const RelationFacts *facts, FactsReader *before_reader,
  */
 static bool
 has_become_nullable_child(FactsReader *before_reader, const RelationFacts *facts,
-			   const RelationFacts *before)
+						  const RelationFacts *before)
 {
 	const RelationFacts *whole;
 

@@ -502,8 +502,9 @@ tg_remedy_required_column(const RelationFacts *facts, const char *column)
 	int			length = strlen(column);
 
 	/*
-	 * The checklist's columns are timestamps; the types of others are unknown.
-	 * The grammar defines this type and this default: no search_path matters.
+	 * The checklist's columns are timestamps; the types of others are
+	 * unknown. The grammar defines this type and this default: no search_path
+	 * matters.
 	 */
 	if (length > 3 && strcmp(column + length - 3, "_at") == 0)
 		return tg_remedy_table(facts,

@@ -69,9 +69,9 @@ typedef struct RelationHistory
 									 * verdict did not need to read it */
 	FactsReader *reader;		/* reads the state before the transaction */
 	const List *altered_functions;	/* OIDs of functions that policies call */
-	const char *gained_exemption;	/* the allowlist entry that covers it since
-									 * a rename, a move or ATTACH PARTITION,
-									 * or NULL */
+	const char *gained_exemption;	/* the allowlist entry that covers it
+									 * since a rename, a move or ATTACH
+									 * PARTITION, or NULL */
 } RelationHistory;
 
 /* Why an audit could not apply a rule. */
@@ -120,12 +120,12 @@ typedef void (*RuleCheck) (const RuleSubject *subject);
 /* What a rule is about: one of these, or several. */
 typedef enum RuleAbout
 {
-	TG_ABOUT_TENANT_TABLES = 1 << 0,	/* ordinary and partitioned tables with a
-									 * tenant column */
-	TG_ABOUT_OTHER_TABLES = 1 << 1,	/* ... without one */
-	TG_ABOUT_OTHER_RELATIONS = 1 << 2, /* views, materialized views, foreign
-									 * tables */
-	TG_ABOUT_DATABASE = 1 << 3		/* no relation: audits only */
+	TG_ABOUT_TENANT_TABLES = 1 << 0,	/* ordinary and partitioned tables
+										 * with a tenant column */
+	TG_ABOUT_OTHER_TABLES = 1 << 1, /* ... without one */
+	TG_ABOUT_OTHER_RELATIONS = 1 << 2,	/* views, materialized views, foreign
+										 * tables */
+	TG_ABOUT_DATABASE = 1 << 3	/* no relation: audits only */
 } RuleAbout;
 
 struct Rule

@@ -149,7 +149,7 @@ tg_check_relation_unprotectable(const RuleSubject *subject)
 	const char *kind = facts->kind == RELKIND_MATVIEW ?
 		"materialized view" : "foreign table";
 	const Basis *basis;
-	KeptRows		kept = {0};
+	KeptRows	kept = {0};
 	char	   *repair;
 	Finding    *finding;
 	ListCell   *lc;
@@ -414,7 +414,7 @@ void
 tg_check_view_bypasses_rls(const RuleSubject *subject)
 {
 	const RelationFacts *facts = subject->facts;
-	ViewBypass		bypass = {.subject = subject};
+	ViewBypass	bypass = {.subject = subject};
 	ListCell   *lc;
 
 	if (facts->kind == RELKIND_MATVIEW || facts->rewrites == NIL)

@@ -64,7 +64,7 @@
 #define ORIGIN_SIDE_EFFECTS \
 	(ORIGIN_UNKNOWN | ORIGIN_VOLATILE | ORIGIN_SET_CONFIG)
 
-typedef Origin(*OriginFunction) (Node *node, const ProofContext *context);
+typedef Origin (*OriginFunction) (Node *node, const ProofContext *context);
 
 /* origin.c */
 
@@ -99,6 +99,7 @@ extern bool tg_is_literal(Node *node, Origin origin);
 extern Origin tg_function_origin(Oid function, List *args,
 								 const ProofContext *context,
 								 OriginFunction recurse);
+
 /*
  * The origin of an aggregate or window function.  The parameters are what
  * orders and filters its input.

@@ -43,7 +43,7 @@ typedef struct QueueEntry
 	bool		changed;		/* by this transaction: it, or a part of it */
 	bool		judged;
 	RestsOn		rests_on;
-	RelationVerdict *verdict;		/* if it has findings */
+	RelationVerdict *verdict;	/* if it has findings */
 } QueueEntry;
 
 typedef struct Attempt

@@ -66,7 +66,7 @@ without_waived(Attempt *attempt, List *findings, const RelationFacts *facts,
 									   finding->other_relid);
 		if (entry == NULL)
 			entry = tg_allowlist_match_other(allowlist, reader,
-									  finding->other_relid);
+											 finding->other_relid);
 		if (entry == NULL)
 			result = lappend(result, finding);
 		else if (is_after)
@@ -125,7 +125,7 @@ record(Attempt *attempt, QueueEntry *entry, const RelationFacts *facts,
 	   bool created, List *findings)
 {
 	MemoryContext old = MemoryContextSwitchTo(attempt->context);
-	RelationVerdict  *verdict = entry->verdict;
+	RelationVerdict *verdict = entry->verdict;
 	ListCell   *lc;
 
 	if (verdict == NULL)
@@ -142,7 +142,7 @@ record(Attempt *attempt, QueueEntry *entry, const RelationFacts *facts,
 	verdict->created = created;
 	foreach(lc, findings)
 		verdict->findings = lappend(verdict->findings,
-									  copy_finding(lfirst(lc)));
+									copy_finding(lfirst(lc)));
 	MemoryContextSwitchTo(old);
 }
 
@@ -335,9 +335,9 @@ judge_relation(Attempt *attempt, QueueEntry *entry, JudgedRelation *judged)
 		if (before != NULL && tg_is_tenant_table(before))
 			history.gained_exemption =
 				tg_allowlist_taken_over(tg_attempt_allowlist(attempt, true),
-									attempt->after, facts,
-									tg_attempt_allowlist(attempt, false),
-									attempt->before, before);
+										attempt->after, facts,
+										tg_attempt_allowlist(attempt, false),
+										attempt->before, before);
 	}
 
 	findings = tg_apply_rules(attempt->after, facts, &history,
@@ -354,8 +354,8 @@ judge_relation(Attempt *attempt, QueueEntry *entry, JudgedRelation *judged)
 												  TG_LEVEL_WARNING, false);
 
 		tg_mark_known_findings(entry, findings,
-							without_waived(attempt, old_findings, before,
-										   false));
+							   without_waived(attempt, old_findings, before,
+											  false));
 		findings = without_debts(attempt, findings, facts);
 		if (findings == NIL)
 			return;

@@ -380,9 +380,9 @@ has_left_allowlist(Attempt *attempt, const RelationFacts *facts,
 		equal(facts->parents, before->parents))
 		return false;
 	return tg_allowlist_taken_over(tg_attempt_allowlist(attempt, false),
-							   attempt->before, before,
-							   tg_attempt_allowlist(attempt, true),
-							   attempt->after, facts) != NULL;
+								   attempt->before, before,
+								   tg_attempt_allowlist(attempt, true),
+								   attempt->after, facts) != NULL;
 }
 
 /* Are there rows that whoever reads a parent did not read before? */

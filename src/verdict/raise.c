@@ -205,7 +205,7 @@ static char *
 hint(const VerdictMessage *message, const RelationVerdict *first, FindingFilter filter,
 	 bool refused)
 {
-	bool is_global = true;
+	bool		is_global = true;
 	char	   *allow = waivers(first, filter, &is_global);
 	StringInfoData text;
 
@@ -235,7 +235,7 @@ raise_refusal(List *refused, bool enforce)
 	const RelationVerdict *first = linitial(refused);
 	int			others = list_length(refused) - 1;
 	bool		autocommit = !IsTransactionBlock() && first->created;
-	VerdictMessage		message;
+	VerdictMessage message;
 	StringInfoData more;
 	ListCell   *lc;
 
@@ -272,7 +272,7 @@ raise_refusal(List *refused, bool enforce)
 static void
 raise_warning(const RelationVerdict *verdict)
 {
-	VerdictMessage		message;
+	VerdictMessage message;
 	bool		all_old = true;
 	ListCell   *lc;
 

@@ -64,7 +64,7 @@ touched_anything_lasting(void)
 
 	foreach(lc, objects)
 	{
-		ObjectKey *object = lfirst(lc);
+		ObjectKey  *object = lfirst(lc);
 
 		if (object->classId != ConstraintRelationId ||
 			!tg_is_temporary(tg_owning_relation(object->classId,
