@@ -76,8 +76,9 @@ $$;
 
 -- The ancestors through which somebody reads the rows of an inheritance child
 -- while its own row-level security is not asked: others than its owner may
--- read the ancestor, which has no policies that tell tenants apart.  (What a
--- partition's parent lacks is said about the parent.)
+-- read the ancestor, which has no policies that tell tenants apart, or has an
+-- owner who bypasses them.  (What a partition's parent lacks is said about the
+-- parent.)
 CREATE FUNCTION lab.open_ancestors(rel oid) RETURNS SETOF oid
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
@@ -97,6 +98,8 @@ BEGIN
                         AND NOT t.attisdropped AND g.grantee <> a.relowner)
            OR NOT lab.is_at_least(a.relowner, (SELECT relowner FROM pg_class WHERE oid = rel)))
       AND (NOT a.relrowsecurity
+           OR NOT a.relforcerowsecurity
+              AND NOT lab.is_at_least(a.relowner, (SELECT relowner FROM pg_class WHERE oid = rel))
            OR (NOT EXISTS (SELECT FROM pg_attribute t WHERE t.attrelid = a.oid
                            AND t.attname = 'organization_id' AND NOT t.attisdropped)
                AND EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = a.oid
