@@ -33,8 +33,23 @@ SELECT trovella_guard.disallow('item', 'policy_unproven');	-- it is needed
 SELECT repair_sql FROM trovella_guard.findings('item') WHERE rule = 'policy_unproven' \gexec
 SELECT count(*) FROM trovella_guard.check('item') WHERE rule ~ '^policy_un';
 SELECT trovella_guard.disallow('item', 'policy_unproven');
+
+-- a policy that reads a table owes what it does to the policies of that table:
+-- if these change, what was not proven is new
+SET trovella_guard.mode = off;
+CREATE TABLE team (id int PRIMARY KEY, organization_id text NOT NULL,
+  created_at timestamptz, updated_at timestamptz);
+CREATE INDEX ON team (organization_id);
+ALTER TABLE team ENABLE ROW LEVEL SECURITY;
+CREATE POLICY team_tenant ON team
+  USING (organization_id = (SELECT current_setting('app.current_organization_id', true)));
+ALTER POLICY item_tenant ON item USING (EXISTS (SELECT FROM team WHERE team.id = item.id));
+SET trovella_guard.mode = enforce;
+ALTER TABLE team ADD note text;
+ALTER POLICY team_tenant ON team
+  USING (organization_id = (SELECT current_setting('app.current_organization_id', true)) AND id > 0);
 RESET trovella_guard.rules;
 
-DROP TABLE item;
+DROP TABLE item, team;
 DROP FUNCTION may_see(text);
 DROP SCHEMA regress_unproven;

@@ -132,6 +132,36 @@ CREATE INDEX ON made (organization_id);
 CREATE POLICY p ON made USING (:tenant);
 COMMIT;
 
+--
+-- an operator class that an index uses, and that gets a temporary member
+--
+SET trovella_guard.mode = off;
+CREATE OPERATOR CLASS ordered_ops FOR TYPE text USING btree AS OPERATOR 1 <, FUNCTION 1 bttextcmp(text, text);
+CREATE TABLE ordered (:columns);
+ALTER TABLE ordered ENABLE ROW LEVEL SECURITY;
+CREATE INDEX ON ordered (organization_id ordered_ops);
+CREATE POLICY p ON ordered USING (:tenant);
+CREATE OPERATOR CLASS hashed_ops FOR TYPE text USING hash AS OPERATOR 1 =;
+CREATE TABLE hashed (:columns);
+ALTER TABLE hashed ENABLE ROW LEVEL SECURITY;
+CREATE INDEX ON hashed USING hash (organization_id hashed_ops);
+CREATE POLICY p ON hashed USING (:tenant);
+SET trovella_guard.mode = enforce;
+CREATE FUNCTION pg_temp.equals(text, text) RETURNS bool IMMUTABLE LANGUAGE sql AS 'SELECT true';
+CREATE OPERATOR pg_temp.=== (LEFTARG = text, RIGHTARG = text, FUNCTION = pg_temp.equals);
+ALTER OPERATOR FAMILY ordered_ops USING btree ADD OPERATOR 3 pg_temp.=== (text, text);
+CREATE FUNCTION pg_temp.hash(text) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT 1';
+ALTER OPERATOR FAMILY hashed_ops USING hash ADD FUNCTION 1 (text, text) pg_temp.hash(text);
+
+--
+-- a policy that PostgreSQL drops after the verdict, which only warned
+--
+SET trovella_guard.mode = warn;
+BEGIN;
+CREATE TEMPORARY TABLE brief (name text) ON COMMIT DROP;
+ALTER POLICY floor ON item USING (:tenant AND EXISTS (SELECT FROM pg_temp.brief));
+COMMIT;
+
 SET client_min_messages = error;
 SET trovella_guard.mode = off;
 DROP SCHEMA regress_temporary CASCADE;
