@@ -142,6 +142,21 @@ ALTER TABLE g DISABLE ROW LEVEL SECURITY;
 RELEASE within;
 COMMIT;
 
+-- a parent without tenant column that already exposed its child, and gets
+-- another permissive policy
+SET trovella_guard.mode = off;
+CREATE TABLE shared (n int);
+ALTER TABLE shared ENABLE ROW LEVEL SECURITY;
+CREATE POLICY few ON shared FOR SELECT USING (n < 10);
+GRANT SELECT ON shared TO regress_before_reader;
+CREATE TABLE shared_child (organization_id text NOT NULL, created_at timestamptz, updated_at timestamptz) INHERITS (shared);
+ALTER TABLE shared_child ENABLE ROW LEVEL SECURITY;
+CREATE INDEX ON shared_child (organization_id);
+CREATE POLICY tenant ON shared_child USING (organization_id = (SELECT current_setting('app.current_organization_id', true)));
+RESET trovella_guard.mode;
+ALTER TABLE shared ADD m int;
+CREATE POLICY every ON shared FOR SELECT USING (true);
+
 -- the functions of the event triggers, called by a superuser's hand
 SELECT trovella_guard_internal.open();
 SELECT trovella_guard_internal.collect();
