@@ -39,7 +39,7 @@
 
 /* Limits of a batch. */
 #define BATCH_RELATIONS 64
-#define BATCH_BYTES (256 * 1024)
+#define BATCH_BYTES ((Size) 256 * 1024)
 
 /* A relation and its findings. */
 typedef struct AuditedRelation
