@@ -157,6 +157,25 @@ RESET trovella_guard.mode;
 ALTER TABLE shared ADD m int;
 CREATE POLICY every ON shared FOR SELECT USING (true);
 
+-- an old policy that lets rows of any tenant in, and gets a looser WITH CHECK
+SET trovella_guard.mode = off;
+CREATE TABLE h (organization_id text NOT NULL, n int, created_at timestamptz, updated_at timestamptz);
+ALTER TABLE h ENABLE ROW LEVEL SECURITY;
+CREATE INDEX ON h (organization_id);
+CREATE POLICY tenant ON h USING (organization_id = (SELECT current_setting('app.current_organization_id', true)));
+CREATE POLICY more ON h FOR INSERT WITH CHECK (n < 10);
+GRANT SELECT (n) ON h TO PUBLIC;
+RESET trovella_guard.mode;
+ALTER POLICY more ON h WITH CHECK (true);
+
+-- a role gets what PUBLIC had
+SET trovella_guard.mode = off;
+DROP POLICY more ON h;
+ALTER TABLE h DISABLE ROW LEVEL SECURITY;
+RESET trovella_guard.mode;
+GRANT SELECT (n) ON h TO regress_before_reader;
+GRANT SELECT ON h TO regress_before_reader;
+
 -- the functions of the event triggers, called by a superuser's hand
 SELECT trovella_guard_internal.open();
 SELECT trovella_guard_internal.collect();
