@@ -36,6 +36,10 @@ INSERT INTO predicate (expected, why, predicate) VALUES
 ('unscoped', 'parameter', $$organization_id = (SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY 'acme'::text) FROM member m WHERE m.user_id = uid())$$),
 ('unproven', 'parameter', $$organization_id = (SELECT lag(org(), 1, 'acme') OVER ())$$),
 ('scoped', 'parameter', $$organization_id = (SELECT string_agg(org(), ',' ORDER BY 1))$$),
+-- a literal whose order, or whose part, a bound table decides
+('unproven', 'parameter', $$organization_id = (SELECT string_agg('acme', ',' ORDER BY m.role) FROM member m WHERE m.user_id = uid())$$),
+('unproven', 'parameter', $$organization_id IN (SELECT split_part('acme,globex', m.role, 1) FROM member m WHERE m.user_id = uid())$$),
+('unproven', 'parameter', $$organization_id IN (SELECT '{"a": "acme"}'::jsonb ->> m.role FROM member m WHERE m.user_id = uid())$$),
 ('scoped', 'parameter', $$organization_id = (SELECT max(m.organization_id) FILTER (WHERE m.role = 'x') FROM member m WHERE m.user_id = uid())$$),
 -- names of columns and elements are literals
 ('unproven', 'named', $$to_jsonb(row(org())::named) ? organization_id$$),

@@ -127,7 +127,7 @@ made_of(Oid function, List *args, const ProofContext *context,
 		return content | parameters;
 	if ((content & ~(ORIGIN_LITERAL | ORIGIN_FROZEN)) == 0)
 	{
-		if (parameters & ORIGIN_MAY_KNOW_SESSION)
+		if (parameters & (ORIGIN_MAY_KNOW_SESSION | ORIGIN_OF_TABLES))
 			content |= ORIGIN_CHOSEN;
 	}
 	else if (known == NULL)
@@ -185,7 +185,7 @@ tg_aggregate_origin(Oid function, List *args, List *parameters,
 		origin |= chosen_by;
 	else if (!tg_returns_an_argument(function) ||
 			 ((origin & ~(ORIGIN_LITERAL | ORIGIN_FROZEN)) == 0 &&
-			  (chosen_by & ORIGIN_MAY_KNOW_SESSION)))
+			  (chosen_by & (ORIGIN_MAY_KNOW_SESSION | ORIGIN_OF_TABLES))))
 		origin |= chosen_by | ORIGIN_CHOSEN;
 	else
 	{
