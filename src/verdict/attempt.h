@@ -41,6 +41,7 @@ typedef struct QueueEntry
 	ObjectKey	key;			/* hash key, must be first */
 	Oid			owner;			/* of a part: its relation */
 	bool		changed;		/* by this transaction: it, or a part of it */
+	bool		policies_changed;	/* known when it is judged */
 	bool		judged;
 	RestsOn		rests_on;
 	RelationVerdict *verdict;	/* if it has findings */

@@ -236,8 +236,8 @@ same_privileges(const List *one, const List *other)
  * business: most ALTER TABLE commands need no lock.
  */
 static bool
-others_read_change(Attempt *attempt, const QueueEntry *entry,
-				   const RelationFacts *facts, const RelationFacts *before)
+others_read_change(const QueueEntry *entry, const RelationFacts *facts,
+				   const RelationFacts *before)
 {
 	/* Who makes a table a parent changes its row of pg_class, as GRANT does */
 	if (facts->may_have_children &&
@@ -257,7 +257,7 @@ others_read_change(Attempt *attempt, const QueueEntry *entry,
 		strcmp(facts->name, before->name) != 0 ||
 		!equal(facts->parents, before->parents) ||
 		!same_tenant_column(facts->tenant, before->tenant) ||
-		!tg_facts_policies_are_those_of(attempt->before, facts);
+		entry->policies_changed;
 }
 
 /* What an error in the verdict is about; nothing is looked up for it. */
@@ -312,8 +312,10 @@ judge_relation(Attempt *attempt, QueueEntry *entry, JudgedRelation *judged)
 	existed = tg_facts_place(attempt->before, relid, &place);
 	outline = existed ? tg_facts_outline(attempt->before, relid) : NULL;
 	note_reads(attempt, facts, outline);
+	entry->policies_changed = entry->changed && outline != NULL &&
+		!tg_facts_policies_are_those_of(attempt->before, facts);
 	if (attempt->locks->wanted && outline != NULL &&
-		others_read_change(attempt, entry, facts, outline))
+		others_read_change(entry, facts, outline))
 		tg_lock_changed(attempt->locks, RelationRelationId, relid);
 	tg_queue_dependents(attempt, entry, facts, outline);
 	if (existed)

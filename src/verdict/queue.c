@@ -45,6 +45,7 @@ enter(Attempt *attempt, Oid classId, Oid objectId, QueueEntry **entry)
 	{
 		(*entry)->owner = InvalidOid;
 		(*entry)->changed = false;
+		(*entry)->policies_changed = false;
 		(*entry)->judged = false;
 		(*entry)->rests_on = RESTS_ON_WHAT_IT_WAS;
 		(*entry)->verdict = NULL;
@@ -357,12 +358,7 @@ tg_queue_table_of_index(Attempt *attempt, Oid index)
 static bool
 is_at_commit(RuleCheck check)
 {
-	for (int i = 0; i < tg_rules_count; i++)
-	{
-		if (tg_rules[i].check == check)
-			return tg_rule_level(i) >= TG_LEVEL_WARNING;
-	}
-	return false;
+	return tg_rule_level(tg_rule_by_check(check)) >= TG_LEVEL_WARNING;
 }
 
 /*
@@ -402,8 +398,8 @@ joins_parents(const RelationFacts *facts, const RelationFacts *before)
  * keeps depends on the queries of the views that it reads, too.
  */
 static bool
-views_show_more(Attempt *attempt, const QueueEntry *entry,
-				const RelationFacts *facts, const RelationFacts *before)
+views_show_more(const QueueEntry *entry, const RelationFacts *facts,
+				const RelationFacts *before)
 {
 	if (facts->kind == RELKIND_VIEW)
 		return entry->changed;
@@ -412,8 +408,8 @@ views_show_more(Attempt *attempt, const QueueEntry *entry,
 		 before->rls_enabled != facts->rls_enabled ||
 		 (before->rls_forced && !facts->rls_forced) ||
 		 (before->tenant == NULL) != (facts->tenant == NULL) ||
-		 (entry->changed && facts->tenant == NULL && facts->rls_enabled &&
-		  !tg_facts_policies_are_those_of(attempt->before, facts)));
+		 (entry->policies_changed && facts->tenant == NULL &&
+		  facts->rls_enabled));
 }
 
 /*
@@ -451,16 +447,14 @@ tg_queue_dependents(Attempt *attempt, const QueueEntry *entry,
 	 * A policy that reads a table may owe all that it does to the row-level
 	 * security of that table, to which a view's owner may not be subject.
 	 */
-	if (lost_rls ||
-		(entry->changed && before->rls_enabled &&
-		 !tg_facts_policies_are_those_of(attempt->before, facts)))
+	if (lost_rls || (entry->policies_changed && before->rls_enabled))
 		rejudge_all(attempt,
 					tg_facts_relations_whose_policies_read(attempt->after,
 														   facts->relid),
 					lost_rls ? RESTS_ON_OTHER_FACTS : RESTS_ON_OTHER_POLICIES);
 
 	if (views_count &&
-		(left_allowlist || views_show_more(attempt, entry, facts, before)))
+		(left_allowlist || views_show_more(entry, facts, before)))
 		enqueue_all(attempt, tg_facts_dependent_views(attempt->after,
 													  facts->relid));
 }
