@@ -48,8 +48,28 @@ SET trovella_guard.mode = enforce;
 ALTER TABLE team ADD note text;
 ALTER POLICY team_tenant ON team
   USING (organization_id = (SELECT current_setting('app.current_organization_id', true)) AND id > 0);
+
+-- ... also if that table was judged before its own change is looked at
+SET trovella_guard.mode = off;
+CREATE TABLE base (LIKE team);
+CREATE INDEX ON base (organization_id);
+ALTER TABLE base ENABLE ROW LEVEL SECURITY;
+CREATE POLICY base_tenant ON base
+  USING (organization_id = (SELECT current_setting('app.current_organization_id', true)));
+ALTER TABLE team INHERIT base;
+SET trovella_guard.mode = enforce;
+BEGIN;
+ALTER POLICY base_tenant ON base
+  USING (organization_id = (SELECT current_setting('app.current_organization_id', true)) AND id > 0);
+COMMIT;
+BEGIN;
+ALTER POLICY base_tenant ON base
+  USING (organization_id = (SELECT current_setting('app.current_organization_id', true)) AND id > 1);
+ALTER POLICY team_tenant ON team
+  USING (organization_id = (SELECT current_setting('app.current_organization_id', true)) AND id > 1);
+COMMIT;
 RESET trovella_guard.rules;
 
-DROP TABLE item, team;
+DROP TABLE item, team, base;
 DROP FUNCTION may_see(text);
 DROP SCHEMA regress_unproven;

@@ -83,8 +83,8 @@ enqueue_all(Attempt *attempt, List *relids)
 }
 
 /*
- * Queues a relation that the transaction has changed.  Whether it must be
- * locked turns out when it is judged, unless that has been done.
+ * Queues a relation that the transaction has changed, again if it was judged
+ * before that was known: dependents and locks hang on the change.
  */
 static void
 enqueue_changed(Attempt *attempt, Oid relid)
@@ -93,10 +93,9 @@ enqueue_changed(Attempt *attempt, Oid relid)
 
 	if (!OidIsValid(relid))
 		return;
-	if (enter(attempt, RelationRelationId, relid, &entry))
+	if (enter(attempt, RelationRelationId, relid, &entry) ||
+		(entry->judged && !entry->changed))
 		append(attempt, entry);
-	else if (entry->judged && !entry->changed)
-		tg_lock_changed(attempt->locks, RelationRelationId, relid);
 	entry->changed = true;
 }
 
