@@ -24,7 +24,8 @@
 
 /*
  * Notes that the verdict relies on an allowlist entry, by the names of a
- * relation or of a table that it is a partition of.
+ * relation or of a table that it is a partition of.  Nobody else can remove
+ * an entry that the transaction has written itself.
  */
 static void
 rely_on_entry(Attempt *attempt, const AllowlistEntry *entry,
@@ -32,7 +33,9 @@ rely_on_entry(Attempt *attempt, const AllowlistEntry *entry,
 {
 	if (!attempt->locks->wanted)
 		return;
-	tg_lock_read(attempt->locks, tg_allowlist_oid(), tg_allowlist_key(entry));
+	if (!entry->fresh)
+		tg_lock_read(attempt->locks, tg_allowlist_oid(),
+					 tg_allowlist_key(entry));
 	while (facts != NULL)
 	{
 		tg_lock_read(attempt->locks, NamespaceRelationId, facts->schema_oid);

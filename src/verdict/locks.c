@@ -36,6 +36,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_class.h"
+#include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
 #include "guard.h"
 #include "hashtable.h"
@@ -112,6 +113,8 @@ is_our_own(const ObjectKey *key, FactsReader *before)
 			return !tg_facts_place(before, key->objectId, &place);
 		case ProcedureRelationId:
 			return !tg_facts_function(before, key->objectId, &function);
+		case NamespaceRelationId:
+			return tg_facts_schema_name(before, key->objectId) == NULL;
 		default:
 			return false;
 	}
