@@ -90,7 +90,7 @@ extern const Allowlist *tg_attempt_allowlist(Attempt *attempt, bool is_after);
 
 /*
  * Queues the relations that lose something when the session's temporary
- * objects are dropped: see tg_facts_relations_that_lose().
+ * objects are dropped: see tg_facts_relations_losing_parts().
  */
 extern void tg_queue_losers(Attempt *attempt, List *objects);
 

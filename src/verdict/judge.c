@@ -46,8 +46,8 @@ rely_on_entry(Attempt *attempt, const AllowlistEntry *entry,
 }
 
 /*
- * Takes away the findings that the allowlist waives.  Those that tell of a
- * gained exemption are not for that exemption to waive.
+ * Takes away the findings that the allowlist waives.  An exemption that a table
+ * has taken over does not waive the finding that says so.
  */
 static List *
 without_waived(Attempt *attempt, List *findings, const RelationFacts *facts,
@@ -79,8 +79,8 @@ without_waived(Attempt *attempt, List *findings, const RelationFacts *facts,
 }
 
 /*
- * Takes away what was there before and is listed as a debt.  What is worse
- * than before is no debt, whatever rule it breaks.
+ * Takes away pre-existing findings that are listed as debts.  A finding that got
+ * worse is new, and no debt covers it.
  */
 static List *
 without_debts(Attempt *attempt, List *findings, const RelationFacts *facts)
@@ -138,7 +138,6 @@ record(Attempt *attempt, QueueEntry *entry, const RelationFacts *facts,
 		entry->verdict = verdict;
 	}
 	memset(verdict, 0, sizeof(RelationVerdict));
-	verdict->relid = facts->relid;
 	verdict->schema = pstrdup(facts->schema);
 	verdict->name = pstrdup(facts->name);
 	verdict->kind = facts->kind;
@@ -276,10 +275,10 @@ add_judged_relation(void *arg)
 	const JudgedRelation *judged = arg;
 
 	if (judged->facts != NULL)
-		errcontext("trovella_guard judging relation \"%s.%s\"",
+		errcontext("while trovella_guard judged relation \"%s.%s\"",
 				   judged->facts->schema, judged->facts->name);
 	else
-		errcontext("trovella_guard judging relation with OID %u",
+		errcontext("while trovella_guard judged relation with OID %u",
 				   judged->relid);
 }
 

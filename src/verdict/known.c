@@ -50,7 +50,7 @@ known_finding(HTAB *known, const Finding *finding, HASHACTION action)
 	return result;
 }
 
-/* Can "before" and "after" not be told apart by the rule? */
+/* Does the rule find the same before and after, although something changed? */
 static bool
 is_blind_to_change(const Finding *finding, RestsOn rests_on)
 {
@@ -99,7 +99,6 @@ tg_mark_known_findings(const QueueEntry *entry, List *after, List *before)
 	foreach(lc, before)
 	{
 		Finding    *finding = lfirst(lc);
-
 		KnownFinding *same = known_finding(known, finding, HASH_ENTER);
 
 		same->findings = lappend(same->findings, finding);

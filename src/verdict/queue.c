@@ -320,6 +320,7 @@ tg_queue_object(Attempt *attempt, const ObjectKey *object)
 	}
 }
 
+/* Notes a part, and whose it is. */
 static void
 skip(Attempt *attempt, Oid classId, Oid objectId, Oid owner)
 {
@@ -361,9 +362,8 @@ is_at_commit(RuleCheck check)
 }
 
 /*
- * Did an allowlist entry cover a relation that does not cover it under its
- * present name or parent?  Seen backwards, it would gain it.  (What an entry
- * covered that has changed itself is queued by enqueue_covered().)
+ * Did an entry cover the relation that does not cover it under its present name
+ * or parent?  (enqueue_covered() deals with entries that have changed.)
  */
 static bool
 has_left_allowlist(Attempt *attempt, const RelationFacts *facts,
@@ -380,7 +380,7 @@ has_left_allowlist(Attempt *attempt, const RelationFacts *facts,
 								   attempt->after, facts) != NULL;
 }
 
-/* Are there rows that whoever reads a parent did not read before? */
+/* Does a parent show rows that it did not show before? */
 static bool
 joins_parents(const RelationFacts *facts, const RelationFacts *before)
 {

@@ -202,8 +202,8 @@ waivers(const RelationVerdict *verdict, FindingFilter filter, bool *is_global)
 
 /* The hint: SQL that repairs the findings, and SQL that allows them. */
 static char *
-hint(const VerdictMessage *message, const RelationVerdict *first, FindingFilter filter,
-	 bool refused)
+hint(const VerdictMessage *message, const RelationVerdict *first,
+	 FindingFilter filter, bool refused)
 {
 	bool		is_global = true;
 	char	   *allow = waivers(first, filter, &is_global);

@@ -26,7 +26,6 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
@@ -35,7 +34,6 @@
 #include "rules/rules.h"
 #include "settings.h"
 #include "subtransaction.h"
-#include "utils/hsearch.h"
 #include "utils/memutils.h"
 #include "verdict/attempt.h"
 #include "verdict/raise.h"
@@ -85,22 +83,6 @@ must_judge(void)
 		tg_version_check(tg_mode != TG_MODE_OFF);
 }
 
-/* Somebody wants the commit to end: that is no fault of the verdict. */
-static bool
-is_interrupt(const ErrorData *error)
-{
-	switch (error->sqlerrcode)
-	{
-		case ERRCODE_QUERY_CANCELED:
-		case ERRCODE_ADMIN_SHUTDOWN:
-		case ERRCODE_CRASH_SHUTDOWN:
-		case ERRCODE_DATABASE_DROPPED:
-			return true;
-		default:
-			return false;
-	}
-}
-
 static void
 judge_and_log(void *arg)
 {
@@ -115,8 +97,9 @@ judge_and_log(void *arg)
 /*
  * Judges a commit that the guard does not refuse, in mode "warn" or "off".  These
  * modes are the way out of trouble, including trouble that the verdict itself
- * causes: so an error in it goes to the server log.  (PostgreSQL allows
- * subtransactions here because deferred triggers may need them.)
+ * causes: so an error in it goes to the server log, unless it says that somebody
+ * wants the commit to end.  (PostgreSQL allows subtransactions here because
+ * deferred triggers may need them.)
  */
 static void
 judge_without_refusing(void)
@@ -124,7 +107,8 @@ judge_without_refusing(void)
 	List	   *verdicts = NIL;
 	ErrorData  *error = tg_catch_error(judge_and_log, &verdicts);
 
-	if (error != NULL && is_interrupt(error))
+	if (error != NULL &&
+		ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION)
 		ReThrowError(error);
 	if (error != NULL)
 		ereport(LOG_SERVER_ONLY,

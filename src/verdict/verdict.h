@@ -15,7 +15,6 @@
 /* The findings about one relation that the transaction touched. */
 typedef struct RelationVerdict
 {
-	Oid			relid;
 	const char *schema;
 	const char *name;
 	char		kind;			/* RELKIND_xxx */
