@@ -14,33 +14,20 @@
  */
 #include "postgres.h"
 
-#include "access/heapam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "allowlist/entries.h"
 #include "catalog/namespace.h"
-#include "catalog/pg_class.h"
-#include "catalog/pg_namespace.h"
-#include "catalog/pg_type.h"
-#include "commands/extension.h"
-#include "commands/trigger.h"
 #include "common/hashfn.h"
-#include "compat.h"
-#include "executor/spi.h"
 #include "executor/tuptable.h"
 #include "guard.h"
 #include "hashtable.h"
 #include "miscadmin.h"
 #include "rules/rules.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/rel.h"
-#include "utils/snapmgr.h"
-#include "utils/varlena.h"
-#include "watch/touched.h"
 
 typedef struct AllowlistBucket
 {

@@ -13,7 +13,6 @@
 #include "catalog/namespace.h"
 #include "rules/remedy.h"
 #include "rules/rules.h"
-#include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
 /* Is an audit unable to tell whether the rule is broken? */

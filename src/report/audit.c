@@ -33,7 +33,6 @@
 #include "report/audit.h"
 #include "subtransaction.h"
 #include "utils/memutils.h"
-#include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 

@@ -37,8 +37,9 @@ compare_items(const void *a, const void *b)
 	return one < other ? -1 : one > other;
 }
 
-SortedSet *
-tg_set_finish(SortedSet *set)
+/* Sorts the set and removes duplicates, after the last item was added. */
+static SortedSet *
+finish_set(SortedSet *set)
 {
 	int			kept = 0;
 
@@ -129,7 +130,7 @@ tg_grants_of(const RelationFacts *facts, CommandSet commands)
 			add_grants(set, column->acl, facts->owner, column->attnum,
 					   commands);
 	}
-	return tg_set_finish(set);
+	return finish_set(set);
 }
 
 const SortedSet *
@@ -153,7 +154,7 @@ tg_grants_under(const SortedSet *grants, const List *roles)
 				tg_set_add(set, grants->items[i]);
 		}
 	}
-	return tg_set_finish(set);
+	return finish_set(set);
 }
 
 /*
@@ -172,7 +173,7 @@ tg_basis_of_grants(const RelationFacts *facts, CommandSet commands)
 			!superuser_arg(facts->owner))
 			tg_set_add(grants, MAKE_GRANT(facts->owner, 0, privileges[i].command));
 	}
-	basis->reached_by = tg_set_finish(grants);
+	basis->reached_by = finish_set(grants);
 	return basis;
 }
 
@@ -189,7 +190,7 @@ fingerprints_of(const RelationFacts *facts, bool permissive)
 		if (policy->permissive == permissive && !policy->temporary)
 			tg_set_add(set, policy->fingerprint);
 	}
-	return tg_set_finish(set);
+	return finish_set(set);
 }
 
 /*

@@ -34,9 +34,6 @@ typedef struct Basis
 
 extern void tg_set_add(SortedSet *set, uint64 item);
 
-/* Sorts the set and removes duplicates, after the last item was added. */
-extern SortedSet *tg_set_finish(SortedSet *set);
-
 /*
  * The grants of these commands on a relation or its columns to roles other than
  * its owner.

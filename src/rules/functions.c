@@ -18,7 +18,6 @@
 #include "facts/oidset.h"
 #include "hashtable.h"
 #include "miscadmin.h"
-#include "rules/remedy.h"
 #include "rules/rules.h"
 #include "settings.h"
 #include "utils/acl.h"

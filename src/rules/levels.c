@@ -14,7 +14,6 @@
 
 #include "compat.h"
 #include "rules/rules.h"
-#include "utils/builtins.h"
 
 /* The level that trovella_guard.rules gives a rule, or -1. */
 typedef signed char LevelOverride;

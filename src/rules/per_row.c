@@ -23,7 +23,6 @@
 #include "rules/rules.h"
 #include "scope/scope.h"
 #include "settings.h"
-#include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 

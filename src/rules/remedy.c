@@ -79,14 +79,18 @@ cast_function(Oid from, Oid to)
 }
 
 /*
+ * "organization_id = (SELECT current_setting(...)::uuid)": the expression that
+ * the table's policies should have.  NULL if no equality operator tells the
+ * tenants of the column's type apart.
+ *
  * Other users may have created operators and types in the schemas of the
  * search_path, and pg_catalog need not come first in it.  So every operator,
  * type and function is qualified.  Nobody else can create an operator in
  * pg_catalog; an operator of another schema is given operands of exactly the
  * types that it is declared for.
  */
-char *
-tg_tenant_predicate(const RelationFacts *facts)
+static char *
+tenant_predicate(const RelationFacts *facts)
 {
 	const ColumnFacts *tenant = facts->tenant;
 	const char *column = quote_identifier(tenant->name);
@@ -196,7 +200,7 @@ char *
 tg_remedy_policies(const RelationFacts *facts, CommandSet commands)
 {
 	StringInfoData sql;
-	char	   *predicate = tg_tenant_predicate(facts);
+	char	   *predicate = tenant_predicate(facts);
 
 	if (predicate == NULL)
 		return NULL;
@@ -223,7 +227,7 @@ tg_remedy_policies(const RelationFacts *facts, CommandSet commands)
 char *
 tg_remedy_scope(const RelationFacts *facts, const PolicyFacts *policy)
 {
-	char	   *predicate = tg_tenant_predicate(facts);
+	char	   *predicate = tenant_predicate(facts);
 
 	if (predicate == NULL)
 		return NULL;

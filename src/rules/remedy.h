@@ -45,13 +45,6 @@ extern char *tg_remedy_disallow(const char *schema, const char *table,
 /* Does the repair start with an allowlist entry?  People decide about those. */
 extern bool tg_remedy_is_to_allow(const char *repair_sql);
 
-/*
- * "organization_id = (SELECT current_setting(...)::uuid)": the expression that
- * the table's policies should have.  NULL if no equality operator tells the
- * tenants of the column's type apart.
- */
-extern char *tg_tenant_predicate(const RelationFacts *facts);
-
 /* "SELECT, INSERT" */
 extern char *tg_command_names(CommandSet commands);
 

@@ -20,7 +20,6 @@
 #include "hashtable.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
-#include "rules/remedy.h"
 #include "rules/rules.h"
 #include "settings.h"
 #include "utils/acl.h"

@@ -15,7 +15,6 @@
 #define TROVELLA_GUARD_RULES_H
 
 #include "facts/facts.h"
-#include "nodes/parsenodes.h"
 #include "utils/relcache.h"
 
 /* The consequence of breaking a rule, in ascending order. */

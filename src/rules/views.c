@@ -34,7 +34,6 @@
 #include "rules/parents.h"
 #include "rules/remedy.h"
 #include "rules/rules.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
