@@ -288,15 +288,15 @@ static void
 touch_entry(Relation relation, HeapTuple tuple)
 {
 	TupleDesc	descriptor = RelationGetDescr(relation);
-	AllowlistNames key;
 	bool		isnull;
-	Datum		value;
+	Name		schema = DatumGetName(heap_getattr(tuple, Anum_allowlist_schema_name,
+												   descriptor, &isnull));
+	Name		table = DatumGetName(heap_getattr(tuple, Anum_allowlist_table_name,
+												  descriptor, &isnull));
 
-	value = heap_getattr(tuple, Anum_allowlist_schema_name, descriptor, &isnull);
-	namestrcpy(&key.schema, NameStr(*DatumGetName(value)));
-	value = heap_getattr(tuple, Anum_allowlist_table_name, descriptor, &isnull);
-	namestrcpy(&key.table, NameStr(*DatumGetName(value)));
-	tg_touch(RelationGetRelid(relation), tg_allowlist_hash_names(&key), TG_CHANGED);
+	tg_touch(RelationGetRelid(relation),
+			 tg_allowlist_hash_names(NameStr(*schema), NameStr(*table)),
+			 TG_CHANGED);
 }
 
 /*

@@ -29,24 +29,17 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
-typedef struct AllowlistBucket
-{
-	AllowlistNames key;			/* hash key, must be first */
-	List	   *entries;		/* of AllowlistEntry, one for each rule */
-} AllowlistBucket;
-
 /* The entries that a key stands for, see tg_allowlist_key(). */
 typedef struct EntriesOfKey
 {
 	uint32		key;			/* hash key, must be first */
-	List	   *entries;
+	List	   *entries;		/* mostly of one relation, one for each rule */
 } EntriesOfKey;
 
 struct Allowlist
 {
 	List	   *entries;		/* all of them */
 	HTAB	   *by_key;			/* of EntriesOfKey: all of them; NULL if none */
-	HTAB	   *buckets;		/* those that have not expired; NULL if none */
 };
 
 Oid
@@ -61,30 +54,11 @@ tg_allowlist_oid(void)
 static void
 add_entry(Allowlist *allowlist, AllowlistEntry *entry)
 {
-	AllowlistNames key;
-	AllowlistBucket *bucket;
-	bool		found;
-
-	if (allowlist->buckets == NULL)
-		allowlist->buckets = tg_hash_create("trovella_guard allowlist",
-											sizeof(AllowlistNames),
-											sizeof(AllowlistBucket),
-											CurrentMemoryContext);
-	key.schema = entry->schema;
-	key.table = entry->table;
-	bucket = hash_search(allowlist->buckets, &key, HASH_ENTER, &found);
-	if (!found)
-		bucket->entries = NIL;
-	bucket->entries = lappend(bucket->entries, entry);
-}
-
-static void
-add_to_key(Allowlist *allowlist, AllowlistEntry *entry)
-{
 	uint32		key = tg_allowlist_key(entry);
 	EntriesOfKey *of_key;
 	bool		found;
 
+	allowlist->entries = lappend(allowlist->entries, entry);
 	if (allowlist->by_key == NULL)
 		allowlist->by_key = tg_hash_create("trovella_guard allowlist keys",
 										   sizeof(uint32),
@@ -126,7 +100,6 @@ tg_allowlist_read(Snapshot snapshot, TimestampTz now)
 
 		slot_getallattrs(slot);
 		entry = palloc0(sizeof(AllowlistEntry));
-		/* namestrcpy() pads with zeroes, as a hash of the bytes needs it */
 		namestrcpy(&entry->schema,
 				   NameStr(*DatumGetName(slot->tts_values[Anum_allowlist_schema_name - 1])));
 		namestrcpy(&entry->table,
@@ -148,10 +121,7 @@ tg_allowlist_read(Snapshot snapshot, TimestampTz now)
 			TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple->t_data));
 		if (should_free)
 			heap_freetuple(tuple);
-		allowlist->entries = lappend(allowlist->entries, entry);
-		add_to_key(allowlist, entry);
-		if (!entry->expired)
-			add_entry(allowlist, entry);
+		add_entry(allowlist, entry);
 	}
 	table_endscan(scan);
 	ExecDropSingleTupleTableSlot(slot);
@@ -160,28 +130,24 @@ tg_allowlist_read(Snapshot snapshot, TimestampTz now)
 }
 
 /*
- * The entry that names exactly this schema and table (or "*") and covers the
- * rule.
+ * The entry that names exactly this schema and table (or "*"), covers the rule
+ * and has not expired.
  */
 static const AllowlistEntry *
 find_entry(const Allowlist *allowlist, const char *schema, const char *table,
 		   const char *rule, bool adopted)
 {
-	AllowlistNames key;
-	AllowlistBucket *bucket;
+	uint32		key = tg_allowlist_hash_names(schema, table);
 	const AllowlistEntry *for_any_rule = NULL;
 	ListCell   *lc;
 
-	namestrcpy(&key.schema, schema);
-	namestrcpy(&key.table, table);
-	bucket = hash_search(allowlist->buckets, &key, HASH_FIND, NULL);
-	if (bucket == NULL)
-		return NULL;
-	foreach(lc, bucket->entries)
+	foreach(lc, tg_allowlist_entries_of(allowlist, key))
 	{
 		AllowlistEntry *entry = lfirst(lc);
 
-		if (entry->adopted != adopted)
+		if (entry->expired || entry->adopted != adopted ||
+			strcmp(NameStr(entry->schema), schema) != 0 ||
+			strcmp(NameStr(entry->table), table) != 0)
 			continue;
 		if (strcmp(entry->rule, rule) == 0)
 			return entry;
@@ -231,7 +197,7 @@ static const AllowlistEntry *
 match(const Allowlist *allowlist, FactsReader *reader,
 	  const RelationFacts *facts, const char *rule, bool adopted)
 {
-	if (allowlist->buckets == NULL)
+	if (allowlist->by_key == NULL)
 		return NULL;
 
 	while (facts != NULL)
@@ -300,7 +266,7 @@ tg_allowlist_match_other(const Allowlist *allowlist, FactsReader *reader,
 {
 	const RelationFacts *other;
 
-	if (allowlist->buckets == NULL || !OidIsValid(other_relid))
+	if (allowlist->by_key == NULL || !OidIsValid(other_relid))
 		return NULL;
 	other = tg_facts_outline(reader, other_relid);
 	return other != NULL ?
@@ -313,7 +279,7 @@ tg_allowlist_taken_over(const Allowlist *after, FactsReader *after_reader,
 						const Allowlist *before, FactsReader *before_reader,
 						const RelationFacts *before_facts)
 {
-	if (after->buckets == NULL)
+	if (after->by_key == NULL)
 		return NULL;
 
 	for (int i = 0; i < tg_rules_count; i++)
@@ -332,19 +298,22 @@ tg_allowlist_taken_over(const Allowlist *after, FactsReader *after_reader,
 	return NULL;
 }
 
-/* namestrcpy() has padded the names with zeroes. */
 uint32
-tg_allowlist_hash_names(const AllowlistNames *names)
+tg_allowlist_hash_names(const char *schema, const char *table)
 {
-	return hash_bytes((const unsigned char *) names, sizeof(AllowlistNames));
+	NameData	names[2];
+
+	/* Pads with zeroes, because all bytes count */
+	namestrcpy(&names[0], schema);
+	namestrcpy(&names[1], table);
+	return hash_bytes((const unsigned char *) names, sizeof(names));
 }
 
 uint32
 tg_allowlist_key(const AllowlistEntry *entry)
 {
-	AllowlistNames key = {entry->schema, entry->table};
-
-	return tg_allowlist_hash_names(&key);
+	return tg_allowlist_hash_names(NameStr(entry->schema),
+								   NameStr(entry->table));
 }
 
 bool

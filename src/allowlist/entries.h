@@ -28,14 +28,7 @@ enum
 /* In an entry: every table of the schema, or every rule */
 #define TG_ANY "*"
 
-/* What an entry names, padded with zeroes. */
-typedef struct AllowlistNames
-{
-	NameData	schema;
-	NameData	table;
-} AllowlistNames;
-
-/* A hash of the names, by which entries are locked and touched. */
-extern uint32 tg_allowlist_hash_names(const AllowlistNames *names);
+/* A hash of the names in an entry, by which entries are locked and touched. */
+extern uint32 tg_allowlist_hash_names(const char *schema, const char *table);
 
 #endif							/* TROVELLA_GUARD_ENTRIES_H */
