@@ -31,6 +31,7 @@
 #include "guard.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
+#include "nodes/value.h"
 #include "report/audit.h"
 #include "rules/remedy.h"
 #include "settings.h"
@@ -134,19 +135,6 @@ should_be_repaired(const Finding *finding, RuleLevel least)
 		(finding->waived_by == NULL || finding->is_debt);
 }
 
-static bool
-was_tried(const List *tried, const char *sql)
-{
-	ListCell   *lc;
-
-	foreach(lc, tried)
-	{
-		if (strcmp(lfirst(lc), sql) == 0)
-			return true;
-	}
-	return false;
-}
-
 /* Is the finding, a doubt about a policy, not among the known doubts? */
 static bool
 is_new_doubt(const Finding *finding, const List *doubts)
@@ -204,7 +192,7 @@ next_repair(Oid relid, RuleLevel least, const List *tried, List **doubts,
 			continue;
 		if (sql == NULL && finding->repair_sql != NULL &&
 			!tg_remedy_is_to_allow(finding->repair_sql) &&
-			!was_tried(tried, finding->repair_sql))
+			!list_member(tried, makeString(unconstify(char *, finding->repair_sql))))
 			sql = pstrdup(finding->repair_sql);
 		appendStringInfo(left, "%s%s: %s", left->len > 0 ? "\n" : "",
 						 finding->rule->name, finding->message);
@@ -256,7 +244,7 @@ trovella_guard_protect_1_0(PG_FUNCTION_ARGS)
 
 		tuplestore_putvalues(result->setResult, result->setDesc, &value,
 							 &isnull);
-		tried = lappend(tried, sql);
+		tried = lappend(tried, makeString(sql));
 	}
 	AtEOXact_GUC(true, save_nestlevel);
 

@@ -15,6 +15,7 @@
 #include "catalog/pg_class.h"
 #include "funcapi.h"
 #include "lib/stringinfo.h"
+#include "nodes/value.h"
 #include "report/audit.h"
 #include "report/rows.h"
 #include "rules/rules.h"
@@ -194,20 +195,6 @@ class_name(const RelationFacts *facts, bool is_global)
 	return "unprotectable";
 }
 
-/* Is the string in a list of strings? */
-static bool
-is_among(const List *strings, const char *string)
-{
-	ListCell   *lc;
-
-	foreach(lc, strings)
-	{
-		if (strcmp(lfirst(lc), string) == 0)
-			return true;
-	}
-	return false;
-}
-
 /*
  * The distinct reasons of the waived findings: at most one for each rule.
  */
@@ -222,10 +209,14 @@ waiver_reasons(List *findings)
 	foreach(lc, findings)
 	{
 		const char *reason = ((Finding *) lfirst(lc))->waived_by;
+		String	   *value;
 
-		if (reason == NULL || is_among(said, reason))
+		if (reason == NULL)
 			continue;
-		said = lappend(said, unconstify(char *, reason));
+		value = makeString(unconstify(char *, reason));
+		if (list_member(said, value))
+			continue;
+		said = lappend(said, value);
 		appendStringInfo(&reasons, "%s%s", reasons.len > 0 ? "; " : "",
 						 reason);
 	}
