@@ -49,84 +49,80 @@ character_length(const char *from, const char *end)
 	return Min(length, (int) (end - from));
 }
 
+/* Room for one character in UTF-8, whatever its encoding. */
+#define UTF8_ROOM (16 * MAX_CONVERSION_GROWTH)
+
 /*
- * Appends the character in UTF-8.  Returns false if it cannot be converted.
+ * Converts the character to UTF-8.  Returns the number of bytes, 0 if it cannot
+ * be converted.
  */
-static bool
-append_utf8(StringInfo to, const char *from, int length)
+static int
+convert(const char *from, int length, char to[UTF8_ROOM])
 {
 	int			encoding = GetDatabaseEncoding();
 	Oid			conversion;
-	unsigned char buffer[16 * MAX_CONVERSION_GROWTH];
 
 	if (!IS_HIGHBIT_SET(*from) || encoding == PG_UTF8 ||
 		(encoding == PG_SQL_ASCII && length > 1))
 	{
-		appendBinaryStringInfo(to, from, length);
-		return true;
+		memcpy(to, from, length);
+		return length;
 	}
 	conversion = FindDefaultConversionProc(encoding, PG_UTF8);
 	if (!OidIsValid(conversion) ||
 		pg_do_encoding_conversion_buf(conversion, encoding, PG_UTF8,
 									  (unsigned char *) from, length,
-									  buffer, sizeof(buffer), true) != length)
-		return false;
-	appendStringInfoString(to, (char *) buffer);
-	return true;
+									  (unsigned char *) to, UTF8_ROOM,
+									  true) != length)
+		return 0;
+	return strlen(to);
 }
 
-/*
- * in_utf8(text): the text with a question mark for each character that cannot
- * be converted to UTF-8.
- */
-Datum
-trovella_guard_in_utf8_1_0(PG_FUNCTION_ARGS)
+/* Writes a text, character by character, in the form that "append" gives. */
+static Datum
+escape(FunctionCallInfo fcinfo,
+	   void (*append) (StringInfo to, const char *from, int length))
 {
 	text	   *string = PG_GETARG_TEXT_PP(0);
 	const char *from = VARDATA_ANY(string);
 	const char *end = from + VARSIZE_ANY_EXHDR(string);
 	StringInfoData result;
-	StringInfoData ignored;
 	int			length;
 
-	if (GetDatabaseEncoding() == PG_UTF8)
-		PG_RETURN_TEXT_P(string);
-
 	initStringInfo(&result);
-	initStringInfo(&ignored);
 	for (; from < end; from += length)
 	{
 		length = character_length(from, end);
-		resetStringInfo(&ignored);
-		if (append_utf8(&ignored, from, length))
-			appendBinaryStringInfo(&result, from, length);
-		else
-			appendStringInfoChar(&result, '?');
+		append(&result, from, length);
 	}
 	PG_RETURN_TEXT_P(cstring_to_text_with_len(result.data, result.len));
 }
 
-/*
- * utf8_of(text): the bytes of the text in UTF-8.  Characters that cannot be
- * converted keep their bytes, so that different names stay different.
- */
-Datum
-trovella_guard_utf8_of_1_0(PG_FUNCTION_ARGS)
+static void
+append_convertible(StringInfo to, const char *from, int length)
 {
-	text	   *string = PG_GETARG_TEXT_PP(0);
-	const char *from = VARDATA_ANY(string);
-	const char *end = from + VARSIZE_ANY_EXHDR(string);
-	StringInfoData result;
-	int			length;
+	char		utf8[UTF8_ROOM];
 
-	initStringInfo(&result);
-	for (; from < end; from += length)
-	{
-		length = character_length(from, end);
-		if (!append_utf8(&result, from, length))
-			appendBinaryStringInfo(&result, from, length);
-	}
-	PG_RETURN_BYTEA_P(cstring_to_text_with_len(result.data, result.len));
+	if (convert(from, length, utf8) > 0)
+		appendBinaryStringInfo(to, from, length);
+	else
+		appendStringInfoChar(to, '?');
+}
+
+/*
+ * A character that cannot be converted keeps its bytes, so that different names
+ * stay different.
+ */
+static void
+append_utf8(StringInfo to, const char *from, int length)
+{
+	char		utf8[UTF8_ROOM];
+	int			bytes = convert(from, length, utf8);
+
+	if (bytes > 0)
+		appendBinaryStringInfo(to, utf8, bytes);
+	else
+		appendBinaryStringInfo(to, from, length);
 }
 
 /*
@@ -168,26 +164,6 @@ is_unprintable(const char *from, int length)
 		default:
 			return false;
 	}
-}
-
-/* Writes a text, character by character, in the form that "append" gives. */
-static Datum
-escape(FunctionCallInfo fcinfo,
-	   void (*append) (StringInfo to, const char *from, int length))
-{
-	text	   *string = PG_GETARG_TEXT_PP(0);
-	const char *from = VARDATA_ANY(string);
-	const char *end = from + VARSIZE_ANY_EXHDR(string);
-	StringInfoData result;
-	int			length;
-
-	initStringInfo(&result);
-	for (; from < end; from += length)
-	{
-		length = character_length(from, end);
-		append(&result, from, length);
-	}
-	PG_RETURN_TEXT_P(cstring_to_text_with_len(result.data, result.len));
 }
 
 static void
@@ -251,8 +227,7 @@ append_uri(StringInfo to, const char *from, int length)
 	StringInfoData bytes;
 
 	initStringInfo(&bytes);
-	if (!append_utf8(&bytes, from, length))
-		appendBinaryStringInfo(&bytes, from, length);
+	append_utf8(&bytes, from, length);
 	for (int i = 0; i < bytes.len; i++)
 	{
 		unsigned char byte = bytes.data[i];
@@ -264,6 +239,25 @@ append_uri(StringInfo to, const char *from, int length)
 			appendStringInfo(to, "%%%02X", byte);
 	}
 	pfree(bytes.data);
+}
+
+/*
+ * in_utf8(text): the text with a question mark for each character that cannot
+ * be converted to UTF-8.
+ */
+Datum
+trovella_guard_in_utf8_1_0(PG_FUNCTION_ARGS)
+{
+	if (GetDatabaseEncoding() == PG_UTF8)
+		PG_RETURN_TEXT_P(PG_GETARG_TEXT_PP(0));
+	return escape(fcinfo, append_convertible);
+}
+
+/* utf8_of(text): the bytes of the text in UTF-8, as a bytea. */
+Datum
+trovella_guard_utf8_of_1_0(PG_FUNCTION_ARGS)
+{
+	return escape(fcinfo, append_utf8);
 }
 
 Datum
