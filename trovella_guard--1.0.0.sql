@@ -310,7 +310,7 @@ CREATE FUNCTION trovella_guard_internal.relations(
 RETURNS SETOF record
 LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'trovella_guard_relations_1_0';
 COMMENT ON FUNCTION trovella_guard_internal.relations(pg_catalog.regclass) IS
-  'One relation, or all that the rules apply to, with class and number of findings, for the view tables.';
+  'One relation, with class and number of findings; or all that the rules apply to, and a row of class database for findings about none of them.';
 
 CREATE VIEW trovella_guard.tables WITH (security_invoker = true) AS
   SELECT r.schema_name, r.table_name, r.kind, r.class, r.tenant_column,
@@ -642,21 +642,18 @@ CREATE FUNCTION trovella_guard_internal.summary(
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT r.*, f.*,
+  SELECT r.*,
          format('%s tenant, %s global, %s unclassified, %s unprotectable', r.tenant, r.global, r.unclassified, r.unprotectable),
-         format('%s, %s, %s, %s waived', trovella_guard_internal.count_of(f.errors, 'error'),
-                trovella_guard_internal.count_of(f.warnings, 'warning'), trovella_guard_internal.count_of(f.infos, 'info'), f.waived)
-  FROM (SELECT count(*), count(*) FILTER (WHERE class = 'tenant') AS tenant,
+         format('%s, %s, %s, %s waived', trovella_guard_internal.count_of(r.errors, 'error'),
+                trovella_guard_internal.count_of(r.warnings, 'warning'), trovella_guard_internal.count_of(r.infos, 'info'), r.waived)
+  FROM (SELECT count(*) FILTER (WHERE class <> 'database'),
+               count(*) FILTER (WHERE class = 'tenant') AS tenant,
                count(*) FILTER (WHERE class = 'global') AS global,
                count(*) FILTER (WHERE class = 'unclassified') AS unclassified,
                count(*) FILTER (WHERE class = 'unprotectable') AS unprotectable,
-               count(*) FILTER (WHERE errors + warnings = 0)
-        FROM trovella_guard_internal.relations()) r,
-       (SELECT count(*) FILTER (WHERE waived_by IS NULL AND level = 'error') AS errors,
-               count(*) FILTER (WHERE waived_by IS NULL AND level = 'warning') AS warnings,
-               count(*) FILTER (WHERE waived_by IS NULL AND level = 'info') AS infos,
-               count(*) FILTER (WHERE waived_by IS NOT NULL) AS waived
-        FROM trovella_guard.findings()) f;
+               count(*) FILTER (WHERE class <> 'database' AND errors + warnings = 0),
+               sum(errors) AS errors, sum(warnings) AS warnings, sum(infos) AS infos, sum(waived) AS waived
+        FROM trovella_guard_internal.relations()) r;
 END;
 COMMENT ON FUNCTION trovella_guard_internal.summary() IS
   'The totals of an audit, as numbers and in words: relations by class, relations without errors and warnings, findings by level, waived findings.';
@@ -863,29 +860,33 @@ CREATE FUNCTION trovella_guard_internal.report_junit() RETURNS SETOF pg_catalog.
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  WITH cases AS MATERIALIZED (
+  WITH found AS MATERIALIZED (
+    SELECT f.*, g.is_about_relations AND f.table_name IS NOT NULL AS is_about_relations
+    FROM trovella_guard.findings() f
+    JOIN trovella_guard_internal.registry() g ON g.rule = f.rule
+  ), cases AS MATERIALIZED (
     SELECT r.schema_name, r.table_name, r.class, r.kind, r.reason, r.errors, r.warnings,
            f.rules, f.failures, f.remarks
     FROM (SELECT r.schema_name, r.table_name, r.class, r.kind, r.reason, r.errors, r.warnings
           FROM trovella_guard_internal.relations() r
+          WHERE r.class <> 'database'
           UNION ALL
           -- findings about no relation are a test case of their own
           SELECT s.schema_name, s.table_name, 'database', 'database', NULL,
                  count(*) FILTER (WHERE s.level = 'error'), count(*) FILTER (WHERE s.level = 'warning')
-          FROM trovella_guard.findings() s
-          JOIN trovella_guard_internal.registry() g ON g.rule = s.rule AND NOT g.is_about_relations
+          FROM found s
+          WHERE NOT s.is_about_relations
           GROUP BY 1, 2) r
     LEFT JOIN (
-      SELECT f.schema_name, f.table_name, g.is_about_relations,
+      SELECT f.schema_name, f.table_name, f.is_about_relations,
              string_agg(DISTINCT f.rule, ', ') FILTER (WHERE f.level = 'error') AS rules,
              string_agg(concat_ws(E'\n', f.rule || ': ' || f.message, f.repair_sql), E'\n' ORDER BY f.rule, f.object)
                FILTER (WHERE f.level = 'error') AS failures,
              string_agg(f.level || ' ' || f.rule || ': ' || f.message, E'\n' ORDER BY f.level DESC, f.rule, f.object)
                FILTER (WHERE f.level <> 'error') AS remarks
-      FROM trovella_guard.findings() f
-      JOIN trovella_guard_internal.registry() g ON g.rule = f.rule
+      FROM found f
       WHERE f.waived_by IS NULL
-      GROUP BY f.schema_name, f.table_name, g.is_about_relations) f
+      GROUP BY f.schema_name, f.table_name, f.is_about_relations) f
       ON coalesce(f.schema_name, '') = coalesce(r.schema_name, '')
          AND coalesce(f.table_name, '') = coalesce(r.table_name, '')
          AND f.is_about_relations = (r.class <> 'database')
@@ -941,6 +942,7 @@ BEGIN ATOMIC
            f.levels, f.rules, f.html
     FROM trovella_guard_internal.relations() r
     LEFT JOIN found f ON f.schema_name = r.schema_name AND f.table_name = r.table_name AND f.is_about_relations
+    WHERE r.class <> 'database'
     UNION ALL
     SELECT coalesce(f.schema_name || '.' || f.table_name, 'the database'), 'allowlist and roles', 'database',
            0, 0, 0, 0, NULL, f.levels, f.rules, f.html

@@ -124,8 +124,7 @@ typedef void (*PutAudited) (ReturnSetInfo *result, Audit *audit,
  * the current memory context, which contains nothing else.
  */
 static Datum
-put_audit(FunctionCallInfo fcinfo, int columns, PutAudited put,
-		  bool with_database)
+put_audit(FunctionCallInfo fcinfo, int columns, PutAudited put)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	Audit	   *audit;
@@ -149,7 +148,7 @@ put_audit(FunctionCallInfo fcinfo, int columns, PutAudited put,
 			put(result, audit, facts, findings);
 		MemoryContextReset(per_row);
 	}
-	if (with_database)
+	if (PG_ARGISNULL(0))
 		put(result, audit, NULL, tg_audit_database(audit));
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(per_row);
@@ -177,8 +176,7 @@ put_findings(ReturnSetInfo *result, Audit *audit pg_attribute_unused(),
 Datum
 trovella_guard_findings_1_0(PG_FUNCTION_ARGS)
 {
-	return put_audit(fcinfo, COL_FINDING_COLUMNS, put_findings,
-					 PG_ARGISNULL(0));
+	return put_audit(fcinfo, COL_FINDING_COLUMNS, put_findings);
 }
 
 /* The class of a relation. */
@@ -224,17 +222,10 @@ waiver_reasons(List *findings)
 }
 
 static void
-put_relation(ReturnSetInfo *result, Audit *audit, const RelationFacts *facts,
-			 List *findings)
+put_counts(Datum *values, const List *findings)
 {
-	Datum		values[COL_RELATION_COLUMNS];
-	bool		nulls[COL_RELATION_COLUMNS];
-	const AllowlistEntry *entry = tg_audit_global_entry(audit, facts);
 	int			at_level[TG_LEVEL_ERROR + 1] = {0};
 	int			waived = 0;
-	Oid			index = InvalidOid;
-	NameData	schema;
-	NameData	table;
 	ListCell   *lc;
 
 	foreach(lc, findings)
@@ -246,6 +237,46 @@ put_relation(ReturnSetInfo *result, Audit *audit, const RelationFacts *facts,
 		else
 			at_level[finding->level]++;
 	}
+	values[COL_RELATION_ERRORS] = Int32GetDatum(at_level[TG_LEVEL_ERROR]);
+	values[COL_RELATION_WARNINGS] = Int32GetDatum(at_level[TG_LEVEL_WARNING]);
+	values[COL_RELATION_INFOS] = Int32GetDatum(at_level[TG_LEVEL_INFO]);
+	values[COL_RELATION_WAIVED] = Int32GetDatum(waived);
+}
+
+/* The database has a class, a kind, and findings; the rest is null. */
+static void
+put_database(ReturnSetInfo *result, const List *findings)
+{
+	Datum		values[COL_RELATION_COLUMNS] = {0};
+	bool		nulls[COL_RELATION_COLUMNS];
+
+	for (int i = 0; i < COL_RELATION_COLUMNS; i++)
+		nulls[i] = i < COL_RELATION_ERRORS || i > COL_RELATION_WAIVED;
+	nulls[COL_RELATION_KIND] = false;
+	nulls[COL_RELATION_CLASS] = false;
+	values[COL_RELATION_KIND] = CStringGetTextDatum("database");
+	values[COL_RELATION_CLASS] = CStringGetTextDatum("database");
+	put_counts(values, findings);
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
+static void
+put_relation(ReturnSetInfo *result, Audit *audit, const RelationFacts *facts,
+			 List *findings)
+{
+	Datum		values[COL_RELATION_COLUMNS];
+	bool		nulls[COL_RELATION_COLUMNS];
+	const AllowlistEntry *entry;
+	Oid			index = InvalidOid;
+	NameData	schema;
+	NameData	table;
+
+	if (facts == NULL)
+	{
+		put_database(result, findings);
+		return;
+	}
+	entry = tg_audit_global_entry(audit, facts);
 	if (tg_is_tenant_table(facts))
 		index = tg_covering_index(facts, 1, &facts->tenant->attnum);
 
@@ -265,10 +296,7 @@ put_relation(ReturnSetInfo *result, Audit *audit, const RelationFacts *facts,
 	nulls[COL_RELATION_TENANT_INDEX] = !OidIsValid(index);
 	values[COL_RELATION_FOREIGN_KEYS] =
 		Int32GetDatum(list_length(facts->foreign_keys));
-	values[COL_RELATION_ERRORS] = Int32GetDatum(at_level[TG_LEVEL_ERROR]);
-	values[COL_RELATION_WARNINGS] = Int32GetDatum(at_level[TG_LEVEL_WARNING]);
-	values[COL_RELATION_INFOS] = Int32GetDatum(at_level[TG_LEVEL_INFO]);
-	values[COL_RELATION_WAIVED] = Int32GetDatum(waived);
+	put_counts(values, findings);
 	values[COL_RELATION_REASON] =
 		text_or_null(entry != NULL ? entry->reason :
 					 waiver_reasons(findings),
@@ -278,12 +306,12 @@ put_relation(ReturnSetInfo *result, Audit *audit, const RelationFacts *facts,
 
 /*
  * relations(relation regclass): every relation that rules are about, with its
- * class and the number of its findings.
+ * class and the number of its findings; of all, the database as well.
  */
 Datum
 trovella_guard_relations_1_0(PG_FUNCTION_ARGS)
 {
-	return put_audit(fcinfo, COL_RELATION_COLUMNS, put_relation, false);
+	return put_audit(fcinfo, COL_RELATION_COLUMNS, put_relation);
 }
 
 /*
