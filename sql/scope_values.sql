@@ -17,6 +17,7 @@ CREATE AGGREGATE log_last(text) (SFUNC = textcat, STYPE = text, FINALFUNC = log_
 CREATE FUNCTION log_back(text, text) RETURNS text LANGUAGE sql VOLATILE STRICT AS $$ SELECT $1 $$;
 CREATE AGGREGATE log_moving(text) (SFUNC = textcat, STYPE = text, MSFUNC = textcat, MINVFUNC = log_back, MSTYPE = text);
 CREATE TYPE named AS (acme text);
+CREATE TABLE member_no (user_id text, no int);
 
 INSERT INTO predicate (expected, why, predicate) VALUES
 -- an aggregate that changes the setting, or may
@@ -40,6 +41,19 @@ INSERT INTO predicate (expected, why, predicate) VALUES
 ('unproven', 'parameter', $$organization_id = (SELECT string_agg('acme', ',' ORDER BY m.role) FROM member m WHERE m.user_id = uid())$$),
 ('unproven', 'parameter', $$organization_id IN (SELECT split_part('acme,globex', m.role, 1) FROM member m WHERE m.user_id = uid())$$),
 ('unproven', 'parameter', $$organization_id IN (SELECT '{"a": "acme"}'::jsonb ->> m.role FROM member m WHERE m.user_id = uid())$$),
+('unproven', 'parameter', $$organization_id IN (SELECT (ARRAY['acme', 'globex'])[m.no] FROM member_no m WHERE m.user_id = uid())$$),
+('unproven', 'parameter', $$organization_id IN (SELECT ('{"a": "acme"}'::jsonb)[m.role] #>> '{}' FROM member m WHERE m.user_id = uid())$$),
+('unproven', 'parameter', $$organization_id IN (SELECT (m.role = 'admin')::text FROM member m WHERE m.user_id = uid())$$),
+('unscoped', 'parameter', $$organization_id IN (SELECT CASE WHEN m.role = 'admin' THEN 'acme' ELSE 'globex' END FROM member m WHERE m.user_id = uid())$$),
+('scoped', 'parameter', $$organization_id IN (SELECT (ARRAY[org(), claim('org')])[m.no] FROM member_no m WHERE m.user_id = uid())$$),
+('unproven', 'parameter', $$organization_id IN (SELECT s.x FROM (SELECT split_part('acme,globex', m.role, 1) AS x, m.user_id FROM member m) s WHERE s.user_id = uid())$$),
+('unproven', 'parameter', $$organization_id IN (SELECT s.x FROM (SELECT (m.role = 'admin')::text AS x, m.user_id FROM member m) s WHERE s.user_id = uid())$$),
+-- and by a table that nothing binds: the same choice in every session
+('unscoped', 'parameter', $$organization_id IN (SELECT (ARRAY['acme', 'globex'])[m.no] FROM member_no m)$$),
+('unscoped', 'parameter', $$organization_id IN (SELECT (m.role = 'admin')::text FROM member m)$$),
+('unscoped', 'parameter', $$organization_id IN (SELECT split_part('acme,globex', m.role, 1) FROM member m)$$),
+('unscoped', 'parameter', $$organization_id IN (SELECT length(m.role)::text FROM member m)$$),
+('unproven', 'parameter', $$organization_id IN (SELECT split_part('acme,globex', m.role, 1) FROM member m WHERE m.role <> uid())$$),
 ('scoped', 'parameter', $$organization_id = (SELECT max(m.organization_id) FILTER (WHERE m.role = 'x') FROM member m WHERE m.user_id = uid())$$),
 -- names of columns and elements are literals
 ('unproven', 'named', $$to_jsonb(row(org())::named) ? organization_id$$),

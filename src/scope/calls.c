@@ -24,7 +24,7 @@
 bool
 tg_is_literal(Node *node, Origin origin)
 {
-	return origin != 0 && (origin & ~(ORIGIN_LITERAL | ORIGIN_FROZEN)) == 0 &&
+	return origin != 0 && tg_is_only_literal(origin) &&
 		!tg_is_no_tenant_constant(node) && !tg_is_json_path(node);
 }
 
@@ -61,8 +61,7 @@ concatenation_origin(List *args, const ProofContext *context,
 			alone |= !is_affix(lfirst(lc), foreach_current_index(lc) > 0);
 		}
 	}
-	if (recurse == tg_dependencies || !literal ||
-		(origin & ~(ORIGIN_LITERAL | ORIGIN_FROZEN)) == 0)
+	if (recurse == tg_dependencies || !literal || tg_is_only_literal(origin))
 		return origin;
 	return origin | ORIGIN_CONCAT |
 		(alone || (origin & ORIGIN_CUT) ? ORIGIN_MIXED : 0);
@@ -98,6 +97,21 @@ makes_json(Oid function)
 	}
 }
 
+Origin
+tg_made_origin(Origin contents, bool literal, Origin parameters)
+{
+	if (tg_is_only_literal(contents))
+	{
+		if (parameters & ORIGIN_MAY_CHOOSE)
+			contents |= ORIGIN_CHOSEN;
+	}
+	else if (literal)
+		contents |= ORIGIN_MIXED;
+	return contents | (parameters & ~(ORIGIN_LITERAL | ORIGIN_FROZEN |
+									  ORIGIN_CONCAT | ORIGIN_FALLBACK |
+									  ORIGIN_MIXED | ORIGIN_CUT));
+}
+
 /* The result may be a literal argument alone: concat(setting, 'acme'). */
 static Origin
 made_of(Oid function, List *args, const ProofContext *context,
@@ -125,23 +139,17 @@ made_of(Oid function, List *args, const ProofContext *context,
 	}
 	if (recurse == tg_dependencies)
 		return content | parameters;
-	if ((content & ~(ORIGIN_LITERAL | ORIGIN_FROZEN)) == 0)
+	if (!tg_is_only_literal(content))
 	{
-		if (parameters & (ORIGIN_MAY_KNOW_SESSION | ORIGIN_OF_TABLES))
-			content |= ORIGIN_CHOSEN;
-	}
-	else if (known == NULL)
-		content |= ORIGIN_CHOSEN;
-	else
-	{
+		if (known == NULL)
+			return content | ORIGIN_CHOSEN;
 		if (known->cuts)
+		{
+			literal |= (content & ORIGIN_CONCAT) != 0;
 			content |= ORIGIN_CUT;
-		if (literal || (known->cuts && (content & ORIGIN_CONCAT)))
-			content |= ORIGIN_MIXED;
+		}
 	}
-	return content | (parameters & ~(ORIGIN_LITERAL | ORIGIN_FROZEN |
-									 ORIGIN_CONCAT | ORIGIN_FALLBACK |
-									 ORIGIN_MIXED | ORIGIN_CUT));
+	return tg_made_origin(content, literal, parameters);
 }
 
 /* What the functions of a user's aggregate may do. */
@@ -183,16 +191,10 @@ tg_aggregate_origin(Oid function, List *args, List *parameters,
 	}
 	if (recurse == tg_dependencies)
 		origin |= chosen_by;
-	else if (!tg_returns_an_argument(function) ||
-			 ((origin & ~(ORIGIN_LITERAL | ORIGIN_FROZEN)) == 0 &&
-			  (chosen_by & (ORIGIN_MAY_KNOW_SESSION | ORIGIN_OF_TABLES))))
-		origin |= chosen_by | ORIGIN_CHOSEN;
+	else if (tg_returns_an_argument(function))
+		origin = tg_made_origin(origin, literal, chosen_by);
 	else
-	{
-		if (literal && (origin & ~(ORIGIN_LITERAL | ORIGIN_FROZEN)) != 0)
-			origin |= ORIGIN_MIXED;
-		origin |= chosen_by & ~(ORIGIN_LITERAL | ORIGIN_FROZEN);
-	}
+		origin |= chosen_by | ORIGIN_CHOSEN;
 	return origin != 0 ? origin : ORIGIN_UNKNOWN;	/* count(*), rank() */
 }
 

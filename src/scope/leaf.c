@@ -64,18 +64,18 @@ tg_conclude_from_origin(Origin origin, Node *node, const ProofContext *context)
 		reason = REASON_UNBOUND_SET;
 	else if (origin & ORIGIN_RLS_SET)
 		reason = REASON_RLS_SET;
-	else if (origin & ORIGIN_CHOSEN)
-		reason = REASON_CHOSEN;
-	else if (origin & ORIGIN_FALLBACK)
-		reason = REASON_FALLBACK;
-	else if (origin & ORIGIN_MIXED)
-		reason = REASON_MIXED;
 	else if (origin & ORIGIN_SAME_SET)
 	{
 		if (!of_session)
 			rows = ROWS_FOREIGN;
 		reason = REASON_SAME_SET;
 	}
+	else if (origin & ORIGIN_CHOSEN)
+		reason = REASON_CHOSEN;
+	else if (origin & ORIGIN_FALLBACK)
+		reason = REASON_FALLBACK;
+	else if (origin & ORIGIN_MIXED)
+		reason = REASON_MIXED;
 	else if (of_session)
 	{
 		rows = ROWS_OWN;

@@ -29,7 +29,7 @@ element_origin(Node *node, const ProofContext *context)
 	if (tg_is_constant(node, &isnull))
 		return isnull ? 0 : ORIGIN_LITERAL | ORIGIN_MEMBER;
 	origin = tg_value_origin(node, context);
-	if (origin != 0 && (origin & ~(ORIGIN_LITERAL | ORIGIN_FROZEN)) == 0)
+	if (origin != 0 && tg_is_only_literal(origin))
 		origin |= ORIGIN_MEMBER;
 	return origin;
 }

@@ -38,6 +38,12 @@
 #include "scope/origin.h"
 #include "utils/fmgroids.h"
 
+bool
+tg_is_only_literal(Origin origin)
+{
+	return (origin & ~(ORIGIN_LITERAL | ORIGIN_FROZEN)) == 0;
+}
+
 /* For collect_origin(). */
 typedef struct OriginWalk
 {
@@ -70,10 +76,8 @@ children_origin(Node *node, const ProofContext *context,
 	OriginWalk	walk = {context, function, 0, false};
 
 	(void) expression_tree_walker(node, collect_origin, (void *) &walk);
-	if (walk.literal && function == tg_value_origin &&
-		(walk.origin & ~(ORIGIN_LITERAL | ORIGIN_FROZEN)) != 0)
-		walk.origin |= ORIGIN_MIXED;
-	return walk.origin;
+	return function == tg_dependencies ? walk.origin :
+		tg_made_origin(walk.origin, walk.literal, 0);
 }
 
 Origin
@@ -91,12 +95,6 @@ tg_list_origin(List *list, const ProofContext *context,
 	return origin;
 }
 
-static bool
-is_only_literal(Origin origin)
-{
-	return (origin & ~(ORIGIN_LITERAL | ORIGIN_FROZEN)) == 0;
-}
-
 static Origin
 input_origin(CoerceViaIO *cast, const ProofContext *context,
 			 OriginFunction recurse)
@@ -105,7 +103,7 @@ input_origin(CoerceViaIO *cast, const ProofContext *context,
 		tg_type_effects(cast->resulttype, context);
 	Oid			type = tg_base_type(cast->resulttype);
 
-	if (recurse == tg_dependencies || is_only_literal(origin))
+	if (recurse == tg_dependencies || tg_is_only_literal(origin))
 		return origin;
 	if (!tg_input_keeps_value(cast->resulttype))
 		origin |= ORIGIN_CHOSEN;
@@ -263,7 +261,7 @@ plain_origin(Node *node, const ProofContext *context, OriginFunction recurse)
 			if (origin == 0)
 				return ORIGIN_UNKNOWN;
 			if (recurse != tg_dependencies && !TG_IS_JSON_QUERY(node) &&
-				!is_only_literal(origin))
+				!tg_is_only_literal(origin))
 				origin |= ORIGIN_CHOSEN;
 			return origin;
 	}
@@ -323,7 +321,7 @@ choice_origin(List *values, const ProofContext *context, Origin chosen_by,
 		one = tg_value_origin(value, context);
 		if (one == 0)
 			continue;
-		if ((one & ~(ORIGIN_LITERAL | ORIGIN_FROZEN)) == 0)
+		if (tg_is_only_literal(one))
 		{
 			/* COALESCE(now()::text, ...) is now() */
 			if (in_order && lc == list_head(values))
@@ -333,7 +331,7 @@ choice_origin(List *values, const ProofContext *context, Origin chosen_by,
 		origin |= one;
 	}
 
-	if (origin & ~(ORIGIN_LITERAL | ORIGIN_FROZEN))
+	if (!tg_is_only_literal(origin))
 	{
 		if (literal)
 			origin |= ORIGIN_FALLBACK;
@@ -373,8 +371,8 @@ is_test(Node *node)
 Origin
 tg_counter_origin(Origin origin)
 {
-	return (origin & ~(ORIGIN_LITERAL | ORIGIN_FROZEN)) != 0 ?
-		origin | ORIGIN_CHOSEN : origin | ORIGIN_LITERAL | ORIGIN_MEMBER;
+	return origin | (tg_is_only_literal(origin) ?
+					 ORIGIN_LITERAL | ORIGIN_MEMBER : ORIGIN_CHOSEN);
 }
 
 static Origin
@@ -386,8 +384,7 @@ value_origin(Node *node, const ProofContext *context)
 	{
 		Origin		origin = tg_dependencies(node, context);
 
-		return (origin & ORIGIN_MAY_KNOW_SESSION) ? origin | ORIGIN_CHOSEN :
-			origin;
+		return (origin & ORIGIN_MAY_CHOOSE) ? origin | ORIGIN_CHOSEN : origin;
 	}
 
 	switch (nodeTag(node))
@@ -462,19 +459,13 @@ value_origin(Node *node, const ProofContext *context)
 					tg_list_origin(expr->reflowerindexpr, context,
 								   tg_dependencies);
 
-				if ((origin & ~(ORIGIN_LITERAL | ORIGIN_FROZEN |
-								ORIGIN_MEMBER)) == 0)
-				{
-					if (index & ORIGIN_MAY_KNOW_SESSION)
-						origin |= ORIGIN_CHOSEN;
-				}
-				else if (origin & (ORIGIN_MEMBER | ORIGIN_CONCAT))
-					origin |= ORIGIN_MIXED;
+				bool		literal = (origin & (ORIGIN_MEMBER |
+												 ORIGIN_CONCAT)) != 0;
+
 				origin &= ~ORIGIN_MEMBER;
 				if (origin == 0 && expr->reflowerindexpr != NIL)
 					origin = ORIGIN_LITERAL;	/* an empty slice is {} */
-				return origin | (index & ~(ORIGIN_LITERAL | ORIGIN_FROZEN |
-										   ORIGIN_CONCAT));
+				return tg_made_origin(origin, literal, index);
 			}
 
 		case T_SubLink:

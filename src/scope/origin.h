@@ -60,6 +60,13 @@
 	(ORIGIN_TABLE | ORIGIN_RLS_TABLE | ORIGIN_SAME_SET | ORIGIN_RLS_SET | \
 	 ORIGIN_UNBOUND_SET)
 
+/*
+ * Flags of a condition, key or order that may choose another literal in
+ * another session.
+ */
+#define ORIGIN_MAY_CHOOSE \
+	(ORIGIN_MAY_KNOW_SESSION | ORIGIN_OF_TABLES)
+
 /* Flags that matter even if the value itself does not. */
 #define ORIGIN_SIDE_EFFECTS \
 	(ORIGIN_UNKNOWN | ORIGIN_VOLATILE | ORIGIN_SET_CONFIG)
@@ -87,6 +94,9 @@ extern Origin tg_counter_origin(Origin origin);
 extern Origin tg_list_origin(List *list, const ProofContext *context,
 							 OriginFunction function);
 
+/* Does the value depend on nothing but literals, or is it NULL? */
+extern bool tg_is_only_literal(Origin origin);
+
 /* members.c: tg_member_origin() without its check of the budget */
 extern Origin tg_examine_members(Node *node, const ProofContext *context);
 
@@ -94,6 +104,14 @@ extern Origin tg_examine_members(Node *node, const ProofContext *context);
 
 /* Is this value, which has such an origin, a literal that may be a tenant? */
 extern bool tg_is_literal(Node *node, Origin origin);
+
+/*
+ * The origin of a value that is made of others, or is a part of one.  The
+ * parameters decide which part it is, or in which order.  "literal" says that
+ * a literal is among the others: the value may be this one alone.
+ */
+extern Origin tg_made_origin(Origin contents, bool literal,
+							 Origin parameters);
 
 /* The origin of a call of a function or an operator. */
 extern Origin tg_function_origin(Oid function, List *args,
