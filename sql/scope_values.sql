@@ -18,6 +18,9 @@ CREATE FUNCTION log_back(text, text) RETURNS text LANGUAGE sql VOLATILE STRICT A
 CREATE AGGREGATE log_moving(text) (SFUNC = textcat, STYPE = text, MSFUNC = textcat, MINVFUNC = log_back, MSTYPE = text);
 CREATE TYPE named AS (acme text);
 CREATE TABLE member_no (user_id text, no int);
+CREATE TYPE tenant_name AS ENUM ('acme');
+CREATE FUNCTION name_of(int) RETURNS tenant_name IMMUTABLE LANGUAGE sql AS $$ SELECT 'acme'::tenant_name $$;
+CREATE CAST (int AS tenant_name) WITH FUNCTION name_of(int);
 
 INSERT INTO predicate (expected, why, predicate) VALUES
 -- an aggregate that changes the setting, or may
@@ -117,6 +120,7 @@ INSERT INTO predicate (expected, why, predicate) VALUES
 ('unproven', 'glued', $$organization_id = 'x_' || repeat(org(), 0)$$),
 ('unproven', 'glued', $$organization_id = 'x_' || trim(both org() from org())$$),
 ('unproven', 'glued', $$organization_id = org() || 'acme'$$),
+('unproven', 'glued', $$organization_id = concat(org(), 0::tenant_name)$$),
 ('unproven', 'glued', $$organization_id = 'acme' || org()$$),
 ('unproven', 'glued', $$organization_id = org() || '-' || 'acme'$$),
 ('unproven', 'glued', $$organization_id = rtrim('acme_' || org(), '_')$$),

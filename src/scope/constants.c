@@ -86,6 +86,7 @@ tg_is_no_tenant_constant(Node *node)
 
 	node = tg_strip(node);
 	while (node != NULL && IsA(node, FuncExpr) &&
+		   ((FuncExpr *) node)->funcid < FirstGenbkiObjectId &&
 		   list_length(((FuncExpr *) node)->args) == 1 &&
 		   ((FuncExpr *) node)->funcformat != COERCE_EXPLICIT_CALL)
 		node = tg_strip(linitial(((FuncExpr *) node)->args));
@@ -153,9 +154,9 @@ tg_is_null_constant(Node *node)
 }
 
 /*
- * Literals, COALESCE(anything, literal), count(), EXISTS, and casts of these that return NULL
- * only for NULL.  Most functions, including casts, may return NULL for any
- * argument: ('infinity'::timestamp)::time is NULL.
+ * Literals, COALESCE(anything, literal), count(), EXISTS, and casts of these
+ * that return NULL only for NULL.  Most functions, including casts, may return
+ * NULL for any argument: ('infinity'::timestamp)::time is NULL.
  */
 bool
 tg_is_never_null(Node *node)
