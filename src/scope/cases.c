@@ -31,7 +31,7 @@
 #define MAX_CONDITIONS	64
 
 /* For collect_conditions(). */
-typedef struct JoinConditionWalk
+typedef struct ConditionWalk
 {
 	List	   *once;
 	List	   *again;
@@ -205,10 +205,7 @@ prove_cases(List *nodes, List *conditions, int how_many,
 									 list_copy(context->assumptions));
 		conclusion = tg_if_both(prove_cases(nodes, list_copy_tail(conditions, 1),
 											how_many - 1, &assuming), conclusion);
-		if (conclusion.rows == ROWS_NONE)
-			continue;
-		worst = worst.rows == ROWS_NONE ? conclusion :
-			tg_if_either(worst, conclusion);
+		worst = tg_if_either(worst, conclusion);
 	}
 	return worst;
 }

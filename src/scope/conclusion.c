@@ -43,6 +43,7 @@ tg_admits_foreign(Reason reason, Node *node)
 	return conclusion;
 }
 
+/* What never happens, or admits no foreign rows, says nothing by its flags. */
 Conclusion
 tg_if_either(Conclusion one, Conclusion other)
 {
@@ -198,16 +199,10 @@ tg_combine(const Outcomes *one, const Outcomes *other, int table[3][3])
 	{
 		for (int j = 0; j < 3; j++)
 		{
-			int			value = table[i][j];
+			Conclusion *way = &result[table[i][j]];
 
-			/* skip what never happens: it admits no rows, but has no flags */
-			Conclusion	way = tg_if_both(tg_outcome_of(one, i),
-										 tg_outcome_of(other, j));
-
-			if (way.rows == ROWS_NONE)
-				continue;
-			result[value] = result[value].rows == ROWS_NONE ? way :
-				tg_if_either(result[value], way);
+			*way = tg_if_either(*way, tg_if_both(tg_outcome_of(one, i),
+												 tg_outcome_of(other, j)));
 		}
 	}
 	return tg_make_outcomes(result[1], result[0], result[2]);

@@ -133,12 +133,16 @@ put_operand(Node *node, OperandWalk *walk)
 	return expression_tree_mutator(node, put_operand, (void *) walk);
 }
 
-static Conclusion
-add_way(Conclusion so_far, Conclusion way)
+/* Adds what follows if the value is taken under the condition. */
+static void
+add_value(Outcomes *result, Outcomes value, Conclusion condition)
 {
-	if (way.rows == ROWS_NONE)
-		return so_far;
-	return so_far.rows == ROWS_NONE ? way : tg_if_either(so_far, way);
+	result->if_true = tg_if_either(result->if_true,
+								   tg_if_both(value.if_true, condition));
+	result->if_false = tg_if_either(result->if_false,
+									tg_if_both(value.if_false, condition));
+	result->if_null = tg_if_either(result->if_null,
+								   tg_if_both(value.if_null, condition));
 }
 
 static Outcomes
@@ -147,7 +151,7 @@ prove_case(CaseExpr *expr, const ProofContext *context)
 	Outcomes	result = {0};
 	OperandWalk operand = {(Node *) expr->arg, context->budget};
 	Conclusion	not_before;		/* no earlier condition was true */
-	bool		first = true;
+	Outcomes	value;
 	ListCell   *lc;
 
 	not_before = tg_make_conclusion(ROWS_FOREIGN, REASON_ALWAYS, (Node *) expr);
@@ -156,38 +160,22 @@ prove_case(CaseExpr *expr, const ProofContext *context)
 		CaseWhen   *when = lfirst_node(CaseWhen, lc);
 		Node	   *condition = (Node *) when->expr;
 		Outcomes	taken;
-		Outcomes	value;
-		Conclusion	here;
+		Conclusion	not_taken;
 
 		if (expr->arg != NULL)
 			condition = put_operand(condition, &operand);
 		taken = tg_prove(condition, context);
 		value = tg_prove((Node *) when->result, context);
-		here = first ? taken.if_true : tg_if_both(taken.if_true, not_before);
-		result.if_true = add_way(result.if_true,
-								 tg_if_both(value.if_true, here));
-		result.if_false = add_way(result.if_false,
-								  tg_if_both(value.if_false, here));
-		result.if_null = add_way(result.if_null,
-								 tg_if_both(value.if_null, here));
-		here = tg_if_either(taken.if_false, taken.if_null);
-		not_before = first ? here : tg_if_both(not_before, here);
-		first = false;
+		add_value(&result, value, tg_if_both(taken.if_true, not_before));
+		not_taken = tg_if_either(taken.if_false, taken.if_null);
+		not_before = lc == list_head(expr->args) ? not_taken :
+			tg_if_both(not_before, not_taken);
 	}
-	{
-		Outcomes	value;
-
-		if (expr->defresult != NULL)
-			value = tg_prove((Node *) expr->defresult, context);
-		else
-			value = tg_constant_outcome((Node *) expr, false, true);
-		result.if_true = add_way(result.if_true,
-								 tg_if_both(value.if_true, not_before));
-		result.if_false = add_way(result.if_false,
-								  tg_if_both(value.if_false, not_before));
-		result.if_null = add_way(result.if_null,
-								 tg_if_both(value.if_null, not_before));
-	}
+	if (expr->defresult != NULL)
+		value = tg_prove((Node *) expr->defresult, context);
+	else
+		value = tg_constant_outcome((Node *) expr, false, true);
+	add_value(&result, value, not_before);
 	return result;
 }
 
@@ -208,10 +196,10 @@ prove_coalesce(CoalesceExpr *expr, const ProofContext *context)
 			all_null = arg.if_null;
 			continue;
 		}
-		result.if_true = add_way(result.if_true,
-								 tg_if_both(arg.if_true, all_null));
-		result.if_false = add_way(result.if_false,
-								  tg_if_both(arg.if_false, all_null));
+		result.if_true = tg_if_either(result.if_true,
+									  tg_if_both(arg.if_true, all_null));
+		result.if_false = tg_if_either(result.if_false,
+									   tg_if_both(arg.if_false, all_null));
 		all_null = tg_if_both(all_null, arg.if_null);
 	}
 	result.if_null = all_null;
