@@ -220,7 +220,7 @@ tg_prove_by_cases(List *nodes, const ProofContext *context,
 {
 	ConditionWalk walk = {NIL, NIL, context->budget};
 	List	   *conditions = NIL;
-	ProofBudget budget = {context->budget->steps / 2, 0, NIL};
+	ProofBudget budget = {.steps = context->budget->steps / 2};
 	int			granted = budget.steps;
 	ProofContext anew = *context;
 	Conclusion	by_cases;

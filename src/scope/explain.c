@@ -38,8 +38,8 @@ find_function_behind(Node *node, FunctionWalk *walk)
 		function = get_opcode(((OpExpr *) node)->opno);
 	if (OidIsValid(function))
 	{
-		ProofBudget budget = {PROOF_BUDGET_SINGLE, 0, NIL};
-		ProofContext nowhere = {NULL, NIL, 0, &budget, NIL, InvalidOid};
+		ProofBudget budget = {.steps = PROOF_BUDGET_SINGLE};
+		ProofContext nowhere = {.budget = &budget};
 		Origin		origin = tg_function_origin(function, NIL, &nowhere,
 												tg_dependencies);
 

@@ -135,7 +135,9 @@ tg_policy_expression(const PolicyFacts *policy, bool new_row)
 static ProofBudget
 begin_proof(const ScopeProof *proof)
 {
-	ProofBudget budget = {Min(PROOF_BUDGET_SINGLE, proof->budget.steps), 0, NIL};
+	ProofBudget budget = {
+		.steps = Min(PROOF_BUDGET_SINGLE, proof->budget.steps)
+	};
 
 	return budget;
 }
@@ -156,7 +158,7 @@ prove_alone(ScopeProof *proof, Node *expression)
 	if (!found)
 	{
 		ProofBudget budget = begin_proof(proof);
-		ProofContext context = {proof->facts, NIL, 0, &budget, NIL, InvalidOid};
+		ProofContext context = {.facts = proof->facts,.budget = &budget};
 		List	   *expressions = list_make1(expression);
 		int			granted = budget.steps;
 
@@ -192,7 +194,7 @@ prove_with_set(ScopeProof *proof, Node *expression, const Bitmapset *policies,
 			   bool new_row, Conclusion conclusion)
 {
 	ProofBudget budget = begin_proof(proof);
-	ProofContext context = {proof->facts, NIL, 0, &budget, NIL, InvalidOid};
+	ProofContext context = {.facts = proof->facts,.budget = &budget};
 	int			granted = budget.steps;
 	List	   *expressions;
 	int			i = -1;

@@ -64,7 +64,7 @@ reaches_rows(int side, ScopeProof *proof)
 static const char *
 reason_of(const PolicyConclusion *result, const RelationFacts *facts)
 {
-	ProofContext context = {facts, NIL, 0, NULL, NIL, InvalidOid};
+	ProofContext context = {.facts = facts};
 
 	if (result->relies_on_membership)
 		return psprintf(_("%s, and only the membership of one role in another protects the rows of other tenants"),
@@ -225,7 +225,7 @@ bool
 tg_comes_from_session(Node *node, const RelationFacts *facts,
 					  ProofBudget *budget)
 {
-	ProofContext context = {facts, NIL, 0, budget, NIL, InvalidOid};
+	ProofContext context = {.facts = facts,.budget = budget};
 	Origin		origin = tg_dependencies(node, &context);
 
 	return (origin & ORIGIN_SESSION) != 0 &&

@@ -37,7 +37,7 @@ typedef struct QueryWalk
 {
 	ProofContext context;
 	Origin		origin;
-	int			below;			/* count Vars at least this many levels up */
+	int			below;			/* the number of queries that were entered */
 } QueryWalk;
 
 /* The origin of a column of functions in FROM. */
@@ -159,24 +159,46 @@ tg_var_origin(Var *var, const ProofContext *context)
 						 &outer_context);
 }
 
+/* Does the budget allow to visit another node? */
+static bool
+visits(QueryWalk *walk)
+{
+	if (tg_spend(walk->context.budget, 1))
+		return true;
+	walk->origin |= ORIGIN_TOO_DEEP;
+	return false;
+}
+
+/* Walks the expressions of a sub-select, one level below. */
+static bool
+walk_query(Query *query, bool (*walker) (Node *node, QueryWalk *walk),
+		   QueryWalk *walk)
+{
+	ProofContext outer = walk->context;
+	bool		result;
+
+	check_stack_depth();
+	walk->context = tg_enter_query(&outer, query);
+	walk->below++;
+	result = query_tree_walker(query, walker, (void *) walk,
+							   QTW_IGNORE_JOINALIASES);
+	walk->below--;
+	walk->context = outer;
+	return result;
+}
+
 static bool
 collect_dependencies(Node *node, QueryWalk *walk)
 {
 	if (node == NULL)
 		return false;
-	if (!tg_spend(walk->context.budget, 1))
-	{
-		walk->origin |= ORIGIN_TOO_DEEP;
+	if (!visits(walk))
 		return true;
-	}
 	if (IsA(node, Query))
 	{
-		ProofContext outer = walk->context;
 		Query	   *query = (Query *) node;
 		ListCell   *lc;
 
-		check_stack_depth();
-		walk->context = tg_enter_query(&outer, query);
 		foreach(lc, query->rtable)
 		{
 			RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
@@ -185,10 +207,7 @@ collect_dependencies(Node *node, QueryWalk *walk)
 				walk->origin |= tg_relation_origin(rte->relid, &walk->context) |
 					tg_view_effects(rte->relid, &walk->context);
 		}
-		(void) query_tree_walker(query, collect_dependencies, (void *) walk,
-								 QTW_IGNORE_JOINALIASES);
-		walk->context = outer;
-		return false;
+		return walk_query(query, collect_dependencies, walk);
 	}
 	if (IsA(node, Var))
 	{
@@ -226,25 +245,10 @@ collect_outer(Node *node, QueryWalk *walk)
 {
 	if (node == NULL)
 		return false;
-	if (!tg_spend(walk->context.budget, 1))
-	{
-		walk->origin |= ORIGIN_TOO_DEEP;
+	if (!visits(walk))
 		return true;
-	}
 	if (IsA(node, Query))
-	{
-		ProofContext outer = walk->context;
-		bool		result;
-
-		check_stack_depth();
-		walk->context = tg_enter_query(&outer, (Query *) node);
-		walk->below++;
-		result = query_tree_walker((Query *) node, collect_outer,
-								   (void *) walk, QTW_IGNORE_JOINALIASES);
-		walk->below--;
-		walk->context = outer;
-		return result;
-	}
+		return walk_query((Query *) node, collect_outer, walk);
 	if (IsA(node, Var))
 	{
 		if ((int) ((Var *) node)->varlevelsup >= walk->below)
