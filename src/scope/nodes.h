@@ -205,6 +205,14 @@ extern List *tg_join_conditions(Node *item, Bitmapset *only);
 /* The conditions that every row of a sub-select has passed. */
 extern List *tg_query_conditions(Query *query);
 
+/*
+ * Do the columns of the item stand for expressions over other items, as those
+ * of a join and of GROUP BY do?  Which one does this column stand for?  NULL
+ * if none.
+ */
+extern bool tg_is_alias(RangeTblEntry *rte);
+extern Node *tg_aliased(RangeTblEntry *rte, AttrNumber column);
+
 /* The tables of this query whose columns the expression uses. */
 extern Bitmapset *tg_tables_of(Node *node, Query *query);
 

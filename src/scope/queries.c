@@ -127,6 +127,22 @@ tg_query_conditions(Query *query)
 	return result;
 }
 
+bool
+tg_is_alias(RangeTblEntry *rte)
+{
+	return rte->rtekind == RTE_JOIN || TG_IS_GROUP_RTE(rte);
+}
+
+Node *
+tg_aliased(RangeTblEntry *rte, AttrNumber column)
+{
+	List	   *expressions = rte->rtekind == RTE_JOIN ? rte->joinaliasvars :
+		TG_GROUP_EXPRS(rte);
+
+	return column <= 0 || column > list_length(expressions) ? NULL :
+		list_nth(expressions, column - 1);
+}
+
 static bool
 collect_tables(Node *node, TableWalk *walk)
 {
@@ -152,26 +168,11 @@ collect_tables(Node *node, TableWalk *walk)
 			(int) var->varno > list_length(walk->query->rtable))
 			return false;
 		rte = rt_fetch(var->varno, walk->query->rtable);
-		if (rte->rtekind == RTE_JOIN)
-		{
-			if (var->varattno > 0 &&
-				var->varattno <= list_length(rte->joinaliasvars))
-				walk->tables =
-					bms_add_members(walk->tables,
-									tg_tables_of(list_nth(rte->joinaliasvars,
-														  var->varattno - 1),
-												 walk->query));
-		}
-		else if (TG_IS_GROUP_RTE(rte))
-		{
-			if (var->varattno > 0 &&
-				var->varattno <= list_length(TG_GROUP_EXPRS(rte)))
-				walk->tables =
-					bms_add_members(walk->tables,
-									tg_tables_of(list_nth(TG_GROUP_EXPRS(rte),
-														  var->varattno - 1),
-												 walk->query));
-		}
+		if (tg_is_alias(rte))
+			walk->tables =
+				bms_add_members(walk->tables,
+								tg_tables_of(tg_aliased(rte, var->varattno),
+											 walk->query));
 		else if (!bms_is_member(var->varno, walk->tables))
 		{
 			walk->tables = bms_add_member(walk->tables, var->varno);
@@ -201,30 +202,32 @@ tg_tables_of(Node *node, Query *query)
 	return walk.tables;
 }
 
-Query *
-tg_find_with(RangeTblEntry *rte, const ProofContext *context,
-			 ProofContext *outer_context)
+/* NULL if there is none, or if it is recursive. */
+static Query *
+with_item(Query *query, const char *name)
 {
-	Query	   *query;
 	ListCell   *lc;
 
-	if ((int) rte->ctelevelsup >= list_length(context->queries))
-		return NULL;
-	*outer_context = *context;
-	outer_context->queries = list_copy_tail(context->queries, rte->ctelevelsup);
-	query = (Query *) linitial(outer_context->queries);
 	foreach(lc, query->cteList)
 	{
 		CommonTableExpr *cte = lfirst_node(CommonTableExpr, lc);
 
-		if (strcmp(cte->ctename, rte->ctename) == 0)
-		{
-			if (cte->cterecursive || !IsA(cte->ctequery, Query))
-				return NULL;
-			return (Query *) cte->ctequery;
-		}
+		if (strcmp(cte->ctename, name) == 0)
+			return cte->cterecursive || !IsA(cte->ctequery, Query) ? NULL :
+				(Query *) cte->ctequery;
 	}
 	return NULL;
+}
+
+Query *
+tg_find_with(RangeTblEntry *rte, const ProofContext *context,
+			 ProofContext *outer_context)
+{
+	if ((int) rte->ctelevelsup >= list_length(context->queries))
+		return NULL;
+	*outer_context = *context;
+	outer_context->queries = list_copy_tail(context->queries, rte->ctelevelsup);
+	return with_item((Query *) linitial(outer_context->queries), rte->ctename);
 }
 
 bool
@@ -380,6 +383,7 @@ item_yields(Node *item, Query *query)
 	{
 		RangeTblEntry *rte = rt_fetch(((RangeTblRef *) item)->rtindex,
 									  query->rtable);
+		Query	   *with;
 
 		switch (rte->rtekind)
 		{
@@ -396,16 +400,10 @@ item_yields(Node *item, Query *query)
 				}
 				return false;
 			case RTE_CTE:
-				foreach(lc, rte->ctelevelsup == 0 ? query->cteList : NIL)
-				{
-					CommonTableExpr *cte = lfirst_node(CommonTableExpr, lc);
-
-					if (strcmp(cte->ctename, rte->ctename) == 0)
-						return !cte->cterecursive &&
-							IsA(cte->ctequery, Query) &&
-							tg_always_yields((Query *) cte->ctequery);
-				}
-				return false;
+				if (rte->ctelevelsup != 0)
+					return false;
+				with = with_item(query, rte->ctename);
+				return with != NULL && tg_always_yields(with);
 			default:
 				return false;
 		}

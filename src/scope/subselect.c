@@ -70,6 +70,7 @@ column_origin(RangeTblEntry *rte, AttrNumber column,
 			  const ProofContext *context)
 {
 	ListCell   *lc;
+	Node	   *aliased;
 	Origin		origin = 0;
 
 	check_stack_depth();
@@ -97,12 +98,6 @@ column_origin(RangeTblEntry *rte, AttrNumber column,
 				return tg_query_origin(query, column, &outer_context);
 			}
 
-		case RTE_JOIN:
-			if (column <= 0 || column > list_length(rte->joinaliasvars))
-				return ORIGIN_UNKNOWN;
-			return tg_value_origin(list_nth(rte->joinaliasvars, column - 1),
-								   context);
-
 		case RTE_FUNCTION:
 			return function_column_origin(rte, column, context);
 
@@ -127,11 +122,9 @@ column_origin(RangeTblEntry *rte, AttrNumber column,
 			return origin;
 
 		default:
-			if (TG_IS_GROUP_RTE(rte) && column > 0 &&
-				column <= list_length(TG_GROUP_EXPRS(rte)))
-				return tg_value_origin(list_nth(TG_GROUP_EXPRS(rte),
-												column - 1), context);
-			return ORIGIN_UNKNOWN;
+			aliased = tg_is_alias(rte) ? tg_aliased(rte, column) : NULL;
+			return aliased == NULL ? ORIGIN_UNKNOWN :
+				tg_value_origin(aliased, context);
 	}
 }
 
