@@ -14,7 +14,6 @@
 
 #include "catalog/pg_type.h"
 #include "facts/expression.h"
-#include "miscadmin.h"
 #include "scope/nodes.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
@@ -73,14 +72,23 @@ under_conversion(Node *node, Oid *type, bool *trims)
 	return NULL;
 }
 
-Var *
-tg_as_column(Node *node, Oid *type)
+/*
+ * The column below lossless casts and NULLIF, or NULL.  *type is the type whose
+ * equality tells its values apart.  If *inner is a proof's context, looks also
+ * for the tenant column below COALESCE and (SELECT column), and leaves in
+ * *inner where that column stands.
+ */
+static Var *
+find_column(Node *node, ProofContext *inner, bool or_null, Oid *type)
 {
-	bool		trims = false;
 	Oid			converted = InvalidOid;
+	bool		trims = false;
 
 	for (;;)
 	{
+		Node	   *under;
+		Oid			to;
+
 		node = tg_strip(node);
 		if (node == NULL)
 			return NULL;
@@ -93,46 +101,7 @@ tg_as_column(Node *node, Oid *type)
 				*type = converted;
 			return (Var *) node;
 		}
-		if (IsA(node, NullIfExpr))
-			node = linitial(((NullIfExpr *) node)->args);
-		else
-		{
-			Oid			to;
-
-			node = under_conversion(node, &to, &trims);
-			if (!OidIsValid(converted) && node != NULL)
-				converted = to;
-		}
-	}
-}
-
-bool
-tg_is_tenant_column(Node *node, const ProofContext *context, bool or_null,
-					Oid *type)
-{
-	Oid			tenant_type = tg_base_type(context->facts->tenant->type);
-	ProofContext inner = *context;
-	Oid			converted = InvalidOid;
-	bool		trims = false;
-
-	check_stack_depth();
-	for (;;)
-	{
-		Node	   *under;
-		Oid			to;
-
-		node = tg_strip(node);
-		if (node == NULL)
-			return false;
-		if (IsA(node, Var))
-		{
-			if (!tg_is_tenant_var((Var *) node, &inner) ||
-				(trims && tenant_type != BPCHAROID))
-				return false;
-			*type = OidIsValid(converted) ? converted : tenant_type;
-			return OidIsValid(*type);
-		}
-		else if ((under = under_conversion(node, &to, &trims)) != NULL)
+		if ((under = under_conversion(node, &to, &trims)) != NULL)
 		{
 			/* The outermost cast decides. */
 			if (!OidIsValid(converted))
@@ -141,13 +110,14 @@ tg_is_tenant_column(Node *node, const ProofContext *context, bool or_null,
 		}
 		else if (IsA(node, NullIfExpr) && or_null)
 			node = linitial(((NullIfExpr *) node)->args);
-		else if (IsA(node, CoalesceExpr) && context->facts->tenant->not_null)
+		else if (inner != NULL && IsA(node, CoalesceExpr) &&
+				 inner->facts->tenant->not_null)
 		{
 			/* if the first argument can't be NULL, it is the value */
 			node = linitial(((CoalesceExpr *) node)->args);
 			or_null = false;
 		}
-		else if (IsA(node, SubLink) &&
+		else if (inner != NULL && IsA(node, SubLink) &&
 				 ((SubLink *) node)->subLinkType == EXPR_SUBLINK)
 		{
 			/* (SELECT organization_id) */
@@ -160,12 +130,28 @@ tg_is_tenant_column(Node *node, const ProofContext *context, bool or_null,
 							  query->havingQual != NULL ||
 							  query->limitCount != NULL ||
 							  query->limitOffset != NULL)))
-				return false;
-			inner = tg_enter_query(&inner, query);
+				return NULL;
+			*inner = tg_enter_query(inner, query);
 			node = (Node *) linitial_node(TargetEntry,
 										  query->targetList)->expr;
 		}
 		else
-			return false;
+			return NULL;
 	}
+}
+
+Var *
+tg_as_column(Node *node, Oid *type)
+{
+	return find_column(node, NULL, true, type);
+}
+
+bool
+tg_is_tenant_column(Node *node, const ProofContext *context, bool or_null,
+					Oid *type)
+{
+	ProofContext inner = *context;
+	Var		   *var = find_column(node, &inner, or_null, type);
+
+	return var != NULL && tg_is_tenant_var(var, &inner) && OidIsValid(*type);
 }
