@@ -144,10 +144,7 @@ made_of(Oid function, List *args, const ProofContext *context,
 		if (known == NULL)
 			return content | ORIGIN_CHOSEN;
 		if (known->cuts)
-		{
-			literal |= (content & ORIGIN_CONCAT) != 0;
-			content |= ORIGIN_CUT;
-		}
+			content = tg_parts_origin(content) | ORIGIN_CUT;
 	}
 	return tg_made_origin(content, literal, parameters);
 }

@@ -368,9 +368,7 @@ tg_prove_containment(OpExpr *expr, const ProofContext *context,
 			if (!tg_is_tenant_column(element, context, true, &type) ||
 				tg_comparison(TextEqualOperator, type) != COMPARES_EQUAL)
 				return false;
-			origin = tg_value_origin(set, context);
-			if (origin & ORIGIN_CONCAT)
-				origin |= ORIGIN_MIXED;
+			origin = tg_parts_origin(tg_value_origin(set, context));
 			same = tg_conclude_from_origin(origin, node, context);
 			break;
 

@@ -54,24 +54,17 @@ find_function_behind(Node *node, FunctionWalk *walk)
 	return expression_tree_walker(node, find_function_behind, (void *) walk);
 }
 
-/* A function in the expression that has one of these flags, or InvalidOid. */
-static Oid
-function_behind(Node *node, Origin origin)
-{
-	FunctionWalk walk = {origin, InvalidOid};
-
-	(void) find_function_behind(node, &walk);
-	return walk.function;
-}
-
-/* The name of the function that the reason is about, or NULL. */
+/*
+ * The name of a function in the expression that has one of these flags, or
+ * NULL.
+ */
 static char *
 function_name(const Conclusion *conclusion, Origin origin)
 {
-	Oid			function = conclusion->arm == NULL ? InvalidOid :
-		function_behind(conclusion->arm, origin);
+	FunctionWalk walk = {origin, InvalidOid};
 
-	return OidIsValid(function) ? get_func_name(function) : NULL;
+	(void) find_function_behind(conclusion->arm, &walk);
+	return OidIsValid(walk.function) ? get_func_name(walk.function) : NULL;
 }
 
 char *

@@ -74,13 +74,10 @@ tg_examine_members(Node *node, const ProofContext *context)
 
 	if (!is_array(node))
 	{
-		/* taking "acme," || setting apart yields a literal */
 		origin = element_origin(node, context);
-		if ((origin & ORIGIN_CONCAT) &&
-			((IsA(node, FuncExpr) && ((FuncExpr *) node)->funcretset) ||
-			 tg_base_type(tg_expression_type(node)) == JSONBOID))
-			origin |= ORIGIN_MIXED;
-		return origin;
+		return (IsA(node, FuncExpr) && ((FuncExpr *) node)->funcretset) ||
+			tg_base_type(tg_expression_type(node)) == JSONBOID ?
+			tg_parts_origin(origin) : origin;
 	}
 
 	switch (nodeTag(node))
@@ -132,9 +129,6 @@ tg_examine_members(Node *node, const ProofContext *context)
 								   context);
 
 		default:
-			origin = element_origin(node, context);
-			if (origin & ORIGIN_CONCAT)
-				origin |= ORIGIN_MIXED;
-			return origin;
+			return tg_parts_origin(element_origin(node, context));
 	}
 }

@@ -44,6 +44,12 @@ tg_is_only_literal(Origin origin)
 	return (origin & ~(ORIGIN_LITERAL | ORIGIN_FROZEN)) == 0;
 }
 
+Origin
+tg_parts_origin(Origin origin)
+{
+	return (origin & ORIGIN_CONCAT) ? origin | ORIGIN_MIXED : origin;
+}
+
 /* For collect_origin(). */
 typedef struct OriginWalk
 {
@@ -109,9 +115,8 @@ input_origin(CoerceViaIO *cast, const ProofContext *context,
 		origin |= ORIGIN_CHOSEN;
 
 	/* ('1.' || setting)::numeric may be 1 */
-	if ((origin & ORIGIN_CONCAT) && type != TEXTOID && type != VARCHAROID)
-		origin |= ORIGIN_MIXED;
-	return origin;
+	return type == TEXTOID || type == VARCHAROID ? origin :
+		tg_parts_origin(origin);
 }
 
 /*

@@ -94,6 +94,12 @@ extern Origin tg_counter_origin(Origin origin);
 extern Origin tg_list_origin(List *list, const ProofContext *context,
 							 OriginFunction function);
 
+/*
+ * The origin of what a value of this origin consists of: 'acme,' || setting
+ * contains 'acme'.
+ */
+extern Origin tg_parts_origin(Origin origin);
+
 /* Does the value depend on nothing but literals, or is it NULL? */
 extern bool tg_is_only_literal(Origin origin);
 
