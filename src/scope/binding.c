@@ -16,7 +16,6 @@
 #include "catalog/pg_type.h"
 #include "facts/expression.h"
 #include "miscadmin.h"
-#include "nodes/nodeFuncs.h"
 #include "parser/parsetree.h"
 #include "rewrite/rewriteManip.h"
 #include "scope/origin.h"

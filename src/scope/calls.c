@@ -16,7 +16,6 @@
 #include "catalog/pg_type.h"
 #include "facts/expression.h"
 #include "scope/origin.h"
-#include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"

@@ -18,7 +18,6 @@
 #include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
 #include "facts/expression.h"
-#include "nodes/makefuncs.h"
 #include "scope/proof.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"

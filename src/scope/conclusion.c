@@ -14,7 +14,6 @@
  */
 #include "postgres.h"
 
-#include "nodes/nodeFuncs.h"
 #include "scope/proof.h"
 
 Conclusion

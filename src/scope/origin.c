@@ -36,7 +36,6 @@
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "scope/origin.h"
-#include "utils/fmgroids.h"
 
 bool
 tg_is_only_literal(Origin origin)

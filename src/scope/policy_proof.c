@@ -21,9 +21,7 @@
 #include "postgres.h"
 
 #include "hashtable.h"
-#include "nodes/nodeFuncs.h"
 #include "scope/policy_proof.h"
-#include "utils/builtins.h"
 
 /* Cases are tried only beside this many restrictive policies. */
 #define MAX_RESTRICTIVE_IN_CASES	32

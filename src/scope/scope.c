@@ -32,9 +32,7 @@
  */
 #include "postgres.h"
 
-#include "nodes/nodeFuncs.h"
 #include "scope/policy_proof.h"
-#include "utils/builtins.h"
 
 static bool
 applies(const PolicyFacts *policy, int side)

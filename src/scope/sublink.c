@@ -15,7 +15,6 @@
 
 #include "access/transam.h"
 #include "miscadmin.h"
-#include "nodes/nodeFuncs.h"
 #include "parser/parsetree.h"
 #include "scope/proof.h"
 #include "utils/lsyscache.h"

@@ -21,8 +21,6 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
-#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "compat.h"
 #include "facts/expression.h"
@@ -30,7 +28,6 @@
 #include "nodes/nodeFuncs.h"
 #include "parser/parsetree.h"
 #include "scope/origin.h"
-#include "utils/syscache.h"
 
 /* For collect_dependencies() and the like. */
 typedef struct QueryWalk
