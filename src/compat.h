@@ -29,16 +29,6 @@
 #define guc_free(ptr) free(ptr)
 #endif
 
-/* Before 16 each object class had its own ACL check. */
-#if PG_VERSION_NUM < 160000
-#define object_ownercheck(classid, objectid, roleid) \
-	((classid) == RelationRelationId ? \
-	 pg_class_ownercheck((objectid), (roleid)) : false)
-#define object_aclcheck(classid, objectid, roleid, mode) \
-	((classid) == NamespaceRelationId ? \
-	 pg_namespace_aclcheck((objectid), (roleid), (mode)) : ACLCHECK_NO_PRIV)
-#endif
-
 /* Since 18 the magic block also tells the module's name and version. */
 #if PG_VERSION_NUM >= 180000
 #define TG_MODULE_MAGIC(module_version) \

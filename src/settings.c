@@ -20,9 +20,7 @@
 #include "postgres.h"
 
 #include "compat.h"
-#include "lib/stringinfo.h"
 #include "settings.h"
-#include "utils/builtins.h"
 #include "utils/varlena.h"
 
 int			tg_mode = TG_MODE_ENFORCE;

@@ -54,7 +54,6 @@ typedef struct ColumnFacts
 	AttrNumber	attnum;
 	char	   *name;
 	Oid			type;
-	int32		typmod;
 	Oid			collation;
 	bool		not_null;
 	bool		temporary;

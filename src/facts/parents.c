@@ -17,7 +17,6 @@
 #include "hashtable.h"
 #include "miscadmin.h"
 #include "utils/fmgroids.h"
-#include "utils/memutils.h"
 
 static List *
 read_children(FactsReader *reader, Oid relid)

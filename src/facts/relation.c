@@ -149,7 +149,6 @@ read_columns(FactsReader *reader, RelationFacts *facts)
 		column->attnum = form->attnum;
 		column->name = pstrdup(NameStr(form->attname));
 		column->type = form->atttypid;
-		column->typmod = form->atttypmod;
 		column->collation = form->attcollation;
 		column->not_null = form->attnotnull;
 		column->temporary =
