@@ -48,27 +48,12 @@ tg_facts_relations_of_schema(FactsReader *reader, Oid schema_oid)
 	return result;
 }
 
-/* The objects of one catalog that depend on an object, as OIDs. */
 static List *
 dependents_of(FactsReader *reader, Oid dependent_class, Oid classId,
 			  Oid objectId)
 {
-	SysScanDesc scan = tg_reader_scan_depend(reader, DependReferenceIndexId,
-											 Anum_pg_depend_refclassid,
-											 classId,
-											 Anum_pg_depend_refobjid, objectId);
-	HeapTuple	tuple;
-	List	   *result = NIL;
-
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
-
-		if (form->classid == dependent_class)
-			result = lappend_oid(result, form->objid);
-	}
-	systable_endscan(scan);
-	return result;
+	return tg_reader_dependents(reader, dependent_class, TG_ANY_DEPTYPE,
+								classId, objectId);
 }
 
 /* The relations that own objects of one catalog, each once. */
@@ -137,31 +122,22 @@ tg_facts_dependent_views(FactsReader *reader, Oid relid)
 static List *
 relations_below(FactsReader *reader, Oid relid)
 {
-	SysScanDesc rules = tg_reader_scan(reader, CAT_REWRITE,
-									   RewriteRelRulenameIndexId,
-									   Anum_pg_rewrite_ev_class, relid);
+	SysScanDesc scan = tg_reader_scan(reader, CAT_REWRITE,
+									  RewriteRelRulenameIndexId,
+									  Anum_pg_rewrite_ev_class, relid);
 	HeapTuple	tuple;
 	List	   *result = NIL;
 
-	while (HeapTupleIsValid(tuple = systable_getnext(rules)))
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
-		SysScanDesc scan =
-			tg_reader_scan_depend(reader, DependDependerIndexId,
-								  Anum_pg_depend_classid, RewriteRelationId,
-								  Anum_pg_depend_objid,
-								  ((Form_pg_rewrite) GETSTRUCT(tuple))->oid);
-		HeapTuple	depend;
+		Oid			rule = ((Form_pg_rewrite) GETSTRUCT(tuple))->oid;
 
-		while (HeapTupleIsValid(depend = systable_getnext(scan)))
-		{
-			Form_pg_depend form = (Form_pg_depend) GETSTRUCT(depend);
-
-			if (form->refclassid == RelationRelationId)
-				result = lappend_oid(result, form->refobjid);
-		}
-		systable_endscan(scan);
+		result = list_concat(result,
+							 tg_reader_referenced(reader, RelationRelationId,
+												  TG_ANY_DEPTYPE,
+												  RewriteRelationId, rule));
 	}
-	systable_endscan(rules);
+	systable_endscan(scan);
 	return result;
 }
 
@@ -223,11 +199,9 @@ tg_facts_relations_using_type(FactsReader *reader, Oid type)
 	(void) tg_oidset_add(&types, type);
 	for (int i = 0; i < list_length(types.oids); i++)
 	{
-		SysScanDesc scan =
-			tg_reader_scan_depend(reader, DependReferenceIndexId,
-								  Anum_pg_depend_refclassid, TypeRelationId,
-								  Anum_pg_depend_refobjid,
-								  list_nth_oid(types.oids, i));
+		SysScanDesc scan = tg_reader_scan_dependents(reader, TypeRelationId,
+													 list_nth_oid(types.oids, i),
+													 TG_WITH_COLUMNS);
 		HeapTuple	tuple;
 
 		while (HeapTupleIsValid(tuple = systable_getnext(scan)))

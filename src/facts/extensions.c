@@ -35,48 +35,23 @@ tg_reader_extension_is_trusted(FactsReader *reader, Oid extension)
 List *
 tg_facts_members(FactsReader *reader, Oid extension)
 {
-	SysScanDesc scan = tg_reader_scan_depend(reader, DependReferenceIndexId,
-											 Anum_pg_depend_refclassid,
-											 ExtensionRelationId,
-											 Anum_pg_depend_refobjid, extension);
-	HeapTuple	tuple;
-	List	   *result = NIL;
-
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
-
-		if (form->classid == RelationRelationId &&
-			form->deptype == DEPENDENCY_EXTENSION)
-			result = lappend_oid(result, form->objid);
-	}
-	systable_endscan(scan);
-	return result;
+	return tg_reader_dependents(reader, RelationRelationId,
+								DEPENDENCY_EXTENSION, ExtensionRelationId,
+								extension);
 }
 
 bool
 tg_facts_is_trusted_member(FactsReader *reader, Oid relid)
 {
-	SysScanDesc scan = tg_reader_scan_depend(reader, DependDependerIndexId,
-											 Anum_pg_depend_classid,
-											 RelationRelationId,
-											 Anum_pg_depend_objid, relid);
-	HeapTuple	tuple;
-	Oid			extension = InvalidOid;
+	List	   *extensions = tg_reader_referenced(reader, ExtensionRelationId,
+												  DEPENDENCY_EXTENSION,
+												  RelationRelationId, relid);
 
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
-
-		if (form->deptype == DEPENDENCY_EXTENSION)
-			extension = form->refobjid;
-	}
-	systable_endscan(scan);
-	if (!OidIsValid(extension))
+	/* An object is a member of one extension at most */
+	if (extensions == NIL)
 		return false;
-
-	tg_facts_note_read(reader, ExtensionRelationId, extension);
-	return tg_reader_extension_is_trusted(reader, extension);
+	tg_facts_note_read(reader, ExtensionRelationId, linitial_oid(extensions));
+	return tg_reader_extension_is_trusted(reader, linitial_oid(extensions));
 }
 
 List *

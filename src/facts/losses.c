@@ -68,7 +68,10 @@ add_loss(LossWalk *walk, Oid classId, Oid objectId, int32 subId)
 static void
 add_dependents(LossWalk *walk, const ObjectAddress *object)
 {
-	SysScanDesc scan = tg_reader_scan_dependents(walk->reader, object, true);
+	int32		dropped = object->objectSubId == 0 ?
+		TG_WITH_COLUMNS : object->objectSubId;
+	SysScanDesc scan = tg_reader_scan_dependents(walk->reader, object->classId,
+												 object->objectId, dropped);
 	HeapTuple	tuple;
 
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
@@ -80,7 +83,8 @@ add_dependents(LossWalk *walk, const ObjectAddress *object)
 	}
 	systable_endscan(scan);
 
-	scan = tg_reader_scan_referenced(walk->reader, object);
+	scan = tg_reader_scan_referenced(walk->reader, object->classId,
+									 object->objectId, object->objectSubId);
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
 		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
@@ -100,10 +104,8 @@ add_dependents(LossWalk *walk, const ObjectAddress *object)
 static void
 add_if_temporary(LossWalk *walk, Oid classId, Oid objectId)
 {
-	SysScanDesc scan = tg_reader_scan_depend(walk->reader,
-											 DependDependerIndexId,
-											 Anum_pg_depend_classid, classId,
-											 Anum_pg_depend_objid, objectId);
+	SysScanDesc scan = tg_reader_scan_referenced(walk->reader, classId,
+												 objectId, TG_WITH_COLUMNS);
 	HeapTuple	tuple;
 
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
@@ -126,12 +128,11 @@ add_if_temporary(LossWalk *walk, Oid classId, Oid objectId)
 static void
 add_generated_columns(LossWalk *walk, Oid relid)
 {
-	ObjectAddress relation;
-	SysScanDesc scan;
+	SysScanDesc scan = tg_reader_scan_dependents(walk->reader,
+												 RelationRelationId, relid,
+												 TG_WITH_COLUMNS);
 	HeapTuple	tuple;
 
-	ObjectAddressSet(relation, RelationRelationId, relid);
-	scan = tg_reader_scan_dependents(walk->reader, &relation, true);
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
 		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);

@@ -166,22 +166,6 @@ tg_reader_scan(FactsReader *reader, ReaderCatalog which, Oid index,
 }
 
 SysScanDesc
-tg_reader_scan_depend(FactsReader *reader, Oid index,
-					  AttrNumber class_attnum, Oid classId,
-					  AttrNumber object_attnum, Oid objectId)
-{
-	ScanKeyData keys[2];
-
-	ScanKeyInit(&keys[0], class_attnum, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(classId));
-	ScanKeyInit(&keys[1], object_attnum, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(objectId));
-	keep_open(reader, index);
-	return systable_beginscan(tg_reader_catalog(reader, CAT_DEPEND), index, true,
-							  reader->snapshot, 2, keys);
-}
-
-SysScanDesc
 tg_reader_scan_column(FactsReader *reader, Oid relid, AttrNumber attnum)
 {
 	ScanKeyData keys[2];
@@ -195,46 +179,83 @@ tg_reader_scan_column(FactsReader *reader, Oid relid, AttrNumber attnum)
 							  reader->snapshot, 2, keys);
 }
 
-/* The same with the number of a column, or 0 for the object itself. */
 static SysScanDesc
-scan_depend_part(FactsReader *reader, Oid index, AttrNumber class_attnum,
-				 AttrNumber object_attnum, AttrNumber part_attnum,
-				 const ObjectAddress *object)
+scan_depend(FactsReader *reader, Oid index,
+			AttrNumber class_attnum, Oid classId,
+			AttrNumber object_attnum, Oid objectId,
+			AttrNumber sub_attnum, int32 subId)
 {
 	ScanKeyData keys[3];
 
 	ScanKeyInit(&keys[0], class_attnum, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(object->classId));
+				ObjectIdGetDatum(classId));
 	ScanKeyInit(&keys[1], object_attnum, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(object->objectId));
-	ScanKeyInit(&keys[2], part_attnum, BTEqualStrategyNumber, F_INT4EQ,
-				Int32GetDatum(object->objectSubId));
+				ObjectIdGetDatum(objectId));
+	ScanKeyInit(&keys[2], sub_attnum, BTEqualStrategyNumber, F_INT4EQ,
+				Int32GetDatum(subId));
 	keep_open(reader, index);
 	return systable_beginscan(tg_reader_catalog(reader, CAT_DEPEND), index, true,
-							  reader->snapshot, 3, keys);
+							  reader->snapshot,
+							  subId == TG_WITH_COLUMNS ? 2 : 3, keys);
 }
 
 SysScanDesc
-tg_reader_scan_referenced(FactsReader *reader, const ObjectAddress *object)
+tg_reader_scan_referenced(FactsReader *reader, Oid classId, Oid objectId,
+						  int32 subId)
 {
-	return scan_depend_part(reader, DependDependerIndexId,
-							Anum_pg_depend_classid, Anum_pg_depend_objid,
-							Anum_pg_depend_objsubid, object);
+	return scan_depend(reader, DependDependerIndexId,
+					   Anum_pg_depend_classid, classId,
+					   Anum_pg_depend_objid, objectId,
+					   Anum_pg_depend_objsubid, subId);
 }
 
 SysScanDesc
-tg_reader_scan_dependents(FactsReader *reader, const ObjectAddress *object,
-						  bool whole)
+tg_reader_scan_dependents(FactsReader *reader, Oid classId, Oid objectId,
+						  int32 subId)
 {
-	if (whole && object->objectSubId == 0)
-		return tg_reader_scan_depend(reader, DependReferenceIndexId,
-									 Anum_pg_depend_refclassid,
-									 object->classId,
-									 Anum_pg_depend_refobjid,
-									 object->objectId);
-	return scan_depend_part(reader, DependReferenceIndexId,
-							Anum_pg_depend_refclassid, Anum_pg_depend_refobjid,
-							Anum_pg_depend_refobjsubid, object);
+	return scan_depend(reader, DependReferenceIndexId,
+					   Anum_pg_depend_refclassid, classId,
+					   Anum_pg_depend_refobjid, objectId,
+					   Anum_pg_depend_refobjsubid, subId);
+}
+
+/* Collects one end of the dependencies that a scan finds, and ends it. */
+static List *
+collect_depend(SysScanDesc scan, bool dependents, Oid classId, char deptype)
+{
+	HeapTuple	tuple;
+	List	   *result = NIL;
+
+	CHECK_FOR_INTERRUPTS();
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
+
+		if ((dependents ? form->classid : form->refclassid) == classId &&
+			(deptype == TG_ANY_DEPTYPE || form->deptype == deptype))
+			result = lappend_oid(result,
+								 dependents ? form->objid : form->refobjid);
+	}
+	systable_endscan(scan);
+	return result;
+}
+
+List *
+tg_reader_referenced(FactsReader *reader, Oid referenced_class, char deptype,
+					 Oid classId, Oid objectId)
+{
+	return collect_depend(tg_reader_scan_referenced(reader, classId, objectId,
+													TG_WITH_COLUMNS),
+						  false, referenced_class, deptype);
+}
+
+List *
+tg_reader_dependents(FactsReader *reader, Oid dependent_class, char deptype,
+					 Oid classId, Oid objectId)
+{
+	return collect_depend(tg_reader_scan_dependents(reader, classId, objectId,
+													TG_WITH_COLUMNS),
+						  true, dependent_class, deptype);
 }
 
 List *

@@ -81,25 +81,29 @@ extern SysScanDesc tg_reader_scan(FactsReader *reader, ReaderCatalog which,
 extern SysScanDesc tg_reader_scan_column(FactsReader *reader, Oid relid,
 										 AttrNumber attnum);
 
-/* The same for rows of pg_depend that name an object. */
-extern SysScanDesc tg_reader_scan_depend(FactsReader *reader, Oid index,
-										 AttrNumber class_attnum, Oid classId,
-										 AttrNumber object_attnum,
-										 Oid objectId);
+/*
+ * The same for rows of pg_depend: what an object depends on, and what depends
+ * on it.  "subId" is the number of a column, 0 for the object without its
+ * columns, or TG_WITH_COLUMNS.
+ */
+#define TG_WITH_COLUMNS (-1)
+
+extern SysScanDesc tg_reader_scan_referenced(FactsReader *reader, Oid classId,
+											 Oid objectId, int32 subId);
+extern SysScanDesc tg_reader_scan_dependents(FactsReader *reader, Oid classId,
+											 Oid objectId, int32 subId);
 
 /*
- * What an object, or a column of a relation, depends on.  For an object, the
- * rows of its columns are left out.
+ * Which objects of one catalog does an object with its columns depend on, and
+ * which depend on it?  By dependencies of type "deptype", or TG_ANY_DEPTYPE.
+ * Returns OIDs, some perhaps more than once.
  */
-extern SysScanDesc tg_reader_scan_referenced(FactsReader *reader,
-											 const ObjectAddress *object);
+#define TG_ANY_DEPTYPE '\0'
 
-/*
- * What depends on an object or a column.  "whole": or on any column of it.
- */
-extern SysScanDesc tg_reader_scan_dependents(FactsReader *reader,
-											 const ObjectAddress *object,
-											 bool whole);
+extern List *tg_reader_referenced(FactsReader *reader, Oid referenced_class,
+								  char deptype, Oid classId, Oid objectId);
+extern List *tg_reader_dependents(FactsReader *reader, Oid dependent_class,
+								  char deptype, Oid classId, Oid objectId);
 
 /*
  * Collects what can be reached from a relation step by step: each relation

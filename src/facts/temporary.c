@@ -335,7 +335,8 @@ take_step(FactsReader *reader, int step)
 	else
 		has_parts = parts_may_be_temporary(reader, &object);
 
-	scan = tg_reader_scan_referenced(reader, &object);
+	scan = tg_reader_scan_referenced(reader, object.classId, object.objectId,
+									 object.objectSubId);
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
 		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
@@ -348,7 +349,8 @@ take_step(FactsReader *reader, int step)
 	if (!has_parts)
 		return;
 
-	scan = tg_reader_scan_dependents(reader, &object, false);
+	scan = tg_reader_scan_dependents(reader, object.classId, object.objectId,
+									 object.objectSubId);
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
 		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
