@@ -56,17 +56,23 @@ dependents_of(FactsReader *reader, Oid dependent_class, Oid classId,
 								classId, objectId);
 }
 
-/* The relations that own objects of one catalog, each once. */
+/*
+ * The relations that own objects of one catalog, each once.  Sorts "objects",
+ * in which an object may occur once for each column that it names.
+ */
 static List *
 relations_of(Oid classId, List *objects)
 {
 	List	   *result = NIL;
 	ListCell   *lc;
 
+	list_sort(objects, list_oid_cmp);
+	list_deduplicate_oid(objects);
 	foreach(lc, objects)
 	{
 		Oid			relid = tg_owning_relation(classId, lfirst_oid(lc));
 
+		CHECK_FOR_INTERRUPTS();
 		if (OidIsValid(relid))
 			result = lappend_oid(result, relid);
 	}
@@ -95,13 +101,7 @@ with_inheritance_descendants(FactsReader *reader, List *relids)
 
 	foreach(lc, relids)
 		(void) tg_oidset_add(&set, lfirst_oid(lc));
-	foreach(lc, relids)
-	{
-		ListCell   *lc2;
-
-		foreach(lc2, tg_facts_inheritance_descendants(reader, lfirst_oid(lc)))
-			(void) tg_oidset_add(&set, lfirst_oid(lc2));
-	}
+	tg_reader_add_reached(reader, &set, tg_inheritance_children, INT_MAX);
 	return set.oids;
 }
 
@@ -115,7 +115,7 @@ views_of(FactsReader *reader, Oid relid)
 List *
 tg_facts_dependent_views(FactsReader *reader, Oid relid)
 {
-	return tg_reader_reach(reader, relid, views_of, INT_MAX - 1);
+	return tg_reader_reach(reader, relid, views_of, INT_MAX);
 }
 
 /* The relations that the rewrite rules of a relation name. */
@@ -144,7 +144,7 @@ relations_below(FactsReader *reader, Oid relid)
 List *
 tg_facts_relations_below(FactsReader *reader, Oid relid)
 {
-	return tg_reader_reach(reader, relid, relations_below, INT_MAX - 1);
+	return tg_reader_reach(reader, relid, relations_below, INT_MAX);
 }
 
 List *
@@ -235,25 +235,21 @@ tg_facts_relations_using_type(FactsReader *reader, Oid type)
 }
 
 /*
- * The relations whose findings depend on an object that depends on a role.
- * "owner": the role owns the object.
+ * The relations whose findings depend on an object that depends on a role,
+ * perhaps without their inheritance children.  "owner": the role owns the
+ * object.
  */
 static List *
 relations_of_object(FactsReader *reader, Form_pg_shdepend form, bool owner)
 {
-	List	   *relids = NIL;
-
 	switch (form->classid)
 	{
 		case PolicyRelationId:
-			relids = relations_of(form->classid, list_make1_oid(form->objid));
-			return with_inheritance_descendants(reader, relids);
+			return relations_of(form->classid, list_make1_oid(form->objid));
 
 			/* A view reads with the privileges of its owner */
 		case RelationRelationId:
-			if (owner)
-				relids = list_make1_oid(form->objid);
-			return with_inheritance_descendants(reader, relids);
+			return owner ? list_make1_oid(form->objid) : NIL;
 
 		case ProcedureRelationId:
 			return owner ?
@@ -273,7 +269,7 @@ tg_facts_relations_of_role(FactsReader *reader, Oid role)
 {
 	Relation	catalog = table_open(SharedDependRelationId, AccessShareLock);
 	OidSet		roles = {0};
-	OidSet		relations = {0};
+	List	   *result = NIL;
 
 	(void) tg_oidset_add(&roles, role);
 	for (int i = 0; i < list_length(roles.oids); i++)
@@ -294,21 +290,16 @@ tg_facts_relations_of_role(FactsReader *reader, Oid role)
 		while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 		{
 			Form_pg_shdepend form = (Form_pg_shdepend) GETSTRUCT(tuple);
-
-			List	   *relids;
-			ListCell   *lc;
+			bool		owner = one == role &&
+				form->deptype == SHARED_DEPENDENCY_OWNER;
 
 			CHECK_FOR_INTERRUPTS();
-			if (form->dbid != MyDatabaseId)
-				continue;
-			relids = relations_of_object(reader, form, one == role &&
-										 form->deptype == SHARED_DEPENDENCY_OWNER);
-			foreach(lc, relids)
-				(void) tg_oidset_add(&relations, lfirst_oid(lc));
-			list_free(relids);
+			if (form->dbid == MyDatabaseId)
+				result = list_concat(result,
+									 relations_of_object(reader, form, owner));
 		}
 		systable_endscan(scan);
 	}
 	table_close(catalog, AccessShareLock);
-	return relations.oids;
+	return with_inheritance_descendants(reader, result);
 }

@@ -57,17 +57,17 @@ tg_facts_parents(FactsReader *reader, Oid relid)
 List *
 tg_facts_descendants(FactsReader *reader, Oid relid)
 {
-	return tg_reader_reach(reader, relid, read_children, INT_MAX - 1);
+	return tg_reader_reach(reader, relid, read_children, INT_MAX);
 }
 
 List *
-tg_facts_inheritance_descendants(FactsReader *reader, Oid relid)
+tg_inheritance_children(FactsReader *reader, Oid relid)
 {
 	RelationPlace place;
 
 	return tg_facts_place(reader, relid, &place) &&
 		place.kind != RELKIND_PARTITIONED_TABLE ?
-		tg_facts_descendants(reader, relid) : NIL;
+		read_children(reader, relid) : NIL;
 }
 
 List *

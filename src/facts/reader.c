@@ -258,25 +258,30 @@ tg_reader_dependents(FactsReader *reader, Oid dependent_class, char deptype,
 						  true, dependent_class, deptype);
 }
 
-List *
-tg_reader_reach(FactsReader *reader, Oid relid,
-				List *(*step) (FactsReader *, Oid), int limit)
+void
+tg_reader_add_reached(FactsReader *reader, OidSet *relids, ReachStep step,
+					  int limit)
 {
-	OidSet		seen = {0};
-	int			next = 0;
-
-	do
+	/* The set grows while we walk it */
+	for (int i = 0; i < list_length(relids->oids) && i <= limit; i++)
 	{
 		List	   *reached;
 		ListCell   *lc;
 
 		CHECK_FOR_INTERRUPTS();
-		(void) tg_oidset_add(&seen, relid);
-		relid = list_nth_oid(seen.oids, next++);
-		reached = step(reader, relid);
+		reached = step(reader, list_nth_oid(relids->oids, i));
 		foreach(lc, reached)
-			(void) tg_oidset_add(&seen, lfirst_oid(lc));
+			(void) tg_oidset_add(relids, lfirst_oid(lc));
 		list_free(reached);
-	} while (next < list_length(seen.oids) && next <= limit);
-	return list_delete_first(seen.oids);
+	}
+}
+
+List *
+tg_reader_reach(FactsReader *reader, Oid relid, ReachStep step, int limit)
+{
+	OidSet		relids = {0};
+
+	(void) tg_oidset_add(&relids, relid);
+	tg_reader_add_reached(reader, &relids, step, limit);
+	return list_delete_first(relids.oids);
 }

@@ -105,13 +105,22 @@ extern List *tg_reader_referenced(FactsReader *reader, Oid referenced_class,
 extern List *tg_reader_dependents(FactsReader *reader, Oid dependent_class,
 								  char deptype, Oid classId, Oid objectId);
 
+/* The relations that are one step away from a relation. */
+typedef List *(*ReachStep) (FactsReader *reader, Oid relid);
+
 /*
- * Collects what can be reached from a relation step by step: each relation
- * once, the nearest first, without the one it starts from.  Past "limit"
- * relations it takes no more steps, and returns more than so many.
+ * Adds what can be reached from the relations of a set step by step, the
+ * nearest first.  It takes a step from no more than "limit" + 1 relations.
  */
-extern List *tg_reader_reach(FactsReader *reader, Oid relid,
-							 List *(*step) (FactsReader *, Oid), int limit);
+extern void tg_reader_add_reached(FactsReader *reader, OidSet *relids,
+								  ReachStep step, int limit);
+
+/*
+ * Collects what can be reached from one relation: each relation once, without
+ * the one it starts from; more than "limit" if there are more.
+ */
+extern List *tg_reader_reach(FactsReader *reader, Oid relid, ReachStep step,
+							 int limit);
 
 /* policies.c, keys.c, views.c: each adds its part to the facts of a relation. */
 extern void tg_read_policies(FactsReader *reader, RelationFacts *facts);
@@ -134,8 +143,8 @@ extern Acl *tg_add_acl(RelationFacts *facts, Acl *acl);
 extern bool tg_is_not_null_in_children(FactsReader *reader, Oid relid,
 									   const char *name);
 
-/* The inheritance descendants of a relation that is not partitioned. */
-extern List *tg_facts_inheritance_descendants(FactsReader *reader, Oid relid);
+/* The children of a relation; none of a partitioned one. */
+extern List *tg_inheritance_children(FactsReader *reader, Oid relid);
 
 /* roles.c: adds the members of a role, or the roles that it is a member of. */
 extern void tg_add_related_roles(OidSet *roles, Oid role, bool members);
