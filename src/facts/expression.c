@@ -232,7 +232,7 @@ tg_check_functions_in_node(Node *node, check_function_callback checker,
 }
 
 bool
-tg_collect_relations(Node *node, OidSet *relids)
+tg_collect_relations(Node *node, NamedRelations *relations)
 {
 	if (node == NULL)
 		return false;
@@ -244,21 +244,25 @@ tg_collect_relations(Node *node, OidSet *relids)
 		{
 			RangeTblEntry *rte = lfirst(lc);
 
-			if (rte->rtekind == RTE_RELATION)
-				(void) tg_oidset_add(relids, rte->relid);
+			if (rte->rtekind != RTE_RELATION)
+				continue;
+			(void) tg_oidset_add(&relations->all, rte->relid);
+			if (rte->inh)
+				(void) tg_oidset_add(&relations->inherited, rte->relid);
 		}
-		return query_tree_walker((Query *) node, tg_collect_relations, relids, 0);
+		return query_tree_walker((Query *) node, tg_collect_relations,
+								 relations, 0);
 	}
-	return expression_tree_walker(node, tg_collect_relations, relids);
+	return expression_tree_walker(node, tg_collect_relations, relations);
 }
 
 List *
 tg_facts_relations_in(Node *node)
 {
-	OidSet		relids = {0};
+	NamedRelations relations = {0};
 
-	tg_collect_relations(node, &relids);
-	return relids.oids;
+	(void) tg_collect_relations(node, &relations);
+	return relations.all.oids;
 }
 
 static bool

@@ -166,8 +166,14 @@ extern void tg_strip_locations(char *text);
 extern uint64 tg_add_to_fingerprint(uint64 fingerprint, const char *data,
 									int length);
 
-/* Adds the relations that an expression or a query names. */
-extern bool tg_collect_relations(Node *node, OidSet *relids);
+/* The relations that an expression or a query names. */
+typedef struct NamedRelations
+{
+	OidSet		all;
+	OidSet		inherited;		/* named without ONLY */
+} NamedRelations;
+
+extern bool tg_collect_relations(Node *node, NamedRelations *relations);
 
 /* temporary.c */
 

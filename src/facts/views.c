@@ -11,9 +11,7 @@
 
 #include "catalog/pg_rewrite.h"
 #include "facts/facts.h"
-#include "facts/oidset.h"
 #include "facts/reader.h"
-#include "nodes/nodeFuncs.h"
 #include "utils/builtins.h"
 #include "utils/rel.h"
 
@@ -51,32 +49,10 @@ forget_old_and_new(Query *query, Oid relid)
 	}
 }
 
-/* Adds the relations that a query names without ONLY. */
-static bool
-collect_inherited(Node *node, OidSet *relids)
-{
-	if (node == NULL)
-		return false;
-	if (IsA(node, Query))
-	{
-		ListCell   *lc;
-
-		foreach(lc, ((Query *) node)->rtable)
-		{
-			RangeTblEntry *rte = lfirst(lc);
-
-			if (rte->rtekind == RTE_RELATION && rte->inh)
-				(void) tg_oidset_add(relids, rte->relid);
-		}
-		return query_tree_walker((Query *) node, collect_inherited, relids, 0);
-	}
-	return expression_tree_walker(node, collect_inherited, relids);
-}
-
 /* Reads a tree of pg_rewrite: which relations it names, and what it says. */
 static void
-read_tree(Datum value, RewriteFacts *rewrite, Oid relid, OidSet *reads,
-		  OidSet *inherited)
+read_tree(Datum value, RewriteFacts *rewrite, Oid relid,
+		  NamedRelations *reads)
 {
 	char	   *stored = TextDatumGetCString(value);
 	Node	   *tree = stringToNode(stored);
@@ -88,8 +64,7 @@ read_tree(Datum value, RewriteFacts *rewrite, Oid relid, OidSet *reads,
 		foreach(lc, (List *) tree)
 			forget_old_and_new(lfirst_node(Query, lc), relid);
 	}
-	tg_collect_relations(tree, reads);
-	(void) collect_inherited(tree, inherited);
+	(void) tg_collect_relations(tree, reads);
 	tg_strip_locations(stored);
 	rewrite->fingerprint = tg_add_to_fingerprint(rewrite->fingerprint, stored,
 												 strlen(stored));
@@ -108,8 +83,7 @@ tg_read_rewrites(FactsReader *reader, RelationFacts *facts)
 	{
 		Form_pg_rewrite form = (Form_pg_rewrite) GETSTRUCT(tuple);
 		RewriteFacts *rewrite = palloc0(sizeof(RewriteFacts));
-		OidSet		reads = {0};
-		OidSet		inherited = {0};
+		NamedRelations reads = {0};
 		bool		isnull;
 		Datum		value;
 
@@ -118,12 +92,12 @@ tg_read_rewrites(FactsReader *reader, RelationFacts *facts)
 		rewrite->select = form->ev_type == '1';
 		value = heap_getattr(tuple, Anum_pg_rewrite_ev_action, descriptor,
 							 &isnull);
-		read_tree(value, rewrite, facts->relid, &reads, &inherited);
+		read_tree(value, rewrite, facts->relid, &reads);
 		value = heap_getattr(tuple, Anum_pg_rewrite_ev_qual, descriptor,
 							 &isnull);
-		read_tree(value, rewrite, facts->relid, &reads, &inherited);
-		rewrite->reads = list_delete_oid(reads.oids, InvalidOid);
-		rewrite->inherited = list_delete_oid(inherited.oids, InvalidOid);
+		read_tree(value, rewrite, facts->relid, &reads);
+		rewrite->reads = list_delete_oid(reads.all.oids, InvalidOid);
+		rewrite->inherited = list_delete_oid(reads.inherited.oids, InvalidOid);
 		facts->rewrites = lappend(facts->rewrites, rewrite);
 	}
 	systable_endscan(scan);
