@@ -92,7 +92,7 @@ relations_of_dependents(FactsReader *reader, Oid dependent_class, Oid relid)
 						   relid);
 }
 
-/* Adds the inheritance descendants, whose rows the same policies apply to. */
+/* Adds the inheritance descendants: the policies apply to their rows, too. */
 static List *
 with_inheritance_descendants(FactsReader *reader, List *relids)
 {

@@ -30,7 +30,4 @@ extern bool tg_check_functions_in_node(Node *node,
 									   check_function_callback checker,
 									   void *context);
 
-/* Is this Boolean option of a view set in pg_class.reloptions? */
-extern bool tg_view_option(Datum reloptions, const char *name);
-
 #endif							/* TROVELLA_GUARD_EXPRESSION_H */

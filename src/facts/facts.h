@@ -214,6 +214,9 @@ extern bool tg_is_table(const RelationFacts *facts);
 /* Is it a table with a tenant column, and not a temporary one? */
 extern bool tg_is_tenant_table(const RelationFacts *facts);
 
+/* Is this Boolean option of a view set in pg_class.reloptions? */
+extern bool tg_view_option(Datum reloptions, const char *name);
+
 /* The live column of this number, or NULL. */
 extern const ColumnFacts *tg_find_column(const RelationFacts *facts,
 										 AttrNumber attnum);
@@ -386,9 +389,9 @@ extern List *tg_facts_relations_below(FactsReader *reader, Oid relid);
 
 /*
  * The other relations whose policies read a relation in a sub-select, also
- * through views, or call a function by its name, an operator or an aggregate,
- * and their inheritance children,
- * whose rows these policies apply to as well.
+ * through views, or call a function by its name, an operator or an aggregate;
+ * and their inheritance children, because the policies apply to their rows,
+ * too.
  */
 extern List *tg_facts_relations_whose_policies_read(FactsReader *reader,
 													Oid relid);

@@ -13,7 +13,6 @@
 #include "access/transam.h"
 #include "catalog/pg_class.h"
 #include "commands/defrem.h"
-#include "facts/expression.h"
 #include "facts/facts.h"
 #include "facts/reader.h"
 #include "hashtable.h"
@@ -34,7 +33,6 @@ typedef struct KeptOutline
 
 #define MAX_OUTLINES_KEPT 256
 
-/* Do the options of a view say so? */
 bool
 tg_view_option(Datum reloptions, const char *name)
 {
