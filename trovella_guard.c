@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * trovella_guard.c
- *		The entrance: sets up settings, watchers and the verdict.
+ *		Sets up the settings, the watchers and the verdict.
  *
  * No transaction commits that leaves a tenant table less protected than the
  * checklist demands.  A statement goes one way through the modules under src/:
