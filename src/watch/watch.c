@@ -37,7 +37,6 @@
 #include "catalog/pg_policy.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_rewrite.h"
-#include "catalog/pg_type.h"
 #include "facts/facts.h"
 #include "guard.h"
 #include "miscadmin.h"
@@ -244,6 +243,9 @@ watch_change(ObjectAccessType access, Oid classId, Oid objectId, int subId,
 		case ConstraintRelationId:
 		case RewriteRelationId:
 		case ProcedureRelationId:
+			/* Dropping what they call drops the operator class */
+		case AccessMethodOperatorRelationId:
+		case AccessMethodProcedureRelationId:
 			tg_touch(classId, objectId, TG_CHANGED);
 			break;
 
@@ -257,24 +259,15 @@ watch_change(ObjectAccessType access, Oid classId, Oid objectId, int subId,
 			tg_touch_permanent(RelationRelationId, objectId);
 			break;
 
-			/* Renaming a schema renames everything in it */
+			/*
+			 * Renaming a schema renames everything in it.  An extension may
+			 * get or lose members, or get another owner.
+			 */
 		case NamespaceRelationId:
 		case AuthIdRelationId:
-		case TypeRelationId:
-			if (access == OAT_POST_ALTER)
-				tg_touch(classId, objectId, TG_CHANGED);
-			break;
-
-			/* It may have got or lost members, or got another owner */
 		case ExtensionRelationId:
 			if (access == OAT_POST_ALTER)
 				tg_touch(classId, objectId, TG_CHANGED);
-			break;
-
-			/* Dropping what they call drops the operator class */
-		case AccessMethodOperatorRelationId:
-		case AccessMethodProcedureRelationId:
-			tg_touch(classId, objectId, TG_CHANGED);
 			break;
 
 		case AttrDefaultRelationId:
