@@ -16,6 +16,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "funcapi.h"
+#include "miscadmin.h"
 #include "report/audit.h"
 #include "rules/rules.h"
 #include "settings.h"
@@ -130,12 +131,14 @@ trovella_guard_prune_1_0(PG_FUNCTION_ARGS)
 	audit = tg_audit_begin(NULL);
 	while (tg_audit_next(audit, &findings) != NULL)
 		;
-	foreach(lc, tg_audit_stale_entries(audit))
+	foreach(lc, tg_audit_entries(audit))
 	{
 		AllowlistEntry *entry = lfirst(lc);
+		const char *why = tg_audit_why_stale(audit, entry);
 
-		if (!may_be_made_ahead(entry))
-			remove_entry(result, entry, tg_audit_why_stale(audit, entry));
+		CHECK_FOR_INTERRUPTS();
+		if (why != NULL && !may_be_made_ahead(entry))
+			remove_entry(result, entry, why);
 	}
 	tg_audit_end(audit);
 	return (Datum) 0;

@@ -174,17 +174,9 @@ tg_audit_why_stale(Audit *audit, const AllowlistEntry *entry)
 }
 
 List *
-tg_audit_stale_entries(Audit *audit)
+tg_audit_entries(Audit *audit)
 {
-	List	   *result = NIL;
-	ListCell   *lc;
-
-	foreach(lc, tg_allowlist_entries(audit->allowlist))
-	{
-		if (tg_why_stale(audit->reader, lfirst(lc)) != NULL)
-			result = lappend(result, lfirst(lc));
-	}
-	return result;
+	return tg_allowlist_entries(audit->allowlist);
 }
 
 const AllowlistEntry *
@@ -238,6 +230,7 @@ with_allowlist(Audit *audit, const RelationFacts *facts, List *findings)
 
 	foreach(lc, findings)
 	{
+		CHECK_FOR_INTERRUPTS();
 		if (apply_allowlist(audit, facts, lfirst(lc)))
 			result = lappend(result, lfirst(lc));
 	}

@@ -38,10 +38,10 @@ extern const RelationFacts *tg_audit_next(Audit *audit, List **findings);
 extern List *tg_audit_database(Audit *audit);
 
 /*
- * The stale entries of the allowlist, as a List of AllowlistEntry, and why an
- * entry is stale; also after the last relation.
+ * The entries of the allowlist, as a List of AllowlistEntry; and why an entry is
+ * stale, or NULL, to be asked after the last relation as well.
  */
-extern List *tg_audit_stale_entries(Audit *audit);
+extern List *tg_audit_entries(Audit *audit);
 extern const char *tg_audit_why_stale(Audit *audit,
 									  const AllowlistEntry *entry);
 
