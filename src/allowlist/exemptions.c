@@ -11,6 +11,7 @@
 
 #include "allowlist/allowlist.h"
 #include "catalog/namespace.h"
+#include "miscadmin.h"
 #include "rules/remedy.h"
 #include "rules/rules.h"
 #include "utils/lsyscache.h"
@@ -59,6 +60,7 @@ tg_check_allowlist_stale(const RuleSubject *subject)
 		const char *why = tg_why_stale(subject->reader, entry);
 		Finding    *finding;
 
+		CHECK_FOR_INTERRUPTS();
 		if (why == NULL)
 			continue;
 		finding = tg_report_finding(subject,

@@ -183,6 +183,7 @@ tg_check_fk_on_delete(const RuleSubject *subject)
 		ForeignKeyFacts *key = lfirst(lc);
 		Finding    *finding;
 
+		CHECK_FOR_INTERRUPTS();
 		if (key->inherited ||
 			key->on_delete == FKCONSTR_ACTION_CASCADE ||
 			key->on_delete == FKCONSTR_ACTION_SETNULL)
@@ -224,6 +225,7 @@ tg_check_fk_crosses_tenants(const RuleSubject *subject)
 		const RelationFacts *referenced;
 		Finding    *finding;
 
+		CHECK_FOR_INTERRUPTS();
 		if (key->inherited)
 			continue;
 		referenced = tg_facts_outline(subject->reader, key->referenced);
@@ -255,6 +257,8 @@ tg_check_unique_crosses_tenants(const RuleSubject *subject)
 		IndexFacts *index = lfirst(lc);
 		RelationPlace place;
 		Finding    *finding;
+
+		CHECK_FOR_INTERRUPTS();
 
 		/* The index of a partition is reported at its parent */
 		if (!index->unique || index->primary || index->names_tenant ||

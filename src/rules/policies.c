@@ -167,6 +167,7 @@ report_issues_of_parents(const RuleSubject *subject, ScopeAnswer answer)
 		{
 			const ScopeIssue *issue = lfirst(lc2);
 
+			CHECK_FOR_INTERRUPTS();
 			if (issue->answer == answer)
 				report_issue(subject, parent->facts, issue)->repair_sql =
 					tg_remedy_scope(parent->facts, issue->policy);
