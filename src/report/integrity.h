@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * integrity.h
- *		Is the extension's schema still its own?
+ *		Are the extension's schemas still its own?
  *
  * Copyright (c) 2026, Trovella
  *

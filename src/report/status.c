@@ -157,13 +157,13 @@ trovella_guard_status_1_0(PG_FUNCTION_ARGS)
 
 	if (version != NULL)
 	{
-		put_integrity_status(result, "schema trovella_guard",
+		put_integrity_status(result, "schemas",
 							 tg_foreign_objects(),
 							 "These objects are not the extension's, and may be called instead of its own: find out who created them, and drop them.");
 		put_integrity_status(result, "owners", tg_foreign_owners(),
 							 "A role that is not a superuser could replace functions that superusers call: ALTER ... OWNER TO a superuser.");
 		put_integrity_status(result, "privileges", tg_foreign_privileges(),
-							 "A role that may create functions or triggers there can make superusers run them: REVOKE all but USAGE on the schema and SELECT on its tables.");
+							 "A role that may create functions or triggers there can make superusers run them: REVOKE all but USAGE on the schemas and SELECT on their tables.");
 	}
 
 	put_status(result, "object access hook",

@@ -189,9 +189,9 @@ is(superusers(), '', 'and no more than that');
 
 # ... and status() tells
 my $status = q{SELECT item, ok, value FROM trovella_guard.status()
-	WHERE item IN ('schema trovella_guard', 'owners', 'privileges') ORDER BY item};
+	WHERE item IN ('schemas', 'owners', 'privileges') ORDER BY item};
 my $said = $node->safe_psql('early', $status);
-like($said, qr/^schema trovella_guard\|f\|/m, 'status() sees what was planted');
+like($said, qr/^schemas\|f\|/m, 'status() sees what was planted');
 like($said, qr/^and \d+ more$/m, 'not all of it is printed');
 like($said, qr/role "mallory" may modify schema $_$/m, "and who may do it in $_")
   foreach qw(trovella_guard trovella_guard_internal);
@@ -200,10 +200,10 @@ is( run_as('chief', 'early', q{
 		DROP OWNED BY mallory CASCADE}) =~ s/^.*(NOTICE|DETAIL|drop cascades|and \d+ other).*\n?//gmr,
 	'', 'it can be taken back');
 is($node->safe_psql('early', $status),
-	"owners|t|as installed\nprivileges|t|as installed\nschema trovella_guard|t|as installed",
+	"owners|t|as installed\nprivileges|t|as installed\nschemas|t|as installed",
 	'then all is well');
 run_as('chief', 'early', q{CREATE FUNCTION trovella_guard_internal.mine() RETURNS int LANGUAGE sql AS 'SELECT 1'});
-is($node->safe_psql('early', q{SELECT value FROM trovella_guard.status() WHERE item = 'schema trovella_guard'}),
+is($node->safe_psql('early', q{SELECT value FROM trovella_guard.status() WHERE item = 'schemas'}),
 	'function trovella_guard_internal.mine()', 'status() looks into the internal schema, too');
 run_as('chief', 'early', 'DROP FUNCTION trovella_guard_internal.mine()');
 $node->safe_psql('early', q{GRANT TRIGGER ON trovella_guard.allowlist TO mallory;
@@ -211,7 +211,7 @@ $node->safe_psql('early', q{GRANT TRIGGER ON trovella_guard.allowlist TO mallory
 is( run_as('mallory', 'early', q{
 		CREATE FUNCTION pg_temp.f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
 		CREATE TRIGGER mine BEFORE INSERT ON trovella_guard.allowlist FOR EACH ROW EXECUTE FUNCTION pg_temp.f();
-		SELECT value FROM trovella_guard.status() WHERE NOT ok AND item = 'schema trovella_guard' \gset s_
+		SELECT value FROM trovella_guard.status() WHERE NOT ok AND item = 'schemas' \gset s_
 		\warn :s_value}),
 	'trigger mine on table trovella_guard.allowlist', 'a trigger on the allowlist is seen');
 is($node->safe_psql('early', q{SELECT value FROM trovella_guard.status() WHERE item = 'privileges'}),
