@@ -45,7 +45,7 @@ BEGIN
     RAISE EXCEPTION 'schema "%" %', name, problem
       USING ERRCODE = 'object_not_in_prerequisite_state',
             DETAIL = 'Objects that others have created in it, or could create, would be called in place of the extension''s.',
-            HINT = pg_catalog.format('Look at what is in the schema, drop it (DROP SCHEMA %I CASCADE), and try again: CREATE EXTENSION creates it.', name);
+            HINT = pg_catalog.format('Look at what is in the schema, move what is worth keeping, drop the rest, then the schema (DROP SCHEMA %I), and try again: CREATE EXTENSION creates it.', name);
   END IF;
 END
 $$;
