@@ -192,7 +192,8 @@ next_repair(Oid relid, RuleLevel least, const List *tried, List **doubts,
 			continue;
 		if (sql == NULL && finding->repair_sql != NULL &&
 			!tg_remedy_is_to_allow(finding->repair_sql) &&
-			!list_member(tried, makeString(unconstify(char *, finding->repair_sql))))
+			!list_member(tried,
+						 makeString(unconstify(char *, finding->repair_sql))))
 			sql = pstrdup(finding->repair_sql);
 		appendStringInfo(left, "%s%s: %s", left->len > 0 ? "\n" : "",
 						 finding->rule->name, finding->message);
