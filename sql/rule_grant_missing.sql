@@ -49,11 +49,26 @@ COMMIT;
 SELECT table_name, object FROM trovella_guard.check() WHERE rule = 'grant_missing'
   AND schema_name = 'regress_grant' ORDER BY 1;
 
+-- of several roles, one is enough; names in upper case are quoted
+CREATE ROLE "Regress Grant Reader";
+SET trovella_guard.app_role = 'regress_nobody, "Regress Grant Reader", regress_grant_app';
+SELECT object, message, repair_sql FROM trovella_guard.check('event') WHERE rule = 'grant_missing';
+GRANT INSERT, UPDATE, DELETE ON event TO regress_grant_app;
+SELECT object, message, repair_sql FROM trovella_guard.check('event') WHERE rule = 'grant_missing';
+GRANT SELECT (id) ON event TO "Regress Grant Reader";
+SELECT count(*) FROM trovella_guard.check('event') WHERE rule = 'grant_missing';
+
+-- generated policies are for those that exist
+BEGIN;
+CREATE TABLE visit (organization_id text NOT NULL, created_at timestamptz, updated_at timestamptz);
+SELECT repair_sql FROM trovella_guard.pending() WHERE rule = 'policy_missing';
+ROLLBACK;
+
 -- a role that does not exist lacks nothing
 SET trovella_guard.app_role = 'regress_nobody';
 SELECT count(*) FROM trovella_guard.check('event') WHERE rule = 'grant_missing';
 
 RESET trovella_guard.app_role;
 DROP TABLE item, event;
-DROP ROLE regress_grant_app, regress_grant_group;
+DROP ROLE "Regress Grant Reader", regress_grant_app, regress_grant_group;
 DROP SCHEMA regress_grant;

@@ -68,6 +68,18 @@
 	(has_privs_of_role((form)->member, (form)->roleid))
 #endif
 
+/*
+ * The same, where the attribute of the member is known.  And: may the member SET
+ * ROLE to the role?  Before 16 every member may.
+ */
+#if PG_VERSION_NUM >= 160000
+#define TG_MEMBERSHIP_INHERITS(form, member_inherits) ((form)->inherit_option)
+#define TG_MEMBERSHIP_SETS(form) ((form)->set_option)
+#else
+#define TG_MEMBERSHIP_INHERITS(form, member_inherits) (member_inherits)
+#define TG_MEMBERSHIP_SETS(form) true
+#endif
+
 /* SQL/JSON expressions exist since 16, and more of them since 17. */
 #if PG_VERSION_NUM >= 170000
 #define TG_JSON_BEHAVIOR T_JsonBehavior

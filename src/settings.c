@@ -24,14 +24,15 @@
 #include "utils/varlena.h"
 
 int			tg_mode = TG_MODE_ENFORCE;
-char	   *tg_app_role = NULL;
 char	   *tg_tenant_expression = NULL;
 
 static char *tenant_columns_string = NULL;
 static char *required_columns_string = NULL;
+static char *app_roles_string = NULL;
 
 static const char *tenant_columns = NULL;
 static const char *required_columns = NULL;
+static const char *app_roles = NULL;
 
 static const struct config_enum_entry mode_options[] = {
 	{"enforce", TG_MODE_ENFORCE, false},
@@ -53,17 +54,23 @@ tg_required_column_names(void)
 }
 
 const char *
+tg_app_role_names(void)
+{
+	return app_roles;
+}
+
+const char *
 tg_next_name(const char *name)
 {
 	return name + strlen(name) + 1;
 }
 
 /*
- * Parses a list of column names into the flat form that
- * tg_tenant_column_names() documents.
+ * Parses a list of names into the flat form that tg_tenant_column_names()
+ * documents.
  */
 static bool
-check_column_list(char **newval, void **extra, GucSource source pg_attribute_unused())
+check_names(char **newval, void **extra, GucSource source pg_attribute_unused())
 {
 	char	   *raw = pstrdup(*newval);
 	List	   *names;
@@ -75,13 +82,13 @@ check_column_list(char **newval, void **extra, GucSource source pg_attribute_unu
 	if (!SplitIdentifierString(raw, ',', &names))
 	{
 		GUC_check_errdetail("List syntax is invalid.");
-		GUC_check_errhint("Write column names separated by commas; quote those that are not lower case.");
+		GUC_check_errhint("Write names separated by commas; quote those that are not lower case.");
 		return false;
 	}
 	if (names == NIL)
 	{
-		GUC_check_errdetail("The list names no column.");
-		GUC_check_errhint("To silence a rule, set its level to \"off\" in trovella_guard.rules.");
+		GUC_check_errdetail("The list is empty.");
+		GUC_check_errhint("Name at least one. To silence a rule, set its level to \"off\" in trovella_guard.rules.");
 		return false;
 	}
 
@@ -90,7 +97,7 @@ check_column_list(char **newval, void **extra, GucSource source pg_attribute_unu
 		/* "" is valid syntax, but an empty string ends the flat list */
 		if (*(char *) lfirst(lc) == '\0')
 		{
-			GUC_check_errdetail("A column name in the list is empty.");
+			GUC_check_errdetail("A name in the list is empty.");
 			return false;
 		}
 		size += strlen((char *) lfirst(lc)) + 1;
@@ -123,6 +130,12 @@ static void
 assign_required_columns(const char *newval pg_attribute_unused(), void *extra)
 {
 	required_columns = (const char *) extra;
+}
+
+static void
+assign_app_roles(const char *newval pg_attribute_unused(), void *extra)
+{
+	app_roles = (const char *) extra;
 }
 
 bool
@@ -240,7 +253,7 @@ tg_settings_init(void)
 							   "organization_id",
 							   PGC_SUSET,
 							   GUC_LIST_INPUT,
-							   check_column_list, assign_tenant_columns, NULL);
+							   check_names, assign_tenant_columns, NULL);
 
 	DefineCustomStringVariable("trovella_guard.required_columns",
 							   "Names the columns that a tenant table should have besides the tenant column.",
@@ -249,16 +262,16 @@ tg_settings_init(void)
 							   "created_at, updated_at",
 							   PGC_SUSET,
 							   GUC_LIST_INPUT,
-							   check_column_list, assign_required_columns, NULL);
+							   check_names, assign_required_columns, NULL);
 
 	DefineCustomStringVariable("trovella_guard.app_role",
-							   "Names the role that the application uses.",
-							   "Generated policies are for this role, if it exists.",
-							   &tg_app_role,
+							   "Names the roles that serve tenants' sessions.",
+							   "Where none of them exists, these are all login roles that are neither superusers nor exempt from row-level security nor excused.",
+							   &app_roles_string,
 							   "authenticated",
 							   PGC_SUSET,
-							   0,
-							   check_not_blank, NULL, NULL);
+							   GUC_LIST_INPUT,
+							   check_names, assign_app_roles, NULL);
 
 	DefineCustomStringVariable("trovella_guard.tenant_expression",
 							   "Sets the SQL expression that yields the session's tenant.",

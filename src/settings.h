@@ -20,18 +20,18 @@ typedef enum GuardMode
 } GuardMode;
 
 extern int	tg_mode;			/* GuardMode */
-extern char *tg_app_role;
 extern char *tg_tenant_expression;
 
 /* Defines the settings; _PG_init calls it once. */
 extern void tg_settings_init(void);
 
 /*
- * Column names in the order of the setting, each of them NUL-terminated, with
- * an empty string at the end of the list.  tg_next_name() goes to the next one.
+ * Names in the order of the setting, each of them NUL-terminated, with an empty
+ * string at the end of the list.  tg_next_name() goes to the next one.
  */
 extern const char *tg_tenant_column_names(void);
 extern const char *tg_required_column_names(void);
+extern const char *tg_app_role_names(void);
 extern const char *tg_next_name(const char *name);
 
 /* Is a string empty, or white space only? */

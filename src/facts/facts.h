@@ -373,6 +373,78 @@ extern uint64 tg_role_fingerprint(FactsReader *reader, Oid role);
 extern AclMode tg_privileges_of(Oid role, const RelationFacts *facts);
 
 /*
+ * What has somebody decided about roles and sessions?
+ */
+
+/* A role that sees all tenants on purpose. */
+typedef struct ExcusedRole
+{
+	const char *name;
+	const char *reason;
+} ExcusedRole;
+
+/*
+ * A switch by which administrators see all tenants: a session setting that a
+ * policy compares with a constant, or a function without arguments.
+ */
+typedef struct DeclaredBypass
+{
+	const char *setting;		/* NULL: it is a function */
+	const char *schema;			/* of the function */
+	const char *function;
+	const char *reason;
+} DeclaredBypass;
+
+typedef struct Decisions
+{
+	List	   *excused_roles;	/* of ExcusedRole */
+	List	   *bypasses;		/* of DeclaredBypass */
+} Decisions;
+
+/*
+ * Sets how the reader learns of them.  "read" is called at first use and must
+ * return the same each time, with the lifetime of the reader.  Without it, nothing
+ * has been decided.
+ */
+typedef const Decisions *(*ReadDecisions) (void *arg);
+
+extern void tg_facts_set_decisions(FactsReader *reader, ReadDecisions read,
+								   void *arg);
+extern const Decisions *tg_facts_decisions(FactsReader *reader);
+
+/* The decision about a role, or NULL. */
+extern const ExcusedRole *tg_facts_excused(FactsReader *reader,
+										   const char *role);
+
+/*
+ * Who serves tenants' sessions?
+ *
+ * The application roles are those of trovella_guard.app_role that exist.  Where
+ * none of these exists, they are all login roles that are neither superusers nor
+ * have BYPASSRLS.  Excused roles are none.
+ */
+extern const List *tg_app_roles(FactsReader *reader);	/* OIDs */
+extern bool tg_app_roles_are_named(FactsReader *reader);
+
+/* Those of trovella_guard.app_role that exist now, in its order, as OIDs. */
+extern List *tg_named_app_roles(void);
+
+/*
+ * The application roles that have the privileges of a role, or can get them by
+ * SET ROLE: itself, and members.  A superuser that is no member does not count.
+ */
+extern const List *tg_app_roles_acting_as(FactsReader *reader, Oid role);
+
+/*
+ * By which grantees does an application role have one of these privileges on a
+ * relation, or on one of its columns?  OIDs; InvalidOid stands for PUBLIC, the
+ * owner stands for what owners may do.  Privileges on the schema are not
+ * considered: they are easily granted later.
+ */
+extern List *tg_app_grantees(FactsReader *reader, const RelationFacts *facts,
+							 AclMode privileges);
+
+/*
  * Which relations depend on an object?
  */
 extern List *tg_facts_relations_of_schema(FactsReader *reader,

@@ -15,6 +15,7 @@
 
 #include "access/table.h"
 #include "access/transam.h"
+#include "catalog/pg_auth_members.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
@@ -48,6 +49,7 @@ static const Oid catalog_oids[CAT_COUNT] = {
 	[CAT_EXTENSION] = ExtensionRelationId,
 	[CAT_PROC] = ProcedureRelationId,
 	[CAT_AUTHID] = AuthIdRelationId,
+	[CAT_AUTH_MEMBERS] = AuthMemRelationId,
 	[CAT_TYPE] = TypeRelationId,
 };
 

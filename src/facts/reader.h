@@ -38,9 +38,12 @@ typedef enum ReaderCatalog
 	CAT_EXTENSION,
 	CAT_PROC,
 	CAT_AUTHID,
+	CAT_AUTH_MEMBERS,
 	CAT_TYPE,
 	CAT_COUNT
 } ReaderCatalog;
+
+typedef struct Audience Audience;
 
 struct FactsReader
 {
@@ -60,6 +63,9 @@ struct FactsReader
 	struct LifetimeCache *lifetimes;	/* temporary.c */
 	bool		extensions_known;	/* is the next one set? */
 	bool		any_untrusted_extension;
+	Audience   *audience;		/* audience.c */
+	ReadDecisions read_decisions;	/* may be NULL */
+	void	   *decisions_arg;
 	ReadNote	note;			/* see tg_facts_note_reads(); may be NULL */
 	void	   *note_arg;
 	Oid			subject;		/* a relation whose reads are not noted */

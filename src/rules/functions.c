@@ -19,7 +19,6 @@
 #include "hashtable.h"
 #include "miscadmin.h"
 #include "rules/rules.h"
-#include "settings.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -61,18 +60,22 @@ static Oid
 confined_role(const RuleSubject *subject, Oid owner)
 {
 	const RelationFacts *facts = subject->facts;
-	Oid			app_role;
+	ListCell   *lc;
 
 	if (may_alter_policies(subject, owner) ||
 		tg_is_above_rls(subject->reader, owner))
 		return InvalidOid;
 	if (tg_privileges_of(owner, facts) != ACL_NO_RIGHTS)
 		return owner;
-	app_role = get_role_oid(tg_app_role, true);
-	if (OidIsValid(app_role) && !may_alter_policies(subject, app_role) &&
-		has_privs_of_role(app_role, owner) &&
-		tg_privileges_of(app_role, facts) != ACL_NO_RIGHTS)
-		return app_role;
+	foreach(lc, tg_named_app_roles())
+	{
+		Oid			app_role = lfirst_oid(lc);
+
+		if (!may_alter_policies(subject, app_role) &&
+			has_privs_of_role(app_role, owner) &&
+			tg_privileges_of(app_role, facts) != ACL_NO_RIGHTS)
+			return app_role;
+	}
 	return InvalidOid;
 }
 

@@ -24,6 +24,7 @@
 #include "nodes/parsenodes.h"
 #include "parser/parse_coerce.h"
 #include "rules/remedy.h"
+#include "rules/rules.h"
 #include "settings.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -196,6 +197,21 @@ append_expressions(StringInfo sql, const char *qual, const char *with_check)
 	appendStringInfoChar(sql, ';');
 }
 
+/* A policy without TO is for PUBLIC. */
+static void
+append_app_roles(StringInfo sql)
+{
+	const char *before = " TO ";
+	ListCell   *lc;
+
+	foreach(lc, tg_named_app_roles())
+	{
+		appendStringInfo(sql, "%s%s", before,
+						 quote_identifier(tg_role_name(lfirst_oid(lc))));
+		before = ", ";
+	}
+}
+
 char *
 tg_remedy_policies(const RelationFacts *facts, CommandSet commands)
 {
@@ -215,8 +231,7 @@ tg_remedy_policies(const RelationFacts *facts, CommandSet commands)
 													  commands_in_order[i].suffix)),
 						 qualified_name(facts),
 						 commands_in_order[i].name);
-		if (OidIsValid(get_role_oid(tg_app_role, true)))
-			appendStringInfo(&sql, " TO %s", quote_identifier(tg_app_role));
+		append_app_roles(&sql);
 		append_expressions(&sql,
 						   commands_in_order[i].has_using ? predicate : NULL,
 						   commands_in_order[i].has_check ? predicate : NULL);

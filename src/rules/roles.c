@@ -44,16 +44,20 @@ void
 tg_check_grant_missing(const RuleSubject *subject)
 {
 	const RelationFacts *facts = subject->facts;
-	Oid			role = get_role_oid(tg_app_role, true);
-	AclMode		granted;
+	List	   *roles = tg_named_app_roles();
+	AclMode		granted = ACL_NO_RIGHTS;
+	const char *name;
 	StringInfoData missing;
 	Finding    *finding;
+	ListCell   *lc;
 
 	/* A child is used through its parent, which is safer than a grant on it */
-	if (!OidIsValid(role) || facts->parents != NIL)
+	if (roles == NIL || facts->parents != NIL)
 		return;
 
-	granted = tg_privileges_of(role, facts);
+	/* One of them may be meant to do less than another */
+	foreach(lc, roles)
+		granted |= tg_privileges_of(lfirst_oid(lc), facts);
 	initStringInfo(&missing);
 	for (int i = 0; i < (int) lengthof(privileges_in_order); i++)
 	{
@@ -64,14 +68,15 @@ tg_check_grant_missing(const RuleSubject *subject)
 	if (missing.len == 0)
 		return;
 
+	name = tg_role_name(linitial_oid(roles));
 	finding = tg_report_finding(subject,
 								"role \"%s\" has not been granted %s",
-								tg_app_role, missing.data);
+								name, missing.data);
 	finding->object = missing.data;
 	finding->repair_sql =
 		psprintf("GRANT %s ON %s TO %s;", missing.data,
 				 quote_qualified_identifier(facts->schema, facts->name),
-				 quote_identifier(tg_app_role));
+				 quote_identifier(name));
 }
 
 /* A role that bypasses row-level security, and what it can read. */
