@@ -482,12 +482,16 @@ BEGIN
   IF repair_sql.concurrently AND
      (SELECT c.relkind FROM pg_class c WHERE c.oid = repair_sql.relation) <> 'p' THEN
     sql := regexp_replace(sql, '^CREATE INDEX ', 'CREATE INDEX CONCURRENTLY ', 'gn');
+    -- NOT ENFORCED keys and those that are NOT VALID stay as they are.
+    sql := regexp_replace(sql,
+      '^(ALTER TABLE (?:"(?:[^"]|"")*"|[^" ])+) DROP CONSTRAINT ((?:"(?:[^"]|"")*"|[^", ])+), (ADD CONSTRAINT .*);$(?<! (?:NOT VALID|NOT ENFORCED);)',
+      E'\\1 DROP CONSTRAINT \\2, \\3 NOT VALID;\n\\1 VALIDATE CONSTRAINT \\2;', 'gn');
   END IF;
   RETURN sql;
 END
 $$;
 COMMENT ON FUNCTION trovella_guard.repair_sql(pg_catalog.regclass, pg_catalog.text, pg_catalog.bool) IS
-  'The statements that repair what a relation breaks at this level or above. Runs nothing. With concurrently, indexes come first and are built without blocking writes; run them outside a transaction block.';
+  'The statements that repair what a relation breaks at this level or above. Runs nothing. With concurrently, indexes come first and are built without blocking writes, and foreign keys are validated by a statement of their own; run them outside a transaction block.';
 
 CREATE FUNCTION trovella_guard.protect(
   relation pg_catalog.regclass,

@@ -191,7 +191,7 @@ next_repair(Oid relid, RuleLevel least, const List *tried, List **doubts,
 			!(doubts_policy && is_new_doubt(finding, *doubts)))
 			continue;
 		if (sql == NULL && finding->repair_sql != NULL &&
-			!tg_remedy_is_to_allow(finding->repair_sql) &&
+			!tg_remedy_needs_decision(finding->repair_sql) &&
 			!list_member(tried,
 						 makeString(unconstify(char *, finding->repair_sql))))
 			sql = pstrdup(finding->repair_sql);

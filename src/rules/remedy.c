@@ -459,6 +459,40 @@ is_builtin(Oid type)
 }
 
 /*
+ * The columns that ON DELETE SET NULL may set to null, as the grammar has them:
+ * "" for all columns of the key, NULL if there are none.  A row that loses its
+ * tenant would be nobody's, so the tenant column is never one of them.
+ */
+static const char *
+columns_to_empty(const RelationFacts *facts, const ForeignKeyFacts *key)
+{
+	StringInfoData columns;
+	int			count = 0;
+
+	initStringInfo(&columns);
+	for (int i = 0; i < key->nkeys; i++)
+	{
+		const ColumnFacts *column = tg_find_column(facts, key->keys[i]);
+
+		if (column == NULL || column->not_null ||
+			column->attnum == facts->tenant->attnum)
+			continue;
+		if (get_attgenerated(facts->relid, column->attnum) != '\0')
+			return NULL;
+		appendStringInfo(&columns, "%s%s", count++ > 0 ? ", " : "",
+						 quote_identifier(column->name));
+	}
+	if (count == key->nkeys)
+		return "";
+	if (count == 0 || key->match == FKCONSTR_MATCH_FULL)
+		return NULL;
+	return psprintf(" (%s)", columns.data);
+}
+
+/*
+ * SET NULL loses nothing but the reference.  CASCADE deletes rows, which nobody
+ * may decide by pasting.
+ *
  * ALTER CONSTRAINT cannot change the action, so one ALTER TABLE drops the key
  * and adds it again, with all its other properties.
  * That compares the rows that are there, which must run no code but
@@ -471,11 +505,15 @@ tg_remedy_on_delete(FactsReader *reader, const RelationFacts *facts,
 	StringInfoData columns;
 	StringInfoData referenced_columns;
 	StringInfoData action;
+	const char *emptied = columns_to_empty(facts, key);
 	char	   *referenced = tg_facts_qualified_name(reader, key->referenced);
 
 	/* A temporal key supports only NO ACTION */
 	if (referenced == NULL || key->temporal)
 		return NULL;
+	if (emptied == NULL)
+		return tg_remedy_comment("Decide what becomes of rows that refer to a deleted row of %s by foreign key %s: ON DELETE CASCADE deletes them, SET NULL needs a column that can be null.",
+								 referenced, quote_identifier(key->name));
 
 	initStringInfo(&columns);
 	initStringInfo(&referenced_columns);
@@ -499,11 +537,11 @@ tg_remedy_on_delete(FactsReader *reader, const RelationFacts *facts,
 	initStringInfo(&action);
 	appendStringInfo(&action, "DROP CONSTRAINT %s, ADD CONSTRAINT %s"
 					 " FOREIGN KEY (%s) REFERENCES %s (%s)%s%s"
-					 " ON DELETE CASCADE",
+					 " ON DELETE SET NULL%s",
 					 quote_identifier(key->name), quote_identifier(key->name),
 					 columns.data, referenced, referenced_columns.data,
 					 key->match == FKCONSTR_MATCH_FULL ? " MATCH FULL" : "",
-					 on_update_clause(key->on_update));
+					 on_update_clause(key->on_update), emptied);
 	if (key->deferrable)
 		appendStringInfoString(&action, " DEFERRABLE");
 	if (key->deferred)
@@ -546,10 +584,50 @@ tg_remedy_allow(const char *schema, const char *table, const char *rule)
 					name, quote_literal_cstr(rule));
 }
 
-bool
-tg_remedy_is_to_allow(const char *repair_sql)
+/* A line that a name continues on the next one would be a statement there. */
+char *
+tg_remedy_comment(const char *fmt,...)
 {
-	return strncmp(repair_sql, ALLOW_CALL, strlen(ALLOW_CALL)) == 0;
+	StringInfoData line;
+	va_list		args;
+	int			needed;
+
+	initStringInfo(&line);
+	appendStringInfoString(&line, "-- ");
+	for (;;)
+	{
+		va_start(args, fmt);
+		needed = appendStringInfoVA(&line, fmt, args);
+		va_end(args);
+		if (needed == 0)
+			break;
+		enlargeStringInfo(&line, needed);
+	}
+	for (char *c = line.data; *c != '\0'; c++)
+	{
+		if (*c == '\n' || *c == '\r')
+			*c = ' ';
+	}
+	return line.data;
+}
+
+static bool
+is_comment(const char *sql)
+{
+	while (sql != NULL && strncmp(sql, "--", 2) == 0)
+	{
+		sql = strchr(sql, '\n');
+		if (sql != NULL)
+			sql++;
+	}
+	return sql == NULL;
+}
+
+bool
+tg_remedy_needs_decision(const char *repair_sql)
+{
+	return strncmp(repair_sql, ALLOW_CALL, strlen(ALLOW_CALL)) == 0 ||
+		is_comment(repair_sql);
 }
 
 char *

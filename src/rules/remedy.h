@@ -42,8 +42,14 @@ extern char *tg_remedy_allow(const char *schema, const char *table,
 extern char *tg_remedy_disallow(const char *schema, const char *table,
 								const char *rule);
 
-/* Does the repair start with an allowlist entry?  People decide about those. */
-extern bool tg_remedy_is_to_allow(const char *repair_sql);
+/*
+ * A comment on one line, for what somebody must decide or know.  Names in it
+ * cannot begin a new line, whatever characters they contain.
+ */
+extern char *tg_remedy_comment(const char *fmt,...) pg_attribute_printf(1, 2);
+
+/* Does the repair start with an allowlist entry, or only ask something? */
+extern bool tg_remedy_needs_decision(const char *repair_sql);
 
 /* "SELECT, INSERT" */
 extern char *tg_command_names(CommandSet commands);
