@@ -271,7 +271,8 @@ COMMENT ON FUNCTION trovella_guard.check(pg_catalog.regclass) IS
 
 CREATE FUNCTION trovella_guard_internal.registry(
   OUT "position" pg_catalog.int4, OUT rule pg_catalog.text,
-  OUT level pg_catalog.text, OUT default_level pg_catalog.text,
+  OUT level pg_catalog.text, OUT profile_level pg_catalog.text,
+  OUT checklist pg_catalog.text, OUT isolation pg_catalog.text, OUT strict pg_catalog.text,
   OUT is_overridden pg_catalog.bool, OUT is_about_relations pg_catalog.bool,
   OUT purpose pg_catalog.text)
 RETURNS SETOF record
@@ -280,21 +281,25 @@ COMMENT ON FUNCTION trovella_guard_internal.registry() IS
   'The rules in their order, for the view rules.';
 
 CREATE VIEW trovella_guard.rules WITH (security_invoker = true) AS
-  SELECT r.rule, r.level, r.default_level,
+  SELECT r.rule, r.level, r.profile_level,
          CASE WHEN r.is_overridden
               THEN 'trovella_guard.rules (' ||
                    coalesce((SELECT s.source || coalesce(' ' || s.sourcefile, '')
                              FROM pg_catalog.pg_settings s
                              WHERE s.name = 'trovella_guard.rules'), 'unknown') || ')'
-              ELSE 'default' END AS set_by,
+              ELSE 'profile ' || pg_catalog.current_setting('trovella_guard.profile') END AS set_by,
+         r.checklist, r.isolation, r.strict,
          r.purpose
   FROM trovella_guard_internal.registry() r;
 COMMENT ON VIEW trovella_guard.rules IS
-  'Every rule: its level in this session, its default, what sets it, and its purpose.';
+  'Every rule: its level in this session, what sets it, its level in each profile, and its purpose.';
 COMMENT ON COLUMN trovella_guard.rules.rule IS 'The name, as in trovella_guard.rules and in the allowlist.';
 COMMENT ON COLUMN trovella_guard.rules.level IS 'error refuses a commit, warning warns at commit, info shows in audits only; or off.';
-COMMENT ON COLUMN trovella_guard.rules.default_level IS 'The level if trovella_guard.rules does not name the rule.';
-COMMENT ON COLUMN trovella_guard.rules.set_by IS 'default, or the setting and its source.';
+COMMENT ON COLUMN trovella_guard.rules.profile_level IS 'The level if trovella_guard.rules does not name the rule.';
+COMMENT ON COLUMN trovella_guard.rules.set_by IS 'The profile, or trovella_guard.rules and its source.';
+COMMENT ON COLUMN trovella_guard.rules.checklist IS 'The level in profile checklist.';
+COMMENT ON COLUMN trovella_guard.rules.isolation IS 'The level in profile isolation.';
+COMMENT ON COLUMN trovella_guard.rules.strict IS 'The level in profile strict.';
 COMMENT ON COLUMN trovella_guard.rules.purpose IS 'What the rule protects against.';
 
 CREATE FUNCTION trovella_guard_internal.relations(
@@ -718,7 +723,8 @@ BEGIN ATOMIC
     WHERE l.line IS NOT NULL
     UNION ALL
     SELECT 2, 0, 0,
-           format('%s (%s): %s', trovella_guard_internal.count_of(s.relations, 'relation'), s.classes, s.counts)
+           format('%s (%s): %s; profile %s', trovella_guard_internal.count_of(s.relations, 'relation'),
+                  s.classes, s.counts, current_setting('trovella_guard.profile'))
     FROM trovella_guard_internal.summary() s) lines
   ORDER BY part, number, i;
 END;
@@ -733,13 +739,13 @@ BEGIN ATOMIC
   )
   SELECT line FROM (
     SELECT 0 AS part, 0::int8 AS number,
-           format(E'## Tenant isolation: %s\n\n%s in database %s: %s. %s.',
+           format(E'## Tenant isolation: %s\n\n%s in database %s: %s. %s. Profile: %s.',
                   CASE WHEN s.errors > 0 THEN trovella_guard_internal.count_of(s.errors, 'error')
                        WHEN s.warnings > 0 THEN trovella_guard_internal.count_of(s.warnings, 'warning')
                        ELSE 'clean' END,
                   trovella_guard_internal.count_of(s.relations, 'relation'),
                   trovella_guard_internal.escape_markdown(current_database()),
-                  s.classes, s.counts)
+                  s.classes, s.counts, current_setting('trovella_guard.profile'))
            || CASE WHEN s.errors + s.warnings + s.infos > 0
                    THEN E'\n\n| level | relation | rule | finding |\n|---|---|---|---|' ELSE '' END AS line
     FROM trovella_guard_internal.summary() s
@@ -775,10 +781,11 @@ SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT line FROM (
     SELECT 0 AS part, 0::int8 AS number,
-           format(E'{"schema_version": 1,\n "generator": %s,\n "generated_at": %s,\n "database": %s,\n "mode": %s,\n "summary": %s,\n "rules": %s,\n "relations": [',
+           format(E'{"schema_version": 1,\n "generator": %s,\n "generated_at": %s,\n "database": %s,\n "mode": %s,\n "profile": %s,\n "summary": %s,\n "rules": %s,\n "relations": [',
                   jsonb_build_object('name', 'trovella_guard', 'version', e.extversion),
                   to_jsonb(now()), to_jsonb(current_database()),
                   to_jsonb(current_setting('trovella_guard.mode')),
+                  to_jsonb(current_setting('trovella_guard.profile')),
                   to_jsonb(s) - '{classes,counts}'::text[],
                   (SELECT jsonb_agg(to_jsonb(r)) FROM trovella_guard.rules r)) AS line
     FROM trovella_guard_internal.summary() s, pg_extension e
@@ -996,11 +1003,11 @@ pre { flex: 1; margin: 0; padding: .5rem; background: var(--soft); border: 1px s
     UNION ALL
     SELECT 1, 0,
       format($html$<h1>Tenant isolation: database %s</h1>
-<p class="muted">trovella_guard %s, mode %s, %s. %s: %s; %s without errors and warnings.</p>
+<p class="muted">trovella_guard %s, mode %s, profile %s, %s. %s: %s; %s without errors and warnings.</p>
 <svg width="460" height="%s" role="img" aria-label="%s">$html$,
         trovella_guard_internal.escape_xml(current_database()),
         (SELECT trovella_guard_internal.escape_xml(e.extversion) FROM pg_extension e WHERE e.extname = 'trovella_guard'),
-        current_setting('trovella_guard.mode'), to_char(now(), 'YYYY-MM-DD HH24:MI TZ'),
+        current_setting('trovella_guard.mode'), current_setting('trovella_guard.profile'), to_char(now(), 'YYYY-MM-DD HH24:MI TZ'),
         trovella_guard_internal.count_of(s.relations, 'relation'), s.classes, s.clean,
         4 * 24,
         s.counts)

@@ -12,8 +12,8 @@ SET search_path = regress_adopt;
 GRANT ALL ON SCHEMA regress_adopt TO regress_adopt_dba;
 
 -- Advice comes and goes with the rules: it is not what this file is about
-SELECT string_agg(rule || '=off', ', ' ORDER BY rule) AS no_advice FROM trovella_guard_internal.registry()
-  WHERE default_level = 'info' AND rule <> 'allowlist_stale' \gset
+SELECT string_agg(rule || '=off', ', ' ORDER BY rule) || ', table_unclassified=warning' AS no_advice FROM trovella_guard_internal.registry()
+  WHERE profile_level = 'info' AND rule <> 'allowlist_stale' \gset
 SET trovella_guard.rules = :'no_advice';
 
 -- CI before there is anything

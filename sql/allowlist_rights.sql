@@ -6,6 +6,7 @@
 SET client_min_messages = warning;
 SELECT current_user AS superuser \gset
 CREATE ROLE regress_list_owner LOGIN;
+ALTER ROLE regress_list_owner SET trovella_guard.rules = 'table_unclassified=warning';
 CREATE ROLE regress_list_admin LOGIN;
 CREATE SCHEMA regress_list AUTHORIZATION regress_list_owner;
 GRANT EXECUTE ON FUNCTION trovella_guard.allow(text, text, text, timestamptz),

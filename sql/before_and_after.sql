@@ -181,8 +181,8 @@ SELECT trovella_guard_internal.open();
 SELECT trovella_guard_internal.collect();
 
 SET client_min_messages = error;
+DROP SCHEMA regress_before CASCADE;
 SELECT trovella_guard.disallow('regress_before.top');
 SELECT trovella_guard.disallow('regress_before.region');
 SELECT trovella_guard.disallow('regress_before.middle', 'rls_disabled');
-DROP SCHEMA regress_before CASCADE;
 DROP ROLE regress_before_reader;

@@ -68,15 +68,15 @@ SET trovella_guard.mode = enforce;
 -- Every rule about relations has its place in one step: none is forgotten in
 -- "further advice" but those that are advice
 SELECT rule FROM trovella_guard_internal.registry() r
-  WHERE is_about_relations AND default_level <> 'info'
+  WHERE is_about_relations AND profile_level <> 'info'
     AND pg_get_functiondef('trovella_guard.checklist'::regproc) !~ ('''' || rule || '''')
   ORDER BY rule;
 
 -- The rules, and what sets them
-SELECT rule, level, default_level, set_by FROM trovella_guard.rules
+SELECT rule, level, profile_level, set_by FROM trovella_guard.rules
   WHERE rule IN ('rls_disabled', 'rls_not_forced', 'fk_index_missing') ORDER BY rule;
 SET trovella_guard.rules = 'rls_not_forced=error, fk_index_missing=off';
-SELECT rule, level, default_level, set_by FROM trovella_guard.rules
+SELECT rule, level, profile_level, set_by FROM trovella_guard.rules
   WHERE rule IN ('rls_disabled', 'rls_not_forced', 'fk_index_missing') ORDER BY rule;
 SELECT position, state, detail FROM trovella_guard.checklist('feature_item') WHERE position IN (8, 11);
 RESET trovella_guard.rules;
@@ -89,7 +89,7 @@ SELECT state FROM trovella_guard.checklist('feature_item') WHERE position = 1;
 SELECT level FROM trovella_guard.rules WHERE rule = 'rls_disabled';
 RESET ROLE;
 \c -
-SELECT count(*) > 10 AS all_rules, bool_and(set_by = 'default') AS by_default FROM trovella_guard.rules;
+SELECT count(*) > 10 AS all_rules, bool_and(set_by = 'profile checklist') AS by_default FROM trovella_guard.rules;
 \c -
 SELECT class FROM trovella_guard.tables WHERE table_name = 'feature_item';
 

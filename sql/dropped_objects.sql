@@ -12,6 +12,8 @@ SET search_path = regress_dropped;
 CREATE FUNCTION session() RETURNS text STABLE LANGUAGE sql
   AS $$ SELECT current_setting('app.current_organization_id', true) $$;
 
+SELECT trovella_guard.allow('regress_dropped.cases', 'what this test runs');
+
 -- Each case is made in a schema of its own: a statement, what undoes it, and
 -- what policies say of it.
 CREATE TABLE cases (setup text, undo text, expressions text[]);
@@ -472,4 +474,5 @@ DROP FOREIGN DATA WRAPPER regress_dropped_w CASCADE;
 DROP FOREIGN DATA WRAPPER regress_dropped_2w CASCADE;
 DROP LANGUAGE regress_dropped CASCADE;
 DROP SCHEMA regress_dropped CASCADE;
+SELECT trovella_guard.disallow('regress_dropped.cases');
 DROP ROLE regress_dropped_role;

@@ -37,6 +37,7 @@ BEGIN;
 CREATE TABLE second (organization_id text);
 CREATE TABLE third (organization_id text);
 CREATE TABLE fourth (other_id text);
+SELECT trovella_guard.allow('fourth', 'the same for all');
 DROP POLICY feature_item_tenant ON feature_item;
 \set VERBOSITY terse
 COMMIT;
@@ -54,6 +55,7 @@ ALTER TABLE second ENABLE ROW LEVEL SECURITY;
 CREATE POLICY second_tenant ON second USING (:tenant);
 CREATE INDEX ON second (organization_id);
 CREATE TABLE third (id text);
+SET LOCAL trovella_guard.rules = 'table_unclassified=warning';
 COMMIT;
 
 -- new and old findings of one table in one warning

@@ -33,6 +33,10 @@ ROLLBACK TO s;
 SELECT * FROM trovella_guard.pending();
 -- a warning refuses nothing
 CREATE TABLE unclassified (id text);
+SET LOCAL trovella_guard.rules = 'table_unclassified=warning';
+SELECT table_name, rule, level, refused FROM trovella_guard.pending();
+-- an error does
+SET LOCAL trovella_guard.rules = '';
 SELECT table_name, rule, level, refused FROM trovella_guard.pending();
 SELECT trovella_guard.allow('unclassified', 'reference data');
 SELECT * FROM trovella_guard.pending();

@@ -184,6 +184,7 @@ SELECT trovella_guard.protect('a_foreign_table');
 BEGIN;
 SET LOCAL client_min_messages = error;
 CREATE TABLE unclassified (id int);
+SET LOCAL trovella_guard.rules = 'table_unclassified=warning';
 COMMIT;
 SELECT trovella_guard.protect('unclassified');
 CREATE TEMPORARY TABLE temporary (organization_id text);

@@ -1,6 +1,6 @@
 --
 -- policy_unproven: whether the policy isolates tenants depends on a function
--- that gets the tenant column. Audits say so; nothing is refused.
+-- that gets the tenant column.
 --
 \set VERBOSITY terse
 SET client_min_messages = warning;
@@ -18,7 +18,7 @@ COMMIT;
 
 SELECT level, object, message FROM trovella_guard.check('item') WHERE rule = 'policy_unproven';
 
--- at another level it is refused, unless it was there before
+-- as an error it is refused, unless it was there before
 SET trovella_guard.rules = 'policy_unproven=error';
 ALTER TABLE item ADD note text;
 ALTER POLICY item_tenant ON item USING (may_see(organization_id) AND id > 0);

@@ -6,17 +6,28 @@ SET client_min_messages = warning;
 CREATE SCHEMA regress_unclassified;
 SET search_path = regress_unclassified;
 
--- a warning, and the commit goes through
+-- the commit is refused
+CREATE TABLE config (id text PRIMARY KEY, organisation_id text);
+SELECT to_regclass('config') IS NOT NULL AS committed;
+
+-- at level warning it goes through
+SET trovella_guard.rules = 'table_unclassified=warning';
 CREATE TABLE config (id text PRIMARY KEY, organisation_id text);
 SELECT to_regclass('config') IS NOT NULL AS committed;
 SELECT level, object, message, repair_sql
   FROM trovella_guard.check('config');
+RESET trovella_guard.rules;
+
+-- what it is, it may stay
+ALTER TABLE config ADD COLUMN more text;
 
 -- what check() prints fixes it
 SELECT repair_sql FROM trovella_guard.check('config') \gexec
 SELECT count(*) FROM trovella_guard.check('config');
 SELECT table_name, rule, reason FROM trovella_guard.allowlist ORDER BY 1;
 ALTER TABLE config ADD COLUMN value text;
+SELECT trovella_guard.disallow('config');	-- it is needed
+SET trovella_guard.rules = 'table_unclassified=warning';
 SELECT trovella_guard.disallow('config');
 
 -- not for what is no table
@@ -28,7 +39,7 @@ CREATE SEQUENCE config_seq;
 CREATE TYPE config_type AS (a int);
 
 -- other levels
-SET trovella_guard.rules = 'table_unclassified=error';
+RESET trovella_guard.rules;
 CREATE TABLE other_config (id text PRIMARY KEY);
 SELECT to_regclass('other_config') IS NULL AS refused;
 BEGIN;

@@ -303,6 +303,7 @@ TABLE tables;
 DROP TABLE draft;
 
 -- what PostgreSQL runs on its way to the commit
+SELECT trovella_guard.allow('queue', 'what this test runs');
 CREATE TABLE queue (id int);
 CREATE FUNCTION lay_bare_later() RETURNS trigger LANGUAGE plpgsql
   AS 'BEGIN ALTER TABLE item DISABLE ROW LEVEL SECURITY; RETURN NULL; END';
@@ -311,6 +312,7 @@ CREATE CONSTRAINT TRIGGER later AFTER INSERT ON queue
 INSERT INTO queue VALUES (1);
 SELECT count(*) FROM queue;
 DROP TABLE queue;
+SELECT trovella_guard.disallow('queue');
 BEGIN;
 DECLARE held CURSOR WITH HOLD FOR SELECT lay_bare();
 COMMIT;

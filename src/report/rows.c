@@ -63,7 +63,9 @@ enum
 	COL_RULE_POSITION,
 	COL_RULE_RULE,
 	COL_RULE_LEVEL,
-	COL_RULE_DEFAULT_LEVEL,
+	COL_RULE_PROFILE_LEVEL,
+	COL_RULE_CHECKLIST,			/* the levels of each profile ... */
+	COL_RULE_LAST_PROFILE = COL_RULE_CHECKLIST + TG_PROFILES - 1,
 	COL_RULE_IS_OVERRIDDEN,
 	COL_RULE_IS_ABOUT_RELATIONS,
 	COL_RULE_PURPOSE,
@@ -336,8 +338,11 @@ trovella_guard_registry_1_0(PG_FUNCTION_ARGS)
 		values[COL_RULE_RULE] = CStringGetTextDatum(tg_rules[i].name);
 		values[COL_RULE_LEVEL] =
 			CStringGetTextDatum(tg_level_name(tg_rule_level(i)));
-		values[COL_RULE_DEFAULT_LEVEL] =
-			CStringGetTextDatum(tg_level_name(tg_rules[i].default_level));
+		values[COL_RULE_PROFILE_LEVEL] =
+			CStringGetTextDatum(tg_level_name(tg_rule_level_of_profile(i)));
+		for (int profile = 0; profile < TG_PROFILES; profile++)
+			values[COL_RULE_CHECKLIST + profile] =
+				CStringGetTextDatum(tg_level_name(tg_rules[i].levels[profile]));
 		values[COL_RULE_IS_OVERRIDDEN] = BoolGetDatum(tg_rule_is_overridden(i));
 		values[COL_RULE_IS_ABOUT_RELATIONS] =
 			BoolGetDatum((tg_rules[i].about & ~TG_ABOUT_DATABASE) != 0);

@@ -179,6 +179,7 @@ trovella_guard_status_1_0(PG_FUNCTION_ARGS)
 
 	/* A copy or a restore of the database may have lost these */
 	put_setting_status(result, "tenant_columns");
+	put_setting_status(result, "profile");
 	put_setting_status(result, "rules");
 	put_setting_status(result, "app_role");
 

@@ -85,6 +85,17 @@ tg_check_required_columns_missing(const RuleSubject *subject)
 	}
 }
 
+/* Was it a tenant table before the transaction, and is none now? */
+static bool
+has_lost_tenant_column(const RuleSubject *subject)
+{
+	const RelationFacts *before = subject->history != NULL ?
+		subject->history->before : NULL;
+
+	return subject->facts->tenant == NULL &&
+		before != NULL && tg_is_tenant_table(before);
+}
+
 /*
  * Only the verdict can tell that a column was lost: an audit sees a table
  * without a tenant column, and calls it unclassified.  A column that depends on
@@ -94,8 +105,7 @@ void
 tg_check_tenant_column_lost(const RuleSubject *subject)
 {
 	const RelationFacts *facts = subject->facts;
-	const RelationFacts *before = subject->history ?
-		subject->history->before : NULL;
+	const char *lost;
 	Finding    *finding;
 
 	if (facts->tenant != NULL)
@@ -109,13 +119,14 @@ tg_check_tenant_column_lost(const RuleSubject *subject)
 		}
 		return;
 	}
-	if (before == NULL || !tg_is_tenant_table(before))
+	if (!has_lost_tenant_column(subject))
 		return;
 
+	lost = subject->history->before->tenant->name;
 	finding = tg_report_finding(subject,
 								"the table has lost its tenant column \"%s\"",
-								before->tenant->name);
-	finding->object = before->tenant->name;
+								lost);
+	finding->object = lost;
 	finding->repair_sql = tg_remedy_allow(facts->schema, facts->name, NULL);
 }
 
@@ -127,6 +138,12 @@ tg_check_table_unclassified(const RuleSubject *subject)
 
 	/* A partition has the class of its parent */
 	if (facts->partition)
+		return;
+
+	/* Then tenant_column_lost says it, unless that weighs less */
+	if (has_lost_tenant_column(subject) &&
+		tg_rule_level(tg_rule_by_check(tg_check_tenant_column_lost)) >=
+		tg_rule_level(subject->rule - tg_rules))
 		return;
 
 	finding = tg_report_finding(subject,

@@ -1,9 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * levels.c
- *		The levels of rules: the setting trovella_guard.rules.
+ *		The levels of rules: the settings trovella_guard.profile and .rules.
  *
- * The check hook parses the value into its "extra" and complains; the assign
+ * The profile gives each rule a level (registry.c); trovella_guard.rules
+ * overrides that of single rules.  Its check hook parses the value into its "extra" and complains; the assign
  * hook only copies a pointer and cannot fail.
  *
  * Copyright (c) 2026, Trovella
@@ -18,6 +19,7 @@
 /* The level that trovella_guard.rules gives a rule, or -1. */
 typedef signed char LevelOverride;
 
+static int	profile = TG_PROFILE_CHECKLIST;
 static char *rules_string = NULL;
 static const LevelOverride *level_overrides = NULL;
 
@@ -34,12 +36,25 @@ static const struct
 	{"off", TG_LEVEL_OFF},
 };
 
+static const struct config_enum_entry profile_options[] = {
+	{"checklist", TG_PROFILE_CHECKLIST, false},
+	{"isolation", TG_PROFILE_ISOLATION, false},
+	{"strict", TG_PROFILE_STRICT, false},
+	{NULL, 0, false}
+};
+
 RuleLevel
 tg_rule_level(int rule)
 {
 	if (tg_rule_is_overridden(rule))
 		return (RuleLevel) level_overrides[rule];
-	return tg_rules[rule].default_level;
+	return tg_rule_level_of_profile(rule);
+}
+
+RuleLevel
+tg_rule_level_of_profile(int rule)
+{
+	return tg_rules[rule].levels[profile];
 }
 
 bool
@@ -180,8 +195,18 @@ assign_rules(const char *newval pg_attribute_unused(), void *extra)
 void
 tg_levels_init(void)
 {
+	DefineCustomEnumVariable("trovella_guard.profile",
+							 "Chooses the levels of all rules.",
+							 "\"checklist\" refuses what breaks the checklist, \"isolation\" only what lets rows of another tenant be reached, \"strict\" also what cannot be proven.",
+							 &profile,
+							 TG_PROFILE_CHECKLIST,
+							 profile_options,
+							 PGC_SUSET,
+							 0,
+							 NULL, NULL, NULL);
+
 	DefineCustomStringVariable("trovella_guard.rules",
-							   "Overrides the level of rules.",
+							   "Overrides the level of rules that the profile gives them.",
 							   "A list such as fk_index_missing=warning, rls_not_forced=error.",
 							   &rules_string,
 							   "",

@@ -26,6 +26,16 @@ typedef enum RuleLevel
 	TG_LEVEL_ERROR				/* the commit is refused */
 } RuleLevel;
 
+/* A choice of levels for all rules: trovella_guard.profile. */
+typedef enum Profile
+{
+	TG_PROFILE_CHECKLIST,
+	TG_PROFILE_ISOLATION,
+	TG_PROFILE_STRICT
+} Profile;
+
+#define TG_PROFILES (TG_PROFILE_STRICT + 1)
+
 typedef struct Rule Rule;
 
 /*
@@ -131,7 +141,7 @@ struct Rule
 {
 	const char *name;			/* never changes: settings and allowlists
 								 * contain it */
-	RuleLevel	default_level;
+	RuleLevel	levels[TG_PROFILES];
 	int			about;			/* of RuleAbout */
 	RuleCheck	check;
 	const char *purpose;		/* the reason for the rule, in one line */
@@ -140,14 +150,18 @@ struct Rule
 extern const Rule tg_rules[];
 extern const int tg_rules_count;
 
-/* Defines trovella_guard.rules; called once, from _PG_init. */
+/*
+ * Defines trovella_guard.profile and trovella_guard.rules; called once, from
+ * _PG_init.
+ */
 extern void tg_levels_init(void);
 
 /*
- * The current level of rule number "rule" of the registry, and whether that
- * comes from trovella_guard.rules.
+ * The current level of rule number "rule" of the registry, the one that the
+ * profile gives it, and whether trovella_guard.rules overrides that.
  */
 extern RuleLevel tg_rule_level(int rule);
+extern RuleLevel tg_rule_level_of_profile(int rule);
 extern bool tg_rule_is_overridden(int rule);
 
 /* A level by its name; false if there is no such level. */

@@ -160,15 +160,14 @@ errfinding(const VerdictMessage *message)
 }
 
 /*
- * May a tenant table have a reason to break the rule?  A table that breaks a
- * rule of default level error, or has no tenant column, should be on the
- * allowlist as a global table instead.
+ * May a tenant table have a reason to break the rule?  A table that breaks what
+ * the checklist demands, whatever the profile, should be on the allowlist as a
+ * global table instead.
  */
 static bool
 may_be_waived_alone(const Rule *rule)
 {
-	return rule->default_level < TG_LEVEL_ERROR &&
-		rule->check != tg_check_table_unclassified;
+	return rule->levels[TG_PROFILE_CHECKLIST] < TG_LEVEL_ERROR;
 }
 
 /*

@@ -507,7 +507,12 @@ export const country = pgTable("country", {
 
 	my ($file, $migration) = generate('country');
 	my $output = run(qw(node migrate.mjs));
-	is($?, 0, 'migrate.mjs succeeds');
+	isnt($?, 0, 'migrate.mjs fails');
+	like($output, qr/commit refused: table "public\.country" breaks table_unclassified/,
+		'... and says why');
+	sql("ALTER DATABASE $database SET trovella_guard.rules = 'table_unclassified=warning'");
+	$output = run(qw(node migrate.mjs));
+	is($?, 0, 'where it is a warning, migrate.mjs succeeds');
 	like($output, qr/^WARNING:  .*"public\.country".*table_unclassified/m,
 		'... with a warning');
 };

@@ -90,7 +90,7 @@ unlike($inline, qr/(?<!\\)`/, 'markdown: no code span is opened');
 my $json = decode_json(report('json'));
 is($json->{schema_version}, 1, 'json: version of the schema');
 is(join(' ', sort keys %$json),
-	'database findings generated_at generator mode relations rules schema_version summary',
+	'database findings generated_at generator mode profile relations rules schema_version summary',
 	'json: fields as documented');
 is(join(' ', sort keys %{ $json->{summary} }),
 	'clean errors global infos relations tenant unclassified unprotectable waived warnings',

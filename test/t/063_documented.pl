@@ -30,14 +30,21 @@ my %known;
 foreach my $row (
 	split /\n/,
 	$node->safe_psql(
-		'postgres', 'SELECT rule, default_level FROM trovella_guard.rules'))
+		'postgres',
+		'SELECT rule, checklist, isolation, strict FROM trovella_guard.rules'))
 {
-	my ($rule, $level) = split /\|/, $row;
+	my ($rule, $level, $isolation, $strict) = split /\|/, $row;
+	my $others = join ', ',
+	  $isolation ne $level ? "isolation: $isolation" : (),
+	  $strict ne $level ? "strict: $strict" : ();
+	my $said = $others eq '' ? $level : "$level ($others)";
 
 	$known{$rule} = 1;
-	like($readme, qr/^\| `$rule` \| $level \| \S/m, "$rule is in the README");
-	like($rules_md, qr/^## $rule\n\n\*$level\.\* \S/m,
-		"$rule has a section in docs/rules.md");
+	like($readme,
+		qr/^\| `$rule` \| $level \| $isolation \| $strict \| \S/m,
+		"$rule is in the README with its level in each profile");
+	like($rules_md, qr/^## $rule\n\n\*\Q$said\E\.\* \S/m,
+		"$rule has a section in docs/rules.md with them");
 	like($regression, qr/\b$rule\b/, "$rule has a regression test");
 }
 cmp_ok(scalar keys %known, '>', 10, 'there are rules');

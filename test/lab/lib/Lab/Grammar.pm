@@ -573,7 +573,7 @@ sub transaction
 	push @statements, 'SET LOCAL trovella_guard.mode = ' . pick('off', 'off', 'warn') if $kind eq 'off';
 	push @statements, 'SET LOCAL trovella_guard.rules = \''
 	  . pick(qw(rls_disabled policy_missing tenant_index_missing fk_index_missing))
-	  . '=' . pick(qw(warning off info)) . "'" if $kind eq 'rule';
+	  . '=' . pick(qw(warning off info)) . ", table_unclassified=warning'" if $kind eq 'rule';
 	push @statements, 'SET LOCAL ROLE regress_lab_owner' if $kind eq 'owner';
 	push @statements, $self->{fancy} && chance(0.5) ? $self->with_savepoints(@actions)
 	  : map { @$_ } @actions;

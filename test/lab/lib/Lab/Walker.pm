@@ -49,6 +49,7 @@ sub prepare
 	$session->run("DROP DATABASE IF EXISTS $self->{template}");
 	$session->query("CREATE DATABASE $self->{template} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'");
 	$session->query("ALTER DATABASE $self->{template} SET client_min_messages = error");
+	$session->query("ALTER DATABASE $self->{template} SET trovella_guard.rules = 'table_unclassified=warning'");
 	$session->close;
 
 	$session = Lab::Session->new(name => 'setup', dbname => $self->{template});
@@ -121,6 +122,8 @@ sub open_world
 	$setup->query("DROP DATABASE IF EXISTS $self->{database} WITH (FORCE)");
 	$setup->query("CREATE DATABASE $self->{database} TEMPLATE $self->{template}");
 	$setup->query("ALTER DATABASE $self->{database} SET client_min_messages = error");
+	# the oracle has no opinion of tables without a tenant column
+	$setup->query("ALTER DATABASE $self->{database} SET trovella_guard.rules = 'table_unclassified=warning'");
 	$setup->query("ALTER DATABASE $self->{database} SET session_preload_libraries = trovella_guard")
 	  if $style->{preload};
 
