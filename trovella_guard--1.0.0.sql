@@ -1137,6 +1137,40 @@ COMMENT ON FUNCTION trovella_guard.status() IS
   'What is active in this session: mode, versions, hook, event triggers, settings, preloading. ok is false where the guard is weaker than it could be; detail says what to do.';
 
 --
+-- The tenant of a session
+--
+
+-- Not in C: policies call it in sessions of the application, which need not be
+-- able to load the library.
+CREATE FUNCTION trovella_guard.require_tenant(
+  setting pg_catalog.text DEFAULT 'app.current_organization_id')
+RETURNS pg_catalog.text
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  tenant text := current_setting(setting, true);
+BEGIN
+  -- a setting of the server, such as server_version, is the same for all tenants
+  IF setting IS NULL OR strpos(setting, '.') = 0 THEN
+    RAISE EXCEPTION 'setting "%" cannot hold a tenant', coalesce(setting, 'NULL')
+      USING ERRCODE = 'invalid_parameter_value',
+            HINT = 'Use a setting of the application, with a dot in its name, such as app.current_organization_id.';
+  ELSIF tenant IS NULL OR tenant = '' THEN
+    RAISE EXCEPTION 'tenant not set'
+      USING ERRCODE = 'TG002',
+            DETAIL = format(CASE WHEN tenant IS NULL
+              THEN 'The setting "%s" is not set in this session.'
+              ELSE 'The setting "%s" is empty in this session, as after the end of a transaction that set it.' END, setting),
+            HINT = format('Set it first in each transaction: SELECT pg_catalog.set_config(%L, ''the tenant'', true);', setting);
+  END IF;
+  RETURN tenant;
+END
+$$;
+COMMENT ON FUNCTION trovella_guard.require_tenant(pg_catalog.text) IS
+  'The value of the setting that names the session''s tenant, for policies; error TG002 if it is not set, or empty.';
+
+--
 -- The event triggers
 --
 

@@ -74,7 +74,7 @@ SELECT has_function('trovella_guard', 'check', '{regclass}'::name[]);
 SELECT has_function('trovella_guard', 'findings', '{regclass}'::name[]);
 SELECT has_function('trovella_guard', 'status', '{}'::name[]);
 SELECT functions_are('trovella_guard',
-  '{adopt,allow,allowlist_markdown,assert_clean,check,checklist,disallow,findings,pending,preload,protect,prune,repair_sql,report,report_lines,status}'::name[],
+  '{adopt,allow,allowlist_markdown,assert_clean,check,checklist,disallow,findings,pending,preload,protect,prune,repair_sql,report,report_lines,require_tenant,status}'::name[],
   'these functions, and no others, are for users');
 SELECT is(
   (SELECT proconfig FROM pg_proc WHERE oid = 'trovella_guard.report_lines'::regproc),
@@ -89,6 +89,7 @@ SELECT volatility_is('trovella_guard', 'allowlist_markdown', '{}'::name[], 'stab
 SELECT volatility_is('trovella_guard', 'check', '{regclass}'::name[], 'stable');
 SELECT volatility_is('trovella_guard', 'findings', '{regclass}'::name[], 'stable');
 SELECT volatility_is('trovella_guard', 'status', '{}'::name[], 'stable');
+SELECT volatility_is('trovella_guard', 'require_tenant', '{text}'::name[], 'stable');
 SELECT is(
   pg_get_function_arguments('trovella_guard.allow'::regproc),
   $$relation text, reason text, rule text DEFAULT '*'::text, expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone$$,
@@ -187,6 +188,7 @@ FROM (VALUES
   ('disallow', '{text,text}', '{}'),
   ('adopt', '{text,"timestamp with time zone"}', '{}'),
   ('prune', '{}', '{}'),
+  ('require_tenant', '{text}', '{EXECUTE}'),
   ('preload', '{}', '{}')) AS f (name, args, privs);
 SELECT ok(NOT has_schema_privilege('regress_plain', 'trovella_guard_internal', 'CREATE'), 'nobody makes anything in the internal schema');
 SELECT is_empty(
