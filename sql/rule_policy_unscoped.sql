@@ -51,6 +51,40 @@ CREATE POLICY item_all ON item USING (true);
 CREATE POLICY item_public ON item FOR SELECT USING (user_id IS NULL);
 SELECT polname FROM pg_policy WHERE polrelid = 'item'::regclass ORDER BY 1;
 
+-- new rows: who writes one chooses its parent and its tenant
+\set VERBOSITY default
+CREATE FUNCTION can_edit(text) RETURNS boolean LANGUAGE sql STABLE
+  SET search_path = pg_catalog, pg_temp
+  AS $$ SELECT $1 = pg_catalog.current_setting('app.user', true) $$;
+ALTER POLICY item_insert ON item WITH CHECK (user_id IN (SELECT i.id FROM item i));
+ALTER POLICY item_update ON item WITH CHECK (EXISTS (SELECT FROM item i WHERE i.id = item.user_id));
+ALTER POLICY item_update ON item WITH CHECK (can_edit((SELECT i.user_id FROM item i WHERE i.id = item.user_id)));
+CREATE POLICY item_all ON item USING (can_edit(user_id));
+\set VERBOSITY terse
+CREATE POLICY item_all ON item USING (user_id IN (SELECT i.id FROM item i));
+-- ... unless a foreign key ties the two
+BEGIN;
+CREATE INDEX item_parent ON item (organization_id, user_id);
+ALTER TABLE item ADD CONSTRAINT item_key UNIQUE (organization_id, id), ALTER user_id SET NOT NULL,
+  ADD CONSTRAINT item_fk FOREIGN KEY (organization_id, user_id) REFERENCES item (organization_id, id);
+COMMIT;
+ALTER POLICY item_insert ON item WITH CHECK (user_id IN (SELECT i.id FROM item i));
+SELECT rule, object, message FROM trovella_guard.check('item') WHERE rule ~ '^policy_un';
+ALTER TABLE item DROP CONSTRAINT item_fk;
+ALTER TABLE item ALTER user_id DROP NOT NULL;
+ALTER POLICY item_insert ON item WITH CHECK (:tenant);
+ALTER TABLE item DROP CONSTRAINT item_fk, DROP CONSTRAINT item_key, ALTER user_id DROP NOT NULL;
+DROP INDEX item_parent;
+DROP FUNCTION can_edit(text);
+-- ... and unless the tenant may not be changed
+CREATE ROLE regress_unscoped;
+GRANT UPDATE (user_id) ON item TO regress_unscoped;
+ALTER POLICY item_update ON item WITH CHECK (true);
+GRANT UPDATE ON item TO regress_unscoped;
+ALTER POLICY item_update ON item WITH CHECK (:tenant);
+REVOKE ALL ON item FROM regress_unscoped;
+DROP ROLE regress_unscoped;
+
 -- what is still right
 ALTER POLICY item_select ON item USING (:tenant AND user_id IS NOT NULL);
 ALTER POLICY item_select ON item USING (false);

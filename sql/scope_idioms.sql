@@ -40,8 +40,8 @@ INSERT INTO predicate (expected, why, column_type, predicate) VALUES
 ('unproven', 'member', 'text NOT NULL', $$EXISTS (SELECT 1 FROM member WHERE member.organization_id = item.organization_id AND member.user_id = uid())$$),
 ('unproven', 'member', 'text NOT NULL', $$is_member(organization_id)$$),
 ('unscoped', 'captured', 'text NOT NULL', $$organization_id IN (SELECT m.organization_id FROM member m WHERE m.organization_id = organization_id)$$),
-('unproven', 'parent', 'text NOT NULL', $$EXISTS (SELECT 1 FROM guarded_project p WHERE p.id = project_id)$$),
-('unproven', 'parent', 'text NOT NULL', $$project_id IN (SELECT guarded_project.id FROM guarded_project)$$),
+('unscoped', 'parent', 'text NOT NULL', $$EXISTS (SELECT 1 FROM guarded_project p WHERE p.id = project_id)$$),
+('unscoped', 'parent', 'text NOT NULL', $$project_id IN (SELECT guarded_project.id FROM guarded_project)$$),
 -- a role or a schema for each tenant
 ('scoped', 'role', 'text NOT NULL', $$organization_id = CURRENT_USER$$),
 ('scoped', 'role', 'text NOT NULL', $$organization_id = substr(CURRENT_USER::text, 8)$$),

@@ -24,6 +24,7 @@
 #ifndef TROVELLA_GUARD_FACTS_H
 #define TROVELLA_GUARD_FACTS_H
 
+#include "nodes/bitmapset.h"
 #include "nodes/parsenodes.h"
 #include "nodes/primnodes.h"
 #include "storage/itemptr.h"
@@ -56,6 +57,7 @@ typedef struct ColumnFacts
 	Oid			type;
 	Oid			collation;
 	bool		not_null;
+	bool		generated;
 	bool		temporary;
 	struct ArrayType *acl;		/* its own grants, or NULL */
 } ColumnFacts;
@@ -81,6 +83,7 @@ typedef struct IndexFacts
 {
 	Oid			oid;
 	bool		unique;
+	bool		immediate;		/* if unique: not DEFERRABLE */
 	bool		primary;
 	bool		names_tenant;	/* a key is the tenant column or an expression
 								 * over it */
@@ -152,6 +155,8 @@ typedef struct RelationFacts
 								 * also where the column of an inheritance
 								 * child can be null, because the policies
 								 * apply to the child's rows */
+	Bitmapset  *tenant_sources; /* the columns that a generated tenant column
+								 * is computed from; only if policies are read */
 	List	   *parents;		/* the relations that it inherits from */
 	List	   *policies;		/* of PolicyFacts, in the order of names */
 	List	   *indexes;		/* of IndexFacts */
@@ -207,6 +212,10 @@ extern RelationFacts *tg_facts_read(FactsReader *reader, Oid relid);
  * reader may keep it.
  */
 extern const RelationFacts *tg_facts_outline(FactsReader *reader, Oid relid);
+
+/* The indexes of a relation of which only an outline was read. */
+extern List *tg_facts_indexes(FactsReader *reader,
+							  const RelationFacts *outline);
 
 /* Is it a table, partitioned or not? */
 extern bool tg_is_table(const RelationFacts *facts);

@@ -135,6 +135,7 @@ tg_read_indexes(FactsReader *reader, RelationFacts *facts)
 		}
 
 		index->unique = form->indisunique;
+		index->immediate = form->indimmediate;
 		index->primary = form->indisprimary;
 		index->names_tenant = names_tenant_column(facts, index, expressions);
 
@@ -146,6 +147,16 @@ tg_read_indexes(FactsReader *reader, RelationFacts *facts)
 		facts->indexes = lappend(facts->indexes, index);
 	}
 	systable_endscan(scan);
+}
+
+List *
+tg_facts_indexes(FactsReader *reader, const RelationFacts *outline)
+{
+	RelationFacts facts = *outline;
+
+	facts.indexes = NIL;
+	tg_read_indexes(reader, &facts);
+	return facts.indexes;
 }
 
 /* An array of pg_constraint as an array of column numbers. */

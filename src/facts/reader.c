@@ -15,6 +15,7 @@
 
 #include "access/table.h"
 #include "access/transam.h"
+#include "catalog/pg_attrdef.h"
 #include "catalog/pg_auth_members.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
@@ -39,6 +40,7 @@
 static const Oid catalog_oids[CAT_COUNT] = {
 	[CAT_CLASS] = RelationRelationId,
 	[CAT_ATTRIBUTE] = AttributeRelationId,
+	[CAT_ATTRDEF] = AttrDefaultRelationId,
 	[CAT_POLICY] = PolicyRelationId,
 	[CAT_INDEX] = IndexRelationId,
 	[CAT_CONSTRAINT] = ConstraintRelationId,

@@ -28,6 +28,7 @@ typedef enum ReaderCatalog
 {
 	CAT_CLASS,
 	CAT_ATTRIBUTE,
+	CAT_ATTRDEF,
 	CAT_POLICY,
 	CAT_INDEX,
 	CAT_CONSTRAINT,

@@ -10,12 +10,15 @@
 #include "postgres.h"
 
 #include "access/reloptions.h"
+#include "access/sysattr.h"
 #include "access/transam.h"
+#include "catalog/pg_attrdef.h"
 #include "catalog/pg_class.h"
 #include "commands/defrem.h"
 #include "facts/facts.h"
 #include "facts/reader.h"
 #include "hashtable.h"
+#include "optimizer/optimizer.h"
 #include "settings.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -149,6 +152,7 @@ read_columns(FactsReader *reader, RelationFacts *facts)
 		column->type = form->atttypid;
 		column->collation = form->attcollation;
 		column->not_null = form->attnotnull;
+		column->generated = form->attgenerated != '\0';
 		column->temporary =
 			tg_attribute_may_be_temporary(form) &&
 			tg_part_is_temporary(reader, RelationRelationId, facts->relid,
@@ -168,6 +172,45 @@ read_columns(FactsReader *reader, RelationFacts *facts)
 		facts->tenant = palloc(sizeof(ColumnFacts));
 		*facts->tenant = *tenant;
 	}
+}
+
+/* The columns that a generated column is computed from. */
+static Bitmapset *
+read_sources(FactsReader *reader, const RelationFacts *facts,
+			 AttrNumber attnum)
+{
+	SysScanDesc scan = tg_reader_scan(reader, CAT_ATTRDEF,
+									  AttrDefaultIndexId,
+									  Anum_pg_attrdef_adrelid, facts->relid);
+	TupleDesc	descriptor = RelationGetDescr(tg_reader_catalog(reader, CAT_ATTRDEF));
+	Bitmapset  *found = NULL;
+	Bitmapset  *result = NULL;
+	HeapTuple	tuple;
+	int			i = -1;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		bool		isnull;
+		Datum		value;
+
+		if (((Form_pg_attrdef) GETSTRUCT(tuple))->adnum != attnum)
+			continue;
+		value = heap_getattr(tuple, Anum_pg_attrdef_adbin, descriptor,
+							 &isnull);
+		if (!isnull)
+			pull_varattnos(stringToNode(TextDatumGetCString(value)), 1,
+						   &found);
+	}
+	systable_endscan(scan);
+
+	/* not tableoid */
+	while ((i = bms_next_member(found, i)) >= 0)
+	{
+		if (i + FirstLowInvalidHeapAttributeNumber > 0)
+			result = bms_add_member(result,
+									i + FirstLowInvalidHeapAttributeNumber);
+	}
+	return result;
 }
 
 /* Reads what an outline has. */
@@ -230,6 +273,10 @@ tg_facts_read(FactsReader *reader, Oid relid)
 		facts->may_have_children)
 		facts->tenant->not_null =
 			tg_is_not_null_in_children(reader, relid, facts->tenant->name);
+	if (facts->tenant != NULL && facts->tenant->generated &&
+		facts->policies != NIL)
+		facts->tenant_sources = read_sources(reader, facts,
+											 facts->tenant->attnum);
 	if (facts->may_have_rewrites)
 		tg_read_rewrites(reader, facts);
 	return facts;

@@ -88,7 +88,8 @@ exposes_child(ExposingParent *result, const RelationFacts *child,
 
 /* The scope issues about a parent with the same tenant column. */
 static List *
-issues_of_parent(const RelationFacts *parent, const RelationFacts *child)
+issues_of_parent(FactsReader *reader, const RelationFacts *parent,
+				 const RelationFacts *child)
 {
 	List	   *result = NIL;
 	ListCell   *lc;
@@ -98,7 +99,7 @@ issues_of_parent(const RelationFacts *parent, const RelationFacts *child)
 		return NIL;
 
 	/* A row that is inserted into the parent is not one of the child */
-	foreach(lc, tg_scope_issues(parent))
+	foreach(lc, tg_scope_issues(reader, parent))
 	{
 		ScopeIssue *issue = lfirst(lc);
 
@@ -130,7 +131,7 @@ examine_parent(const RuleSubject *subject, Oid relid)
 	result->facts = parent;
 	if (!exposes_child(result, child, owner_is_trusted))
 	{
-		result->issues = issues_of_parent(parent, child);
+		result->issues = issues_of_parent(reader, parent, child);
 		if (result->issues == NIL)
 			return NULL;
 	}

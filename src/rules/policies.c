@@ -187,7 +187,7 @@ report_issues(const RuleSubject *subject, ScopeAnswer answer)
 
 	if (!subject->memo->issues_known)
 	{
-		subject->memo->issues = tg_scope_issues(facts);
+		subject->memo->issues = tg_scope_issues(subject->reader, facts);
 		subject->memo->issues_known = true;
 	}
 	foreach(lc, subject->memo->issues)

@@ -143,6 +143,12 @@ tg_explain(const Conclusion *conclusion, const ProofContext *context)
 		case REASON_OTHER_TABLE:
 			return psprintf(_("%s does not mention %s, but depends on the rows of another table"),
 							what, column);
+		case REASON_NEW_ROW:
+			return psprintf(_("%s checks a new row by its other columns and does not mention %s, so the row can be of any tenant"),
+							what, column);
+		case REASON_TIED:
+			return psprintf(_("%s does not mention %s, which is tied to the columns that it checks"),
+							what, column);
 		case REASON_THROUGH_COLUMN:
 			return psprintf(_("%s ties %s to the session only through another column"),
 							what, column);

@@ -111,6 +111,18 @@ tg_conclude_equal(Origin origin, Oid collation, Node *node,
 	return conclusion;
 }
 
+/*
+ * An old row's tenant may be that of another table's row, which the old row
+ * refers to.  In a new row, whoever writes it chooses both.
+ */
+static bool
+passes_by_other_columns(bool reads_table, const ProofContext *context)
+{
+	if (context->by_row != NULL)
+		*context->by_row = true;
+	return reads_table && !context->new_row;
+}
+
 Conclusion
 tg_conclude_from_dependencies(Origin origin, Node *node,
 							  const ProofContext *context)
@@ -137,8 +149,15 @@ tg_conclude_from_dependencies(Origin origin, Node *node,
 		reason = (origin & ORIGIN_OPAQUE) ? REASON_OPAQUE :
 			(origin & ORIGIN_UNKNOWN) ? REASON_UNKNOWN :
 			reads_table ? REASON_CORRELATED : REASON_NOT_EQUALITY;
+	else if ((origin & ORIGIN_ROW) && knows_session &&
+			 (passes_by_other_columns(reads_table, context) ||
+			  tg_names_tie(node, context)))
+		reason = reads_table ? REASON_OTHER_TABLE : REASON_TIED;
 	else if ((origin & ORIGIN_ROW) && reads_table && knows_session)
-		reason = REASON_OTHER_TABLE;
+	{
+		rows = ROWS_FOREIGN;
+		reason = REASON_NEW_ROW;
+	}
 	else
 	{
 		rows = ROWS_FOREIGN;

@@ -28,10 +28,23 @@ typedef struct Assumption
 	int			outcome;		/* 0 false, 1 true, 2 NULL */
 } Assumption;
 
+/* What PostgreSQL itself enforces about the tenant of a row; see ties.c. */
+typedef struct TenantTies
+{
+	FactsReader *reader;
+	bool		known;			/* is the list filled in? */
+	List	   *columns;		/* of Bitmapset: other columns of the row that
+								 * together determine its tenant */
+} TenantTies;
+
 /* Where a proof stands: in a policy of a table, below some sub-selects. */
 typedef struct ProofContext
 {
 	const RelationFacts *facts;
+	bool		new_row;		/* does the expression check a new row? */
+	bool	   *by_row;			/* set to true if that makes a difference; may
+								 * be NULL */
+	TenantTies *ties;			/* NULL if nothing is enforced */
 	List	   *queries;		/* enclosing sub-selects, innermost first; a
 								 * Var of the policy's row has their number as
 								 * varlevelsup */

@@ -26,11 +26,15 @@
 /* Cases are tried only beside this many restrictive policies. */
 #define MAX_RESTRICTIVE_IN_CASES	32
 
-/* What follows from one expression by itself. */
+/*
+ * What follows from one expression by itself, for an old row and for a new one,
+ * which seldom makes a difference.
+ */
 typedef struct ExpressionProof
 {
 	Node	   *expression;		/* key */
-	Conclusion	conclusion;
+	bool		known[2];
+	Conclusion	conclusion[2];
 	Origin		dependencies;
 } ExpressionProof;
 
@@ -56,6 +60,8 @@ typedef struct RoleEntry
 	Oid			role;			/* key */
 	RoleSubjection subjection;
 	RestrictiveSet *sets[POLICY_SIDES];
+	bool		movers_known;
+	RowMovers	movers;
 } RoleEntry;
 
 /* An expression with a set of restrictive policies. */
@@ -80,10 +86,12 @@ const PolicySide tg_policy_sides[POLICY_SIDES] = {
 };
 
 void
-tg_begin_scope_proof(ScopeProof *proof, const RelationFacts *facts)
+tg_begin_scope_proof(ScopeProof *proof, FactsReader *reader,
+					 const RelationFacts *facts)
 {
 	memset(proof, 0, sizeof(ScopeProof));
 	proof->facts = facts;
+	proof->ties.reader = reader;
 	proof->budget.steps = PROOF_BUDGET_TABLE;
 	proof->expressions = tg_hash_create("trovella_guard expressions",
 										sizeof(Node *),
@@ -115,10 +123,56 @@ find_role(Oid role, ScopeProof *proof)
 	if (!found)
 	{
 		memset(entry->sets, 0, sizeof(entry->sets));
+		entry->movers_known = false;
 		entry->subjection = tg_role_subjection(role, proof->facts,
 											   &proof->budget);
 	}
 	return entry;
+}
+
+static RowMovers
+movers_of(RoleEntry *role, ScopeProof *proof)
+{
+	if (!proof->movers_known)
+	{
+		proof->movers = tg_row_movers(proof->facts, &proof->budget);
+		proof->movers_known = true;
+	}
+	if (!role->movers_known)
+	{
+		role->movers = proof->movers;
+		if (role->movers == MOVED_BY_OTHERS &&
+			tg_role_moves_rows(role->role, proof->facts, &proof->budget))
+			role->movers = MOVED_BY_ROLE;
+		role->movers_known = true;
+	}
+	return role->movers;
+}
+
+/*
+ * A new row is the old one, changed.  If its tenant can't be changed, the old
+ * row's side decides.
+ */
+static void
+consider_movers(PolicyConclusion *result, RoleEntry *role, ScopeProof *proof)
+{
+	if (result->conclusion.rows <= ROWS_OWN)
+		return;
+	switch (movers_of(role, proof))
+	{
+		case MOVED_BY_NOBODY:
+			result->conclusion = tg_make_conclusion(ROWS_OWN, REASON_NONE, NULL);
+			break;
+		case MOVED_BY_OTHERS:
+			if (result->conclusion.rows == ROWS_FOREIGN)
+			{
+				result->conclusion.rows = ROWS_UNKNOWN;
+				result->relies_on_privilege = true;
+			}
+			break;
+		case MOVED_BY_ROLE:
+			break;
+	}
 }
 
 Node *
@@ -146,38 +200,69 @@ end_proof(ScopeProof *proof, int granted, const ProofBudget *budget)
 	(void) tg_spend(&proof->budget, granted - budget->steps);
 }
 
+static ProofContext
+make_context(ScopeProof *proof, ProofBudget *budget, bool new_row)
+{
+	ProofContext context = {
+		.facts = proof->facts,
+		.budget = budget,
+		.new_row = new_row,
+		.ties = &proof->ties
+	};
+
+	return context;
+}
+
 static ExpressionProof *
-prove_alone(ScopeProof *proof, Node *expression)
+find_expression(ScopeProof *proof, Node *expression, bool new_row)
 {
 	ExpressionProof *entry;
 	bool		found;
 
 	entry = hash_search(proof->expressions, &expression, HASH_ENTER, &found);
 	if (!found)
+		entry->known[0] = entry->known[1] = false;
+	if (!entry->known[new_row])
 	{
 		ProofBudget budget = begin_proof(proof);
-		ProofContext context = {.facts = proof->facts,.budget = &budget};
+		ProofContext context = make_context(proof, &budget, new_row);
 		List	   *expressions = list_make1(expression);
+		Conclusion	conclusion;
+		bool		by_row = false;
 		int			granted = budget.steps;
 
-		entry->conclusion = tg_prove_all(expressions, &context);
-		entry->conclusion = tg_prove_by_cases(expressions, &context,
-											  entry->conclusion);
-		entry->dependencies = tg_dependencies(expression, &context);
+		context.by_row = &by_row;
+		conclusion = tg_prove_all(expressions, &context);
+		conclusion = tg_prove_by_cases(expressions, &context, conclusion);
+		if (!found)
+			entry->dependencies = tg_dependencies(expression, &context);
 		end_proof(proof, granted, &budget);
 
 		/* A proof that was cut short has not found a leak. */
-		if (budget.steps < 0 && entry->conclusion.rows == ROWS_FOREIGN)
-			entry->conclusion = tg_make_conclusion(ROWS_UNKNOWN, REASON_TOO_DEEP,
-												   expression);
+		if (budget.steps < 0 && conclusion.rows == ROWS_FOREIGN)
+			conclusion = tg_make_conclusion(ROWS_UNKNOWN, REASON_TOO_DEEP,
+											expression);
+		entry->conclusion[new_row] = conclusion;
+		entry->known[new_row] = true;
+		if (!by_row)
+		{
+			entry->conclusion[!new_row] = conclusion;
+			entry->known[!new_row] = true;
+		}
 	}
 	return entry;
 }
 
-Origin
-tg_policy_dependencies(ScopeProof *proof, Node *expression)
+static Conclusion
+prove_alone(ScopeProof *proof, Node *expression, bool new_row)
 {
-	return prove_alone(proof, expression)->dependencies;
+	return find_expression(proof, expression, new_row)->conclusion[new_row];
+}
+
+Origin
+tg_policy_dependencies(ScopeProof *proof, Node *expression, bool new_row)
+{
+	return find_expression(proof, expression, new_row)->dependencies;
 }
 
 bool
@@ -192,7 +277,7 @@ prove_with_set(ScopeProof *proof, Node *expression, const Bitmapset *policies,
 			   bool new_row, Conclusion conclusion)
 {
 	ProofBudget budget = begin_proof(proof);
-	ProofContext context = {.facts = proof->facts,.budget = &budget};
+	ProofContext context = make_context(proof, &budget, new_row);
 	int			granted = budget.steps;
 	List	   *expressions;
 	int			i = -1;
@@ -235,7 +320,7 @@ find_restrictive_set(Bitmapset *always, Bitmapset *all, bool new_row,
 	{
 		PolicyFacts *policy = list_nth(proof->facts->policies, i);
 		Node	   *expression = tg_policy_expression(policy, new_row);
-		Conclusion	conclusion = prove_alone(proof, expression)->conclusion;
+		Conclusion	conclusion = prove_alone(proof, expression, new_row);
 
 		(void) tg_spend(&proof->budget, 1);
 		set->if_all = bms_next_member(all, -1) == i ? conclusion :
@@ -289,7 +374,7 @@ conclude_with_set(Node *expression, const RestrictiveSet *set,
 				  ScopeProof *proof)
 {
 	PolicyConclusion result = {0};
-	Conclusion	alone = prove_alone(proof, expression)->conclusion;
+	Conclusion	alone = prove_alone(proof, expression, set->new_row);
 
 	result.conclusion = alone;
 	if (alone.rows <= ROWS_OWN || bms_is_empty(set->all))
@@ -343,6 +428,8 @@ tg_conclude_policy(const PolicyFacts *policy, int side, ScopeProof *proof)
 			entry->result = conclude_with_set(expression, role->sets[side],
 											  proof);
 		one = entry->result;
+		if (new_row && tg_policy_sides[side].command == TG_UPDATE)
+			consider_movers(&one, role, proof);
 		if (role->subjection == ROLE_EXEMPT_WITH_MEMBERS &&
 			one.conclusion.rows == ROWS_FOREIGN)
 		{
@@ -358,7 +445,7 @@ tg_conclude_policy(const PolicyFacts *policy, int side, ScopeProof *proof)
 	{
 		worst.conclusion.rows = ROWS_UNKNOWN;
 		worst.conclusion.reason = REASON_TOO_DEEP;
-		worst.relies_on_membership = false;
+		worst.relies_on_membership = worst.relies_on_privilege = false;
 	}
 	if (worst.arm_policy == NULL)
 		worst.arm_policy = policy;

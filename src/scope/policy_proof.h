@@ -23,15 +23,26 @@ typedef struct PolicySide
 #define POLICY_SIDES 5
 extern const PolicySide tg_policy_sides[POLICY_SIDES];
 
+/* Which roles that are subject to policies may UPDATE the tenant column? */
+typedef enum RowMovers
+{
+	MOVED_BY_NOBODY,
+	MOVED_BY_OTHERS,
+	MOVED_BY_ROLE
+} RowMovers;
+
 /* The proof about the policies of one table. */
 typedef struct ScopeProof
 {
 	const RelationFacts *facts;
+	TenantTies	ties;
 	ProofBudget budget;			/* for all expressions together */
 	HTAB	   *expressions;	/* of ExpressionProof */
 	HTAB	   *roles;			/* of RoleEntry */
 	HTAB	   *results;		/* of PolicyConclusionEntry */
 	List	   *restrictive_sets;	/* of RestrictiveSet */
+	bool		movers_known;
+	RowMovers	movers;			/* see tg_row_movers() */
 } ScopeProof;
 
 /* What follows from a permissive policy, on one side, for some role? */
@@ -40,11 +51,12 @@ typedef struct PolicyConclusion
 	Conclusion	conclusion;
 	const PolicyFacts *arm_policy;	/* the policy whose expression has the arm */
 	bool		relies_on_membership;	/* of one role in another */
+	bool		relies_on_privilege;	/* that the roles do not have */
 } PolicyConclusion;
 
 /* policy_proof.c */
 
-extern void tg_begin_scope_proof(ScopeProof *proof,
+extern void tg_begin_scope_proof(ScopeProof *proof, FactsReader *reader,
 								 const RelationFacts *facts);
 extern void tg_end_scope_proof(ScopeProof *proof);
 
@@ -52,7 +64,8 @@ extern void tg_end_scope_proof(ScopeProof *proof);
 extern Node *tg_policy_expression(const PolicyFacts *policy, bool new_row);
 
 /* What the expression of a policy depends on. */
-extern Origin tg_policy_dependencies(ScopeProof *proof, Node *expression);
+extern Origin tg_policy_dependencies(ScopeProof *proof, Node *expression,
+									 bool new_row);
 
 /* The worst conclusion for any role that the policy names. */
 extern PolicyConclusion tg_conclude_policy(const PolicyFacts *policy,
@@ -77,6 +90,17 @@ typedef enum RestrictiveCoverage
 	COVERS_BY_MEMBERSHIP,
 	COVERS_ALWAYS
 } RestrictiveCoverage;
+
+/*
+ * MOVED_BY_NOBODY, MOVED_BY_OTHERS if some role may, or MOVED_BY_ROLE if no
+ * privilege tells the tenant column from others.
+ */
+extern RowMovers tg_row_movers(const RelationFacts *facts,
+							   ProofBudget *budget);
+
+/* May the role, or a member of it? */
+extern bool tg_role_moves_rows(Oid role, const RelationFacts *facts,
+							   ProofBudget *budget);
 
 extern RoleSubjection tg_role_subjection(Oid role, const RelationFacts *facts,
 										 ProofBudget *budget);

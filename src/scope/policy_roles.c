@@ -14,6 +14,10 @@
  * adds nothing.  But members of a role inherit its policies and not these
  * attributes: unknown as well.
  *
+ * 3. Who may UPDATE only other columns can't move a row to another tenant,
+ * whatever WITH CHECK says.  If nobody may UPDATE the tenant column, this is
+ * certain.  If other roles may, it depends on memberships: unknown.
+ *
  * Copyright (c) 2026, Trovella
  *
  *-------------------------------------------------------------------------
@@ -49,10 +53,23 @@ is_exempt(Oid role, const RelationFacts *facts, bool *exists)
 	return exempt;
 }
 
-/* Does a role that is not exempt inherit the privileges of this one? */
+typedef bool (*RoleTest) (Oid role, const RelationFacts *facts);
+
 static bool
-has_subject_members(Oid role, const RelationFacts *facts, ProofBudget *budget,
-					List **seen)
+is_subject(Oid role, const RelationFacts *facts)
+{
+	bool		exists;
+
+	return !is_exempt(role, facts, &exists);
+}
+
+/*
+ * Does a role pass the test that inherits the privileges of this one?  "True" if
+ * there are too many to ask.
+ */
+static bool
+has_members(Oid role, RoleTest test, const RelationFacts *facts,
+			ProofBudget *budget, List **seen)
 {
 	CatCList   *members;
 	bool		result = false;
@@ -68,12 +85,11 @@ has_subject_members(Oid role, const RelationFacts *facts, ProofBudget *budget,
 	{
 		Form_pg_auth_members form = (Form_pg_auth_members)
 			GETSTRUCT(&members->members[i]->tuple);
-		bool		exists;
 
 		if (!TG_MEMBER_INHERITS(form))
 			continue;
-		result = !is_exempt(form->member, facts, &exists) ||
-			has_subject_members(form->member, facts, budget, seen);
+		result = test(form->member, facts) ||
+			has_members(form->member, test, facts, budget, seen);
 	}
 	ReleaseSysCacheList(members);
 	return result;
@@ -89,10 +105,79 @@ tg_role_subjection(Oid role, const RelationFacts *facts, ProofBudget *budget)
 		return ROLE_SUBJECT;
 
 	/* Members of the owner are exempt, too. */
-	if (!exists || role == facts->owner)
+	if (!exists || (role == facts->owner && !facts->rls_forced))
 		return ROLE_EXEMPT;
-	return has_subject_members(role, facts, budget, &seen) ?
+	return has_members(role, is_subject, facts, budget, &seen) ?
 		ROLE_EXEMPT_WITH_MEMBERS : ROLE_EXEMPT;
+}
+
+/* May a role that is subject to policies change the tenant column? */
+static bool
+may_move_rows(Oid role, const RelationFacts *facts)
+{
+	const Acl  *of_relation = linitial(facts->acls);
+	const Acl  *of_column = facts->tenant->acl;
+
+	if (!is_subject(role, facts))
+		return false;
+	return aclmask(of_relation, role, facts->owner, ACL_UPDATE,
+				   ACLMASK_ANY) != ACL_NO_RIGHTS ||
+		(of_column != NULL &&
+		 aclmask(of_column, role, facts->owner, ACL_UPDATE,
+				 ACLMASK_ANY) != ACL_NO_RIGHTS) ||
+		has_privs_of_role(role, ROLE_PG_WRITE_ALL_DATA);
+}
+
+/* Does an ACL let anybody UPDATE who is subject to policies? */
+static bool
+lets_update(const Acl *acl, const RelationFacts *facts, ProofBudget *budget)
+{
+	const AclItem *items = acl == NULL ? NULL : ACL_DAT(acl);
+
+	for (int i = 0; items != NULL && i < ACL_NUM(acl); i++)
+	{
+		if ((ACLITEM_GET_PRIVS(items[i]) & ACL_UPDATE) != 0 &&
+			tg_role_subjection(items[i].ai_grantee, facts,
+							   budget) != ROLE_EXEMPT)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Where nobody may UPDATE anything, privileges have not been decided yet: GRANT
+ * often comes last.
+ */
+RowMovers
+tg_row_movers(const RelationFacts *facts, ProofBudget *budget)
+{
+	List	   *seen = NIL;
+	bool		columns_granted = false;
+	ListCell   *lc;
+
+	foreach(lc, facts->columns)
+	{
+		const ColumnFacts *column = lfirst(lc);
+
+		if (column->acl != NULL && column->attnum != facts->tenant->attnum &&
+			lets_update(column->acl, facts, budget))
+			columns_granted = true;
+	}
+	if (!columns_granted)
+		return MOVED_BY_ROLE;
+	return lets_update(linitial(facts->acls), facts, budget) ||
+		lets_update(facts->tenant->acl, facts, budget) ||
+		has_members(ROLE_PG_WRITE_ALL_DATA, is_subject, facts, budget,
+					&seen) ? MOVED_BY_OTHERS : MOVED_BY_NOBODY;
+}
+
+bool
+tg_role_moves_rows(Oid role, const RelationFacts *facts, ProofBudget *budget)
+{
+	List	   *seen = NIL;
+
+	return !OidIsValid(role) || may_move_rows(role, facts) ||
+		has_members(role, may_move_rows, facts, budget, &seen);
 }
 
 RestrictiveCoverage

@@ -46,6 +46,8 @@ typedef enum Reason
 	REASON_OPAQUE,
 	REASON_CORRELATED,
 	REASON_OTHER_TABLE,
+	REASON_NEW_ROW,
+	REASON_TIED,
 	REASON_THROUGH_COLUMN,
 	REASON_NOT_EQUALITY,
 	REASON_COLLATION,
@@ -110,6 +112,14 @@ extern Outcomes tg_or(Outcomes one, Outcomes other);
 extern Conclusion tg_outcome_of(const Outcomes *outcomes, int which);
 extern Outcomes tg_combine(const Outcomes *one, const Outcomes *other,
 						   int table[3][3]);
+
+/* ties.c */
+
+/*
+ * Does the expression name columns of the row that determine its tenant, because
+ * of a foreign key or a generated column?
+ */
+extern bool tg_names_tie(Node *node, const ProofContext *context);
 
 /* leaf.c */
 

@@ -33,6 +33,7 @@
 #include "postgres.h"
 
 #include "scope/policy_proof.h"
+#include "utils/builtins.h"
 
 static bool
 applies(const PolicyFacts *policy, int side)
@@ -67,6 +68,10 @@ reason_of(const PolicyConclusion *result, const RelationFacts *facts)
 	if (result->relies_on_membership)
 		return psprintf(_("%s, and only the membership of one role in another protects the rows of other tenants"),
 						tg_explain(&result->conclusion, &context));
+	if (result->relies_on_privilege)
+		return psprintf(_("%s, and only the lack of a privilege protects %s from being changed"),
+						tg_explain(&result->conclusion, &context),
+						quote_identifier(facts->tenant->name));
 	return tg_explain(&result->conclusion, &context);
 }
 
@@ -126,8 +131,8 @@ add_side_effects(List **issues, const PolicyFacts *policy, ScopeProof *proof)
 	for (int side = 0; side < POLICY_SIDES; side++)
 	{
 		CommandSet	command = tg_policy_sides[side].command;
-		Node	   *node = tg_policy_expression(policy,
-												tg_policy_sides[side].new_row);
+		bool		new_row = tg_policy_sides[side].new_row;
+		Node	   *node = tg_policy_expression(policy, new_row);
 		PolicyConclusion result = {0};
 		AdmittedRows rows = ROWS_UNKNOWN;
 		Reason		reason;
@@ -136,7 +141,7 @@ add_side_effects(List **issues, const PolicyFacts *policy, ScopeProof *proof)
 
 		if ((policy->commands & command) == 0 || node == NULL)
 			continue;
-		origin = tg_policy_dependencies(proof, node);
+		origin = tg_policy_dependencies(proof, node, new_row);
 		if (origin & ORIGIN_SET_CONFIG)
 		{
 			rows = ROWS_FOREIGN;
@@ -176,7 +181,7 @@ compare_issues(const ListCell *a, const ListCell *b)
 }
 
 List *
-tg_scope_issues(const RelationFacts *facts)
+tg_scope_issues(FactsReader *reader, const RelationFacts *facts)
 {
 	ScopeProof	proof;
 	List	   *result = NIL;
@@ -185,7 +190,7 @@ tg_scope_issues(const RelationFacts *facts)
 
 	Assert(facts->tenant != NULL);
 	issues = palloc0(list_length(facts->policies) * sizeof(List *));
-	tg_begin_scope_proof(&proof, facts);
+	tg_begin_scope_proof(&proof, reader, facts);
 	for (int side = 0; side < POLICY_SIDES; side++)
 	{
 		bool		new_row = tg_policy_sides[side].new_row;

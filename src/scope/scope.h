@@ -62,9 +62,10 @@ typedef struct ScopeIssue
  * facts->tenant must be set.  Commands without a permissive policy are denied
  * by default and raise no issue.  Runs no user-defined code and reads no
  * table: the proof works on the stored expression trees and on the system
- * caches of pg_proc, pg_operator, pg_amop, pg_type and pg_authid.
+ * caches of pg_proc, pg_operator, pg_amop, pg_type and pg_authid.  Of a parent
+ * that a foreign key references it asks the reader.
  */
-extern List *tg_scope_issues(const RelationFacts *facts);
+extern List *tg_scope_issues(FactsReader *reader, const RelationFacts *facts);
 
 /*
  * Does the value come from the session alone?  Such a value is the same for

@@ -108,11 +108,15 @@ prove_yields(Node *node, Query *query, const ProofContext *context)
 		{
 			Origin		origin = tg_query_dependencies(rte->subquery, &inner);
 
-			if ((origin & (ORIGIN_TENANT | ORIGIN_ROW)) &&
-				inner.enclosing != 0)
+			if ((origin & ORIGIN_TENANT) && inner.enclosing != 0)
 				conclusion = tg_if_both(conclusion,
 										tg_make_conclusion(ROWS_UNKNOWN, REASON_CORRELATED,
 														   node));
+			else if ((origin & ORIGIN_ROW) && inner.enclosing != 0)
+				conclusion = tg_if_both(conclusion,
+										tg_conclude_from_dependencies(origin |
+																	  ORIGIN_TABLE,
+																	  node, &inner));
 		}
 	}
 	return show_sublink(conclusion, node);

@@ -4,7 +4,8 @@
 # An expression is a tree { fmt => '(%s AND %s)', kids => [...] }, whose kids
 # are expressions in their turn where they may be replaced by something
 # smaller; all else stands in the format.  A set is { kind, type, not_null,
-# policies => [ { name, permissive, command, roles, using, check } ] }.
+# stays, policies => [ { name, permissive, command, roles, using, check } ] };
+# "stays": nobody may UPDATE the tenant column.
 
 package ScopeGrammar;
 
@@ -433,7 +434,7 @@ sub set
 		roles => pick('PUBLIC', 'PUBLIC', 'scope_fuzz_app', 'scope_fuzz_app, scope_fuzz_other'),
 		using => confined($k, pick(0, 0, 1)) }
 		if chance(15);
-	return { kind => $k, type => $types{$k}, not_null => chance(60) ? 1 : 0, policies => \@policies };
+	return { kind => $k, type => $types{$k}, not_null => chance(60) ? 1 : 0, stays => chance(12) ? 1 : 0, policies => \@policies };
 }
 
 # The statements that make the policies.

@@ -106,9 +106,9 @@ sub judge
 		$set->{name} = 'item_' . ++$i;
 		$set->{commands} = ScopeGrammar::commands($set);
 		delete @$set{qw(invalid answer leaks arm reason)};
-		$sql .= sprintf "SELECT '%s', coalesce(fuzz.make('%s', '%s', '%s', %s, ARRAY[%s]::text[]), '')\n"
+		$sql .= sprintf "SELECT '%s', coalesce(fuzz.make('%s', '%s', '%s', %s, %s, ARRAY[%s]::text[]), '')\n"
 			. ", '|' || coalesce(fuzz.answer('%s'), '');\nSELECT fuzz.aim('%s') \\g /dev/null\n",
-			$set->{name}, $set->{name}, $set->{kind}, $set->{type}, $set->{not_null} ? 'true' : 'false',
+			$set->{name}, $set->{name}, $set->{kind}, $set->{type}, $set->{not_null} ? 'true' : 'false', $set->{stays} ? 'true' : 'false',
 			join(', ', map { quote($_) } ScopeGrammar::statements($set)), $set->{name}, $set->{name};
 		$drop .= "DROP TABLE IF EXISTS fuzz.$set->{name};\n";
 	}
@@ -248,7 +248,7 @@ sub show
 	my ($set) = @_;
 	return join("\n", map { "    $_;" } ScopeGrammar::statements($set))
 		. "\n    -- organization_id $set->{type}" . ($set->{not_null} ? ' NOT NULL' : '')
-		. '; answer: ' . (join(' ', map { "$_ $set->{answer}{$_}" } sort keys %{ $set->{answer} }) || 'scoped')
+		. ($set->{stays} ? ', which nobody may UPDATE' : '') . '; answer: ' . (join(' ', map { "$_ $set->{answer}{$_}" } sort keys %{ $set->{answer} }) || 'scoped')
 		. '; leaks: ' . (join(', ', map { "$_ as session $set->{leaks}{$_}" } sort keys %{ $set->{leaks} || {} }) || 'none')
 		. "\n";
 }

@@ -89,7 +89,7 @@ LANGUAGE sql RETURN CASE kind
 
 -- One set of policies: makes the table, or says why it could not.
 CREATE FUNCTION fuzz.make(name text, kind text, type text, not_null boolean,
-	policies text[]) RETURNS text LANGUAGE plpgsql AS $$
+	stays boolean, policies text[]) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
 	statement text;
 BEGIN
@@ -98,6 +98,12 @@ BEGIN
 		other_org %s, touched boolean)', name, type,
 		CASE WHEN not_null THEN 'NOT NULL' ELSE '' END, type);
 	EXECUTE format('ALTER TABLE fuzz.%I ENABLE ROW LEVEL SECURITY', name);
+	-- a table of which nobody may UPDATE the tenant column
+	IF stays THEN
+		EXECUTE format('REVOKE UPDATE ON fuzz.%1$I FROM PUBLIC;
+			GRANT UPDATE (id, label, user_id, is_public, other_org, touched)
+			ON fuzz.%1$I TO PUBLIC', name);
+	END IF;
 	FOREACH statement IN ARRAY policies LOOP
 		EXECUTE replace(statement, 'item', 'fuzz.' || name);
 	END LOOP;
@@ -261,6 +267,17 @@ BEGIN
 							other_org = %L', name,
 						fuzz.tenant(r.label, kind), r.user_id, r.is_public,
 						fuzz.tenant(r.other, kind)));
+					IF n > 0 THEN
+						leaks := leaks || 'UPDATE'::text;
+					END IF;
+				END IF;
+				-- rows of another tenant whose other columns change
+				IF commands ~ 'UPDATE' AND NOT 'UPDATE' = ANY (leaks) THEN
+					PERFORM set_config('fuzz.rows', foreigners::text, false);
+					n := fuzz.attempt(role, format('UPDATE fuzz.%I
+						SET user_id = %L, is_public = %L, other_org = %L', name,
+						r.user_id, r.is_public, fuzz.tenant(r.other, kind)));
+					PERFORM set_config('fuzz.rows', own::text, false);
 					IF n > 0 THEN
 						leaks := leaks || 'UPDATE'::text;
 					END IF;
