@@ -385,7 +385,7 @@ BEGIN
     (7, 'foreign keys ON DELETE CASCADE or SET NULL', ARRAY['fk_on_delete'], 'foreign key'),
     (8, 'an index for every foreign key', ARRAY['fk_index_missing'], 'foreign key'),
     (9, 'grants for the application''s role', ARRAY['grant_missing'], 'tenant column'),
-    (10, 'views and rules apply its policies', ARRAY['view_bypasses_rls'], ''),
+    (10, 'views, rules and functions apply its policies', ARRAY['view_bypasses_rls', 'function_exposes_tenants'], ''),
     (11, 'further advice', NULL, '')
   ), registry AS (
     SELECT g.position AS rule_position, g.rule, g.level,

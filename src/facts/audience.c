@@ -291,6 +291,24 @@ tg_app_roles_acting_as(FactsReader *reader, Oid role)
 	return actors->app_roles;
 }
 
+/* Adds the grantees in an ACL by which an application role has a privilege. */
+static void
+add_app_grantees(FactsReader *reader, OidSet *grantees, const Acl *acl,
+				 AclMode privileges)
+{
+	const AclItem *items = ACL_DAT(acl);
+
+	for (int i = 0; i < ACL_NUM(acl); i++)
+	{
+		Oid			grantee = items[i].ai_grantee;
+
+		if ((ACLITEM_GET_PRIVS(items[i]) & privileges) != 0 &&
+			(grantee == ACL_ID_PUBLIC ||
+			 tg_app_roles_acting_as(reader, grantee) != NIL))
+			(void) tg_oidset_add(grantees, grantee);
+	}
+}
+
 List *
 tg_app_grantees(FactsReader *reader, const RelationFacts *facts,
 				AclMode privileges)
@@ -301,20 +319,7 @@ tg_app_grantees(FactsReader *reader, const RelationFacts *facts,
 	if (tg_app_roles_acting_as(reader, facts->owner) != NIL)
 		(void) tg_oidset_add(&grantees, facts->owner);
 	foreach(lc, facts->acls)
-	{
-		const Acl  *acl = lfirst(lc);
-		const AclItem *items = ACL_DAT(acl);
-
-		for (int i = 0; i < ACL_NUM(acl); i++)
-		{
-			Oid			grantee = items[i].ai_grantee;
-
-			if ((ACLITEM_GET_PRIVS(items[i]) & privileges) != 0 &&
-				(grantee == ACL_ID_PUBLIC ||
-				 tg_app_roles_acting_as(reader, grantee) != NIL))
-				(void) tg_oidset_add(&grantees, grantee);
-		}
-	}
+		add_app_grantees(reader, &grantees, lfirst(lc), privileges);
 	if ((privileges & ACL_SELECT) != 0 &&
 		tg_app_roles_acting_as(reader, ROLE_PG_READ_ALL_DATA) != NIL)
 		(void) tg_oidset_add(&grantees, ROLE_PG_READ_ALL_DATA);
@@ -322,4 +327,13 @@ tg_app_grantees(FactsReader *reader, const RelationFacts *facts,
 		tg_app_roles_acting_as(reader, ROLE_PG_WRITE_ALL_DATA) != NIL)
 		(void) tg_oidset_add(&grantees, ROLE_PG_WRITE_ALL_DATA);
 	return grantees.oids;
+}
+
+List *
+tg_app_executors(FactsReader *reader, const DefinerFacts *definer)
+{
+	OidSet		grantees = {0};
+
+	add_app_grantees(reader, &grantees, definer->acl, ACL_EXECUTE);
+	return list_delete_oid(grantees.oids, definer->owner);
 }

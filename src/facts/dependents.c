@@ -118,9 +118,8 @@ tg_facts_dependent_views(FactsReader *reader, Oid relid)
 	return tg_reader_reach(reader, relid, views_of, INT_MAX);
 }
 
-/* The relations that the rewrite rules of a relation name. */
-static List *
-relations_below(FactsReader *reader, Oid relid)
+List *
+tg_relations_below(FactsReader *reader, Oid relid)
 {
 	SysScanDesc scan = tg_reader_scan(reader, CAT_REWRITE,
 									  RewriteRelRulenameIndexId,
@@ -144,7 +143,7 @@ relations_below(FactsReader *reader, Oid relid)
 List *
 tg_facts_relations_below(FactsReader *reader, Oid relid)
 {
-	return tg_reader_reach(reader, relid, relations_below, INT_MAX);
+	return tg_reader_reach(reader, relid, tg_relations_below, INT_MAX);
 }
 
 List *

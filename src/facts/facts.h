@@ -347,6 +347,52 @@ extern bool tg_facts_function(FactsReader *reader, Oid function_oid,
 							  FunctionFacts *facts);
 
 /*
+ * Which SECURITY DEFINER functions read a relation?
+ *
+ * Trigger functions, functions in C, and members of extensions that a superuser
+ * owns are left out.
+ */
+typedef struct DefinerFacts
+{
+	Oid			oid;
+	Oid			owner;
+	bool		is_procedure;
+	bool		returns_rows;	/* of a composite type or record */
+	bool		is_bound;		/* its body is SQL-standard: what it reads is
+								 * certain; of others the text is searched */
+	struct ArrayType *acl;		/* its own or the default */
+	bool		any_path;		/* may look names up in any schema; else ... */
+	List	   *path;			/* in these, as strings */
+	uint64		fingerprint;	/* differs when its body or its owner does */
+	bool		callers_known;	/* is the next one set? */
+	bool		called_by_policy;
+} DefinerFacts;
+
+typedef struct DefinerRead
+{
+	DefinerFacts *definer;
+	Oid			view;			/* a security_invoker view by way of which it
+								 * reads the relation, or InvalidOid */
+} DefinerRead;
+
+/* As a List of DefinerRead, each function once. */
+extern List *tg_facts_definers_reading(FactsReader *reader,
+									   const RelationFacts *facts);
+
+/*
+ * From now on only these functions (OIDs) are considered.  The list must live as
+ * long as the reader.  To be called before anybody asks for one.
+ */
+extern void tg_facts_limit_definers(FactsReader *reader,
+									const List *functions);
+
+/* The relations that the functions may read: a few of them do not. */
+extern List *tg_facts_relations_of_definers(FactsReader *reader);
+
+/* Does a policy call the function? */
+extern bool tg_facts_policy_calls(FactsReader *reader, DefinerFacts *definer);
+
+/*
  * What may a role do?
  */
 typedef struct RoleFacts
@@ -452,6 +498,13 @@ extern const List *tg_app_roles_acting_as(FactsReader *reader, Oid role);
  */
 extern List *tg_app_grantees(FactsReader *reader, const RelationFacts *facts,
 							 AclMode privileges);
+
+/*
+ * By which grantees may an application role execute a function?  Without its
+ * owner: who has the owner's rights does not need the function.
+ */
+extern List *tg_app_executors(FactsReader *reader,
+							  const DefinerFacts *definer);
 
 /*
  * Which relations depend on an object?

@@ -45,6 +45,7 @@ typedef enum ReaderCatalog
 } ReaderCatalog;
 
 typedef struct Audience Audience;
+typedef struct Definers Definers;
 
 struct FactsReader
 {
@@ -65,6 +66,9 @@ struct FactsReader
 	bool		extensions_known;	/* is the next one set? */
 	bool		any_untrusted_extension;
 	Audience   *audience;		/* audience.c */
+	Definers   *definers;		/* definers.c */
+	bool		definers_limited;	/* to those of the next list */
+	const List *definers_limit;
 	ReadDecisions read_decisions;	/* may be NULL */
 	void	   *decisions_arg;
 	ReadNote	note;			/* see tg_facts_note_reads(); may be NULL */
@@ -152,6 +156,20 @@ extern bool tg_is_not_null_in_children(FactsReader *reader, Oid relid,
 
 /* The children of a relation; none of a partitioned one. */
 extern List *tg_inheritance_children(FactsReader *reader, Oid relid);
+
+/* dependents.c: the relations that the rewrite rules of a relation name. */
+extern List *tg_relations_below(FactsReader *reader, Oid relid);
+
+/*
+ * mentions.c: calls "note" for each name in the source text of a function that
+ * may refer to a table, with the name that qualifies it, or NULL.  "is_sql": it
+ * is in SQL or PL/pgSQL.
+ */
+typedef void (*MentionNote) (const char *qualifier, const char *name,
+							 void *arg);
+
+extern void tg_scan_mentions(const char *text, size_t length, bool is_sql,
+							 MentionNote note, void *arg);
 
 /* roles.c: adds the members of a role, or the roles that it is a member of. */
 extern void tg_add_related_roles(OidSet *roles, Oid role, bool members);

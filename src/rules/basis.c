@@ -177,6 +177,19 @@ tg_basis_of_grants(const RelationFacts *facts, CommandSet commands)
 	return basis;
 }
 
+Basis *
+tg_basis_of_executors(const List *grantees)
+{
+	Basis	   *basis = palloc0(sizeof(Basis));
+	SortedSet  *grants = palloc0(sizeof(SortedSet));
+	const ListCell *lc;
+
+	foreach(lc, grantees)
+		tg_set_add(grants, MAKE_GRANT(lfirst_oid(lc), 0, 0));
+	basis->reached_by = finish_set(grants);
+	return basis;
+}
+
 static SortedSet *
 fingerprints_of(const RelationFacts *facts, bool permissive)
 {

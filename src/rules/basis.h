@@ -49,6 +49,12 @@ extern const SortedSet *tg_grants_under(const SortedSet *grants,
 extern Basis *tg_basis_of_grants(const RelationFacts *facts,
 								 CommandSet commands);
 
+/*
+ * For one that gets worse if more roles may execute a function.  InvalidOid
+ * stands for PUBLIC.
+ */
+extern Basis *tg_basis_of_executors(const List *grantees);
+
 /* For a finding that a parent exposes the rows of its children. */
 extern Basis *tg_basis_of_parent(const RelationFacts *parent);
 

@@ -122,6 +122,13 @@ const Rule	tg_rules[] = {
 		"Rules, and views that are not security_invoker, read with the privileges of their owner; one that bypasses row-level security exposes the rows of all tenants."
 	},
 	{
+		"function_exposes_tenants",
+		{TG_LEVEL_WARNING, TG_LEVEL_WARNING, TG_LEVEL_ERROR},
+		TG_ABOUT_TENANT_TABLES,
+		tg_check_function_exposes_tenants,
+		"A SECURITY DEFINER function reads as its owner; if row-level security does not apply to the owner, whoever may execute the function may see the rows of all tenants."
+	},
+	{
 		"policy_function_untrusted",
 		{TG_LEVEL_WARNING, TG_LEVEL_WARNING, TG_LEVEL_ERROR},
 		TG_ABOUT_TENANT_TABLES,

@@ -249,6 +249,9 @@ extern void tg_check_view_bypasses_rls(const RuleSubject *subject);
 /* rules/functions.c */
 extern void tg_check_policy_function_untrusted(const RuleSubject *subject);
 
+/* rules/definers.c */
+extern void tg_check_function_exposes_tenants(const RuleSubject *subject);
+
 /* rules/roles.c */
 extern void tg_check_grant_missing(const RuleSubject *subject);
 extern void tg_check_role_bypasses_rls(const RuleSubject *subject);

@@ -16,8 +16,7 @@
  * applies only the parent's row-level security.  So a parent that is not a
  * tenant table stands for the tenant tables among its descendants.
  *
- * Functions are not examined, although a SECURITY DEFINER function can expose
- * rows in the same way.
+ * A SECURITY DEFINER function exposes rows in the same way: see definers.c.
  *
  * Copyright (c) 2026, Trovella
  *

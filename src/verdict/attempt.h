@@ -94,6 +94,12 @@ extern const Allowlist *tg_attempt_allowlist(Attempt *attempt, bool is_after);
  */
 extern void tg_queue_losers(Attempt *attempt, List *objects);
 
+/*
+ * Queues the tables that the SECURITY DEFINER functions among the touched ones
+ * expose; see tg_facts_limit_definers().
+ */
+extern void tg_queue_tables_of_functions(Attempt *attempt);
+
 /* Queues the relations that a touched object leads to. */
 extern void tg_queue_object(Attempt *attempt, const ObjectKey *object);
 

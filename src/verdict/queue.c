@@ -27,6 +27,7 @@
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
+#include "rules/definers.h"
 #include "rules/parents.h"
 #include "rules/rules.h"
 #include "utils/lsyscache.h"
@@ -115,6 +116,12 @@ rejudge_all(Attempt *attempt, List *relids, RestsOn rests_on)
 			append(attempt, entry);
 		entry->rests_on = Max(entry->rests_on, rests_on);
 	}
+}
+
+static bool
+is_at_commit(RuleCheck check)
+{
+	return tg_rule_level(tg_rule_by_check(check)) >= TG_LEVEL_WARNING;
 }
 
 void
@@ -307,7 +314,9 @@ tg_queue_object(Attempt *attempt, const ObjectKey *object)
 			break;
 
 		case ProcedureRelationId:
-			enqueue_for_function(attempt, object->objectId);
+			/* Policies call what they called before */
+			if (tg_touched_how(object) != TG_GRANTED)
+				enqueue_for_function(attempt, object->objectId);
 			break;
 
 		default:
@@ -318,6 +327,13 @@ tg_queue_object(Attempt *attempt, const ObjectKey *object)
 															object->objectId));
 			break;
 	}
+}
+
+void
+tg_queue_tables_of_functions(Attempt *attempt)
+{
+	if (is_at_commit(tg_check_function_exposes_tenants))
+		enqueue_all(attempt, tg_tables_exposed_by_functions(attempt->after));
 }
 
 /* Notes a part, and whose it is. */
@@ -353,12 +369,6 @@ void
 tg_queue_table_of_index(Attempt *attempt, Oid index)
 {
 	enqueue_changed(attempt, tg_owning_relation(IndexRelationId, index));
-}
-
-static bool
-is_at_commit(RuleCheck check)
-{
-	return tg_rule_level(tg_rule_by_check(check)) >= TG_LEVEL_WARNING;
 }
 
 /*

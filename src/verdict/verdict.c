@@ -195,6 +195,22 @@ judge_objects(Attempt *attempt, List *objects, bool many)
 	tg_judge_queue(attempt);
 }
 
+static List *
+functions_among(const List *objects)
+{
+	List	   *functions = NIL;
+	const ListCell *lc;
+
+	foreach(lc, objects)
+	{
+		const ObjectKey *object = lfirst(lc);
+
+		if (object->classId == ProcedureRelationId)
+			functions = lappend_oid(functions, object->objectId);
+	}
+	return functions;
+}
+
 /*
  * Makes one attempt, in the current memory context.  Returns false if locks
  * were missing: what it has concluded may not be true any more.
@@ -203,13 +219,21 @@ static bool
 attempt_verdict(Attempt *attempt)
 {
 	List	   *objects = tg_touched_objects();
+	List	   *functions = functions_among(objects);
 	bool		is_certain;
 
 	tg_attempt_begin(attempt);
+	tg_facts_limit_definers(attempt->before, functions);
+	tg_facts_limit_definers(attempt->after, functions);
 	MemoryContextSwitchTo(attempt->relation_context);
 	tg_queue_losers(attempt, objects);
 	judge_objects(attempt, objects, true);
 	judge_objects(attempt, objects, false);
+	if (functions != NIL)
+	{
+		tg_queue_tables_of_functions(attempt);
+		tg_judge_queue(attempt);
+	}
 	MemoryContextSwitchTo(attempt->context);
 	is_certain = !tg_lock_noted(attempt->locks, attempt->before);
 	tg_attempt_end(attempt);

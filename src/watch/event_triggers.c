@@ -4,8 +4,8 @@
  *		Sees what PostgreSQL's DDL code does not announce to object hooks.
  *
  *	- trovella_guard_collect (ddl_command_end) sees the row-level security
- *	  switches of ALTER TABLE before PostgreSQL 17, GRANT and REVOKE, and
- *	  DEPENDS ON EXTENSION.
+ *	  switches of ALTER TABLE before PostgreSQL 17, GRANT and REVOKE on tables,
+ *	  GRANT on functions, and DEPENDS ON EXTENSION.
  *	- trovella_guard_open (ddl_command_start) exists to be called: the call
  *	  loads this library, and installs the hook, before the first DDL statement
  *	  of a fresh session does anything.  Besides, it sees DETACH PARTITION
@@ -24,6 +24,7 @@
 
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_proc.h"
 #include "commands/event_trigger.h"
 #include "executor/executor.h"
 #include "facts/facts.h"
@@ -34,6 +35,7 @@
 #include "settings.h"
 #include "tcop/deparse_utility.h"
 #include "utils/fmgroids.h"
+#include "utils/syscache.h"
 #include "utils/tuplestore.h"
 #include "watch/touched.h"
 #include "watch/watch.h"
@@ -114,6 +116,29 @@ is_announced_whole(CommandTag tag)
 	}
 }
 
+/*
+ * Touches the SECURITY DEFINER functions among those that somebody is granted.
+ * Of others nothing follows from a grant.
+ */
+static void
+touch_granted_functions(const InternalGrant *grant)
+{
+	ListCell   *lc;
+
+	foreach(lc, grant->objects)
+	{
+		HeapTuple	tuple = SearchSysCache1(PROCOID,
+											ObjectIdGetDatum(lfirst_oid(lc)));
+
+		CHECK_FOR_INTERRUPTS();
+		if (!HeapTupleIsValid(tuple))
+			continue;
+		if (((Form_pg_proc) GETSTRUCT(tuple))->prosecdef)
+			tg_touch(ProcedureRelationId, lfirst_oid(lc), TG_GRANTED);
+		ReleaseSysCache(tuple);
+	}
+}
+
 static void
 touch_collected(const CollectedCommand *command)
 {
@@ -126,6 +151,11 @@ touch_collected(const CollectedCommand *command)
 			break;
 
 		case SCT_Grant:
+			if (command->d.grant.istmt->is_grant &&
+				(command->d.grant.istmt->objtype == OBJECT_FUNCTION ||
+				 command->d.grant.istmt->objtype == OBJECT_PROCEDURE ||
+				 command->d.grant.istmt->objtype == OBJECT_ROUTINE))
+				touch_granted_functions(command->d.grant.istmt);
 			if (command->d.grant.istmt->objtype != OBJECT_TABLE)
 				break;
 			foreach(lc, command->d.grant.istmt->objects)
