@@ -70,10 +70,25 @@ tg_inheritance_children(FactsReader *reader, Oid relid)
 		read_children(reader, relid) : NIL;
 }
 
+/*
+ * The same as tg_facts_parents().  Whoever wants the ancestors asks for their
+ * outlines, too, so these are worth keeping.
+ */
+static List *
+kept_parents(FactsReader *reader, Oid relid)
+{
+	const RelationFacts *facts = tg_reader_kept_outline(reader, relid);
+
+	/* The outline of a temporary table has no parents */
+	if (facts == NULL || facts->temporary)
+		return tg_facts_parents(reader, relid);
+	return list_copy(facts->parents);
+}
+
 List *
 tg_facts_ancestors(FactsReader *reader, Oid relid, bool *all)
 {
-	List	   *ancestors = tg_reader_reach(reader, relid, tg_facts_parents,
+	List	   *ancestors = tg_reader_reach(reader, relid, kept_parents,
 											TG_MAX_ANCESTORS);
 
 	*all = list_length(ancestors) <= TG_MAX_ANCESTORS;

@@ -61,6 +61,7 @@ struct FactsReader
 	HTAB	   *expressions;	/* policies.c */
 	struct KeptExpression *last_expression; /* the one that was read last */
 	HTAB	   *outlines;		/* relation.c */
+	MemoryContext outlines_context;
 	HTAB	   *not_null_in_children;	/* parents.c */
 	struct LifetimeCache *lifetimes;	/* temporary.c */
 	bool		extensions_known;	/* is the next one set? */
@@ -132,6 +133,13 @@ extern void tg_reader_add_reached(FactsReader *reader, OidSet *relids,
  */
 extern List *tg_reader_reach(FactsReader *reader, Oid relid, ReachStep step,
 							 int limit);
+
+/*
+ * relation.c: an outline that lives as long as the reader, without noting that
+ * it is read.  NULL if there is none, or no room to keep it.
+ */
+extern const RelationFacts *tg_reader_kept_outline(FactsReader *reader,
+												   Oid relid);
 
 /* policies.c, keys.c, views.c: each adds its part to the facts of a relation. */
 extern void tg_read_policies(FactsReader *reader, RelationFacts *facts);

@@ -22,11 +22,12 @@
 #include "settings.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
 
 /*
- * An outline that the reader keeps: tables refer to the same few others, and
- * partitions to the same parent.
+ * An outline that the reader keeps: tables refer to the same few others,
+ * partitions to the same parent, and a child asks all its ancestors.
  */
 typedef struct KeptOutline
 {
@@ -34,7 +35,8 @@ typedef struct KeptOutline
 	RelationFacts *facts;		/* may be NULL */
 } KeptOutline;
 
-#define MAX_OUTLINES_KEPT 256
+/* In bytes: enough for TG_MAX_ANCESTORS tables of ten columns. */
+#define MAX_OUTLINES_KEPT (4 * 1024 * 1024)
 
 bool
 tg_view_option(Datum reloptions, const char *name)
@@ -282,30 +284,56 @@ tg_facts_read(FactsReader *reader, Oid relid)
 	return facts;
 }
 
-const RelationFacts *
-tg_facts_outline(FactsReader *reader, Oid relid)
+/* NULL if there is no room to keep it. */
+static const KeptOutline *
+keep_outline(FactsReader *reader, Oid relid)
 {
 	KeptOutline *kept;
 	RelationFacts *facts;
 	MemoryContext old;
 
-	tg_facts_note_read(reader, RelationRelationId, relid);
 	if (reader->outlines == NULL)
+	{
+		reader->outlines_context =
+			AllocSetContextCreate(reader->context, "trovella_guard outlines",
+								  ALLOCSET_DEFAULT_MINSIZE,
+								  ALLOCSET_DEFAULT_INITSIZE,
+								  MAX_OUTLINES_KEPT / 16);
 		reader->outlines = tg_hash_create("trovella_guard outlines",
 										  sizeof(Oid), sizeof(KeptOutline),
-										  reader->context);
+										  reader->outlines_context);
+	}
 	kept = hash_search(reader->outlines, &relid, HASH_FIND, NULL);
 	if (kept != NULL)
-		return kept->facts;
-	if (hash_get_num_entries(reader->outlines) >= MAX_OUTLINES_KEPT)
-		return read_outline(reader, relid);
+		return kept;
+	if (MemoryContextMemAllocated(reader->outlines_context, true) >=
+		MAX_OUTLINES_KEPT)
+		return NULL;
 
-	old = MemoryContextSwitchTo(reader->context);
+	old = MemoryContextSwitchTo(reader->outlines_context);
 	facts = read_outline(reader, relid);
 	MemoryContextSwitchTo(old);
 	kept = hash_search(reader->outlines, &relid, HASH_ENTER, NULL);
 	kept->facts = facts;
-	return facts;
+	return kept;
+}
+
+const RelationFacts *
+tg_facts_outline(FactsReader *reader, Oid relid)
+{
+	const KeptOutline *kept;
+
+	tg_facts_note_read(reader, RelationRelationId, relid);
+	kept = keep_outline(reader, relid);
+	return kept != NULL ? kept->facts : read_outline(reader, relid);
+}
+
+const RelationFacts *
+tg_reader_kept_outline(FactsReader *reader, Oid relid)
+{
+	const KeptOutline *kept = keep_outline(reader, relid);
+
+	return kept != NULL ? kept->facts : NULL;
 }
 
 bool
