@@ -172,7 +172,7 @@ CREATE TABLE t (organization_id text NOT NULL);
 SELECT * FROM trovella_guard.protect('t');
 ROLLBACK;
 RESET ROLE;
-SET trovella_guard.tenant_expression = 'SELECT SELECT';
+SET trovella_guard.tenant_expression = 'END';
 SET ROLE regress_path_owner;
 BEGIN;
 CREATE TABLE t (organization_id text NOT NULL);

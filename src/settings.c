@@ -155,6 +155,52 @@ check_not_blank(char **newval, void **extra pg_attribute_unused(), GucSource sou
 	return false;
 }
 
+/* A word in an expression, not ended by a null character. */
+typedef struct Word
+{
+	const char *start;
+	int			length;			/* 0: there is none */
+} Word;
+
+static bool
+is_word_char(char c)
+{
+	return c == '_' || isalnum((unsigned char) c) || IS_HIGHBIT_SET(c);
+}
+
+static bool
+is_word(Word word, const char *name)
+{
+	return word.length == (int) strlen(name) &&
+		pg_strncasecmp(word.start, name, word.length) == 0;
+}
+
+/*
+ * The words that begin a query or one of its clauses.  In an expression they
+ * occur only within parentheses, and FROM in IS DISTINCT FROM.  WITH occurs in
+ * names of types; a query that begins with it contains AS.
+ */
+static const char *const query_words[] = {
+	"as", "except", "fetch", "for", "from", "group", "having", "intersect",
+	"into", "limit", "offset", "order", "select", "table", "union", "values",
+	"where", "window"
+};
+
+static bool
+belongs_to_query(Word word, Word previous)
+{
+	if (is_word(word, "distinct"))
+		return !is_word(previous, "is") && !is_word(previous, "not");
+	if (is_word(word, "from") && is_word(previous, "distinct"))
+		return false;
+	for (int i = 0; i < (int) lengthof(query_words); i++)
+	{
+		if (is_word(word, query_words[i]))
+			return true;
+	}
+	return false;
+}
+
 /*
  * Why the value cannot be one expression within the parentheses of a policy,
  * or NULL.
@@ -170,9 +216,15 @@ why_not_expression(const char *value)
 	char		closing[64];
 	int			depth = 0;
 	char		quote = '\0';
+	Word		previous = {NULL, 0};	/* with nothing but blanks since */
+	bool		after_dot = false;
 
 	for (const char *c = value; *c != '\0'; c++)
 	{
+		Word		word = {c, 0};
+		bool		is_field = after_dot;
+
+		after_dot = false;
 		if (quote != '\0')
 		{
 			/* Whether a quote follows depends on how the string began */
@@ -182,7 +234,27 @@ why_not_expression(const char *value)
 				quote = '\0';
 			continue;
 		}
-		if (*c == '\'' || *c == '"')
+		if (isspace((unsigned char) *c))
+			continue;
+
+		/* "1." is a number, so a word after it is no name of a field */
+		if (isdigit((unsigned char) *c))
+		{
+			while (isdigit((unsigned char) c[1]) || c[1] == '.')
+				c++;
+		}
+		else if (is_word_char(*c))
+		{
+			while (is_word_char(c[1]))
+				c++;
+			if (!is_field)
+				word.length = c + 1 - word.start;
+			if (depth == 0 && belongs_to_query(word, previous))
+				return "it has a part of a query outside parentheses";
+		}
+		else if (*c == '.')
+			after_dot = true;
+		else if (*c == '\'' || *c == '"')
 			quote = *c;
 		else if (*c == '(' || *c == '[')
 		{
@@ -201,6 +273,7 @@ why_not_expression(const char *value)
 			return "it contains a comment";
 		else if (*c == '$')
 			return "it contains a dollar sign outside quotes";
+		previous = word;
 	}
 	if (quote != '\0')
 		return "a quote is not closed";
