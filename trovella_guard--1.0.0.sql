@@ -58,10 +58,14 @@ COMMENT ON SCHEMA trovella_guard_internal IS
 -- The allowlist
 --
 
+-- The guard itself writes this table and its log at commit (USING heap).
 CREATE TABLE trovella_guard.allowlist (
-  schema_name pg_catalog.name NOT NULL,
-  table_name  pg_catalog.name NOT NULL,
+  kind        pg_catalog.text NOT NULL DEFAULT 'relation'
+              CONSTRAINT allowlist_kind_known CHECK (kind IN ('relation', 'role', 'bypass')),
+  schema_name pg_catalog.name NOT NULL DEFAULT '',
+  table_name  pg_catalog.name NOT NULL DEFAULT '',
   rule        pg_catalog.text NOT NULL DEFAULT '*',
+  object      pg_catalog.text NOT NULL DEFAULT '*',
   reason      pg_catalog.text NOT NULL
               CONSTRAINT allowlist_reason_not_blank
               CHECK (pg_catalog.btrim(reason, E' \t\r\n') OPERATOR(pg_catalog.<>) ''),
@@ -69,18 +73,30 @@ CREATE TABLE trovella_guard.allowlist (
   added_at    pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.now(),
   expires_at  pg_catalog.timestamptz,
   adopted     pg_catalog.bool NOT NULL DEFAULT false,
-  CONSTRAINT allowlist_pkey PRIMARY KEY (schema_name, table_name, rule)
-);
+  CONSTRAINT allowlist_pkey PRIMARY KEY (kind, schema_name, table_name, rule, object, adopted),
+  CONSTRAINT allowlist_names_fit_kind CHECK (
+    object OPERATOR(pg_catalog.<>) ''
+    AND CASE WHEN kind OPERATOR(pg_catalog.=) 'relation'
+             THEN schema_name OPERATOR(pg_catalog.<>) ''::pg_catalog.name
+              AND table_name OPERATOR(pg_catalog.<>) ''::pg_catalog.name
+              AND rule OPERATOR(pg_catalog.<>) ''
+              AND (rule OPERATOR(pg_catalog.<>) '*' OR object OPERATOR(pg_catalog.=) '*')
+             ELSE schema_name OPERATOR(pg_catalog.=) ''::pg_catalog.name
+              AND table_name OPERATOR(pg_catalog.=) ''::pg_catalog.name
+              AND rule OPERATOR(pg_catalog.=) '' AND NOT adopted END)
+) USING heap;
 COMMENT ON TABLE trovella_guard.allowlist IS
-  'Relations that may break a rule, or all rules (global tables), and why. Use allow(), disallow(), adopt() and prune() to change it.';
-COMMENT ON COLUMN trovella_guard.allowlist.schema_name IS 'Schema of the relation. It need not exist yet.';
-COMMENT ON COLUMN trovella_guard.allowlist.table_name IS 'Name of the relation, or * for all relations of the schema.';
-COMMENT ON COLUMN trovella_guard.allowlist.rule IS 'The waived rule, or * for all: a global table.';
-COMMENT ON COLUMN trovella_guard.allowlist.reason IS 'Why the relation may break the rule.';
-COMMENT ON COLUMN trovella_guard.allowlist.added_by IS 'The session user who called allow() or adopt().';
-COMMENT ON COLUMN trovella_guard.allowlist.added_at IS 'Start of the transaction that called allow() or adopt().';
+  'Relations that may break a rule, or all rules (global tables); roles that see all tenants on purpose; switches by which administrators do; and why. Use allow(), allow_role(), allow_bypass(), their counterparts, adopt() and prune() to change it.';
+COMMENT ON COLUMN trovella_guard.allowlist.kind IS 'relation: see allow(); role: see allow_role(); bypass: see allow_bypass().';
+COMMENT ON COLUMN trovella_guard.allowlist.schema_name IS 'Schema of the relation. It need not exist yet. Empty for roles and bypasses.';
+COMMENT ON COLUMN trovella_guard.allowlist.table_name IS 'Name of the relation, or * for all relations of the schema. Empty for roles and bypasses.';
+COMMENT ON COLUMN trovella_guard.allowlist.rule IS 'The waived rule, or * for all: a global table. Empty for roles and bypasses.';
+COMMENT ON COLUMN trovella_guard.allowlist.object IS 'The policy, constraint, index, column or function that may break the rule, as check() names it, or * for all; the role; or the switch.';
+COMMENT ON COLUMN trovella_guard.allowlist.reason IS 'Why the relation may break the rule, or why the role or the switch shows all tenants.';
+COMMENT ON COLUMN trovella_guard.allowlist.added_by IS 'The session user who wrote the entry.';
+COMMENT ON COLUMN trovella_guard.allowlist.added_at IS 'Start of the transaction that wrote the entry.';
 COMMENT ON COLUMN trovella_guard.allowlist.expires_at IS 'When the entry stops counting; NULL: never.';
-COMMENT ON COLUMN trovella_guard.allowlist.adopted IS 'Whether adopt() wrote the entry. Such a debt waives the pre-existing finding and nothing new.';
+COMMENT ON COLUMN trovella_guard.allowlist.adopted IS 'Whether adopt() wrote the entry. Such a debt waives the pre-existing finding and nothing new. It follows its relation when that is renamed or moved.';
 
 
 SELECT pg_catalog.pg_extension_config_dump('trovella_guard.allowlist', '');
@@ -105,19 +121,51 @@ CREATE FUNCTION trovella_guard.allow(
   relation pg_catalog.text,
   reason pg_catalog.text,
   rule pg_catalog.text DEFAULT '*',
-  expires_at pg_catalog.timestamptz DEFAULT NULL)
+  expires_at pg_catalog.timestamptz DEFAULT NULL,
+  object pg_catalog.text DEFAULT '*')
 RETURNS pg_catalog.void
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'trovella_guard_allow_1_0';
-COMMENT ON FUNCTION trovella_guard.allow(pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.timestamptz) IS
-  'Adds a relation (schema.table, which need not exist yet) or a schema (schema.*) to the allowlist, for one rule or, with rule *, for all. A reason is required. A second call replaces reason and expiry.';
+COMMENT ON FUNCTION trovella_guard.allow(pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.timestamptz, pg_catalog.text) IS
+  'Adds a relation (schema.table, which need not exist yet) or a schema (schema.*) to the allowlist, for one rule or, with rule *, for all; and of one rule for one object (the column object of check()) or, with object *, for all. A reason is required. A second call replaces reason and expiry.';
 
 CREATE FUNCTION trovella_guard.disallow(
   relation pg_catalog.text,
-  rule pg_catalog.text DEFAULT '*')
+  rule pg_catalog.text DEFAULT '*',
+  object pg_catalog.text DEFAULT '*')
 RETURNS pg_catalog.void
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'trovella_guard_disallow_1_0';
-COMMENT ON FUNCTION trovella_guard.disallow(pg_catalog.text, pg_catalog.text) IS
-  'Removes an entry from the allowlist. The relations that it covered are checked at commit.';
+COMMENT ON FUNCTION trovella_guard.disallow(pg_catalog.text, pg_catalog.text, pg_catalog.text) IS
+  'Removes an entry of allow() from the allowlist, or, where there is none, the debts that adopt() recorded. The relations that it covered are checked at commit.';
+
+CREATE FUNCTION trovella_guard.allow_role(
+  role pg_catalog.text,
+  reason pg_catalog.text,
+  expires_at pg_catalog.timestamptz DEFAULT NULL)
+RETURNS pg_catalog.void
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'trovella_guard_allow_role_1_0';
+COMMENT ON FUNCTION trovella_guard.allow_role(pg_catalog.text, pg_catalog.text, pg_catalog.timestamptz) IS
+  'Excuses a role: it sees all tenants on purpose, so it is no application role. The argument is its name as it is, without quotes. A reason is required. A second call replaces reason and expiry.';
+
+CREATE FUNCTION trovella_guard.disallow_role(role pg_catalog.text)
+RETURNS pg_catalog.void
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'trovella_guard_disallow_role_1_0';
+COMMENT ON FUNCTION trovella_guard.disallow_role(pg_catalog.text) IS
+  'Takes back allow_role(). What the role sees is checked at commit.';
+
+CREATE FUNCTION trovella_guard.allow_bypass(
+  switch pg_catalog.text,
+  reason pg_catalog.text,
+  expires_at pg_catalog.timestamptz DEFAULT NULL)
+RETURNS pg_catalog.void
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'trovella_guard_allow_bypass_1_0';
+COMMENT ON FUNCTION trovella_guard.allow_bypass(pg_catalog.text, pg_catalog.text, pg_catalog.timestamptz) IS
+  'Declares a switch by which administrators see all tenants: the name of a session setting (app.bypass_rls) that policies compare with a constant, or a function without arguments (schema.f()). A reason is required. A second call replaces reason and expiry.';
+
+CREATE FUNCTION trovella_guard.disallow_bypass(switch pg_catalog.text)
+RETURNS pg_catalog.void
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'trovella_guard_disallow_bypass_1_0';
+COMMENT ON FUNCTION trovella_guard.disallow_bypass(pg_catalog.text) IS
+  'Takes back allow_bypass(). The tables whose policies name the switch are checked at commit.';
 
 CREATE FUNCTION trovella_guard.adopt(
   reason pg_catalog.text,
@@ -125,11 +173,12 @@ CREATE FUNCTION trovella_guard.adopt(
 RETURNS pg_catalog.int8
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'trovella_guard_adopt_1_0';
 COMMENT ON FUNCTION trovella_guard.adopt(pg_catalog.text, pg_catalog.timestamptz) IS
-  'Adds every current finding to the allowlist as a debt, one entry for each rule that a relation breaks, and returns the number of entries. A debt waives the pre-existing finding and nothing new.';
+  'Adds every current finding to the allowlist as a debt, one entry for each object that breaks a rule, and returns the number of entries. A debt waives the pre-existing finding and nothing new.';
 
 CREATE FUNCTION trovella_guard.prune(
+  OUT kind pg_catalog.text,
   OUT schema_name pg_catalog.name, OUT table_name pg_catalog.name,
-  OUT rule pg_catalog.text, OUT reason pg_catalog.text,
+  OUT rule pg_catalog.text, OUT object pg_catalog.text, OUT reason pg_catalog.text,
   OUT expires_at pg_catalog.timestamptz, OUT why pg_catalog.text)
 RETURNS SETOF record
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'trovella_guard_prune_1_0';
@@ -144,23 +193,27 @@ CREATE TABLE trovella_guard.allowlist_log (
   at          pg_catalog.timestamptz NOT NULL,
   author      pg_catalog.name NOT NULL,
   action      pg_catalog.text NOT NULL
-              CONSTRAINT allowlist_log_action_known CHECK (action IN ('allow', 'disallow')),
+              CONSTRAINT allowlist_log_action_known CHECK (action IN ('allow', 'disallow', 'follow', 'end')),
+  kind        pg_catalog.text NOT NULL,
   schema_name pg_catalog.name NOT NULL,
   table_name  pg_catalog.name NOT NULL,
   rule        pg_catalog.text NOT NULL,
+  object      pg_catalog.text NOT NULL,
   reason      pg_catalog.text NOT NULL,
   expires_at  pg_catalog.timestamptz,
   adopted     pg_catalog.bool NOT NULL
-);
+) USING heap;
 CREATE INDEX allowlist_log_at_idx ON trovella_guard.allowlist_log (at);
 COMMENT ON TABLE trovella_guard.allowlist_log IS
-  'Who allowed what, when and why, and who revoked it. A trigger on the allowlist writes it; rows never change.';
+  'Who allowed what, when and why, and who revoked it. A trigger on the allowlist and the guard write it; rows never change.';
 COMMENT ON COLUMN trovella_guard.allowlist_log.at IS 'When the entry was written or removed.';
 COMMENT ON COLUMN trovella_guard.allowlist_log.author IS 'The session user who did it.';
-COMMENT ON COLUMN trovella_guard.allowlist_log.action IS 'allow: the entry was written, or replaced; disallow: it was removed.';
+COMMENT ON COLUMN trovella_guard.allowlist_log.action IS 'allow: the entry was written, or replaced; disallow: it was removed; follow: a debt got the new name of its relation or object; end: the entry ended at commit, because a debt got worse, or because the table has a tenant column again.';
+COMMENT ON COLUMN trovella_guard.allowlist_log.kind IS 'relation, role or bypass.';
 COMMENT ON COLUMN trovella_guard.allowlist_log.schema_name IS 'Schema of the relation.';
 COMMENT ON COLUMN trovella_guard.allowlist_log.table_name IS 'Name of the relation, or * for all relations of the schema.';
 COMMENT ON COLUMN trovella_guard.allowlist_log.rule IS 'The waived rule, or * for all.';
+COMMENT ON COLUMN trovella_guard.allowlist_log.object IS 'The object that may break the rule, or * for all; the role; or the switch.';
 COMMENT ON COLUMN trovella_guard.allowlist_log.reason IS 'The reason of the entry.';
 COMMENT ON COLUMN trovella_guard.allowlist_log.expires_at IS 'When the entry expires; NULL: never.';
 COMMENT ON COLUMN trovella_guard.allowlist_log.adopted IS 'Whether adopt() wrote the entry.';
@@ -177,12 +230,12 @@ AS $$
 BEGIN
   IF TG_OP = 'DELETE' THEN
     INSERT INTO trovella_guard.allowlist_log
-    VALUES (clock_timestamp(), session_user, 'disallow', OLD.schema_name,
-            OLD.table_name, OLD.rule, OLD.reason, OLD.expires_at, OLD.adopted);
+    VALUES (clock_timestamp(), session_user, 'disallow', OLD.kind, OLD.schema_name,
+            OLD.table_name, OLD.rule, OLD.object, OLD.reason, OLD.expires_at, OLD.adopted);
   ELSIF TG_OP = 'UPDATE' OR NEW.added_at = now() THEN
     INSERT INTO trovella_guard.allowlist_log
-    VALUES (clock_timestamp(), session_user, 'allow', NEW.schema_name,
-            NEW.table_name, NEW.rule, NEW.reason, NEW.expires_at, NEW.adopted);
+    VALUES (clock_timestamp(), session_user, 'allow', NEW.kind, NEW.schema_name,
+            NEW.table_name, NEW.rule, NEW.object, NEW.reason, NEW.expires_at, NEW.adopted);
   END IF;
   RETURN NULL;
 END
@@ -221,18 +274,26 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT E'## Non-Tenant Tables\n\nThese intentionally skip RLS:\n\n' ||
-         coalesce(string_agg(
+         coalesce(string_agg(l.line, E'\n' ORDER BY l.rank, l.schema_name, l.name) FILTER (WHERE l.kind = 'relation'),
+                  '- none') || E'\n' ||
+         coalesce(E'\n## Roles That See All Tenants\n\n' ||
+                  string_agg(l.line, E'\n' ORDER BY l.name) FILTER (WHERE l.kind = 'role') || E'\n', '') ||
+         coalesce(E'\n## Switches That Show All Tenants\n\n' ||
+                  string_agg(l.line, E'\n' ORDER BY l.name) FILTER (WHERE l.kind = 'bypass') || E'\n', '')
+  FROM (
+    SELECT a.kind, a.schema_name <> 'public' AS rank, a.schema_name, n.name,
            format('- `%s` (%s)',
-                  regexp_replace(replace(CASE WHEN schema_name = 'public' THEN '' ELSE schema_name || '.' END || table_name, '`', ''''),
-                                 '[[:cntrl:]]', '?', 'g'),
-                  regexp_replace(regexp_replace(reason, '\s+', ' ', 'g'), '[[:cntrl:]]', '?', 'g')),
-           E'\n' ORDER BY schema_name <> 'public', schema_name, table_name),
-           '- none') || E'\n'
-  FROM trovella_guard.allowlist
-  WHERE rule = '*' AND (expires_at IS NULL OR expires_at > now());
+                  regexp_replace(replace(n.name, '`', ''''), '[[:cntrl:]]', '?', 'g'),
+                  regexp_replace(regexp_replace(a.reason, '\s+', ' ', 'g'), '[[:cntrl:]]', '?', 'g')) AS line
+    FROM trovella_guard.allowlist a
+    CROSS JOIN LATERAL (
+      SELECT CASE WHEN a.kind <> 'relation' THEN a.object
+                  WHEN a.schema_name = 'public' THEN a.table_name
+                  ELSE a.schema_name || '.' || a.table_name END) n (name)
+    WHERE (a.kind <> 'relation' OR a.rule = '*') AND (a.expires_at IS NULL OR a.expires_at > now())) l;
 END;
 COMMENT ON FUNCTION trovella_guard.allowlist_markdown() IS
-  'The "Non-Tenant Tables" section of a project''s documentation, in Markdown: the global tables and why they are global.';
+  'The "Non-Tenant Tables" section of a project''s documentation, in Markdown: the global tables and why they are global; and, if there are any, the roles and switches that show all tenants.';
 
 --
 -- The audit
@@ -1283,7 +1344,8 @@ GRANT USAGE ON SCHEMA trovella_guard, trovella_guard_internal TO PUBLIC;
 GRANT SELECT ON ALL TABLES IN SCHEMA trovella_guard TO PUBLIC;
 GRANT EXECUTE ON ALL ROUTINES IN SCHEMA trovella_guard, trovella_guard_internal TO PUBLIC;
 REVOKE EXECUTE ON FUNCTION
-  trovella_guard.allow, trovella_guard.disallow, trovella_guard.adopt, trovella_guard.prune, trovella_guard.preload,
+  trovella_guard.allow, trovella_guard.disallow, trovella_guard.allow_role, trovella_guard.disallow_role,
+  trovella_guard.allow_bypass, trovella_guard.disallow_bypass, trovella_guard.adopt, trovella_guard.prune, trovella_guard.preload,
   trovella_guard_internal.allowlist_changed, trovella_guard_internal.allowlist_logged, trovella_guard_internal.allowlist_log_kept,
   trovella_guard_internal.open, trovella_guard_internal.collect
 FROM PUBLIC;

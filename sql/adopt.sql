@@ -77,7 +77,7 @@ SELECT trovella_guard.disallow('older', 'table_unclassified');
 -- allow() over a debt makes it a decision
 SELECT trovella_guard.adopt('once more') > 0 AS adopted;
 SELECT trovella_guard.allow('older', 'reference data', 'table_unclassified');
-SELECT adopted, reason FROM trovella_guard.allowlist WHERE table_name = 'older';
+SELECT adopted, reason FROM trovella_guard.allowlist WHERE table_name = 'older' ORDER BY adopted;
 
 -- An expired entry stops counting: the commit warns, CI fails
 SET trovella_guard.mode = off;
@@ -142,7 +142,7 @@ TRUNCATE trovella_guard.allowlist_log;
 SET ROLE regress_adopt_nobody;
 SELECT trovella_guard.adopt('I may not');
 SELECT * FROM trovella_guard.prune();
-INSERT INTO trovella_guard.allowlist_log VALUES (now(), 'me', 'allow', 'a', 'b', '*', 'x', NULL, false);
+INSERT INTO trovella_guard.allowlist_log VALUES (now(), 'me', 'allow', 'relation', 'a', 'b', '*', '*', 'x', NULL, false);
 UPDATE trovella_guard.allowlist_log SET reason = '';
 INSERT INTO trovella_guard.allowlist (schema_name, table_name, reason) VALUES ('a', 'b', 'c');
 SELECT count(*) > 0 AS may_read FROM trovella_guard.allowlist_log;

@@ -9,8 +9,8 @@ CREATE ROLE regress_list_owner LOGIN;
 ALTER ROLE regress_list_owner SET trovella_guard.rules = 'table_unclassified=warning';
 CREATE ROLE regress_list_admin LOGIN;
 CREATE SCHEMA regress_list AUTHORIZATION regress_list_owner;
-GRANT EXECUTE ON FUNCTION trovella_guard.allow(text, text, text, timestamptz),
-  trovella_guard.disallow(text, text) TO regress_list_admin;
+GRANT EXECUTE ON FUNCTION trovella_guard.allow(text, text, text, timestamptz, text),
+  trovella_guard.disallow(text, text, text) TO regress_list_admin;
 
 \c - regress_list_owner
 -- everybody may read

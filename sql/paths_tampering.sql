@@ -129,7 +129,7 @@ CREATE VIEW trovella_guard.t AS SELECT 1 AS x;
 DROP OWNED BY CURRENT_USER, :"admin";
 REASSIGN OWNED BY :"admin" TO regress_paths;
 -- road: writing, altering, dropping the allowlist (PostgreSQL refuses)
-INSERT INTO trovella_guard.allowlist VALUES ('paths', 'guarded', '*', 'x');
+INSERT INTO trovella_guard.allowlist VALUES ('relation', 'paths', 'guarded', '*', '*', 'x');
 UPDATE trovella_guard.allowlist SET table_name = 'guarded';
 DELETE FROM trovella_guard.allowlist;
 TRUNCATE trovella_guard.allowlist;

@@ -28,7 +28,7 @@ SELECT table_name, level, message, repair_sql
 
 -- what check() prints allows the relation, which fixes it
 BEGIN;
-SELECT repair_sql FROM trovella_guard.check('item_count') \gexec
+SELECT replace(repair_sql, 'why this is right', 'counts only') FROM trovella_guard.check('item_count') \gexec
 SELECT count(*) FROM trovella_guard.check('item_count');
 ROLLBACK;
 

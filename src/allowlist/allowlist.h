@@ -16,12 +16,23 @@
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"
 
+/* What an entry is about. */
+typedef enum AllowlistKind
+{
+	TG_ENTRY_RELATION,			/* a relation, or a whole schema */
+	TG_ENTRY_ROLE,				/* an excused role */
+	TG_ENTRY_BYPASS				/* a declared bypass */
+} AllowlistKind;
+
 /* A row of trovella_guard.allowlist. */
 typedef struct AllowlistEntry
 {
-	NameData	schema;
+	AllowlistKind kind;
+	NameData	schema;			/* of a relation, else empty */
 	NameData	table;			/* "*": the whole schema */
 	char	   *rule;			/* "*": every rule, the table is global */
+	char	   *object;			/* Finding.object, "*": any; or the name of the
+								 * role; or the switch */
 	char	   *reason;
 	bool		adopted;		/* a debt, written by adopt() */
 	TimestampTz expires_at;		/* infinity: never */
@@ -29,6 +40,8 @@ typedef struct AllowlistEntry
 	bool		fresh;			/* written by the current transaction */
 	bool		used;			/* see tg_allowlist_mark_used() */
 	ItemPointerData tid;
+	bool		ends;			/* see tg_allowlist_end() */
+	struct EntryNames *follows; /* see tg_allowlist_follow(), or NULL */
 } AllowlistEntry;
 
 typedef struct Allowlist Allowlist;
@@ -41,15 +54,16 @@ typedef struct Allowlist Allowlist;
 extern Allowlist *tg_allowlist_read(Snapshot snapshot, TimestampTz now);
 
 /*
- * The entry that waives a rule for a relation, or NULL.  A partition of a
- * global table is global, too, because it holds that table's rows.  An entry for
- * a whole schema waives no finding about the rows of another table
- * (Finding.other_relid, or InvalidOid) that no entry covers.
+ * The entry that waives a rule for an object of a relation (Finding.object, or
+ * NULL), or NULL.  A partition of a global table is global, too, because it holds
+ * that table's rows.  An entry for a whole schema waives no finding about the rows
+ * of another table (Finding.other_relid, or InvalidOid) that no entry covers.
  */
 extern const AllowlistEntry *tg_allowlist_match(const Allowlist *allowlist,
 												FactsReader *reader,
 												const RelationFacts *facts,
 												const char *rule,
+												const char *object,
 												Oid other_relid);
 
 /*
@@ -60,7 +74,17 @@ extern const AllowlistEntry *tg_allowlist_match(const Allowlist *allowlist,
 extern const AllowlistEntry *tg_allowlist_debt(const Allowlist *allowlist,
 											   FactsReader *reader,
 											   const RelationFacts *facts,
-											   const char *rule);
+											   const char *rule,
+											   const char *object);
+
+/*
+ * Marks the entries of a rule for a relation as used, whatever their objects: an
+ * audit could not apply the rule.
+ */
+extern void tg_allowlist_mark_rule_used(const Allowlist *allowlist,
+										FactsReader *reader,
+										const RelationFacts *facts,
+										const char *rule);
 
 /*
  * Marks an entry that an audit needs.  Entries that are not marked at the end
@@ -102,6 +126,15 @@ extern uint32 tg_allowlist_key(const AllowlistEntry *entry);
 /* The entries that a key stands for, of all that tg_allowlist_entries() has. */
 extern List *tg_allowlist_entries_of(const Allowlist *allowlist, uint32 key);
 
+/* The excused roles and declared bypasses, which live as long as the allowlist. */
+extern const Decisions *tg_allowlist_decisions(const Allowlist *allowlist);
+
+/* The switch of an entry about a bypass. */
+extern const DeclaredBypass *tg_switch_of(const AllowlistEntry *entry);
+
+/* The key of all entries about roles and bypasses: see tg_allowlist_key(). */
+extern uint32 tg_allowlist_decisions_key(void);
+
 /* Do two entries waive the same, for as long?  The reason does not matter. */
 extern bool tg_allowlist_same(const AllowlistEntry *one,
 							  const AllowlistEntry *other);
@@ -121,6 +154,13 @@ extern uint64 tg_allowlist_write(const char *sql, int nargs, Oid *types,
  * expire, which must be in the future.  Sets *null to 'n' if they do not.
  */
 extern Datum tg_allowlist_expiry(FunctionCallInfo fcinfo, int n, char *null);
+
+/*
+ * The reason in argument "n", checked.  The messages begin with "a reason is
+ * required to" (what) and "Say" (question).
+ */
+extern char *tg_allowlist_reason(FunctionCallInfo fcinfo, int n,
+								 const char *what, const char *question);
 
 /* The session user, who is recorded as the author of an entry. */
 extern Datum tg_allowlist_author(void);

@@ -1,15 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * change.c
- *		allow() and disallow(), and the trigger on the allowlist.
- *
- * Both functions write with the privileges of the extension's owner, so that a
- * role needs only EXECUTE on them.  They are not SECURITY DEFINER, because they
- * look up unqualified names in the caller's search_path, which such a function
- * would have to replace.
- *
- * The trigger touches an entry that is written.  The verdict looks up what the
- * entry covers, and locks it against transactions that rely on it.
+ *		allow() and disallow(): entries about relations.
  *
  * Copyright (c) 2026, Trovella
  *
@@ -17,39 +9,18 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
-#include "access/table.h"
 #include "allowlist/entries.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
-#include "commands/trigger.h"
 #include "executor/spi.h"
-#include "guard.h"
 #include "miscadmin.h"
 #include "rules/rules.h"
-#include "settings.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/lsyscache.h"
-#include "utils/rel.h"
-#include "utils/timestamp.h"
 #include "utils/varlena.h"
-#include "watch/touched.h"
 
 PG_FUNCTION_INFO_V1(trovella_guard_allow_1_0);
 PG_FUNCTION_INFO_V1(trovella_guard_disallow_1_0);
-PG_FUNCTION_INFO_V1(trovella_guard_allowlist_changed_1_0);
-
-/* Its owner is the extension's owner. */
-static Oid
-allowlist_owner(Oid relid)
-{
-	Relation	relation = table_open(relid, AccessShareLock);
-	Oid			owner = relation->rd_rel->relowner;
-
-	table_close(relation, NoLock);
-	return owner;
-}
 
 /*
  * Splits "schema.table", "schema.*" or "table".  An unqualified name means the
@@ -145,182 +116,120 @@ relation_argument(FunctionCallInfo fcinfo, Name schema, Name table)
 	parse_relation(text_to_cstring(PG_GETARG_TEXT_PP(0)), schema, table);
 }
 
-/*
- * Replaces the caller's search_path as well as the user: the statement must not
- * find operators of the caller.
- */
-uint64
-tg_allowlist_write(const char *sql, int nargs, Oid *types, Datum *values,
-				   const char *nulls, Tuplestorestate *returned)
+/* The object in argument "n": of a rule, so that '*' has none. */
+static char *
+object_argument(FunctionCallInfo fcinfo, int n, const char *rule)
 {
-	Oid			save_userid;
-	int			save_sec_context;
-	int			save_nestlevel;
-	Oid			relid = tg_allowlist_oid();
-	uint64		processed;
+	char	   *object = PG_ARGISNULL(n) ? pstrdup(TG_ANY) :
+		text_to_cstring(PG_GETARG_TEXT_PP(n));
 
-	if (!OidIsValid(relid))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("table \"%s.allowlist\" does not exist", TG_SCHEMA),
-				 errhint("Run CREATE EXTENSION trovella_guard.")));
-
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
-	GetUserIdAndSecContext(&save_userid, &save_sec_context);
-	SetUserIdAndSecContext(allowlist_owner(relid),
-						   save_sec_context | SECURITY_LOCAL_USERID_CHANGE);
-	save_nestlevel = tg_pin_search_path();
-
-	if (SPI_execute_with_args(sql, nargs, types, values, nulls, false, 0) < 0)
-		elog(ERROR, "could not write the allowlist");
-
-	AtEOXact_GUC(true, save_nestlevel);
-	SetUserIdAndSecContext(save_userid, save_sec_context);
-
-	processed = SPI_processed;
-	for (uint64 i = 0; returned != NULL && i < processed; i++)
-		tuplestore_puttuple(returned, SPI_tuptable->vals[i]);
-	if (SPI_finish() != SPI_OK_FINISH)
-		elog(ERROR, "SPI_finish failed");
-	return processed;
-}
-
-Datum
-tg_allowlist_author(void)
-{
-	return DirectFunctionCall1(namein,
-							   CStringGetDatum(GetUserNameFromId(GetSessionUserId(),
-																 false)));
-}
-
-Datum
-tg_allowlist_expiry(FunctionCallInfo fcinfo, int n, char *null)
-{
-	if (PG_ARGISNULL(n))
-	{
-		*null = 'n';
-		return (Datum) 0;
-	}
-	if (PG_GETARG_TIMESTAMPTZ(n) <= GetCurrentTimestamp())
+	if (*object == '\0')
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("expires_at must be in the future"),
-				 errhint("Omit it for an entry that does not expire.")));
-	return PG_GETARG_DATUM(n);
+				 errmsg("object must not be empty"),
+				 errhint("Use '*' for every object, or what the column \"object\" of trovella_guard.check() says.")));
+	if (strcmp(object, TG_ANY) != 0 && strcmp(rule, TG_ANY) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("an object needs a rule"),
+				 errhint("Name the rule that object \"%s\" may break.",
+						 object)));
+	return object;
 }
 
 /*
- * allow(relation text, reason text, rule text, expires_at timestamptz)
+ * Says what an entry is about to waive: who only meant one table, or one rule,
+ * should see it.  That the table is unclassified is what entries are for.
+ */
+static void
+notice_findings(const AllowlistEntry *entry)
+{
+	Oid			types[] = {OIDOID, NAMEOID, NAMEOID, TEXTOID, TEXTOID};
+	Datum		values[5];
+	char		nulls[] = "     ";
+	bool		whole_schema = strcmp(NameStr(entry->table), TG_ANY) == 0;
+	Oid			schema_oid = get_namespace_oid(NameStr(entry->schema), true);
+	Oid			relid = InvalidOid;
+	int64		findings;
+	char	   *rules;
+
+	if (!OidIsValid(schema_oid))
+		return;
+	if (!whole_schema)
+	{
+		relid = get_relname_relid(NameStr(entry->table), schema_oid);
+		if (!OidIsValid(relid))
+			return;
+	}
+	values[0] = ObjectIdGetDatum(relid);
+	nulls[0] = whole_schema ? 'n' : ' ';
+	values[1] = NameGetDatum(&entry->schema);
+	values[2] = NameGetDatum(&entry->table);
+	values[3] = CStringGetTextDatum(entry->rule);
+	values[4] = CStringGetTextDatum(entry->object);
+	findings = tg_allowlist_count("SELECT sum(n)::int8, string_agg(rule || ' (' || n || ')', ', ' ORDER BY rule)"
+								  " FROM (SELECT f.rule, count(*) AS n FROM trovella_guard.findings($1) f"
+								  " WHERE f.schema_name = $2 AND $3 IN (f.table_name, '*')"
+								  " AND $4 IN (f.rule, '*') AND $5 IN (f.object, '*')"
+								  " AND (f.waived_by IS NULL OR f.is_debt) AND f.level <> 'info'"
+								  " AND f.rule <> 'table_unclassified'"
+								  " GROUP BY f.rule) r",
+								  5, types, values, nulls, &rules);
+	if (findings > 0)
+		ereport(NOTICE,
+				(errmsg_plural("the entry for \"%s.%s\" waives %lld finding: %s",
+							   "the entry for \"%s.%s\" waives %lld findings: %s",
+							   (unsigned long) findings,
+							   NameStr(entry->schema), NameStr(entry->table),
+							   (long long) findings, rules)));
+}
+
+/*
+ * allow(relation text, reason text, rule text, expires_at timestamptz,
+ * object text)
  */
 Datum
 trovella_guard_allow_1_0(PG_FUNCTION_ARGS)
 {
-	NameData	schema;
-	NameData	table;
-	char	   *reason;
-	char	   *rule;
-	Oid			types[] = {NAMEOID, NAMEOID, TEXTOID, TEXTOID, NAMEOID, TIMESTAMPTZOID};
-	Datum		values[6];
-	char		nulls[] = "      ";
+	AllowlistEntry entry = {.kind = TG_ENTRY_RELATION};
+	Datum		expires_at;
+	char		expires_null = ' ';
 
-	relation_argument(fcinfo, &schema, &table);
-
-	reason = PG_ARGISNULL(1) ? pstrdup("") :
-		text_to_cstring(PG_GETARG_TEXT_PP(1));
-	if (tg_is_blank(reason))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("a reason is required to allowlist \"%s.%s\"",
-						NameStr(schema), NameStr(table)),
-				 errhint("Say why the table needs no tenant isolation: the next reader has nothing else to go by.")));
-
-	rule = rule_argument(fcinfo, 2);
-
-	values[0] = NameGetDatum(&schema);
-	values[1] = NameGetDatum(&table);
-	values[2] = CStringGetTextDatum(rule);
-	values[3] = CStringGetTextDatum(reason);
-	values[4] = tg_allowlist_author();
-	values[5] = tg_allowlist_expiry(fcinfo, 3, &nulls[5]);
-
-	tg_allowlist_write("INSERT INTO trovella_guard.allowlist"
-					   " (schema_name, table_name, rule, reason, added_by, expires_at)"
-					   " VALUES ($1, $2, $3, $4, $5, $6)"
-					   " ON CONFLICT (schema_name, table_name, rule) DO UPDATE"
-					   " SET reason = EXCLUDED.reason, added_by = EXCLUDED.added_by,"
-					   " added_at = EXCLUDED.added_at, expires_at = EXCLUDED.expires_at,"
-					   " adopted = false",
-					   6, types, values, nulls, NULL);
+	relation_argument(fcinfo, &entry.schema, &entry.table);
+	entry.reason = tg_allowlist_reason(fcinfo, 1,
+									   psprintf("allowlist \"%s.%s\"",
+												NameStr(entry.schema),
+												NameStr(entry.table)),
+									   "why the table needs no tenant isolation");
+	entry.rule = rule_argument(fcinfo, 2);
+	expires_at = tg_allowlist_expiry(fcinfo, 3, &expires_null);
+	entry.object = object_argument(fcinfo, 4, entry.rule);
+	notice_findings(&entry);
+	tg_allowlist_insert(&entry, expires_at, expires_null);
 	PG_RETURN_VOID();
 }
 
 /*
- * disallow(relation text, rule text)
+ * disallow(relation text, rule text, object text)
  */
 Datum
 trovella_guard_disallow_1_0(PG_FUNCTION_ARGS)
 {
-	NameData	schema;
-	NameData	table;
-	char	   *rule;
-	Oid			types[] = {NAMEOID, NAMEOID, TEXTOID};
-	Datum		values[3];
+	AllowlistEntry entry = {.kind = TG_ENTRY_RELATION};
 
-	relation_argument(fcinfo, &schema, &table);
-	rule = rule_argument(fcinfo, 1);
-
-	values[0] = NameGetDatum(&schema);
-	values[1] = NameGetDatum(&table);
-	values[2] = CStringGetTextDatum(rule);
-	if (tg_allowlist_write("DELETE FROM trovella_guard.allowlist"
-						   " WHERE schema_name = $1 AND table_name = $2 AND rule = $3",
-						   3, types, values, NULL, NULL) == 0)
+	relation_argument(fcinfo, &entry.schema, &entry.table);
+	entry.rule = rule_argument(fcinfo, 1);
+	entry.object = object_argument(fcinfo, 2, entry.rule);
+	if (!tg_allowlist_delete(&entry))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 strcmp(entry.object, TG_ANY) == 0 ?
 				 errmsg("there is no allowlist entry for \"%s.%s\" and rule \"%s\"",
-						NameStr(schema), NameStr(table), rule),
+						NameStr(entry.schema), NameStr(entry.table),
+						entry.rule) :
+				 errmsg("there is no allowlist entry for \"%s.%s\", rule \"%s\" and object \"%s\"",
+						NameStr(entry.schema), NameStr(entry.table),
+						entry.rule, entry.object),
 				 errhint("The entries are in trovella_guard.allowlist.")));
 	PG_RETURN_VOID();
-}
-
-static void
-touch_entry(Relation relation, HeapTuple tuple)
-{
-	TupleDesc	descriptor = RelationGetDescr(relation);
-	bool		isnull;
-	Name		schema = DatumGetName(heap_getattr(tuple, Anum_allowlist_schema_name,
-												   descriptor, &isnull));
-	Name		table = DatumGetName(heap_getattr(tuple, Anum_allowlist_table_name,
-												  descriptor, &isnull));
-
-	tg_touch(RelationGetRelid(relation),
-			 tg_allowlist_hash_names(NameStr(*schema), NameStr(*table)),
-			 TG_CHANGED);
-}
-
-/*
- * Trigger on the allowlist: AFTER UPDATE OR DELETE FOR EACH ROW touches
- * the old entry, so that the verdict judges what it covers; BEFORE TRUNCATE
- * refuses.
- */
-Datum
-trovella_guard_allowlist_changed_1_0(PG_FUNCTION_ARGS)
-{
-	TriggerData *trigger = (TriggerData *) fcinfo->context;
-
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("function \"allowlist_changed\" was not called by trigger manager")));
-
-	if (TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("cannot truncate the allowlist"),
-				 errhint("Remove entries with trovella_guard.disallow(), so that their tables are judged.")));
-
-	if (TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
-		touch_entry(trigger->tg_relation, trigger->tg_trigtuple);
-	return PointerGetDatum(NULL);
 }

@@ -40,7 +40,31 @@ struct Allowlist
 {
 	List	   *entries;		/* all of them */
 	HTAB	   *by_key;			/* of EntriesOfKey: all of them; NULL if none */
+	Decisions	decisions;
 };
+
+static const char *const kind_names[] = {
+	[TG_ENTRY_RELATION] = "relation",
+	[TG_ENTRY_ROLE] = "role",
+	[TG_ENTRY_BYPASS] = "bypass"
+};
+
+AllowlistKind
+tg_allowlist_kind(const char *name)
+{
+	for (int i = 0; i < (int) lengthof(kind_names); i++)
+	{
+		if (strcmp(kind_names[i], name) == 0)
+			return (AllowlistKind) i;
+	}
+	elog(ERROR, "unknown kind of allowlist entry: \"%s\"", name);
+}
+
+const char *
+tg_allowlist_kind_name(AllowlistKind kind)
+{
+	return kind_names[kind];
+}
 
 Oid
 tg_allowlist_oid(void)
@@ -77,6 +101,30 @@ tg_allowlist_entries_of(const Allowlist *allowlist, uint32 key)
 	return of_key != NULL ? of_key->entries : NIL;
 }
 
+/* Adds an entry that has not expired to the decisions about roles and switches. */
+static void
+add_decision(Decisions *decisions, const AllowlistEntry *entry)
+{
+	if (entry->kind == TG_ENTRY_ROLE)
+	{
+		ExcusedRole *role = palloc(sizeof(ExcusedRole));
+
+		role->name = entry->object;
+		role->reason = entry->reason;
+		decisions->excused_roles = lappend(decisions->excused_roles, role);
+	}
+	else
+	{
+		DeclaredBypass *bypass = palloc(sizeof(DeclaredBypass));
+
+		/* Somebody may have written the row without allow_bypass() */
+		if (!tg_parse_switch(entry->object, bypass))
+			return;
+		bypass->reason = entry->reason;
+		decisions->bypasses = lappend(decisions->bypasses, bypass);
+	}
+}
+
 Allowlist *
 tg_allowlist_read(Snapshot snapshot, TimestampTz now)
 {
@@ -100,11 +148,13 @@ tg_allowlist_read(Snapshot snapshot, TimestampTz now)
 
 		slot_getallattrs(slot);
 		entry = palloc0(sizeof(AllowlistEntry));
+		entry->kind = tg_allowlist_kind(TextDatumGetCString(slot->tts_values[Anum_allowlist_kind - 1]));
 		namestrcpy(&entry->schema,
 				   NameStr(*DatumGetName(slot->tts_values[Anum_allowlist_schema_name - 1])));
 		namestrcpy(&entry->table,
 				   NameStr(*DatumGetName(slot->tts_values[Anum_allowlist_table_name - 1])));
 		entry->rule = TextDatumGetCString(slot->tts_values[Anum_allowlist_rule - 1]);
+		entry->object = TextDatumGetCString(slot->tts_values[Anum_allowlist_object - 1]);
 		entry->reason = TextDatumGetCString(slot->tts_values[Anum_allowlist_reason - 1]);
 		entry->adopted =
 			DatumGetBool(slot->tts_values[Anum_allowlist_adopted - 1]);
@@ -122,6 +172,8 @@ tg_allowlist_read(Snapshot snapshot, TimestampTz now)
 		if (should_free)
 			heap_freetuple(tuple);
 		add_entry(allowlist, entry);
+		if (entry->kind != TG_ENTRY_RELATION && !entry->expired)
+			add_decision(&allowlist->decisions, entry);
 	}
 	table_endscan(scan);
 	ExecDropSingleTupleTableSlot(slot);
@@ -129,32 +181,110 @@ tg_allowlist_read(Snapshot snapshot, TimestampTz now)
 	return allowlist;
 }
 
+const Decisions *
+tg_allowlist_decisions(const Allowlist *allowlist)
+{
+	return &allowlist->decisions;
+}
+
+/* Is an item of a list like "SELECT, INSERT" in another such list? */
+static bool
+is_in_list(const char *list, const char *item, int length)
+{
+	for (;;)
+	{
+		const char *end = strchr(list, ',');
+		int			listed = end != NULL ? (int) (end - list) :
+			(int) strlen(list);
+
+		if (listed == length && strncmp(list, item, length) == 0)
+			return true;
+		if (end == NULL)
+			return false;
+		list = end + 1 + strspn(end + 1, " ");
+	}
+}
+
+/*
+ * Does the object of an entry include that of a finding?  Where objects are
+ * commands, an entry for several of them includes each one.
+ */
+static bool
+includes_object(const char *rule, const char *of_entry, const char *object)
+{
+	int			number;
+
+	if (strcmp(of_entry, TG_ANY) == 0)
+		return true;
+	if (object == NULL)
+		return false;
+	if (strcmp(of_entry, object) == 0)
+		return true;
+	number = tg_rule_by_name(rule);
+	if (number < 0 ||
+		(tg_rules[number].check != tg_check_policy_missing &&
+		 tg_rules[number].check != tg_check_grant_missing))
+		return false;
+	for (;;)
+	{
+		const char *end = strchr(object, ',');
+
+		if (!is_in_list(of_entry, object,
+						end != NULL ? (int) (end - object) :
+						(int) strlen(object)))
+			return false;
+		if (end == NULL)
+			return true;
+		object = end + 1 + strspn(end + 1, " ");
+	}
+}
+
+/* The entries of a relation, or (TG_ANY) of a schema; a hash may add others. */
+static List *
+entries_about(const Allowlist *allowlist, const char *schema, const char *table)
+{
+	return tg_allowlist_entries_of(allowlist,
+								   tg_allowlist_hash_names(schema, table));
+}
+
+static bool
+names_relation(const AllowlistEntry *entry, const char *schema,
+			   const char *table)
+{
+	return entry->kind == TG_ENTRY_RELATION &&
+		strcmp(NameStr(entry->schema), schema) == 0 &&
+		strcmp(NameStr(entry->table), table) == 0;
+}
+
 /*
  * The entry that names exactly this schema and table (or "*"), covers the rule
- * and has not expired.
+ * and the object and has not expired: the narrowest.
  */
 static const AllowlistEntry *
 find_entry(const Allowlist *allowlist, const char *schema, const char *table,
-		   const char *rule, bool adopted)
+		   const char *rule, const char *object, bool adopted)
 {
-	uint32		key = tg_allowlist_hash_names(schema, table);
 	const AllowlistEntry *for_any_rule = NULL;
+	const AllowlistEntry *for_any_object = NULL;
 	ListCell   *lc;
 
-	foreach(lc, tg_allowlist_entries_of(allowlist, key))
+	foreach(lc, entries_about(allowlist, schema, table))
 	{
 		AllowlistEntry *entry = lfirst(lc);
 
 		if (entry->expired || entry->adopted != adopted ||
-			strcmp(NameStr(entry->schema), schema) != 0 ||
-			strcmp(NameStr(entry->table), table) != 0)
+			!names_relation(entry, schema, table))
 			continue;
-		if (strcmp(entry->rule, rule) == 0)
-			return entry;
 		if (strcmp(entry->rule, TG_ANY) == 0)
 			for_any_rule = entry;
+		if (strcmp(entry->rule, rule) != 0 ||
+			!includes_object(rule, entry->object, object))
+			continue;
+		if (strcmp(entry->object, TG_ANY) != 0)
+			return entry;
+		for_any_object = entry;
 	}
-	return for_any_rule;
+	return for_any_object != NULL ? for_any_object : for_any_rule;
 }
 
 /*
@@ -164,7 +294,8 @@ find_entry(const Allowlist *allowlist, const char *schema, const char *table,
  */
 static bool
 schema_entry_applies(const Allowlist *allowlist, FactsReader *reader,
-					 const RelationFacts *facts, const char *rule, bool adopted)
+					 const RelationFacts *facts, const char *rule,
+					 const char *object, bool adopted)
 {
 	bool		alone;
 	List	   *ancestors;
@@ -181,9 +312,9 @@ schema_entry_applies(const Allowlist *allowlist, FactsReader *reader,
 		CHECK_FOR_INTERRUPTS();
 		if (ancestor != NULL && tg_is_tenant_table(ancestor) &&
 			find_entry(allowlist, ancestor->schema, ancestor->name, rule,
-					   adopted) == NULL &&
+					   object, adopted) == NULL &&
 			find_entry(allowlist, ancestor->schema, TG_ANY, rule,
-					   adopted) == NULL)
+					   object, adopted) == NULL)
 			alone = false;
 	}
 	return alone;
@@ -195,7 +326,8 @@ schema_entry_applies(const Allowlist *allowlist, FactsReader *reader,
  */
 static const AllowlistEntry *
 match(const Allowlist *allowlist, FactsReader *reader,
-	  const RelationFacts *facts, const char *rule, bool adopted)
+	  const RelationFacts *facts, const char *rule, const char *object,
+	  bool adopted)
 {
 	if (allowlist->by_key == NULL)
 		return NULL;
@@ -203,7 +335,8 @@ match(const Allowlist *allowlist, FactsReader *reader,
 	while (facts != NULL)
 	{
 		const AllowlistEntry *entry = find_entry(allowlist, facts->schema,
-												 facts->name, rule, adopted);
+												 facts->name, rule, object,
+												 adopted);
 
 		CHECK_FOR_INTERRUPTS();
 		if (entry != NULL)
@@ -211,10 +344,11 @@ match(const Allowlist *allowlist, FactsReader *reader,
 		if (!facts->partition || facts->parents == NIL ||
 			facts->tenant == NULL)
 		{
-			entry = find_entry(allowlist, facts->schema, TG_ANY, rule, adopted);
+			entry = find_entry(allowlist, facts->schema, TG_ANY, rule, object,
+							   adopted);
 			return entry != NULL &&
-				schema_entry_applies(allowlist, reader, facts, rule, adopted) ?
-				entry : NULL;
+				schema_entry_applies(allowlist, reader, facts, rule, object,
+									 adopted) ? entry : NULL;
 		}
 		facts = tg_facts_outline(reader, linitial_oid(facts->parents));
 	}
@@ -224,9 +358,10 @@ match(const Allowlist *allowlist, FactsReader *reader,
 const AllowlistEntry *
 tg_allowlist_match(const Allowlist *allowlist, FactsReader *reader,
 				   const RelationFacts *facts, const char *rule,
-				   Oid other_relid)
+				   const char *object, Oid other_relid)
 {
-	const AllowlistEntry *entry = match(allowlist, reader, facts, rule, false);
+	const AllowlistEntry *entry = match(allowlist, reader, facts, rule, object,
+										false);
 	const RelationFacts *other;
 
 	/* An entry for a schema was not made for the rows of a table elsewhere */
@@ -235,7 +370,7 @@ tg_allowlist_match(const Allowlist *allowlist, FactsReader *reader,
 	{
 		other = tg_facts_outline(reader, other_relid);
 		if (other != NULL &&
-			match(allowlist, reader, other, rule, false) == NULL)
+			match(allowlist, reader, other, rule, NULL, false) == NULL)
 			return NULL;
 	}
 	return entry;
@@ -243,9 +378,43 @@ tg_allowlist_match(const Allowlist *allowlist, FactsReader *reader,
 
 const AllowlistEntry *
 tg_allowlist_debt(const Allowlist *allowlist, FactsReader *reader,
-				  const RelationFacts *facts, const char *rule)
+				  const RelationFacts *facts, const char *rule,
+				  const char *object)
 {
-	return match(allowlist, reader, facts, rule, true);
+	return match(allowlist, reader, facts, rule, object, true);
+}
+
+/* The partitioned table whose entries cover a partition, or NULL. */
+static const RelationFacts *
+covering_parent(FactsReader *reader, const RelationFacts *facts)
+{
+	return facts->partition && facts->parents != NIL ?
+		tg_facts_outline(reader, linitial_oid(facts->parents)) : NULL;
+}
+
+void
+tg_allowlist_mark_rule_used(const Allowlist *allowlist, FactsReader *reader,
+							const RelationFacts *facts, const char *rule)
+{
+	const AllowlistEntry *entry;
+	ListCell   *lc;
+
+	entry = match(allowlist, reader, facts, rule, NULL, false);
+	if (entry != NULL)
+		tg_allowlist_mark_used(entry);
+	for (; facts != NULL; facts = covering_parent(reader, facts))
+	{
+		CHECK_FOR_INTERRUPTS();
+		foreach(lc, entries_about(allowlist, facts->schema, facts->name))
+		{
+			AllowlistEntry *of_relation = lfirst(lc);
+
+			if (!of_relation->expired &&
+				names_relation(of_relation, facts->schema, facts->name) &&
+				strcmp(of_relation->rule, rule) == 0)
+				of_relation->used = true;
+		}
+	}
 }
 
 void
@@ -270,7 +439,42 @@ tg_allowlist_match_other(const Allowlist *allowlist, FactsReader *reader,
 		return NULL;
 	other = tg_facts_outline(reader, other_relid);
 	return other != NULL ?
-		tg_allowlist_match(allowlist, reader, other, TG_ANY, InvalidOid) : NULL;
+		tg_allowlist_match(allowlist, reader, other, TG_ANY, NULL,
+						   InvalidOid) : NULL;
+}
+
+/* The same as tg_allowlist_taken_over(), of entries for single objects. */
+static const AllowlistEntry *
+object_entry_taken_over(const Allowlist *after, FactsReader *after_reader,
+						const RelationFacts *after_facts,
+						const Allowlist *before, FactsReader *before_reader,
+						const RelationFacts *before_facts)
+{
+	for (const RelationFacts *facts = after_facts; facts != NULL;
+		 facts = covering_parent(after_reader, facts))
+	{
+		List	   *entries = list_concat_copy(entries_about(after, facts->schema,
+														 facts->name),
+											   entries_about(after, facts->schema,
+															 TG_ANY));
+		ListCell   *lc;
+
+		foreach(lc, entries)
+		{
+			const AllowlistEntry *entry = lfirst(lc);
+
+			CHECK_FOR_INTERRUPTS();
+			if (strcmp(entry->object, TG_ANY) != 0 && !entry->expired &&
+				!entry->adopted && !entry->fresh &&
+				entry->kind == TG_ENTRY_RELATION &&
+				match(after, after_reader, after_facts, entry->rule,
+					  entry->object, false) == entry &&
+				match(before, before_reader, before_facts, entry->rule,
+					  entry->object, false) == NULL)
+				return entry;
+		}
+	}
+	return NULL;
 }
 
 const char *
@@ -279,23 +483,27 @@ tg_allowlist_taken_over(const Allowlist *after, FactsReader *after_reader,
 						const Allowlist *before, FactsReader *before_reader,
 						const RelationFacts *before_facts)
 {
+	const AllowlistEntry *entry;
+
 	if (after->by_key == NULL)
 		return NULL;
 
 	for (int i = 0; i < tg_rules_count; i++)
 	{
 		const char *rule = tg_rules[i].name;
-		const AllowlistEntry *entry = tg_allowlist_match(after, after_reader,
-														 after_facts, rule,
-														 InvalidOid);
 
+		entry = tg_allowlist_match(after, after_reader, after_facts, rule,
+								   NULL, InvalidOid);
 		if (entry != NULL && !entry->fresh &&
 			tg_allowlist_match(before, before_reader, before_facts,
-							   rule, InvalidOid) == NULL)
+							   rule, NULL, InvalidOid) == NULL)
 			return psprintf("%s.%s", NameStr(entry->schema),
 							NameStr(entry->table));
 	}
-	return NULL;
+	entry = object_entry_taken_over(after, after_reader, after_facts, before,
+									before_reader, before_facts);
+	return entry == NULL ? NULL :
+		psprintf("%s.%s", NameStr(entry->schema), NameStr(entry->table));
 }
 
 uint32
@@ -316,12 +524,20 @@ tg_allowlist_key(const AllowlistEntry *entry)
 								   NameStr(entry->table));
 }
 
+uint32
+tg_allowlist_decisions_key(void)
+{
+	return tg_allowlist_hash_names("", "");
+}
+
 bool
 tg_allowlist_same(const AllowlistEntry *one, const AllowlistEntry *other)
 {
-	return namestrcmp((Name) &one->schema, NameStr(other->schema)) == 0 &&
+	return one->kind == other->kind &&
+		namestrcmp((Name) &one->schema, NameStr(other->schema)) == 0 &&
 		namestrcmp((Name) &one->table, NameStr(other->table)) == 0 &&
 		strcmp(one->rule, other->rule) == 0 &&
+		strcmp(one->object, other->object) == 0 &&
 		one->adopted == other->adopted &&
 		one->expires_at == other->expires_at;
 }

@@ -15,20 +15,56 @@
 /* Columns of trovella_guard.allowlist */
 enum
 {
-	Anum_allowlist_schema_name = 1,
+	Anum_allowlist_kind = 1,
+	Anum_allowlist_schema_name,
 	Anum_allowlist_table_name,
 	Anum_allowlist_rule,
+	Anum_allowlist_object,
 	Anum_allowlist_reason,
 	Anum_allowlist_added_by,
 	Anum_allowlist_added_at,
 	Anum_allowlist_expires_at,
-	Anum_allowlist_adopted
+	Anum_allowlist_adopted,
+	Natts_allowlist = Anum_allowlist_adopted
 };
 
-/* In an entry: every table of the schema, or every rule */
+/* In an entry: every table of the schema, every rule, or every object */
 #define TG_ANY "*"
 
-/* A hash of the names in an entry, by which entries are locked and touched. */
+/* By its name in the column "kind". */
+extern AllowlistKind tg_allowlist_kind(const char *name);
+extern const char *tg_allowlist_kind_name(AllowlistKind kind);
+
+/* Writes a decision, in place of an earlier one about the same. */
+extern void tg_allowlist_insert(const AllowlistEntry *entry, Datum expires_at,
+								char expires_null);
+
+/*
+ * Removes the decision about the same, or, if there is none, the debts about it.
+ * Returns false if there are neither.
+ */
+extern bool tg_allowlist_delete(const AllowlistEntry *entry);
+
+/*
+ * Runs a query that returns a number and a text, either of which may be NULL,
+ * with the privileges of the extension's owner.  Returns the number, or 0.
+ */
+extern int64 tg_allowlist_count(const char *sql, int nargs, Oid *types,
+								Datum *values, const char *nulls, char **text);
+
+/*
+ * A hash of the names in an entry, by which entries are locked and touched.  All
+ * entries about roles and bypasses have the same.
+ */
 extern uint32 tg_allowlist_hash_names(const char *schema, const char *table);
+
+/*
+ * Splits the switch of a declared bypass: a session setting, or "schema.f()".
+ * Returns false if it is neither.  Setting names are folded to lower case.
+ */
+extern bool tg_parse_switch(const char *raw, DeclaredBypass *bypass);
+
+/* The switch as text, in the one way that the allowlist keeps it. */
+extern char *tg_switch_name(const DeclaredBypass *bypass);
 
 #endif							/* TROVELLA_GUARD_ENTRIES_H */

@@ -14,6 +14,7 @@
 #include "miscadmin.h"
 #include "rules/remedy.h"
 #include "rules/rules.h"
+#include "utils/acl.h"
 #include "utils/lsyscache.h"
 
 /* Is an audit unable to tell whether the rule is broken? */
@@ -30,11 +31,19 @@ cannot_tell(const char *rule)
 const char *
 tg_why_stale(FactsReader *reader, const AllowlistEntry *entry)
 {
-	Oid			schema_oid = get_namespace_oid(NameStr(entry->schema), true);
+	Oid			schema_oid;
 	Oid			relid;
 
 	if (entry->expired)
 		return "has expired";
+	if (entry->kind == TG_ENTRY_ROLE)
+		return OidIsValid(get_role_oid(entry->object, true)) ? NULL :
+			"matches nothing: there is no such role";
+	if (entry->kind == TG_ENTRY_BYPASS)
+		return tg_facts_relations_naming_switch(reader,
+												tg_switch_of(entry)) != NIL ?
+			NULL : "matches nothing: no policy names the switch";
+	schema_oid = get_namespace_oid(NameStr(entry->schema), true);
 	if (!OidIsValid(schema_oid))
 		return "matches nothing: there is no such schema";
 	if (strcmp(NameStr(entry->table), "*") == 0)
@@ -45,8 +54,54 @@ tg_why_stale(FactsReader *reader, const AllowlistEntry *entry)
 		return "matches nothing: there is no such relation";
 	if (strcmp(entry->rule, "*") == 0 || cannot_tell(entry->rule))
 		return NULL;
-	return entry->used ? NULL :
-		"is not needed: the relation does not break the rule";
+	if (entry->used)
+		return NULL;
+	return strcmp(entry->object, "*") == 0 ?
+		"is not needed: the relation does not break the rule" :
+		"is not needed: the object does not break the rule";
+}
+
+static void
+report_stale(const RuleSubject *subject, const AllowlistEntry *entry,
+			 const char *why)
+{
+	Finding    *finding;
+
+	switch (entry->kind)
+	{
+		case TG_ENTRY_ROLE:
+			finding = tg_report_finding(subject,
+										"the allowlist entry for role \"%s\" %s",
+										entry->object, why);
+			finding->object = entry->object;
+			finding->repair_sql = tg_remedy_disallow_role(entry->object);
+			break;
+
+		case TG_ENTRY_BYPASS:
+			finding = tg_report_finding(subject,
+										"the allowlist entry for switch \"%s\" %s",
+										entry->object, why);
+			finding->object = entry->object;
+			finding->repair_sql = tg_remedy_disallow_bypass(entry->object);
+			break;
+
+		case TG_ENTRY_RELATION:
+			if (strcmp(entry->object, "*") == 0)
+				finding = tg_report_finding(subject,
+											"the allowlist entry for rule \"%s\" %s",
+											entry->rule, why);
+			else
+				finding = tg_report_finding(subject,
+											"the allowlist entry for rule \"%s\" and object \"%s\" %s",
+											entry->rule, entry->object, why);
+			finding->schema = NameStr(entry->schema);
+			finding->table = NameStr(entry->table);
+			finding->object = entry->rule;
+			finding->repair_sql =
+				tg_remedy_disallow(NameStr(entry->schema), NameStr(entry->table),
+								   entry->rule, entry->object);
+			break;
+	}
 }
 
 void
@@ -58,20 +113,10 @@ tg_check_allowlist_stale(const RuleSubject *subject)
 	{
 		AllowlistEntry *entry = lfirst(lc);
 		const char *why = tg_why_stale(subject->reader, entry);
-		Finding    *finding;
 
 		CHECK_FOR_INTERRUPTS();
-		if (why == NULL)
-			continue;
-		finding = tg_report_finding(subject,
-									"the allowlist entry for rule \"%s\" %s",
-									entry->rule, why);
-		finding->schema = NameStr(entry->schema);
-		finding->table = NameStr(entry->table);
-		finding->object = entry->rule;
-		finding->repair_sql =
-			tg_remedy_disallow(NameStr(entry->schema), NameStr(entry->table),
-							   entry->rule);
+		if (why != NULL)
+			report_stale(subject, entry, why);
 	}
 }
 

@@ -10,6 +10,7 @@
 #include "postgres.h"
 
 #include "access/table.h"
+#include "access/transam.h"
 #include "catalog/dependency.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
@@ -42,6 +43,31 @@ tg_facts_relations_of_schema(FactsReader *reader, Oid schema_oid)
 		Form_pg_class form = (Form_pg_class) GETSTRUCT(tuple);
 
 		if (form->relnamespace == schema_oid)
+			result = lappend_oid(result, form->oid);
+	}
+	systable_endscan(scan);
+	return result;
+}
+
+List *
+tg_facts_all_relations(FactsReader *reader)
+{
+	SysScanDesc scan = systable_beginscan(tg_reader_catalog(reader, CAT_CLASS),
+										  InvalidOid, false,
+										  reader->snapshot, 0, NULL);
+	HeapTuple	tuple;
+	List	   *result = NIL;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_class form = (Form_pg_class) GETSTRUCT(tuple);
+
+		if (form->oid >= FirstNormalObjectId &&
+			form->relpersistence != RELPERSISTENCE_TEMP &&
+			form->relkind != RELKIND_INDEX &&
+			form->relkind != RELKIND_PARTITIONED_INDEX &&
+			form->relkind != RELKIND_SEQUENCE &&
+			form->relkind != RELKIND_TOASTVALUE)
 			result = lappend_oid(result, form->oid);
 	}
 	systable_endscan(scan);
@@ -93,8 +119,8 @@ relations_of_dependents(FactsReader *reader, Oid dependent_class, Oid relid)
 }
 
 /* Adds the inheritance descendants: the policies apply to their rows, too. */
-static List *
-with_inheritance_descendants(FactsReader *reader, List *relids)
+List *
+tg_with_inheritance_descendants(FactsReader *reader, List *relids)
 {
 	OidSet		set = {0};
 	ListCell   *lc;
@@ -158,7 +184,7 @@ tg_facts_relations_whose_policies_read(FactsReader *reader, Oid relid)
 		relids = list_concat(relids,
 							 relations_of_dependents(reader, PolicyRelationId,
 													 lfirst_oid(lc)));
-	return with_inheritance_descendants(reader,
+	return tg_with_inheritance_descendants(reader,
 										list_delete_oid(relids, relid));
 }
 
@@ -184,7 +210,7 @@ tg_facts_relations_using_function(FactsReader *reader, Oid function_oid)
 							   dependents_of(reader, PolicyRelationId,
 											 OperatorRelationId,
 											 lfirst_oid(lc)));
-	return with_inheritance_descendants(reader,
+	return tg_with_inheritance_descendants(reader,
 										relations_of(PolicyRelationId,
 													 policies));
 }
@@ -300,5 +326,5 @@ tg_facts_relations_of_role(FactsReader *reader, Oid role)
 		systable_endscan(scan);
 	}
 	table_close(catalog, AccessShareLock);
-	return with_inheritance_descendants(reader, result);
+	return tg_with_inheritance_descendants(reader, result);
 }

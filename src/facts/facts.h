@@ -532,6 +532,10 @@ extern List *tg_facts_relations_whose_policies_read(FactsReader *reader,
 extern List *tg_facts_relations_using_function(FactsReader *reader,
 											   Oid function_oid);
 
+/* The relations whose policies name the switch of a declared bypass. */
+extern List *tg_facts_relations_naming_switch(FactsReader *reader,
+											  const DeclaredBypass *bypass);
+
 /* The relations that have columns of a type, or whose policies name it. */
 extern List *tg_facts_relations_using_type(FactsReader *reader, Oid type);
 
@@ -540,6 +544,9 @@ extern List *tg_facts_relations_using_type(FactsReader *reader, Oid type);
  * owns them, or their policies name it or a role that it is a member of.
  */
 extern List *tg_facts_relations_of_role(FactsReader *reader, Oid role);
+
+/* All relations that rules may be about; at most an audit judges them. */
+extern List *tg_facts_all_relations(FactsReader *reader);
 
 /*
  * The relations that lose a policy, an index or a column with a temporary

@@ -179,6 +179,10 @@ typedef void (*MentionNote) (const char *qualifier, const char *name,
 extern void tg_scan_mentions(const char *text, size_t length, bool is_sql,
 							 MentionNote note, void *arg);
 
+/* dependents.c: with the inheritance children, near and far. */
+extern List *tg_with_inheritance_descendants(FactsReader *reader,
+											 List *relids);
+
 /* roles.c: adds the members of a role, or the roles that it is a member of. */
 extern void tg_add_related_roles(OidSet *roles, Oid role, bool members);
 

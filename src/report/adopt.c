@@ -19,7 +19,6 @@
 #include "miscadmin.h"
 #include "report/audit.h"
 #include "rules/rules.h"
-#include "settings.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/tuplestore.h"
@@ -28,8 +27,8 @@ PG_FUNCTION_INFO_V1(trovella_guard_adopt_1_0);
 PG_FUNCTION_INFO_V1(trovella_guard_prune_1_0);
 
 /*
- * adopt(reason text, expires_at timestamptz): writes one entry for each rule
- * that a relation breaks now.  Returns the number of entries.
+ * adopt(reason text, expires_at timestamptz): writes one entry for each object
+ * that breaks a rule now.  Returns the number of entries.
  *
  * A relation that is really named "*" cannot be on the allowlist, because its
  * entry would cover its whole schema.  audit_failed cannot become a debt,
@@ -43,29 +42,23 @@ trovella_guard_adopt_1_0(PG_FUNCTION_ARGS)
 	char		nulls[] = "   ";
 	uint64		entries;
 
-	if (PG_ARGISNULL(0) ||
-		tg_is_blank(TextDatumGetCString(PG_GETARG_DATUM(0))))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("a reason is required to adopt findings"),
-				 errhint("Say what is planned: the next reader has nothing else to go by.")));
-
-	values[0] = PG_GETARG_DATUM(0);
+	values[0] = CStringGetTextDatum(tg_allowlist_reason(fcinfo, 0,
+														"adopt findings",
+														"what is planned"));
 	values[1] = tg_allowlist_author();
 	values[2] = tg_allowlist_expiry(fcinfo, 1, &nulls[2]);
 
 	entries = tg_allowlist_write("INSERT INTO trovella_guard.allowlist AS a"
-								 " (schema_name, table_name, rule, reason, added_by, expires_at, adopted)"
-								 " SELECT DISTINCT f.schema_name, f.table_name, f.rule, $1, $2, $3, true"
+								 " (schema_name, table_name, rule, object, reason, added_by, expires_at, adopted)"
+								 " SELECT DISTINCT f.schema_name, f.table_name, f.rule, coalesce(f.object, '*'), $1, $2, $3, true"
 								 " FROM trovella_guard.findings() f"
 								 " JOIN trovella_guard_internal.registry() r ON r.rule = f.rule"
 								 " WHERE f.waived_by IS NULL AND f.table_name <> '*'"
 								 " AND r.is_about_relations"
 								 " AND f.rule <> 'audit_failed'"
-								 " ON CONFLICT (schema_name, table_name, rule) DO UPDATE"
+								 " ON CONFLICT (kind, schema_name, table_name, rule, object, adopted) DO UPDATE"
 								 " SET reason = EXCLUDED.reason, added_by = EXCLUDED.added_by,"
-								 " added_at = EXCLUDED.added_at, expires_at = EXCLUDED.expires_at,"
-								 " adopted = true",
+								 " added_at = EXCLUDED.added_at, expires_at = EXCLUDED.expires_at",
 								 3, types, values, nulls, NULL);
 	PG_RETURN_INT64(entries);
 }
@@ -75,22 +68,23 @@ static void
 remove_entry(ReturnSetInfo *result, const AllowlistEntry *entry,
 			 const char *why)
 {
-	Oid			types[] = {NAMEOID, NAMEOID, TEXTOID, TIDOID, TEXTOID};
+	Oid			types[] = {NAMEOID, NAMEOID, TEXTOID, TEXTOID, TIDOID, TEXTOID};
 	ItemPointerData tid = entry->tid;
-	Datum		values[5];
+	Datum		values[6];
 
 	values[0] = NameGetDatum(&entry->schema);
 	values[1] = NameGetDatum(&entry->table);
 	values[2] = CStringGetTextDatum(entry->rule);
-	values[3] = PointerGetDatum(&tid);
-	values[4] = CStringGetTextDatum(why);
+	values[3] = CStringGetTextDatum(entry->object);
+	values[4] = PointerGetDatum(&tid);
+	values[5] = CStringGetTextDatum(why);
 
 	(void) tg_allowlist_write("DELETE FROM trovella_guard.allowlist"
 							  " WHERE schema_name = $1 AND table_name = $2"
-							  " AND rule = $3 AND ctid = $4"
-							  " RETURNING schema_name, table_name, rule, reason,"
-							  " expires_at, $5",
-							  5, types, values, NULL, result->setResult);
+							  " AND rule = $3 AND object = $4 AND ctid = $5"
+							  " RETURNING kind, schema_name, table_name, rule, object, reason,"
+							  " expires_at, $6",
+							  6, types, values, NULL, result->setResult);
 }
 
 /*
@@ -102,7 +96,7 @@ may_be_made_ahead(const AllowlistEntry *entry)
 {
 	Oid			schema_oid;
 
-	if (entry->adopted || entry->expired)
+	if (entry->adopted || entry->expired || entry->kind != TG_ENTRY_RELATION)
 		return false;
 
 	/* An entry for a schema is stale only if the schema is empty */

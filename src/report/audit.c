@@ -137,6 +137,12 @@ list_relations(Audit *audit)
 	list_free(members);
 }
 
+static const Decisions *
+read_decisions(void *arg)
+{
+	return tg_allowlist_decisions(((Audit *) arg)->allowlist);
+}
+
 Audit *
 tg_audit_begin(const Oid *relid)
 {
@@ -146,6 +152,7 @@ tg_audit_begin(const Oid *relid)
 	audit->reader = tg_facts_begin(audit->snapshot, false);
 	audit->allowlist = tg_allowlist_read(audit->snapshot,
 										 GetCurrentTimestamp());
+	tg_facts_set_decisions(audit->reader, read_decisions, audit);
 	audit->batch_context = AllocSetContextCreate(CurrentMemoryContext,
 												 "trovella_guard batch",
 												 ALLOCSET_DEFAULT_SIZES);
@@ -183,7 +190,7 @@ const AllowlistEntry *
 tg_audit_global_entry(Audit *audit, const RelationFacts *facts)
 {
 	return tg_allowlist_match(audit->allowlist, audit->reader, facts, "*",
-							  InvalidOid);
+							  NULL, InvalidOid);
 }
 
 /*
@@ -193,10 +200,21 @@ tg_audit_global_entry(Audit *audit, const RelationFacts *facts)
 static bool
 apply_allowlist(Audit *audit, const RelationFacts *facts, Finding *finding)
 {
-	const AllowlistEntry *entry = tg_allowlist_match_other(audit->allowlist,
-														   audit->reader,
-														   finding->other_relid);
+	const AllowlistEntry *entry = NULL;
+	const AllowlistEntry *debt = NULL;
 
+	/*
+	 * A debt stands also while a decision hides it.  audit_failed is never a
+	 * debt: see adopt().
+	 */
+	if (finding->rule->check != tg_check_audit_failed)
+		debt = tg_allowlist_debt(audit->allowlist, audit->reader, facts,
+								 finding->rule->name, finding->object);
+	if (debt != NULL)
+		tg_allowlist_mark_used(debt);
+
+	entry = tg_allowlist_match_other(audit->allowlist, audit->reader,
+									 finding->other_relid);
 	if (entry != NULL)
 	{
 		tg_allowlist_mark_used(entry);
@@ -204,13 +222,11 @@ apply_allowlist(Audit *audit, const RelationFacts *facts, Finding *finding)
 	}
 
 	entry = tg_allowlist_match(audit->allowlist, audit->reader, facts,
-							   finding->rule->name, finding->other_relid);
-
-	/* audit_failed is never a debt: see adopt() */
-	if (entry == NULL && finding->rule->check != tg_check_audit_failed)
+							   finding->rule->name, finding->object,
+							   finding->other_relid);
+	if (entry == NULL)
 	{
-		entry = tg_allowlist_debt(audit->allowlist, audit->reader, facts,
-								  finding->rule->name);
+		entry = debt;
 		finding->is_debt = entry != NULL;
 	}
 	if (entry != NULL)
@@ -255,16 +271,8 @@ mark_global_entry(Audit *audit, const RelationFacts *facts)
 static void
 mark_entries_for(Audit *audit, const RelationFacts *facts, int rule)
 {
-	const char *name = tg_rules[rule].name;
-	const AllowlistEntry *entry;
-
-	entry = tg_allowlist_match(audit->allowlist, audit->reader, facts, name,
-							   InvalidOid);
-	if (entry == NULL)
-		entry = tg_allowlist_debt(audit->allowlist, audit->reader, facts,
-								  name);
-	if (entry != NULL)
-		tg_allowlist_mark_used(entry);
+	tg_allowlist_mark_rule_used(audit->allowlist, audit->reader, facts,
+								tg_rules[rule].name);
 }
 
 /*

@@ -141,7 +141,9 @@ report_issue(const RuleSubject *subject, const RelationFacts *facts,
 								arm && *arm != '(' ? ")" : "",
 								issue->reason);
 	finding->object_oid = issue->policy->oid;
-	finding->object = issue->policy->name;
+	finding->object = facts == subject->facts ? issue->policy->name :
+		psprintf("%s on %s.%s", issue->policy->name, facts->schema,
+				 facts->name);
 	finding->commands = issue->commands;
 	finding->fingerprint = fingerprint_of(subject, issue);
 	finding->basis = basis_of(subject, facts, issue);

@@ -40,7 +40,16 @@ extern char *tg_remedy_required_column(const RelationFacts *facts,
 extern char *tg_remedy_allow(const char *schema, const char *table,
 							 const char *rule);
 extern char *tg_remedy_disallow(const char *schema, const char *table,
-								const char *rule);
+								const char *rule, const char *object);
+
+/* For roles and switches (see tg_switch_name()) that show all tenants. */
+extern char *tg_remedy_allow_role(const char *role);
+extern char *tg_remedy_disallow_role(const char *role);
+extern char *tg_remedy_allow_bypass(const char *name);
+extern char *tg_remedy_disallow_bypass(const char *name);
+
+/* Is a reason the text that these functions print in its place? */
+extern bool tg_is_placeholder(const char *reason);
 
 /*
  * A comment on one line, for what somebody must decide or know.  Names in it

@@ -60,8 +60,10 @@ typedef struct Finding
 								 * if unused */
 	const struct Basis *basis;	/* what can get worse (basis.h), or NULL;
 								 * lives as long as the facts */
-	const char *object;			/* for display: "SELECT, INSERT", the name of
-								 * a policy or constraint; NULL: the table */
+	const char *object;			/* what breaks the rule, by a name that entries
+								 * of the allowlist contain: a policy, a
+								 * constraint, "SELECT, INSERT"; NULL: the
+								 * relation */
 	const char *message;		/* lower case, no full stop */
 	const char *repair_sql;		/* statements, each with a semicolon at its
 								 * end, or NULL if SQL cannot repair it */

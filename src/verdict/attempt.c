@@ -25,6 +25,30 @@ note_read(Oid classId, Oid objectId, void *locks)
 	tg_lock_read(locks, classId, objectId);
 }
 
+/*
+ * A verdict that may owe its answer to an excused role or a declared bypass relies
+ * on them.
+ */
+static const Decisions *
+decisions_after(void *arg)
+{
+	Attempt    *attempt = arg;
+	const Decisions *decisions =
+		tg_allowlist_decisions(tg_attempt_allowlist(attempt, true));
+
+	if (attempt->locks->wanted &&
+		(decisions->excused_roles != NIL || decisions->bypasses != NIL))
+		tg_lock_read(attempt->locks, tg_allowlist_oid(),
+					 tg_allowlist_decisions_key());
+	return decisions;
+}
+
+static const Decisions *
+decisions_before(void *arg)
+{
+	return tg_allowlist_decisions(tg_attempt_allowlist(arg, false));
+}
+
 void
 tg_attempt_begin(Attempt *attempt)
 {
@@ -47,6 +71,8 @@ tg_attempt_begin(Attempt *attempt)
 
 	attempt->after = tg_facts_begin(attempt->after_snapshot, false);
 	attempt->before = tg_facts_begin(attempt->before_snapshot, true);
+	tg_facts_set_decisions(attempt->after, decisions_after, attempt);
+	tg_facts_set_decisions(attempt->before, decisions_before, attempt);
 	attempt->now = GetCurrentTimestamp();
 	if (attempt->locks->wanted)
 		tg_facts_note_reads(attempt->after, note_read, attempt->locks);

@@ -65,7 +65,7 @@ without_waived(Attempt *attempt, List *findings, const RelationFacts *facts,
 
 		if (finding->rule->check != tg_check_exemption_taken_over)
 			entry = tg_allowlist_match(allowlist, reader, facts,
-									   finding->rule->name,
+									   finding->rule->name, finding->object,
 									   finding->other_relid);
 		if (entry == NULL)
 			entry = tg_allowlist_match_other(allowlist, reader,
@@ -96,7 +96,7 @@ without_debts(Attempt *attempt, List *findings, const RelationFacts *facts)
 		if (finding->was_there)
 			entry = tg_allowlist_debt(tg_attempt_allowlist(attempt, true),
 									  attempt->after, facts,
-									  finding->rule->name);
+									  finding->rule->name, finding->object);
 		if (entry == NULL)
 			result = lappend(result, finding);
 		else

@@ -214,10 +214,20 @@ enqueue_views_of_ancestors(Attempt *attempt, Oid relid)
 static void
 enqueue_covered(Attempt *attempt, const AllowlistEntry *entry)
 {
-	Oid			schema_oid = get_namespace_oid(NameStr(entry->schema), true);
+	Oid			schema_oid;
 	List	   *relids;
 	ListCell   *lc;
 
+	if (entry->kind != TG_ENTRY_RELATION)
+	{
+		/* A role may now be an application role, or the only one less */
+		enqueue_all(attempt, entry->kind == TG_ENTRY_ROLE ?
+					tg_facts_all_relations(attempt->after) :
+					tg_facts_relations_naming_switch(attempt->after,
+													 tg_switch_of(entry)));
+		return;
+	}
+	schema_oid = get_namespace_oid(NameStr(entry->schema), true);
 	if (!OidIsValid(schema_oid))
 		return;
 	if (strcmp(NameStr(entry->table), "*") == 0)

@@ -67,14 +67,18 @@ SELECT is_empty(
 --
 -- functions
 --
-SELECT has_function('trovella_guard', 'allow', '{text,text,text,"timestamp with time zone"}'::name[]);
-SELECT has_function('trovella_guard', 'disallow', '{text,text}'::name[]);
+SELECT has_function('trovella_guard', 'allow', '{text,text,text,"timestamp with time zone",text}'::name[]);
+SELECT has_function('trovella_guard', 'disallow', '{text,text,text}'::name[]);
+SELECT has_function('trovella_guard', 'allow_role', '{text,text,"timestamp with time zone"}'::name[]);
+SELECT has_function('trovella_guard', 'disallow_role', '{text}'::name[]);
+SELECT has_function('trovella_guard', 'allow_bypass', '{text,text,"timestamp with time zone"}'::name[]);
+SELECT has_function('trovella_guard', 'disallow_bypass', '{text}'::name[]);
 SELECT has_function('trovella_guard', 'allowlist_markdown', '{}'::name[]);
 SELECT has_function('trovella_guard', 'check', '{regclass}'::name[]);
 SELECT has_function('trovella_guard', 'findings', '{regclass}'::name[]);
 SELECT has_function('trovella_guard', 'status', '{}'::name[]);
 SELECT functions_are('trovella_guard',
-  '{adopt,allow,allowlist_markdown,assert_clean,check,checklist,disallow,findings,pending,preload,protect,prune,repair_sql,report,report_lines,require_tenant,status}'::name[],
+  '{adopt,allow,allow_bypass,allow_role,allowlist_markdown,assert_clean,check,checklist,disallow,disallow_bypass,disallow_role,findings,pending,preload,protect,prune,repair_sql,report,report_lines,require_tenant,status}'::name[],
   'these functions, and no others, are for users');
 SELECT is(
   (SELECT proconfig FROM pg_proc WHERE oid = 'trovella_guard.report_lines'::regproc),
@@ -83,8 +87,8 @@ SELECT is_empty(
   $$SELECT what FROM members WHERE classid NOT IN ('pg_proc'::regclass, 'pg_namespace'::regclass)
     AND (pg_identify_object(classid, objid, 0)).schema = 'trovella_guard_internal'$$,
   'the internal schema has functions only');
-SELECT volatility_is('trovella_guard', 'allow', '{text,text,text,"timestamp with time zone"}'::name[], 'volatile');
-SELECT volatility_is('trovella_guard', 'disallow', '{text,text}'::name[], 'volatile');
+SELECT volatility_is('trovella_guard', 'allow', '{text,text,text,"timestamp with time zone",text}'::name[], 'volatile');
+SELECT volatility_is('trovella_guard', 'disallow', '{text,text,text}'::name[], 'volatile');
 SELECT volatility_is('trovella_guard', 'allowlist_markdown', '{}'::name[], 'stable');
 SELECT volatility_is('trovella_guard', 'check', '{regclass}'::name[], 'stable');
 SELECT volatility_is('trovella_guard', 'findings', '{regclass}'::name[], 'stable');
@@ -92,11 +96,11 @@ SELECT volatility_is('trovella_guard', 'status', '{}'::name[], 'stable');
 SELECT volatility_is('trovella_guard', 'require_tenant', '{text}'::name[], 'stable');
 SELECT is(
   pg_get_function_arguments('trovella_guard.allow'::regproc),
-  $$relation text, reason text, rule text DEFAULT '*'::text, expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone$$,
+  $$relation text, reason text, rule text DEFAULT '*'::text, expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone, object text DEFAULT '*'::text$$,
   'the arguments of allow() have these names and defaults');
 SELECT is(
   pg_get_function_arguments('trovella_guard.disallow'::regproc),
-  $$relation text, rule text DEFAULT '*'::text$$,
+  $$relation text, rule text DEFAULT '*'::text, object text DEFAULT '*'::text$$,
   'and those of disallow() these');
 SELECT is(pg_get_function_result('trovella_guard.allow'::regproc), 'void', 'allow() returns nothing');
 SELECT is(pg_get_function_result('trovella_guard.disallow'::regproc), 'void', 'nor does disallow()');
@@ -132,8 +136,8 @@ SELECT is_empty(
 --
 SELECT has_table('trovella_guard', 'allowlist', 'the allowlist is a table');
 SELECT columns_are('trovella_guard', 'allowlist',
-  '{schema_name,table_name,rule,reason,added_by,added_at,expires_at,adopted}'::name[]);
-SELECT col_is_pk('trovella_guard', 'allowlist', '{schema_name,table_name,rule}'::name[], 'an entry is about a name and a rule');
+  '{kind,schema_name,table_name,rule,object,reason,added_by,added_at,expires_at,adopted}'::name[]);
+SELECT col_is_pk('trovella_guard', 'allowlist', '{kind,schema_name,table_name,rule,object,adopted}'::name[], 'an entry is about a name, a rule and an object; a debt stays beside a decision');
 SELECT col_not_null('trovella_guard', 'allowlist', 'reason', 'a reason is required');
 SELECT col_not_null('trovella_guard', 'allowlist', 'added_by', 'who added it is known');
 SELECT col_not_null('trovella_guard', 'allowlist', 'added_at', 'and when');
@@ -184,8 +188,12 @@ FROM (VALUES
   ('findings', '{regclass}', '{EXECUTE}'),
   ('status', '{}', '{EXECUTE}'),
   ('allowlist_markdown', '{}', '{EXECUTE}'),
-  ('allow', '{text,text,text,"timestamp with time zone"}', '{}'),
-  ('disallow', '{text,text}', '{}'),
+  ('allow', '{text,text,text,"timestamp with time zone",text}', '{}'),
+  ('disallow', '{text,text,text}', '{}'),
+  ('allow_role', '{text,text,"timestamp with time zone"}', '{}'),
+  ('disallow_role', '{text}', '{}'),
+  ('allow_bypass', '{text,text,"timestamp with time zone"}', '{}'),
+  ('disallow_bypass', '{text}', '{}'),
   ('adopt', '{text,"timestamp with time zone"}', '{}'),
   ('prune', '{}', '{}'),
   ('require_tenant', '{text}', '{EXECUTE}'),

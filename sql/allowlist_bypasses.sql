@@ -1,0 +1,89 @@
+--
+-- allow_bypass(): the switch by which administrators see all tenants.
+--
+\set SHOW_CONTEXT never
+\set columns 'id text PRIMARY KEY, organization_id text NOT NULL, created_at timestamptz NOT NULL DEFAULT now(), updated_at timestamptz NOT NULL DEFAULT now()'
+\set tenant 'organization_id = (SELECT current_setting(''app.current_organization_id'', true))'
+SET client_min_messages = warning;
+SELECT now() AS start \gset
+CREATE ROLE regress_plain;
+CREATE SCHEMA regress_bypass;
+SET search_path = regress_bypass;
+CREATE VIEW entries AS
+  SELECT kind, schema_name, table_name, rule, object, reason, expires_at
+  FROM trovella_guard.allowlist WHERE kind = 'bypass' ORDER BY object;
+
+-- a setting, and a function without arguments; written in one way
+BEGIN;
+SELECT trovella_guard.allow_bypass('app.bypass_rls', 'platform administrators; set by the back office only');
+SELECT trovella_guard.allow_bypass('App.Bypass_RLS', 'names of settings are not case-sensitive');
+SELECT trovella_guard.allow_bypass('my.app.admin$1', 'more dots', '2999-01-01 00:00:00+00');
+SELECT trovella_guard.allow_bypass('Regress_Bypass . is_admin()', 'a function');
+SELECT trovella_guard.allow_bypass('"Regress Bypass"."is Admin"()', 'quoted');
+TABLE entries;
+SELECT trovella_guard.disallow_bypass('APP.bypass_rls');
+SELECT trovella_guard.disallow_bypass('regress_bypass.is_admin()');
+SELECT trovella_guard.disallow_bypass('app.bypass_rls');
+ROLLBACK;
+
+-- what is refused
+\set VERBOSITY terse
+SELECT trovella_guard.allow_bypass(NULL, 'x');
+SELECT trovella_guard.allow_bypass('', 'x');
+SELECT trovella_guard.allow_bypass('role', 'x');
+SELECT trovella_guard.allow_bypass('app.', 'x');
+SELECT trovella_guard.allow_bypass('.app', 'x');
+SELECT trovella_guard.allow_bypass('app..admin', 'x');
+SELECT trovella_guard.allow_bypass('app.1admin', 'x');
+SELECT trovella_guard.allow_bypass('app.ad min', 'x');
+SELECT trovella_guard.allow_bypass('is_admin()', 'x');
+SELECT trovella_guard.allow_bypass('a.b.is_admin()', 'x');
+SELECT trovella_guard.allow_bypass('app.is_admin(1)', 'x');
+SELECT trovella_guard.allow_bypass('app.""()', 'x');
+SELECT trovella_guard.allow_bypass('()', 'x');
+\set VERBOSITY default
+SELECT trovella_guard.allow_bypass('app.bypass_rls()()', 'x');
+SELECT trovella_guard.allow_bypass('app.bypass_rls', NULL);
+SELECT trovella_guard.allow_bypass('app.bypass_rls', 'who may set it, and what for');
+SELECT trovella_guard.allow_bypass('app.bypass_rls', 'x', '2001-01-01');
+SELECT trovella_guard.disallow_bypass(NULL);
+SELECT trovella_guard.disallow_bypass('app.bypass_rls');
+\set VERBOSITY sqlstate
+SET ROLE regress_plain;
+SELECT trovella_guard.allow_bypass('app.bypass_rls', 'I may not');
+SELECT trovella_guard.disallow_bypass('app.bypass_rls');
+RESET ROLE;
+\set VERBOSITY default
+
+-- a switch that no policy names is stale
+CREATE FUNCTION is_admin() RETURNS bool LANGUAGE sql STABLE AS $$SELECT false$$;
+SELECT trovella_guard.allow_bypass('app.bypass_rls', 'platform administrators');
+SELECT trovella_guard.allow_bypass('app.other', 'nobody uses it');
+SELECT trovella_guard.allow_bypass('regress_bypass.is_admin()', 'administrators');
+SELECT trovella_guard.allow_bypass('regress_bypass.is_gone()', 'nobody has it');
+BEGIN;
+CREATE TABLE item (:columns);
+ALTER TABLE item ENABLE ROW LEVEL SECURITY;
+CREATE INDEX ON item (organization_id);
+CREATE POLICY item_tenant ON item USING (:tenant AND (is_admin() OR true));
+CREATE TABLE line (:columns);
+ALTER TABLE line ENABLE ROW LEVEL SECURITY;
+CREATE INDEX ON line (organization_id);
+CREATE POLICY line_tenant ON line USING (:tenant AND (SELECT current_setting('App.Bypass_RLS', true) IS NULL OR id IN (SELECT id FROM item)));
+COMMIT;
+SELECT object, message, repair_sql FROM trovella_guard.check() WHERE rule = 'allowlist_stale' ORDER BY object;
+SELECT kind, rule, object, reason, why FROM trovella_guard.prune() ORDER BY object;
+TABLE entries;
+
+-- the documentation
+\pset format unaligned
+\pset tuples_only on
+SELECT trovella_guard.allowlist_markdown();
+\pset format aligned
+\pset tuples_only off
+SELECT action, kind, object, reason FROM trovella_guard.allowlist_log WHERE kind = 'bypass' AND at >= :'start' ORDER BY at, object;
+
+SET client_min_messages = error;
+DROP SCHEMA regress_bypass CASCADE;
+DELETE FROM trovella_guard.allowlist;
+DROP ROLE regress_plain;
