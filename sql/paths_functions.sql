@@ -114,7 +114,16 @@ DROP FUNCTION f4();
 -- road: a name that is put together at run time (passes)
 CREATE FUNCTION f5() RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS $$BEGIN EXECUTE 'DELETE FROM guar' || 'ded'; END$$;
 :findings
+-- road: CREATE PUBLICATION, or ADD TABLE (passes, until the audit)
 \c - :admin
+SET client_min_messages = error;
+CREATE PUBLICATION regress_paths FOR TABLE paths.guarded;
+RESET client_min_messages;
+SELECT table_name, object FROM trovella_guard.check() WHERE rule = 'publication_exposes_tenants';
+DROP PUBLICATION regress_paths;
+-- road: ALTER ROLE or ALTER DATABASE SET of the tenant (passes, until the audit)
+ALTER ROLE regress_paths_app SET app.current_organization_id = '1';
+SELECT object FROM trovella_guard.check() WHERE rule = 'setting_pinned';
 \set VERBOSITY terse
 SET client_min_messages = warning;
 DROP SCHEMA paths CASCADE;

@@ -74,6 +74,26 @@ tg_facts_all_relations(FactsReader *reader)
 	return result;
 }
 
+List *
+tg_facts_relations_with_rls(FactsReader *reader)
+{
+	SysScanDesc scan = systable_beginscan(tg_reader_catalog(reader, CAT_CLASS),
+										  InvalidOid, false,
+										  reader->snapshot, 0, NULL);
+	HeapTuple	tuple;
+	List	   *result = NIL;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_class form = (Form_pg_class) GETSTRUCT(tuple);
+
+		if (form->relrowsecurity && form->oid >= FirstNormalObjectId)
+			result = lappend_oid(result, form->oid);
+	}
+	systable_endscan(scan);
+	return result;
+}
+
 static List *
 dependents_of(FactsReader *reader, Oid dependent_class, Oid classId,
 			  Oid objectId)

@@ -507,10 +507,59 @@ extern List *tg_app_executors(FactsReader *reader,
 							  const DefinerFacts *definer);
 
 /*
+ * Which publications send the rows of a table to subscribers?
+ */
+typedef enum PublishedHow
+{
+	TG_PUBLISHED_TABLE,			/* FOR TABLE */
+	TG_PUBLISHED_SCHEMA,		/* FOR TABLES IN SCHEMA */
+	TG_PUBLISHED_ALL			/* FOR ALL TABLES */
+} PublishedHow;
+
+typedef struct PublicationFacts
+{
+	Oid			oid;
+	const char *name;			/* lives as long as the reader */
+	PublishedHow how;
+	Oid			root;			/* the partitioned table by way of which a
+								 * partition is published, or InvalidOid */
+} PublicationFacts;
+
+extern List *tg_facts_publications_of(FactsReader *reader,
+									  const RelationFacts *facts);
+
+/*
+ * Which settings have a value in every session?
+ */
+
+/* ALTER ROLE or ALTER DATABASE ... SET name = value, of a custom setting. */
+typedef struct SettingPin
+{
+	const char *name;
+	const char *value;
+	Oid			role;			/* InvalidOid: all roles */
+	Oid			database;		/* InvalidOid: all databases */
+} SettingPin;
+
+/* Those that apply to sessions of this database, as a List of SettingPin. */
+extern List *tg_facts_setting_pins(FactsReader *reader);
+
+/* The settings that the expressions of a policy read, as String nodes. */
+extern List *tg_facts_settings_of(const PolicyFacts *policy);
+
+/* Does the body of a function mention a setting? */
+extern bool tg_facts_function_reads_setting(FactsReader *reader,
+											Oid function_oid,
+											const char *name);
+
+/*
  * Which relations depend on an object?
  */
 extern List *tg_facts_relations_of_schema(FactsReader *reader,
 										  Oid schema_oid);
+
+/* The user relations on which row-level security is enabled, as OIDs. */
+extern List *tg_facts_relations_with_rls(FactsReader *reader);
 
 /*
  * The relations whose rewrite rules name a relation (views, mostly), and those

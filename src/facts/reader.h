@@ -46,6 +46,7 @@ typedef enum ReaderCatalog
 
 typedef struct Audience Audience;
 typedef struct Definers Definers;
+typedef struct Publications Publications;
 
 struct FactsReader
 {
@@ -70,6 +71,7 @@ struct FactsReader
 	Definers   *definers;		/* definers.c */
 	bool		definers_limited;	/* to those of the next list */
 	const List *definers_limit;
+	Publications *publications; /* publications.c */
 	ReadDecisions read_decisions;	/* may be NULL */
 	void	   *decisions_arg;
 	ReadNote	note;			/* see tg_facts_note_reads(); may be NULL */

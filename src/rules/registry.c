@@ -129,6 +129,13 @@ const Rule	tg_rules[] = {
 		"A SECURITY DEFINER function reads as its owner; if row-level security does not apply to the owner, whoever may execute the function may see the rows of all tenants."
 	},
 	{
+		"setting_pinned",
+		{TG_LEVEL_WARNING, TG_LEVEL_WARNING, TG_LEVEL_ERROR},
+		TG_ABOUT_DATABASE,
+		tg_check_setting_pinned,
+		"If ALTER ROLE or ALTER DATABASE sets what policies read, each session that forgets to set it works on the rows of one tenant."
+	},
+	{
 		"policy_function_untrusted",
 		{TG_LEVEL_WARNING, TG_LEVEL_WARNING, TG_LEVEL_ERROR},
 		TG_ABOUT_TENANT_TABLES,
@@ -183,6 +190,20 @@ const Rule	tg_rules[] = {
 		TG_ABOUT_DATABASE,
 		tg_check_role_bypasses_rls,
 		"A login role with BYPASSRLS reads the rows of all tenants, whatever the policies say."
+	},
+	{
+		"publication_exposes_tenants",
+		{TG_LEVEL_INFO, TG_LEVEL_INFO, TG_LEVEL_INFO},
+		TG_ABOUT_TENANT_TABLES,
+		tg_check_publication_exposes_tenants,
+		"Row-level security does not apply to logical replication: the subscribers of a publication get the rows of all tenants."
+	},
+	{
+		"backup_role_confined",
+		{TG_LEVEL_INFO, TG_LEVEL_INFO, TG_LEVEL_INFO},
+		TG_ABOUT_DATABASE,
+		tg_check_backup_role_confined,
+		"pg_dump fails, or leaves rows out, for a role that policies confine; with forced row-level security that includes the owner."
 	},
 	{
 		"allowlist_stale",

@@ -121,20 +121,13 @@ readers_by(HTAB *known, Oid grantee, List *bypassers)
 	return readers->bypassers;
 }
 
-/*
- * Notes the table at each bypasser that can read it and has no table yet.
- * Returns the number of these.
- */
-static int
-note_table(const RelationFacts *facts, HTAB *known, List *bypassers,
-		   MemoryContext context)
+/* The owner, who has all privileges, and those who were granted SELECT. */
+static List *
+readers_of(const RelationFacts *facts)
 {
 	OidSet		grantees = {0};
-	int			noted = 0;
-	MemoryContext old;
 	ListCell   *lc;
 
-	/* The owner has all privileges */
 	(void) tg_oidset_add(&grantees, facts->owner);
 	foreach(lc, facts->acls)
 	{
@@ -148,8 +141,23 @@ note_table(const RelationFacts *facts, HTAB *known, List *bypassers,
 		}
 	}
 
-	old = MemoryContextSwitchTo(context);
-	foreach(lc, grantees.oids)
+	return grantees.oids;
+}
+
+/*
+ * Notes the table at each bypasser that can read it and has no table yet.
+ * Returns the number of these.
+ */
+static int
+note_table(const RelationFacts *facts, HTAB *known, List *bypassers,
+		   MemoryContext context)
+{
+	List	   *grantees = readers_of(facts);
+	int			noted = 0;
+	MemoryContext old = MemoryContextSwitchTo(context);
+	ListCell   *lc;
+
+	foreach(lc, grantees)
 	{
 		ListCell   *lc2;
 
@@ -169,28 +177,6 @@ note_table(const RelationFacts *facts, HTAB *known, List *bypassers,
 	return noted;
 }
 
-/* The relations with row-level security enabled, as OIDs. */
-static List *
-relations_with_rls(FactsReader *reader)
-{
-	Relation	catalog = table_open(RelationRelationId, AccessShareLock);
-	SysScanDesc scan = systable_beginscan(catalog, InvalidOid, false,
-										  tg_facts_snapshot(reader), 0, NULL);
-	List	   *result = NIL;
-	HeapTuple	tuple;
-
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		Form_pg_class form = (Form_pg_class) GETSTRUCT(tuple);
-
-		if (form->relrowsecurity && form->oid >= FirstNormalObjectId)
-			result = lappend_oid(result, form->oid);
-	}
-	systable_endscan(scan);
-	table_close(catalog, AccessShareLock);
-	return result;
-}
-
 /* Finds a table for each bypasser that can read one. */
 static void
 find_tables(FactsReader *reader, List *bypassers)
@@ -206,7 +192,7 @@ find_tables(FactsReader *reader, List *bypassers)
 	table_context = AllocSetContextCreate(CurrentMemoryContext,
 										  "trovella_guard table",
 										  ALLOCSET_DEFAULT_SIZES);
-	foreach(lc, relations_with_rls(reader))
+	foreach(lc, tg_facts_relations_with_rls(reader))
 	{
 		MemoryContext old = MemoryContextSwitchTo(table_context);
 		const RelationFacts *facts = tg_facts_outline(reader, lfirst_oid(lc));
@@ -223,16 +209,15 @@ find_tables(FactsReader *reader, List *bypassers)
 	hash_destroy(known);
 }
 
-void
-tg_check_role_bypasses_rls(const RuleSubject *subject)
+/* The login roles that bypass row-level security by their attribute. */
+static List *
+list_bypassers(FactsReader *reader)
 {
 	Relation	catalog = table_open(AuthIdRelationId, AccessShareLock);
 	SysScanDesc scan = systable_beginscan(catalog, InvalidOid, false,
-										  tg_facts_snapshot(subject->reader),
-										  0, NULL);
+										  tg_facts_snapshot(reader), 0, NULL);
 	List	   *bypassers = NIL;
 	HeapTuple	tuple;
-	ListCell   *lc;
 
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
@@ -250,6 +235,15 @@ tg_check_role_bypasses_rls(const RuleSubject *subject)
 	}
 	systable_endscan(scan);
 	table_close(catalog, AccessShareLock);
+	return bypassers;
+}
+
+void
+tg_check_role_bypasses_rls(const RuleSubject *subject)
+{
+	List	   *bypassers = list_bypassers(subject->reader);
+	ListCell   *lc;
+
 	if (bypassers == NIL)
 		return;
 
@@ -270,4 +264,77 @@ tg_check_role_bypasses_rls(const RuleSubject *subject)
 		finding->repair_sql = psprintf("ALTER ROLE %s NOBYPASSRLS;",
 									   quote_identifier(name));
 	}
+}
+
+/* Can one of the bypassers read a table? */
+static bool
+any_reads(const RelationFacts *facts, HTAB *known, List *bypassers,
+		  MemoryContext context)
+{
+	ListCell   *lc;
+
+	foreach(lc, readers_of(facts))
+	{
+		MemoryContext old = MemoryContextSwitchTo(context);
+		List	   *readers = readers_by(known, lfirst_oid(lc), bypassers);
+
+		MemoryContextSwitchTo(old);
+		if (readers != NIL)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Whoever dumps a table reads all of it, or fails: pg_dump switches row-level
+ * security off, which FORCE forbids to the owner as well.
+ */
+void
+tg_check_backup_role_confined(const RuleSubject *subject)
+{
+	FactsReader *reader = subject->reader;
+	MemoryContext context = CurrentMemoryContext;
+	MemoryContext table_context;
+	List	   *bypassers = list_bypassers(reader);
+	HTAB	   *known;
+	char	   *first = NULL;
+	int			confined = 0;
+	ListCell   *lc;
+
+	foreach(lc, bypassers)
+	{
+		if (((Bypasser *) lfirst(lc))->reads_all)
+			return;
+	}
+	known = tg_hash_create("trovella_guard readers", sizeof(Oid),
+						   sizeof(Readers), context);
+	table_context = AllocSetContextCreate(context, "trovella_guard table",
+										  ALLOCSET_DEFAULT_SIZES);
+	foreach(lc, tg_facts_relations_with_rls(reader))
+	{
+		MemoryContext old = MemoryContextSwitchTo(table_context);
+		const RelationFacts *facts = tg_facts_outline(reader, lfirst_oid(lc));
+		bool		found = facts != NULL && tg_is_tenant_table(facts) &&
+			facts->rls_forced && !any_reads(facts, known, bypassers, context);
+
+		CHECK_FOR_INTERRUPTS();
+		MemoryContextSwitchTo(old);
+		if (found)
+		{
+			confined++;
+			if (first == NULL)
+				first = psprintf("%s.%s", facts->schema, facts->name);
+		}
+		MemoryContextReset(table_context);
+	}
+	MemoryContextDelete(table_context);
+	hash_destroy(known);
+	if (confined == 1)
+		(void) tg_report_finding(subject,
+								 "only superusers can dump table \"%s\": its row-level security is forced, and no login role with BYPASSRLS may read it",
+								 first);
+	else if (confined > 1)
+		(void) tg_report_finding(subject,
+								 "only superusers can dump %d tables, such as \"%s\": their row-level security is forced, and no login role with BYPASSRLS may read them",
+								 confined, first);
 }

@@ -257,6 +257,13 @@ extern void tg_check_function_exposes_tenants(const RuleSubject *subject);
 /* rules/roles.c */
 extern void tg_check_grant_missing(const RuleSubject *subject);
 extern void tg_check_role_bypasses_rls(const RuleSubject *subject);
+extern void tg_check_backup_role_confined(const RuleSubject *subject);
+
+/* rules/publications.c */
+extern void tg_check_publication_exposes_tenants(const RuleSubject *subject);
+
+/* rules/pins.c */
+extern void tg_check_setting_pinned(const RuleSubject *subject);
 
 /* rules/failures.c */
 extern void tg_check_audit_failed(const RuleSubject *subject);
