@@ -50,6 +50,7 @@ typedef enum Reason
 	REASON_TIED,
 	REASON_THROUGH_COLUMN,
 	REASON_NOT_EQUALITY,
+	REASON_LOOSE,
 	REASON_COLLATION,
 	REASON_VOLATILE,
 	REASON_UNKNOWN,
@@ -112,6 +113,11 @@ extern Outcomes tg_or(Outcomes one, Outcomes other);
 extern Conclusion tg_outcome_of(const Outcomes *outcomes, int which);
 extern Outcomes tg_combine(const Outcomes *one, const Outcomes *other,
 						   int table[3][3]);
+
+/* loose.c */
+
+/* Is it a comparison by PostgreSQL itself that two tenants can pass? */
+extern bool tg_is_loose_comparison(Node *node, const ProofContext *context);
 
 /* ties.c */
 
