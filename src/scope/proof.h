@@ -74,6 +74,8 @@ typedef struct Conclusion
 	bool		column_from_session;	/* ... and that column the session */
 	bool		tenant_not_null;	/* the tenant column is not NULL ... */
 	bool		or_tenant_null; /* ... or it is NULL in all foreign rows */
+	List	   *nulls;			/* values that are NULL for all foreign rows */
+	List	   *not_nulls;		/* values that are not */
 } Conclusion;
 
 /* By outcome of a Boolean expression. */
@@ -98,6 +100,10 @@ extern Conclusion tg_admits_foreign(Reason reason, Node *node);
 /* If either condition suffices, and if both must hold. */
 extern Conclusion tg_if_either(Conclusion one, Conclusion other);
 extern Conclusion tg_if_both(Conclusion one, Conclusion other);
+
+/* For all rows, this value is NULL, or is not; see tg_null_core(). */
+extern void tg_note_null(Conclusion *conclusion, Node *core);
+extern void tg_note_not_null(Conclusion *conclusion, Node *core);
 
 extern Outcomes tg_make_outcomes(Conclusion if_true, Conclusion if_false,
 								 Conclusion if_null);
