@@ -51,8 +51,10 @@ note_nulls(Oid operator, Node *left, Node *right, Outcomes outcomes,
 {
 	Node	   *sides[2] = {left, right};
 
-	if (operator >= FirstGenbkiObjectId || !op_strict(operator) ||
-		tg_comparison(operator, tg_expression_type(left)) == COMPARES_NOT)
+	/* the operator may be gone */
+	if (operator >= FirstGenbkiObjectId ||
+		tg_comparison(operator, tg_expression_type(left)) == COMPARES_NOT ||
+		!op_strict(operator))
 		return outcomes;
 	for (int i = 0; i < 2; i++)
 	{
