@@ -73,7 +73,7 @@ need_postgres()
 	if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
 		say "This is not Debian, so nothing can be installed for you.  Needed are:"
 		say "  PostgreSQL 15 or later with its server headers (pg_config), make, gcc"
-		say "  for \"make test\" also: pgTAP with pg_prove, perl with IPC::Run, Node.js 18 or later with npm"
+		say "  for \"make test\" also: pgTAP with pg_prove, perl with IPC::Run, PgBouncer, Node.js 18 or later with npm"
 		say "Then build with: make && make install && make installcheck"
 		exit 1
 	fi
@@ -95,7 +95,7 @@ need_test_packages()
 {
 	local major package
 
-	need_postgres git perl libipc-run-perl postgresql-@PG@-pgtap \
+	need_postgres git perl libipc-run-perl pgbouncer postgresql-@PG@-pgtap \
 		libtap-parser-sourcehandler-pgtap-perl
 
 	# Not every Debian has them all (no pgvector for PostgreSQL 15, say): their
