@@ -1,0 +1,4 @@
+import serve
+from django.urls import path
+
+urlpatterns = [path("invoices", serve.invoices)]
