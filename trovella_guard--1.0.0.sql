@@ -311,6 +311,12 @@ LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'trovella_guard_findings_1_0';
 COMMENT ON FUNCTION trovella_guard.findings(pg_catalog.regclass) IS
   'Every broken rule of one relation or of the whole database, in no particular order. waived_by is the reason of the allowlist entry that waives it, if any; is_debt says whether adopt() wrote that entry.';
 
+CREATE FUNCTION trovella_guard_internal.rule_position(rule pg_catalog.text)
+RETURNS pg_catalog.int4
+LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'trovella_guard_rule_position_1_0';
+COMMENT ON FUNCTION trovella_guard_internal.rule_position(pg_catalog.text) IS
+  'For sorting: 1 for the rule whose breach does most harm, and so on.';
+
 CREATE FUNCTION trovella_guard.check(
   relation pg_catalog.regclass DEFAULT NULL,
   OUT schema_name pg_catalog.name, OUT table_name pg_catalog.name,
@@ -325,10 +331,11 @@ BEGIN ATOMIC
   FROM trovella_guard.findings($1) f
   WHERE f.waived_by IS NULL
   ORDER BY f.schema_name, f.table_name,
-           array_position('{error,warning,info}', f.level), f.rule, f.object;
+           array_position('{error,warning,info}', f.level),
+                              trovella_guard_internal.rule_position(f.rule), f.object;
 END;
 COMMENT ON FUNCTION trovella_guard.check(pg_catalog.regclass) IS
-  'The audit: one row for each broken rule that is not waived, of one relation or of the whole database.';
+  'The audit: one row for each broken rule that is not waived, of one relation or of the whole database; of a relation, what does most harm comes first.';
 
 CREATE FUNCTION trovella_guard_internal.registry(
   OUT "position" pg_catalog.int4, OUT rule pg_catalog.text,
@@ -746,7 +753,8 @@ BEGIN ATOMIC
            count(*) FILTER (WHERE f.level = 'warning' AND f.waived_by IS NULL) OVER w AS warnings,
            count(*) FILTER (WHERE f.level = 'info' AND f.waived_by IS NULL) OVER w AS infos,
            row_number() OVER (w ORDER BY f.waived_by IS NOT NULL,
-                              array_position('{error,warning,info}', f.level), f.rule, f.object) AS number,
+                              array_position('{error,warning,info}', f.level),
+                              trovella_guard_internal.rule_position(f.rule), f.object) AS number,
            count(*) OVER w AS total
     FROM trovella_guard.findings() f
     WINDOW w AS (PARTITION BY f.schema_name, f.table_name)
@@ -952,9 +960,9 @@ BEGIN ATOMIC
     LEFT JOIN (
       SELECT f.schema_name, f.table_name, f.is_about_relations,
              string_agg(DISTINCT f.rule, ', ') FILTER (WHERE f.level = 'error') AS rules,
-             string_agg(concat_ws(E'\n', f.rule || ': ' || f.message, f.repair_sql), E'\n' ORDER BY f.rule, f.object)
+             string_agg(concat_ws(E'\n', f.rule || ': ' || f.message, f.repair_sql), E'\n' ORDER BY trovella_guard_internal.rule_position(f.rule), f.object)
                FILTER (WHERE f.level = 'error') AS failures,
-             string_agg(f.level || ' ' || f.rule || ': ' || f.message, E'\n' ORDER BY f.level DESC, f.rule, f.object)
+             string_agg(f.level || ' ' || f.rule || ': ' || f.message, E'\n' ORDER BY f.level DESC, trovella_guard_internal.rule_position(f.rule), f.object)
                FILTER (WHERE f.level <> 'error') AS remarks
       FROM found f
       WHERE f.waived_by IS NULL
@@ -1005,7 +1013,8 @@ BEGIN ATOMIC
                coalesce(' <span class="muted">(' || trovella_guard_internal.escape_xml(f.waived_by) || ')</span>', ''),
                coalesce('<div class="sql"><pre>' || trovella_guard_internal.escape_xml(f.repair_sql) ||
                         '</pre><button type="button" class="copy">Copy</button></div>', '')),
-             E'\n' ORDER BY f.waived_by IS NOT NULL, array_position('{error,warning,info}', f.level), f.rule, f.object) AS html
+             E'\n' ORDER BY f.waived_by IS NOT NULL, array_position('{error,warning,info}', f.level),
+                              trovella_guard_internal.rule_position(f.rule), f.object) AS html
     FROM trovella_guard.findings() f
     JOIN trovella_guard_internal.registry() g ON g.rule = f.rule
     GROUP BY f.schema_name, f.table_name, g.is_about_relations AND f.table_name IS NOT NULL

@@ -115,6 +115,43 @@ COMMIT;
 SET trovella_guard.tenant_expression = :'tenant_expression';
 CREATE TABLE "Half ""100%s"" Done" (organization_id varchar(36) NOT NULL, created_at timestamptz, updated_at timestamptz);
 
+RESET trovella_guard.tenant_expression;
+
+-- several statements that a client sends as one transaction need no BEGIN
+CREATE TABLE fifth (:columns)\; ALTER TABLE fifth ENABLE ROW LEVEL SECURITY\;
+CREATE POLICY fifth_tenant ON fifth USING (:tenant);
+
+-- to drop an index is not repaired by creating it again
+DROP INDEX CONCURRENTLY feature_item_organization_id_idx;
+BEGIN;
+DROP INDEX feature_item_organization_id_idx;
+ALTER TABLE feature_item DISABLE ROW LEVEL SECURITY;
+COMMIT;
+
+-- a dump that is restored statement by statement
+SET application_name = 'pg_restore';
+ALTER TABLE feature_item DISABLE ROW LEVEL SECURITY;
+RESET application_name;
+SET row_security = off;
+SET check_function_bodies = false;
+SELECT pg_catalog.set_config('search_path', '', false);
+CREATE TABLE regress_error.fifth (organization_id text NOT NULL);
+RESET row_security;
+RESET check_function_bodies;
+SET search_path = regress_error;
+
+-- who may not make exceptions is told whom to ask
+CREATE ROLE regress_error_dba;
+CREATE ROLE regress_error_dev;
+GRANT EXECUTE ON FUNCTION trovella_guard.allow TO regress_error_dba;
+GRANT CREATE, USAGE ON SCHEMA regress_error TO regress_error_dev, regress_error_dba;
+SET ROLE regress_error_dev;
+CREATE TABLE fifth (:columns);
+SET ROLE regress_error_dba;
+CREATE TABLE sixth (:columns);
+RESET ROLE;
+
 SET client_min_messages = error;
 DROP SCHEMA regress_error CASCADE;
-DROP ROLE regress_app;
+REVOKE EXECUTE ON FUNCTION trovella_guard.allow FROM regress_error_dba;
+DROP ROLE regress_app, regress_error_dba, regress_error_dev;

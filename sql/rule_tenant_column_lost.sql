@@ -17,6 +17,7 @@ COMMIT;
 
 -- dropped, or given another name
 ALTER TABLE item DROP COLUMN organization_id CASCADE;
+ALTER TABLE item RENAME COLUMN organization_id TO org_id;
 \set VERBOSITY sqlstate
 ALTER TABLE item RENAME COLUMN organization_id TO org_id;
 SELECT attname FROM pg_attribute

@@ -80,6 +80,16 @@
 #define TG_MEMBERSHIP_SETS(form) true
 #endif
 
+/* Since 16 one function checks privileges on objects of most kinds. */
+#if PG_VERSION_NUM >= 160000
+#define TG_MAY_EXECUTE(function, role) \
+	(object_aclcheck(ProcedureRelationId, function, role, ACL_EXECUTE) == \
+	 ACLCHECK_OK)
+#else
+#define TG_MAY_EXECUTE(function, role) \
+	(pg_proc_aclcheck(function, role, ACL_EXECUTE) == ACLCHECK_OK)
+#endif
+
 /* SQL/JSON expressions exist since 16, and more of them since 17. */
 #if PG_VERSION_NUM >= 170000
 #define TG_JSON_BEHAVIOR T_JsonBehavior

@@ -123,15 +123,11 @@ tg_check_allowlist_stale(const RuleSubject *subject)
 void
 tg_check_exemption_taken_over(const RuleSubject *subject)
 {
-	const RelationFacts *facts = subject->facts;
-	Finding    *finding;
-
 	if (subject->history == NULL ||
 		subject->history->gained_exemption == NULL)
 		return;
 
-	finding = tg_report_finding(subject,
-								"the table is now covered by allowlist entry \"%s\", which was made for another table",
-								subject->history->gained_exemption);
-	finding->repair_sql = tg_remedy_allow(facts->schema, facts->name, NULL);
+	(void) tg_report_finding(subject,
+							 "the table is now covered by allowlist entry \"%s\", which was made for another table",
+							 subject->history->gained_exemption);
 }

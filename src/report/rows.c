@@ -75,6 +75,7 @@ enum
 PG_FUNCTION_INFO_V1(trovella_guard_findings_1_0);
 PG_FUNCTION_INFO_V1(trovella_guard_relations_1_0);
 PG_FUNCTION_INFO_V1(trovella_guard_registry_1_0);
+PG_FUNCTION_INFO_V1(trovella_guard_rule_position_1_0);
 
 
 /* Of the relation that is the first argument, or of the whole database. */
@@ -351,4 +352,11 @@ trovella_guard_registry_1_0(PG_FUNCTION_ARGS)
 							 nulls);
 	}
 	return (Datum) 0;
+}
+
+/* rule_position(rule text) */
+Datum
+trovella_guard_rule_position_1_0(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_INT32(tg_rule_by_name(text_to_cstring(PG_GETARG_TEXT_PP(0))) + 1);
 }

@@ -105,6 +105,7 @@ void
 tg_check_tenant_column_lost(const RuleSubject *subject)
 {
 	const RelationFacts *facts = subject->facts;
+	const ColumnFacts *renamed;
 	const char *lost;
 	Finding    *finding;
 
@@ -127,7 +128,16 @@ tg_check_tenant_column_lost(const RuleSubject *subject)
 								"the table has lost its tenant column \"%s\"",
 								lost);
 	finding->object = lost;
-	finding->repair_sql = tg_remedy_allow(facts->schema, facts->name, NULL);
+	renamed = tg_find_column(facts, subject->history->before->tenant->attnum);
+	if (renamed != NULL)
+		finding->repair_sql =
+			psprintf("%s\n%s",
+					 tg_remedy_table(facts,
+									 psprintf("RENAME COLUMN %s TO %s",
+											  quote_identifier(renamed->name),
+											  quote_identifier(lost))),
+					 tg_remedy_comment("If %s is to be the tenant column from now on, add it to trovella_guard.tenant_columns first, in place of this.",
+									   quote_identifier(renamed->name)));
 }
 
 void
@@ -148,5 +158,5 @@ tg_check_table_unclassified(const RuleSubject *subject)
 
 	finding = tg_report_finding(subject,
 								"the table has no tenant column and is not on the allowlist");
-	finding->repair_sql = tg_remedy_allow(facts->schema, facts->name, NULL);
+	finding->repair_sql = tg_remedy_allow(facts->schema, facts->name, NULL, NULL);
 }

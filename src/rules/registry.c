@@ -7,6 +7,10 @@
  * test) walks the array below; no other file lists their names.  The rules are
  * in this folder, one family a file; those about the allowlist are in its own.
  *
+ * The order is that of the harm: first what lets rows of other tenants be
+ * reached, then what may, then what is slow or untidy.  Messages, audits and
+ * reports keep to it.
+ *
  * The levels of a rule are those of the profiles checklist, isolation, strict,
  * in this order.  "checklist" is what the checklist demands; "isolation" refuses
  * only what lets a row of another tenant be reached; "strict" refuses also what
@@ -23,194 +27,223 @@
 
 const Rule	tg_rules[] = {
 	{
-		"rls_disabled",
-		{TG_LEVEL_ERROR, TG_LEVEL_ERROR, TG_LEVEL_ERROR},
-		TG_ABOUT_TENANT_TABLES,
-		tg_check_rls_disabled,
-		"Without row-level security, every role that may read the table reads the rows of all tenants; PostgreSQL ignores its policies."
+		.name = "rls_disabled",
+		.levels = {TG_LEVEL_ERROR, TG_LEVEL_ERROR, TG_LEVEL_ERROR},
+		.about = TG_ABOUT_TENANT_TABLES,
+		.check = tg_check_rls_disabled,
+		.purpose = "Without row-level security, every role that may read the table reads the rows of all tenants; PostgreSQL ignores its policies.",
+		.waiver = TG_WAIVE_TABLE,
+		.undo = "DISABLE ROW LEVEL SECURITY"
 	},
 	{
-		"policy_missing",
-		{TG_LEVEL_ERROR, TG_LEVEL_WARNING, TG_LEVEL_ERROR},
-		TG_ABOUT_TENANT_TABLES,
-		tg_check_policy_missing,
-		"A tenant table has policies for SELECT, INSERT, UPDATE and DELETE; a command without a policy finds no rows."
+		.name = "tenant_column_lost",
+		.levels = {TG_LEVEL_ERROR, TG_LEVEL_ERROR, TG_LEVEL_ERROR},
+		.about = TG_ABOUT_TENANT_TABLES | TG_ABOUT_OTHER_TABLES,
+		.check = tg_check_tenant_column_lost,
+		.purpose = "A table that loses its tenant column is no longer guarded, although it still holds the tenants' rows.",
+		.undo = "the statement that takes the tenant column away (RENAME COLUMN, DROP COLUMN, ALTER COLUMN)"
 	},
 	{
-		"policy_unscoped",
-		{TG_LEVEL_ERROR, TG_LEVEL_ERROR, TG_LEVEL_ERROR},
-		TG_ABOUT_TENANT_TABLES,
-		tg_check_policy_unscoped,
-		"A policy that does not confine rows to the session's tenant lets other tenants' rows through."
+		.name = "exemption_taken_over",
+		.levels = {TG_LEVEL_ERROR, TG_LEVEL_ERROR, TG_LEVEL_ERROR},
+		.about = TG_ABOUT_TENANT_TABLES | TG_ABOUT_OTHER_TABLES,
+		.check = tg_check_exemption_taken_over,
+		.purpose = "An allowlist entry is made for one table; renaming a tenant table to the name in the entry must not exempt its rows.",
+		.undo = "the statement that gives the table its new name, schema or parent"
 	},
 	{
-		"policy_unproven",
-		{TG_LEVEL_WARNING, TG_LEVEL_WARNING, TG_LEVEL_ERROR},
-		TG_ABOUT_TENANT_TABLES,
-		tg_check_policy_unproven,
-		"Whether the policy confines rows to the session's tenant depends on a function or subquery that the proof cannot look into."
+		.name = "policy_unscoped",
+		.levels = {TG_LEVEL_ERROR, TG_LEVEL_ERROR, TG_LEVEL_ERROR},
+		.about = TG_ABOUT_TENANT_TABLES,
+		.check = tg_check_policy_unscoped,
+		.purpose = "A policy that does not confine rows to the session's tenant lets other tenants' rows through.",
+		.undo = "the statement that opens the policies (CREATE POLICY, ALTER POLICY, or DROP POLICY of a restrictive one)"
 	},
 	{
-		"tenant_index_missing",
-		{TG_LEVEL_ERROR, TG_LEVEL_WARNING, TG_LEVEL_ERROR},
-		TG_ABOUT_TENANT_TABLES,
-		tg_check_tenant_index_missing,
-		"Every query is filtered by the tenant column; without an index led by it, each one reads the whole table."
-	},
-	{
-		"fk_index_missing",
-		{TG_LEVEL_ERROR, TG_LEVEL_INFO, TG_LEVEL_ERROR},
-		TG_ABOUT_TENANT_TABLES,
-		tg_check_fk_index_missing,
-		"PostgreSQL does not index foreign keys; without an index, joins and cascades scan the whole table."
-	},
-	{
-		"tenant_column_lost",
-		{TG_LEVEL_ERROR, TG_LEVEL_ERROR, TG_LEVEL_ERROR},
-		TG_ABOUT_TENANT_TABLES | TG_ABOUT_OTHER_TABLES,
-		tg_check_tenant_column_lost,
-		"A table that loses its tenant column is no longer guarded, although it still holds the tenants' rows."
-	},
-	{
-		"exemption_taken_over",
-		{TG_LEVEL_ERROR, TG_LEVEL_ERROR, TG_LEVEL_ERROR},
-		TG_ABOUT_TENANT_TABLES | TG_ABOUT_OTHER_TABLES,
-		tg_check_exemption_taken_over,
-		"An allowlist entry is made for one table; renaming a tenant table to the name in the entry must not exempt its rows."
-	},
-	{
-		"audit_failed",
-		{TG_LEVEL_ERROR, TG_LEVEL_ERROR, TG_LEVEL_ERROR},
-		TG_ABOUT_TENANT_TABLES | TG_ABOUT_OTHER_TABLES | TG_ABOUT_OTHER_RELATIONS |
+		.name = "audit_failed",
+		.levels = {TG_LEVEL_ERROR, TG_LEVEL_ERROR, TG_LEVEL_ERROR},
+		.about = TG_ABOUT_TENANT_TABLES | TG_ABOUT_OTHER_TABLES | TG_ABOUT_OTHER_RELATIONS |
 		TG_ABOUT_DATABASE,
-		tg_check_audit_failed,
-		"A relation that an error keeps the audit from judging may be unprotected; an error must hide neither that relation nor others."
+		.check = tg_check_audit_failed,
+		.purpose = "A relation that an error keeps the audit from judging may be unprotected; an error must hide neither that relation nor others."
 	},
 	{
-		"tenant_column_nullable",
-		{TG_LEVEL_WARNING, TG_LEVEL_WARNING, TG_LEVEL_ERROR},
-		TG_ABOUT_TENANT_TABLES,
-		tg_check_tenant_column_nullable,
-		"A row without a tenant belongs to nobody; depending on the policy, it is visible to no tenant or to all of them."
+		.name = "policy_missing",
+		.levels = {TG_LEVEL_ERROR, TG_LEVEL_WARNING, TG_LEVEL_ERROR},
+		.about = TG_ABOUT_TENANT_TABLES,
+		.check = tg_check_policy_missing,
+		.purpose = "A tenant table has policies for SELECT, INSERT, UPDATE and DELETE; a command without a policy finds no rows.",
+		.waiver = TG_WAIVE_OBJECT,
+		.undo = "the statement that takes a policy away (DROP POLICY, ALTER POLICY)"
 	},
 	{
-		"fk_on_delete",
-		{TG_LEVEL_WARNING, TG_LEVEL_INFO, TG_LEVEL_ERROR},
-		TG_ABOUT_TENANT_TABLES,
-		tg_check_fk_on_delete,
-		"The checklist wants ON DELETE CASCADE or SET NULL, so that deleting a tenant or a user does not fail halfway."
+		.name = "table_unclassified",
+		.levels = {TG_LEVEL_ERROR, TG_LEVEL_WARNING, TG_LEVEL_ERROR},
+		.about = TG_ABOUT_OTHER_TABLES,
+		.check = tg_check_table_unclassified,
+		.purpose = "A table without a tenant column is global by accident unless the allowlist says why it is global.",
+		.waiver = TG_WAIVE_TABLE
 	},
 	{
-		"required_columns_missing",
-		{TG_LEVEL_WARNING, TG_LEVEL_INFO, TG_LEVEL_ERROR},
-		TG_ABOUT_TENANT_TABLES,
-		tg_check_required_columns_missing,
-		"The checklist's base columns record when a row was created and updated."
+		.name = "policy_unproven",
+		.levels = {TG_LEVEL_WARNING, TG_LEVEL_WARNING, TG_LEVEL_ERROR},
+		.about = TG_ABOUT_TENANT_TABLES,
+		.check = tg_check_policy_unproven,
+		.purpose = "Whether the policy confines rows to the session's tenant depends on a function or subquery that the proof cannot look into.",
+		.waiver = TG_WAIVE_OBJECT
 	},
 	{
-		"table_unclassified",
-		{TG_LEVEL_ERROR, TG_LEVEL_WARNING, TG_LEVEL_ERROR},
-		TG_ABOUT_OTHER_TABLES,
-		tg_check_table_unclassified,
-		"A table without a tenant column is global by accident unless the allowlist says why it is global."
+		.name = "function_exposes_tenants",
+		.levels = {TG_LEVEL_WARNING, TG_LEVEL_WARNING, TG_LEVEL_ERROR},
+		.about = TG_ABOUT_TENANT_TABLES,
+		.check = tg_check_function_exposes_tenants,
+		.purpose = "A SECURITY DEFINER function reads as its owner; if row-level security does not apply to the owner, whoever may execute the function may see the rows of all tenants.",
+		.waiver = TG_WAIVE_OBJECT
 	},
 	{
-		"view_bypasses_rls",
-		{TG_LEVEL_WARNING, TG_LEVEL_WARNING, TG_LEVEL_ERROR},
-		TG_ABOUT_TENANT_TABLES | TG_ABOUT_OTHER_TABLES | TG_ABOUT_OTHER_RELATIONS,
-		tg_check_view_bypasses_rls,
-		"Rules, and views that are not security_invoker, read with the privileges of their owner; one that bypasses row-level security exposes the rows of all tenants."
+		.name = "setting_pinned",
+		.levels = {TG_LEVEL_WARNING, TG_LEVEL_WARNING, TG_LEVEL_ERROR},
+		.about = TG_ABOUT_DATABASE,
+		.check = tg_check_setting_pinned,
+		.purpose = "If ALTER ROLE or ALTER DATABASE sets what policies read, each session that forgets to set it works on the rows of one tenant."
 	},
 	{
-		"function_exposes_tenants",
-		{TG_LEVEL_WARNING, TG_LEVEL_WARNING, TG_LEVEL_ERROR},
-		TG_ABOUT_TENANT_TABLES,
-		tg_check_function_exposes_tenants,
-		"A SECURITY DEFINER function reads as its owner; if row-level security does not apply to the owner, whoever may execute the function may see the rows of all tenants."
+		.name = "view_bypasses_rls",
+		.levels = {TG_LEVEL_WARNING, TG_LEVEL_WARNING, TG_LEVEL_ERROR},
+		.about = TG_ABOUT_TENANT_TABLES | TG_ABOUT_OTHER_TABLES | TG_ABOUT_OTHER_RELATIONS,
+		.check = tg_check_view_bypasses_rls,
+		.purpose = "Rules, and views that are not security_invoker, read with the privileges of their owner; one that bypasses row-level security exposes the rows of all tenants.",
+		.waiver = TG_WAIVE_OBJECT
 	},
 	{
-		"setting_pinned",
-		{TG_LEVEL_WARNING, TG_LEVEL_WARNING, TG_LEVEL_ERROR},
-		TG_ABOUT_DATABASE,
-		tg_check_setting_pinned,
-		"If ALTER ROLE or ALTER DATABASE sets what policies read, each session that forgets to set it works on the rows of one tenant."
+		.name = "relation_unprotectable",
+		.levels = {TG_LEVEL_WARNING, TG_LEVEL_WARNING, TG_LEVEL_ERROR},
+		.about = TG_ABOUT_OTHER_RELATIONS,
+		.check = tg_check_relation_unprotectable,
+		.purpose = "Row-level security does not exist for materialized views and foreign tables; every role that may read them reads the rows of all tenants.",
+		.waiver = TG_WAIVE_OBJECT
 	},
 	{
-		"policy_function_untrusted",
-		{TG_LEVEL_WARNING, TG_LEVEL_WARNING, TG_LEVEL_ERROR},
-		TG_ABOUT_TENANT_TABLES,
-		tg_check_policy_function_untrusted,
-		"A role that can replace a function that a policy calls, choose what the names in it refer to, or rename the labels of an enum that identifies tenants, controls which rows are visible."
+		.name = "policy_function_untrusted",
+		.levels = {TG_LEVEL_WARNING, TG_LEVEL_WARNING, TG_LEVEL_ERROR},
+		.about = TG_ABOUT_TENANT_TABLES,
+		.check = tg_check_policy_function_untrusted,
+		.purpose = "A role that can replace a function that a policy calls, choose what the names in it refer to, or rename the labels of an enum that identifies tenants, controls which rows are visible.",
+		.waiver = TG_WAIVE_OBJECT
 	},
 	{
-		"relation_unprotectable",
-		{TG_LEVEL_WARNING, TG_LEVEL_WARNING, TG_LEVEL_ERROR},
-		TG_ABOUT_OTHER_RELATIONS,
-		tg_check_relation_unprotectable,
-		"Row-level security does not exist for materialized views and foreign tables; every role that may read them reads the rows of all tenants."
+		.name = "tenant_column_nullable",
+		.levels = {TG_LEVEL_WARNING, TG_LEVEL_WARNING, TG_LEVEL_ERROR},
+		.about = TG_ABOUT_TENANT_TABLES,
+		.check = tg_check_tenant_column_nullable,
+		.purpose = "A row without a tenant belongs to nobody; depending on the policy, it is visible to no tenant or to all of them.",
+		.waiver = TG_WAIVE_OBJECT,
+		.undo = "DROP NOT NULL"
 	},
 	{
-		"policy_per_row_call",
-		{TG_LEVEL_INFO, TG_LEVEL_INFO, TG_LEVEL_INFO},
-		TG_ABOUT_TENANT_TABLES,
-		tg_check_policy_per_row_call,
-		"A session value that a policy computes for each row is computed only once for the query if it is wrapped in (SELECT ...)."
+		.name = "tenant_index_missing",
+		.levels = {TG_LEVEL_ERROR, TG_LEVEL_WARNING, TG_LEVEL_ERROR},
+		.about = TG_ABOUT_TENANT_TABLES,
+		.check = tg_check_tenant_index_missing,
+		.purpose = "Every query is filtered by the tenant column; without an index led by it, each one reads the whole table.",
+		.waiver = TG_WAIVE_OBJECT,
+		.undo = "the statement that drops the index, or first create another one that starts with the tenant column",
+		.undo_only = true
 	},
 	{
-		"rls_not_forced",
-		{TG_LEVEL_INFO, TG_LEVEL_INFO, TG_LEVEL_INFO},
-		TG_ABOUT_TENANT_TABLES,
-		tg_check_rls_not_forced,
-		"The owner of a table bypasses its policies unless row-level security is forced."
+		.name = "fk_index_missing",
+		.levels = {TG_LEVEL_ERROR, TG_LEVEL_INFO, TG_LEVEL_ERROR},
+		.about = TG_ABOUT_TENANT_TABLES,
+		.check = tg_check_fk_index_missing,
+		.purpose = "PostgreSQL does not index foreign keys; without an index, joins and cascades scan the whole table.",
+		.waiver = TG_WAIVE_OBJECT,
+		.undo = "the statement that drops the index, or first create another one that starts with the columns of the foreign key",
+		.undo_only = true
 	},
 	{
-		"fk_crosses_tenants",
-		{TG_LEVEL_INFO, TG_LEVEL_INFO, TG_LEVEL_INFO},
-		TG_ABOUT_TENANT_TABLES,
-		tg_check_fk_crosses_tenants,
-		"A foreign key is checked without row-level security; one without the tenant column lets a row refer to a row of another tenant."
+		.name = "fk_on_delete",
+		.levels = {TG_LEVEL_WARNING, TG_LEVEL_INFO, TG_LEVEL_ERROR},
+		.about = TG_ABOUT_TENANT_TABLES,
+		.check = tg_check_fk_on_delete,
+		.purpose = "The checklist wants ON DELETE CASCADE or SET NULL, so that deleting a tenant or a user does not fail halfway.",
+		.waiver = TG_WAIVE_OBJECT
 	},
 	{
-		"unique_crosses_tenants",
-		{TG_LEVEL_INFO, TG_LEVEL_INFO, TG_LEVEL_INFO},
-		TG_ABOUT_TENANT_TABLES,
-		tg_check_unique_crosses_tenants,
-		"A unique index is checked without row-level security; one without the tenant column reveals which values other tenants have."
+		.name = "required_columns_missing",
+		.levels = {TG_LEVEL_WARNING, TG_LEVEL_INFO, TG_LEVEL_ERROR},
+		.about = TG_ABOUT_TENANT_TABLES,
+		.check = tg_check_required_columns_missing,
+		.purpose = "The checklist's base columns record when a row was created and updated.",
+		.waiver = TG_WAIVE_OBJECT,
+		.undo = "the statement that drops the column"
 	},
 	{
-		"grant_missing",
-		{TG_LEVEL_INFO, TG_LEVEL_INFO, TG_LEVEL_INFO},
-		TG_ABOUT_TENANT_TABLES,
-		tg_check_grant_missing,
-		"Policies admit rows only to a role that has been granted the command; without the grant, the application fails with permission denied."
+		.name = "fk_crosses_tenants",
+		.levels = {TG_LEVEL_INFO, TG_LEVEL_INFO, TG_LEVEL_INFO},
+		.about = TG_ABOUT_TENANT_TABLES,
+		.check = tg_check_fk_crosses_tenants,
+		.purpose = "A foreign key is checked without row-level security; one without the tenant column lets a row refer to a row of another tenant.",
+		.waiver = TG_WAIVE_OBJECT
 	},
 	{
-		"role_bypasses_rls",
-		{TG_LEVEL_INFO, TG_LEVEL_INFO, TG_LEVEL_INFO},
-		TG_ABOUT_DATABASE,
-		tg_check_role_bypasses_rls,
-		"A login role with BYPASSRLS reads the rows of all tenants, whatever the policies say."
+		.name = "unique_crosses_tenants",
+		.levels = {TG_LEVEL_INFO, TG_LEVEL_INFO, TG_LEVEL_INFO},
+		.about = TG_ABOUT_TENANT_TABLES,
+		.check = tg_check_unique_crosses_tenants,
+		.purpose = "A unique index is checked without row-level security; one without the tenant column reveals which values other tenants have.",
+		.waiver = TG_WAIVE_OBJECT
 	},
 	{
-		"publication_exposes_tenants",
-		{TG_LEVEL_INFO, TG_LEVEL_INFO, TG_LEVEL_INFO},
-		TG_ABOUT_TENANT_TABLES,
-		tg_check_publication_exposes_tenants,
-		"Row-level security does not apply to logical replication: the subscribers of a publication get the rows of all tenants."
+		.name = "publication_exposes_tenants",
+		.levels = {TG_LEVEL_INFO, TG_LEVEL_INFO, TG_LEVEL_INFO},
+		.about = TG_ABOUT_TENANT_TABLES,
+		.check = tg_check_publication_exposes_tenants,
+		.purpose = "Row-level security does not apply to logical replication: the subscribers of a publication get the rows of all tenants."
 	},
 	{
-		"backup_role_confined",
-		{TG_LEVEL_INFO, TG_LEVEL_INFO, TG_LEVEL_INFO},
-		TG_ABOUT_DATABASE,
-		tg_check_backup_role_confined,
-		"pg_dump fails, or leaves rows out, for a role that policies confine; with forced row-level security that includes the owner."
+		.name = "backup_role_confined",
+		.levels = {TG_LEVEL_INFO, TG_LEVEL_INFO, TG_LEVEL_INFO},
+		.about = TG_ABOUT_DATABASE,
+		.check = tg_check_backup_role_confined,
+		.purpose = "pg_dump fails, or leaves rows out, for a role that policies confine; with forced row-level security that includes the owner."
 	},
 	{
-		"allowlist_stale",
-		{TG_LEVEL_INFO, TG_LEVEL_INFO, TG_LEVEL_INFO},
-		TG_ABOUT_DATABASE,
-		tg_check_allowlist_stale,
-		"An entry that no longer waives anything may one day waive something that it was not meant for."
+		.name = "rls_not_forced",
+		.levels = {TG_LEVEL_INFO, TG_LEVEL_INFO, TG_LEVEL_INFO},
+		.about = TG_ABOUT_TENANT_TABLES,
+		.check = tg_check_rls_not_forced,
+		.purpose = "The owner of a table bypasses its policies unless row-level security is forced.",
+		.waiver = TG_WAIVE_OBJECT
+	},
+	{
+		.name = "role_bypasses_rls",
+		.levels = {TG_LEVEL_INFO, TG_LEVEL_INFO, TG_LEVEL_INFO},
+		.about = TG_ABOUT_DATABASE,
+		.check = tg_check_role_bypasses_rls,
+		.purpose = "A login role with BYPASSRLS reads the rows of all tenants, whatever the policies say."
+	},
+	{
+		.name = "policy_per_row_call",
+		.levels = {TG_LEVEL_INFO, TG_LEVEL_INFO, TG_LEVEL_INFO},
+		.about = TG_ABOUT_TENANT_TABLES,
+		.check = tg_check_policy_per_row_call,
+		.purpose = "A session value that a policy computes for each row is computed only once for the query if it is wrapped in (SELECT ...).",
+		.waiver = TG_WAIVE_OBJECT
+	},
+	{
+		.name = "grant_missing",
+		.levels = {TG_LEVEL_INFO, TG_LEVEL_INFO, TG_LEVEL_INFO},
+		.about = TG_ABOUT_TENANT_TABLES,
+		.check = tg_check_grant_missing,
+		.purpose = "Policies admit rows only to a role that has been granted the command; without the grant, the application fails with permission denied.",
+		.waiver = TG_WAIVE_OBJECT
+	},
+	{
+		.name = "allowlist_stale",
+		.levels = {TG_LEVEL_INFO, TG_LEVEL_INFO, TG_LEVEL_INFO},
+		.about = TG_ABOUT_DATABASE,
+		.check = tg_check_allowlist_stale,
+		.purpose = "An entry that no longer waives anything may one day waive something that it was not meant for."
 	},
 };
 

@@ -599,18 +599,19 @@ tg_is_placeholder(const char *reason)
 	return false;
 }
 
-#define ALLOW_CALL "SELECT trovella_guard.allow("
-
 char *
-tg_remedy_allow(const char *schema, const char *table, const char *rule)
+tg_remedy_allow(const char *schema, const char *table, const char *rule,
+				const char *object)
 {
 	char	   *name = quote_literal_cstr(quote_qualified_identifier(schema,
 																	 table));
 
 	if (rule == NULL)
-		return psprintf(ALLOW_CALL "%s, '" WHY_GLOBAL "');", name);
-	return psprintf(ALLOW_CALL "%s, '" WHY_RIGHT "', %s);",
-					name, quote_literal_cstr(rule));
+		return psprintf(TG_ALLOW_CALL "%s, '" WHY_GLOBAL "');", name);
+	return psprintf(TG_ALLOW_CALL "%s, '" WHY_RIGHT "', %s%s%s);",
+					name, quote_literal_cstr(rule),
+					object != NULL ? ", object => " : "",
+					object != NULL ? quote_literal_cstr(object) : "");
 }
 
 char *
@@ -683,7 +684,7 @@ is_comment(const char *sql)
 bool
 tg_remedy_needs_decision(const char *repair_sql)
 {
-	return strncmp(repair_sql, ALLOW_CALL, strlen(ALLOW_CALL)) == 0 ||
+	return strncmp(repair_sql, TG_ALLOW_CALL, strlen(TG_ALLOW_CALL)) == 0 ||
 		is_comment(repair_sql);
 }
 

@@ -37,8 +37,10 @@ extern char *tg_remedy_on_delete(FactsReader *reader,
 								 const ForeignKeyFacts *key);
 extern char *tg_remedy_required_column(const RelationFacts *facts,
 									   const char *column);
+#define TG_ALLOW_CALL "SELECT trovella_guard.allow("
+
 extern char *tg_remedy_allow(const char *schema, const char *table,
-							 const char *rule);
+							 const char *rule, const char *object);
 extern char *tg_remedy_disallow(const char *schema, const char *table,
 								const char *rule, const char *object);
 

@@ -68,6 +68,7 @@ typedef struct Finding
 	const char *repair_sql;		/* statements, each with a semicolon at its
 								 * end, or NULL if SQL cannot repair it */
 	bool		was_there;		/* broken before this transaction, too */
+	bool		took_away;		/* a tenant table has become less protected */
 	const char *waived_by;		/* the reason of the allowlist entry that
 								 * waives it, or NULL */
 	bool		is_debt;		/* and that entry was made by adopt() */
@@ -139,6 +140,15 @@ typedef enum RuleAbout
 	TG_ABOUT_DATABASE = 1 << 3	/* no relation: audits only */
 } RuleAbout;
 
+/* What may be offered to somebody who breaks a rule on purpose? */
+typedef enum RuleWaiver
+{
+	TG_WAIVE_NOTHING,			/* a row of another tenant would be reached */
+	TG_WAIVE_OBJECT,			/* an entry for this rule, and this object */
+	TG_WAIVE_TABLE				/* if the table is new: the exemption of the
+								 * whole table, as a global one */
+} RuleWaiver;
+
 struct Rule
 {
 	const char *name;			/* never changes: settings and allowlists
@@ -147,6 +157,10 @@ struct Rule
 	int			about;			/* of RuleAbout */
 	RuleCheck	check;
 	const char *purpose;		/* the reason for the rule, in one line */
+	RuleWaiver	waiver;
+	const char *undo;			/* what to leave out, if the transaction has
+								 * taken away what a tenant table had; or NULL */
+	bool		undo_only;		/* and not to repair */
 };
 
 extern const Rule tg_rules[];

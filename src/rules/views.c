@@ -165,7 +165,7 @@ tg_check_relation_unprotectable(const RuleSubject *subject)
 	repair = psprintf("REVOKE ALL ON %s FROM PUBLIC;\n%s",
 					  quote_qualified_identifier(facts->schema, facts->name),
 					  tg_remedy_allow(facts->schema, facts->name,
-									  subject->rule->name));
+									  subject->rule->name, NULL));
 
 	/* Its own column, unless the rows are those of tables */
 	if (facts->tenant != NULL && kept.tables.oids == NIL)
@@ -320,7 +320,7 @@ report_bypass(const RuleSubject *subject, const RewriteFacts *rewrite,
 									owner, reason->words);
 		finding->object_oid = rewrite->oid;
 		finding->repair_sql = tg_remedy_allow(facts->schema, facts->name,
-											  subject->rule->name);
+											  subject->rule->name, NULL);
 	}
 	finding->object = psprintf("%s.%s", table->schema, table->name);
 	finding->other_relid = table->relid;

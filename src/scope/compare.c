@@ -44,6 +44,32 @@ equality_outcomes(Conclusion equal, Origin origin, Node *node)
 							tg_admits_foreign(REASON_NOT_TRUE, node));
 }
 
+/* A built-in comparison is NULL exactly if one side is. */
+static Outcomes
+note_nulls(Oid operator, Node *left, Node *right, Outcomes outcomes,
+		   const ProofContext *context)
+{
+	Node	   *sides[2] = {left, right};
+
+	/* the operator may be gone */
+	if (operator >= FirstGenbkiObjectId ||
+		tg_comparison(operator, tg_expression_type(left)) == COMPARES_NOT ||
+		!op_strict(operator))
+		return outcomes;
+	for (int i = 0; i < 2; i++)
+	{
+		Node	   *core = tg_null_core(sides[i], context);
+
+		if (core == NULL)
+			continue;
+		tg_note_not_null(&outcomes.if_true, core);
+		tg_note_not_null(&outcomes.if_false, core);
+		if (tg_is_never_null(sides[1 - i], context))
+			tg_note_null(&outcomes.if_null, core);
+	}
+	return outcomes;
+}
+
 /* A strict comparison is NULL if the tenant column is. */
 static Outcomes
 strict_outcomes(Oid operator, Outcomes outcomes)
@@ -67,7 +93,7 @@ never_null(Oid operator, Node *left, Node *right, const ProofContext *context)
 		return false;
 	for (int i = 0; i < 2; i++)
 	{
-		if (!tg_is_never_null(sides[i]) &&
+		if (!tg_is_never_null(sides[i], context) &&
 			!(context->facts->tenant->not_null &&
 			  tg_is_tenant_column(sides[i], context, false, &type)))
 			return false;
@@ -180,6 +206,7 @@ tg_prove_comparison(Node *node, Oid operator, Oid collation, Node *left,
 		}
 		if (never_null(operator, left, right, context))
 			result.if_null = tg_admits_none();
+		result = note_nulls(operator, left, right, result, context);
 		return strict_outcomes(operator, result);
 	}
 
@@ -213,7 +240,7 @@ tg_prove_comparison(Node *node, Oid operator, Oid collation, Node *left,
 		(distributed = tg_distribute((OpExpr *) node, context)) != NULL)
 		return tg_prove(distributed, context);
 
-	return tg_leaf(node, context);
+	return note_nulls(operator, left, right, tg_leaf(node, context), context);
 }
 
 /* An equality between two given sides, also to be shown to users. */
@@ -413,7 +440,7 @@ tg_prove_distinct(DistinctExpr *expr, const ProofContext *context)
 			tg_conclude_equal(tg_value_origin(other, context),
 							  expr->inputcollid, node, context);
 		if (same.rows < ROWS_FOREIGN && !context->facts->tenant->not_null &&
-			!tg_is_never_null(other))
+			!tg_is_never_null(other, context))
 		{
 			bool		confined = same.rows <= ROWS_OWN;
 

@@ -42,6 +42,69 @@ tg_admits_foreign(Reason reason, Node *node)
 	return conclusion;
 }
 
+/* More values are not remembered. */
+#define MAX_NULLS 4
+
+static List *
+add_values(List *values, List *more)
+{
+	ListCell   *lc;
+
+	if (more == NIL)
+		return values;
+	values = list_copy(values);
+	foreach(lc, more)
+	{
+		if (list_length(values) < MAX_NULLS)
+			values = lappend(values, lfirst(lc));
+	}
+	return values;
+}
+
+void
+tg_note_null(Conclusion *conclusion, Node *core)
+{
+	if (core != NULL && conclusion->rows > ROWS_OWN)
+		conclusion->nulls = add_values(conclusion->nulls, list_make1(core));
+}
+
+void
+tg_note_not_null(Conclusion *conclusion, Node *core)
+{
+	if (core != NULL && conclusion->rows > ROWS_OWN)
+		conclusion->not_nulls = add_values(conclusion->not_nulls,
+										   list_make1(core));
+}
+
+/* The values that both lists have. */
+static List *
+common_values(List *one, List *other)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	if (other == NIL)
+		return NIL;
+	foreach(lc, one)
+	{
+		if (list_member(other, lfirst(lc)))
+			result = lappend(result, lfirst(lc));
+	}
+	return result;
+}
+
+/* What is true of the values in all foreign rows, if either condition suffices. */
+static List *
+values_in_either(const Conclusion *one, List *ones, const Conclusion *other,
+				 List *others)
+{
+	if (one->rows <= ROWS_OWN)
+		return others;
+	if (other->rows <= ROWS_OWN)
+		return ones;
+	return common_values(ones, others);
+}
+
 /* What never happens, or admits no foreign rows, says nothing by its flags. */
 Conclusion
 tg_if_either(Conclusion one, Conclusion other)
@@ -57,6 +120,9 @@ tg_if_either(Conclusion one, Conclusion other)
 		(other.tenant_not_null || other.rows <= ROWS_OWN);
 	result.or_tenant_null = (one.or_tenant_null || one.rows <= ROWS_OWN) &&
 		(other.or_tenant_null || other.rows <= ROWS_OWN);
+	result.nulls = values_in_either(&one, one.nulls, &other, other.nulls);
+	result.not_nulls = values_in_either(&one, one.not_nulls, &other,
+										other.not_nulls);
 	return result;
 }
 
@@ -93,10 +159,16 @@ tg_if_both(Conclusion one, Conclusion other)
 		other.column_from_session;
 	result.tenant_not_null = one.tenant_not_null || other.tenant_not_null;
 	result.or_tenant_null = one.or_tenant_null || other.or_tenant_null;
+	result.nulls = add_values(one.nulls, other.nulls);
+	result.not_nulls = add_values(one.not_nulls, other.not_nulls);
 
-	/* The foreign rows are those without a tenant, and it has a tenant. */
-	if (result.rows > ROWS_OWN && result.tenant_not_null &&
-		result.or_tenant_null)
+	/*
+	 * The foreign rows are those without a tenant, and it has a tenant; or a
+	 * value is NULL in them, and is not.
+	 */
+	if (result.rows > ROWS_OWN &&
+		((result.tenant_not_null && result.or_tenant_null) ||
+		 common_values(result.nulls, result.not_nulls) != NIL))
 		return tg_make_conclusion(ROWS_OWN, REASON_NONE, result.arm);
 
 	/*

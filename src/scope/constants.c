@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * constants.c
- *		Constants in a policy, and expressions that are never NULL.
+ *		Constants in a policy.
  *
  * PostgreSQL stores a policy's expression as the parser made it, so a constant
  * may be hidden below casts.  Nothing is evaluated here.
@@ -151,66 +151,6 @@ tg_is_null_constant(Node *node)
 {
 	node = tg_strip(node);
 	return node != NULL && IsA(node, Const) && ((Const *) node)->constisnull;
-}
-
-/*
- * Literals, COALESCE(anything, literal), count(), EXISTS, and casts of these
- * that return NULL only for NULL.  Most functions, including casts, may return
- * NULL for any argument: ('infinity'::timestamp)::time is NULL.
- */
-bool
-tg_is_never_null(Node *node)
-{
-	List	   *args = NIL;
-	ListCell   *lc;
-
-	check_stack_depth();
-	CHECK_FOR_INTERRUPTS();
-	node = tg_strip(node);
-	if (node == NULL)
-		return false;
-	if (IsA(node, Const))
-		return !((Const *) node)->constisnull;
-	if (IsA(node, CoerceViaIO))
-	{
-		/* input and output functions of built-in types */
-		Node	   *arg = (Node *) ((CoerceViaIO *) node)->arg;
-
-		return tg_base_type(((CoerceViaIO *) node)->resulttype) <
-			FirstGenbkiObjectId &&
-			tg_base_type(tg_expression_type(arg)) < FirstGenbkiObjectId &&
-			tg_is_never_null(arg);
-	}
-	if (IsA(node, FuncExpr))
-		return tg_is_lossless(((FuncExpr *) node)->funcid) &&
-			tg_is_never_null(linitial(((FuncExpr *) node)->args));
-	if (IsA(node, Aggref))
-		return ((Aggref *) node)->aggfnoid == F_COUNT_ ||
-			((Aggref *) node)->aggfnoid == F_COUNT_ANY;
-	if (IsA(node, SubLink))
-	{
-		SubLink    *sublink = (SubLink *) node;
-		Query	   *query = castNode(Query, sublink->subselect);
-
-		if (sublink->subLinkType == EXPR_SUBLINK)
-			return tg_always_yields(query) &&
-				tg_is_never_null((Node *) linitial_node(TargetEntry,
-														query->targetList)->expr);
-		return sublink->subLinkType == EXISTS_SUBLINK ||
-			sublink->subLinkType == ARRAY_SUBLINK;
-	}
-	if (IsA(node, CoalesceExpr))
-		args = ((CoalesceExpr *) node)->args;
-	else if (IsA(node, MinMaxExpr))
-		args = ((MinMaxExpr *) node)->args;
-
-	/* these skip NULL arguments */
-	foreach(lc, args)
-	{
-		if (tg_is_never_null(lfirst(lc)))
-			return true;
-	}
-	return false;
 }
 
 /*

@@ -155,6 +155,9 @@ tg_explain(const Conclusion *conclusion, const ProofContext *context)
 		case REASON_NOT_EQUALITY:
 			return psprintf(_("%s does not test %s itself for equality"),
 							what, column);
+		case REASON_LOOSE:
+			return psprintf(_("%s compares a pattern or a part of %s, which several tenants can pass in one session"),
+							what, column);
 		case REASON_COLLATION:
 			return psprintf(_("%s compares %s under a nondeterministic collation"),
 							what, column);

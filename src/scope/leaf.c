@@ -145,6 +145,13 @@ tg_conclude_from_dependencies(Origin origin, Node *node,
 		rows = ROWS_FOREIGN;
 		reason = REASON_NO_SESSION;
 	}
+	else if ((origin & ORIGIN_TENANT) &&
+			 (origin & (ORIGIN_OPAQUE | ORIGIN_UNKNOWN)) == 0 &&
+			 !reads_table && tg_is_loose_comparison(node, context))
+	{
+		rows = ROWS_FOREIGN;
+		reason = REASON_LOOSE;
+	}
 	else if (origin & ORIGIN_TENANT)
 		reason = (origin & ORIGIN_OPAQUE) ? REASON_OPAQUE :
 			(origin & ORIGIN_UNKNOWN) ? REASON_UNKNOWN :

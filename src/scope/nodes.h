@@ -121,8 +121,6 @@ extern char *tg_constant_text(Node *node);
 /* Does the constant mean "no tenant"? */
 extern bool tg_is_no_tenant_constant(Node *node);
 
-/* Is the value certainly not NULL? */
-extern bool tg_is_never_null(Node *node);
 
 extern bool tg_is_json_path(Node *node);
 
@@ -135,6 +133,17 @@ extern bool tg_literal_count(Node *node, int64 *count);
  */
 extern bool tg_compare_constants(const Const *one, const Const *other,
 								 Comparison comparison, int *order);
+
+/* nulls.c */
+
+/* Is the value certainly not NULL? */
+extern bool tg_is_never_null(Node *node, const ProofContext *context);
+
+/*
+ * The value below casts that is NULL exactly if this one is.  NULL if it is a
+ * constant, or if it may differ between two places in the same policy.
+ */
+extern Node *tg_null_core(Node *node, const ProofContext *context);
 
 /* column.c */
 

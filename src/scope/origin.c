@@ -409,7 +409,7 @@ value_origin(Node *node, const ProofContext *context)
 
 					if (constant && isnull)
 						continue;
-					if (tg_is_never_null(lfirst(lc)))
+					if (tg_is_never_null(lfirst(lc), context))
 					{
 						if (constant && values == NIL)
 							return ORIGIN_LITERAL;

@@ -430,7 +430,7 @@ tg_conclude_policy(const PolicyFacts *policy, int side, ScopeProof *proof)
 		one = entry->result;
 		if (new_row && tg_policy_sides[side].command == TG_UPDATE)
 			consider_movers(&one, role, proof);
-		if (role->subjection == ROLE_EXEMPT_WITH_MEMBERS &&
+		if (role->subjection == ROLE_EXEMPT_BY_MEMBERSHIP &&
 			one.conclusion.rows == ROWS_FOREIGN)
 		{
 			one.conclusion.rows = ROWS_UNKNOWN;

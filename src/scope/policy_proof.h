@@ -79,7 +79,8 @@ extern bool tg_is_exempt_role(ScopeProof *proof, Oid role);
 typedef enum RoleSubjection
 {
 	ROLE_EXEMPT,
-	ROLE_EXEMPT_WITH_MEMBERS,	/* exempt, but a member of it is subject */
+	ROLE_EXEMPT_BY_MEMBERSHIP,	/* exempt, but a member of it is subject; or a
+								 * member of the owner */
 	ROLE_SUBJECT
 } RoleSubjection;
 

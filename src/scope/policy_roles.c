@@ -12,7 +12,8 @@
  * 2. Superusers, roles with BYPASSRLS and, unless the table forces row-level
  * security, its owner are not subject to policies, so a policy for such roles
  * adds nothing.  But members of a role inherit its policies and not these
- * attributes: unknown as well.
+ * attributes: unknown as well.  Members of the owner are exempt with it, unless
+ * the table forces row-level security: unknown, too.
  *
  * 3. Who may UPDATE only other columns can't move a row to another tenant,
  * whatever WITH CHECK says.  If nobody may UPDATE the tenant column, this is
@@ -95,20 +96,30 @@ has_members(Oid role, RoleTest test, const RelationFacts *facts,
 	return result;
 }
 
+/* The owner's members are exempt as the owner is, while they are members. */
+static bool
+has_owners_rights(Oid role, const RelationFacts *facts)
+{
+	return !facts->rls_forced && has_privs_of_role(role, facts->owner);
+}
+
 RoleSubjection
 tg_role_subjection(Oid role, const RelationFacts *facts, ProofBudget *budget)
 {
 	List	   *seen = NIL;
 	bool		exists;
 
-	if (!OidIsValid(role) || !is_exempt(role, facts, &exists))
+	if (!OidIsValid(role))
 		return ROLE_SUBJECT;
+	if (!is_exempt(role, facts, &exists))
+		return has_owners_rights(role, facts) ? ROLE_EXEMPT_BY_MEMBERSHIP :
+			ROLE_SUBJECT;
 
 	/* Members of the owner are exempt, too. */
 	if (!exists || (role == facts->owner && !facts->rls_forced))
 		return ROLE_EXEMPT;
 	return has_members(role, is_subject, facts, budget, &seen) ?
-		ROLE_EXEMPT_WITH_MEMBERS : ROLE_EXEMPT;
+		ROLE_EXEMPT_BY_MEMBERSHIP : ROLE_EXEMPT;
 }
 
 /* May a role that is subject to policies change the tenant column? */

@@ -48,7 +48,7 @@ prove_null_test(NullTest *test, const ProofContext *context)
 
 	if (tg_is_null_constant(arg))
 		result = tg_constant_outcome(node, true, false);
-	else if (!test->argisrow && tg_is_never_null(arg))
+	else if (!test->argisrow && tg_is_never_null(arg, context))
 		result = tg_constant_outcome(node, false, false);
 	else if (!test->argisrow && tg_is_tenant_column(arg, context, false, &type))
 	{
@@ -73,6 +73,13 @@ prove_null_test(NullTest *test, const ProofContext *context)
 	{
 		result = tg_leaf(node, context);
 		result.if_null = tg_admits_none();
+		if (!test->argisrow)
+		{
+			Node	   *core = tg_null_core(arg, context);
+
+			tg_note_null(&result.if_true, core);
+			tg_note_not_null(&result.if_false, core);
+		}
 	}
 	return test->nulltesttype == IS_NULL ? result : tg_not(result);
 }

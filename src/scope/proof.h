@@ -50,6 +50,7 @@ typedef enum Reason
 	REASON_TIED,
 	REASON_THROUGH_COLUMN,
 	REASON_NOT_EQUALITY,
+	REASON_LOOSE,
 	REASON_COLLATION,
 	REASON_VOLATILE,
 	REASON_UNKNOWN,
@@ -73,6 +74,8 @@ typedef struct Conclusion
 	bool		column_from_session;	/* ... and that column the session */
 	bool		tenant_not_null;	/* the tenant column is not NULL ... */
 	bool		or_tenant_null; /* ... or it is NULL in all foreign rows */
+	List	   *nulls;			/* values that are NULL for all foreign rows */
+	List	   *not_nulls;		/* values that are not */
 } Conclusion;
 
 /* By outcome of a Boolean expression. */
@@ -98,6 +101,10 @@ extern Conclusion tg_admits_foreign(Reason reason, Node *node);
 extern Conclusion tg_if_either(Conclusion one, Conclusion other);
 extern Conclusion tg_if_both(Conclusion one, Conclusion other);
 
+/* For all rows, this value is NULL, or is not; see tg_null_core(). */
+extern void tg_note_null(Conclusion *conclusion, Node *core);
+extern void tg_note_not_null(Conclusion *conclusion, Node *core);
+
 extern Outcomes tg_make_outcomes(Conclusion if_true, Conclusion if_false,
 								 Conclusion if_null);
 extern Outcomes tg_every_outcome(Conclusion conclusion);
@@ -112,6 +119,11 @@ extern Outcomes tg_or(Outcomes one, Outcomes other);
 extern Conclusion tg_outcome_of(const Outcomes *outcomes, int which);
 extern Outcomes tg_combine(const Outcomes *one, const Outcomes *other,
 						   int table[3][3]);
+
+/* loose.c */
+
+/* Is it a comparison by PostgreSQL itself that two tenants can pass? */
+extern bool tg_is_loose_comparison(Node *node, const ProofContext *context);
 
 /* ties.c */
 

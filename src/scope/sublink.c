@@ -227,7 +227,9 @@ tg_prove_sublink(SubLink *sublink, const ProofContext *context)
 			{
 				List	   *tests = list_make1(sublink->testexpr);
 				Conclusion	conclusion = result.if_true;
+				Conclusion	all_equal = result.if_false;
 				bool		compared = false;
+				bool		only_equal = false;
 				ListCell   *lc;
 
 				/* (a, b) IN (SELECT ...) is an AND of comparisons */
@@ -241,7 +243,13 @@ tg_prove_sublink(SubLink *sublink, const ProofContext *context)
 									&equal))
 						continue;
 					if (comparison != COMPARES_EQUAL)
+					{
+						/* <> ANY is false if all are equal, or if there are none */
+						all_equal = equal;
+						only_equal = list_length(tests) == 1 &&
+							tg_always_yields(query);
 						equal = tg_admits_foreign(REASON_UNEQUAL, node);
+					}
 					conclusion = compared ? tg_if_both(equal, conclusion) : equal;
 					compared = true;
 				}
@@ -252,6 +260,8 @@ tg_prove_sublink(SubLink *sublink, const ProofContext *context)
 					result.if_false = tg_admits_foreign(REASON_UNEQUAL, node);
 					result.if_null = tg_admits_foreign(REASON_NOT_TRUE, node);
 				}
+				if (only_equal)
+					result.if_false = all_equal;
 				return result;
 			}
 

@@ -105,6 +105,40 @@ without_debts(Attempt *attempt, List *findings, const RelationFacts *facts)
 	return result;
 }
 
+/*
+ * Did a tenant table have what a rule does not find any more?  A foreign key
+ * that is new never had an index; a child that needed no row-level security had
+ * none.
+ */
+static bool
+had_it(const RelationFacts *before, const Finding *finding)
+{
+	RuleCheck	check = finding->rule->check;
+
+	if (!tg_is_tenant_table(before))
+		return false;
+	if (check == tg_check_rls_disabled)
+		return before->rls_enabled;
+	if (check == tg_check_policy_missing)
+		return before->policies != NIL;
+	if (check == tg_check_fk_index_missing)
+		return list_member_oid(before->constraints, finding->object_oid);
+	return true;
+}
+
+static void
+mark_losses(List *findings, const RelationFacts *before)
+{
+	ListCell   *lc;
+
+	foreach(lc, findings)
+	{
+		Finding    *finding = lfirst(lc);
+
+		finding->took_away = !finding->was_there && had_it(before, finding);
+	}
+}
+
 /* Copies a finding into the current memory context. */
 static Finding *
 copy_finding(const Finding *finding)
@@ -363,6 +397,7 @@ judge_relation(Attempt *attempt, QueueEntry *entry, JudgedRelation *judged)
 		findings = without_debts(attempt, findings, facts);
 		if (findings == NIL)
 			return;
+		mark_losses(findings, before);
 	}
 	record(attempt, entry, facts, !existed, findings);
 }

@@ -37,15 +37,22 @@ typedef struct VerdictMessage
 {
 	StringInfoData detail;		/* for the client, capped */
 	StringInfoData detail_log;	/* for the server log, complete */
-	StringInfoData repair;		/* for the client, capped */
-	int			findings;
-	const Finding *only;		/* the finding, if there is only one */
+	List	   *findings;		/* those that the client sees */
+	int			more;			/* how many it does not see */
+	const RelationVerdict *verdict; /* if all are about one relation */
 } VerdictMessage;
 
 static bool
 every_finding(const Finding *finding pg_attribute_unused())
 {
 	return true;
+}
+
+/* What a refused transaction has done besides, and would be told next. */
+static bool
+warns(const Finding *finding)
+{
+	return !tg_refuses(finding) && !finding->was_there;
 }
 
 /* "rls_disabled, policy_missing", each rule once. */
@@ -74,173 +81,107 @@ rule_list(const RelationVerdict *verdict, FindingFilter filter)
 static void
 begin_message(VerdictMessage *message)
 {
+	memset(message, 0, sizeof(VerdictMessage));
 	initStringInfo(&message->detail);
 	initStringInfo(&message->detail_log);
-	initStringInfo(&message->repair);
-	message->findings = 0;
-	message->only = NULL;
 }
 
-/*
- * Adds the findings of a relation that pass the filter.
- */
+/* "public.report: rls_disabled: row-level security is not enabled" */
+static void
+append_line(StringInfo text, const RelationVerdict *verdict,
+			const Finding *finding, bool name_table, bool name_level)
+{
+	if (text->len > 0)
+		appendStringInfoChar(text, '\n');
+	if (name_table)
+		appendStringInfo(text, "%s.%s: ", verdict->schema, verdict->name);
+	appendStringInfo(text, "%s%s: %s%s", finding->rule->name,
+					 name_level ? " (warning)" : "", finding->message,
+					 finding->was_there ? " (pre-existing)" : "");
+}
+
+/* Adds the findings of a relation that pass the filter. */
 static void
 add_to_message(VerdictMessage *message, const RelationVerdict *verdict,
 			   FindingFilter filter, bool name_table)
 {
-	const char *last_repair = "";
+	bool		name_level = filter == warns;
 	ListCell   *lc;
 
 	foreach(lc, verdict->findings)
 	{
 		Finding    *finding = lfirst(lc);
-		StringInfoData line;
 
 		if (!filter(finding))
 			continue;
-
-		initStringInfo(&line);
-		if (name_table)
-			appendStringInfo(&line, "%s.%s: ", verdict->schema,
-							 verdict->name);
-		appendStringInfo(&line, "%s: %s%s", finding->rule->name,
-						 finding->message,
-						 finding->was_there ?
-						 " (pre-existing)" : "");
-
-		if (message->findings > 0)
-			appendStringInfoChar(&message->detail_log, '\n');
-		appendStringInfoString(&message->detail_log, line.data);
-
-		if (message->findings < MAX_FINDINGS_SHOWN)
+		message->verdict = message->findings == NIL ||
+			message->verdict == verdict ? verdict : NULL;
+		append_line(&message->detail_log, verdict, finding, name_table,
+					name_level);
+		if (list_length(message->findings) < MAX_FINDINGS_SHOWN)
 		{
-			if (message->findings > 0)
-				appendStringInfoChar(&message->detail, '\n');
-			appendStringInfoString(&message->detail, line.data);
-
-			/* One statement may repair two successive findings */
-			if (finding->repair_sql != NULL &&
-				strcmp(finding->repair_sql, last_repair) != 0)
-			{
-				appendStringInfo(&message->repair, "\n%s",
-								 finding->repair_sql);
-				last_repair = finding->repair_sql;
-			}
+			append_line(&message->detail, verdict, finding, name_table,
+						name_level);
+			message->findings = lappend(message->findings, finding);
 		}
-		message->findings++;
-		message->only = message->findings == 1 ? finding : NULL;
-		pfree(line.data);
+		else
+			message->more++;
 	}
 }
 
 static void
 end_message(VerdictMessage *message)
 {
-	int			more = message->findings - MAX_FINDINGS_SHOWN;
-
-	if (more > 0)
+	if (message->more > 0)
 		appendStringInfo(&message->detail,
 						 ngettext("\nand %d more finding (see the server log)",
 								  "\nand %d more findings (see the server log)",
-								  more), more);
+								  message->more), message->more);
 }
 
-/* Fills the structured fields of the error under construction. */
+/*
+ * Fills the structured fields of the error under construction: the relation if
+ * there is only one, and the rule likewise.
+ */
 static int
-errfinding(const VerdictMessage *message)
+errfindings(const VerdictMessage *message)
 {
-	if (message->only != NULL)
+	const Rule *rule = ((Finding *) linitial(message->findings))->rule;
+	ListCell   *lc;
+
+	foreach(lc, message->findings)
 	{
-		err_generic_string(PG_DIAG_SCHEMA_NAME, message->only->schema);
-		err_generic_string(PG_DIAG_TABLE_NAME, message->only->table);
-		err_generic_string(PG_DIAG_CONSTRAINT_NAME,
-						   message->only->rule->name);
+		if (((Finding *) lfirst(lc))->rule != rule)
+			rule = NULL;
 	}
+	if (message->verdict == NULL)
+		return 0;
+	err_generic_string(PG_DIAG_SCHEMA_NAME, message->verdict->schema);
+	err_generic_string(PG_DIAG_TABLE_NAME, message->verdict->name);
+	if (rule != NULL)
+		err_generic_string(PG_DIAG_CONSTRAINT_NAME, rule->name);
 	return 0;
 }
 
 /*
- * May a tenant table have a reason to break the rule?  A table that breaks what
- * the checklist demands, whatever the profile, should be on the allowlist as a
- * global table instead.
+ * Refuses the commit, or warns that mode "enforce" would refuse it.  Says as well
+ * what the transaction will be warned of once it is not refused any more.
  */
-static bool
-may_be_waived_alone(const Rule *rule)
-{
-	return rule->levels[TG_PROFILE_CHECKLIST] < TG_LEVEL_ERROR;
-}
-
-/*
- * The statements that allow what the findings are about, each on a line.  Sets
- * *is_global if that makes the relation a global one.
- */
-static char *
-waivers(const RelationVerdict *verdict, FindingFilter filter, bool *is_global)
-{
-	StringInfoData sql;
-	const Rule *last = NULL;
-	ListCell   *lc;
-
-	initStringInfo(&sql);
-	foreach(lc, verdict->findings)
-	{
-		Finding    *finding = lfirst(lc);
-
-		if (!filter(finding) || finding->rule == last)
-			continue;
-		last = finding->rule;
-		*is_global = !may_be_waived_alone(finding->rule);
-		if (*is_global)
-			return tg_remedy_allow(verdict->schema, verdict->name, NULL);
-		appendStringInfo(&sql, "%s%s", sql.len > 0 ? "\n" : "",
-						 tg_remedy_allow(verdict->schema, verdict->name,
-										 finding->rule->name));
-	}
-	return sql.data;
-}
-
-/* The hint: SQL that repairs the findings, and SQL that allows them. */
-static char *
-hint(const VerdictMessage *message, const RelationVerdict *first,
-	 FindingFilter filter, bool refused)
-{
-	bool		is_global = true;
-	char	   *allow = waivers(first, filter, &is_global);
-	StringInfoData text;
-
-	initStringInfo(&text);
-	if (message->repair.len > 0)
-		appendStringInfo(&text, "%s:%s",
-						 refused ? "Add this to the migration, before COMMIT" :
-						 "To repair it", message->repair.data);
-	if (strstr(message->repair.data, allow) == NULL)
-	{
-		if (text.len > 0)
-			appendStringInfoChar(&text, '\n');
-		if (is_global)
-			appendStringInfo(&text, "If the %s is meant to be global, add this instead:\n%s",
-							 tg_kind_name(first->kind), allow);
-		else
-			appendStringInfo(&text, "If this is intended, add this instead:\n%s",
-							 allow);
-	}
-	return text.data;
-}
-
-/* Refuses the commit, or warns that mode "enforce" would refuse it. */
 static void
-raise_refusal(List *refused, bool enforce)
+raise_refusal(const List *verdicts, const List *refused, bool enforce)
 {
 	const RelationVerdict *first = linitial(refused);
 	int			others = list_length(refused) - 1;
-	bool		autocommit = !IsTransactionBlock() && first->created;
 	VerdictMessage message;
 	StringInfoData more;
-	ListCell   *lc;
+	const ListCell *lc;
 
 	begin_message(&message);
 	foreach(lc, refused)
-		add_to_message(&message, lfirst(lc), tg_refuses, others > 0);
+		add_to_message(&message, lfirst(lc), tg_refuses,
+					   list_length(verdicts) > 1);
+	foreach(lc, verdicts)
+		add_to_message(&message, lfirst(lc), warns, list_length(verdicts) > 1);
 	end_message(&message);
 
 	initStringInfo(&more);
@@ -248,7 +189,7 @@ raise_refusal(List *refused, bool enforce)
 		appendStringInfo(&more, ngettext(" (and %d more table)",
 										 " (and %d more tables)", others),
 						 others);
-	if (autocommit)
+	if (tg_is_autocommit() && first->created)
 		appendStringInfoString(&more,
 							   "; create and protect it in the same transaction");
 
@@ -264,8 +205,9 @@ raise_refusal(List *refused, bool enforce)
 					rule_list(first, tg_refuses), more.data),
 			 errdetail_internal("%s", message.detail.data),
 			 errdetail_log("%s", message.detail_log.data),
-			 errhint("%s", hint(&message, first, tg_refuses, true)),
-			 errfinding(&message)));
+			 errhint("%s", tg_hint(HINT_REFUSAL, first, message.findings,
+								   message.more)),
+			 errfindings(&message)));
 }
 
 static void
@@ -293,8 +235,9 @@ raise_warning(const RelationVerdict *verdict)
 					verdict->name, rule_list(verdict, every_finding)),
 			 errdetail_internal("%s", message.detail.data),
 			 errdetail_log("%s", message.detail_log.data),
-			 errhint("%s", hint(&message, verdict, every_finding, false)),
-			 errfinding(&message)));
+			 errhint("%s", tg_hint(HINT_WARNING, verdict, message.findings,
+								   message.more)),
+			 errfindings(&message)));
 }
 
 static bool
@@ -351,7 +294,7 @@ tg_raise(List *verdicts)
 			refused = lappend(refused, lfirst(lc));
 	}
 	if (refused != NIL)
-		raise_refusal(refused, tg_mode == TG_MODE_ENFORCE);
+		raise_refusal(verdicts, refused, tg_mode == TG_MODE_ENFORCE);
 
 	foreach(lc, verdicts)
 	{

@@ -12,6 +12,7 @@
 
 #include "nodes/pg_list.h"
 #include "rules/rules.h"
+#include "verdict/verdict.h"
 
 /*
  * Takes a List of RelationVerdict.  Raises an ERROR with SQLSTATE TG001 if one of
@@ -25,5 +26,23 @@ extern void tg_raise(List *verdicts);
  * "enforce" would have refused the commit.
  */
 extern void tg_log_what_went_through(List *verdicts);
+
+/* hint.c */
+
+typedef enum HintKind
+{
+	HINT_REFUSAL,				/* the transaction is rolled back */
+	HINT_WARNING				/* it has committed */
+} HintKind;
+
+/*
+ * What to do about findings (a List of Finding), of which "first" has the first
+ * ones, and about "more" that the client is not shown.
+ */
+extern char *tg_hint(HintKind kind, const RelationVerdict *first,
+					 const List *findings, int more);
+
+/* Does the client send each statement as a transaction of its own? */
+extern bool tg_is_autocommit(void);
 
 #endif							/* TROVELLA_GUARD_RAISE_H */

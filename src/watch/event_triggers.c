@@ -86,7 +86,10 @@ trovella_guard_open_1_0(PG_FUNCTION_ARGS)
 	EventTriggerData *trigger = (EventTriggerData *) fcinfo->context;
 
 	require_event_trigger(fcinfo, "open");
-	if (!tg_watch_is_idle() && IsA(trigger->parsetree, AlterTableStmt))
+	if (tg_watch_is_idle())
+		PG_RETURN_NULL();
+	tg_touched_count_statement();
+	if (IsA(trigger->parsetree, AlterTableStmt))
 		touch_detached_concurrently((AlterTableStmt *) trigger->parsetree);
 	PG_RETURN_NULL();
 }

@@ -50,6 +50,7 @@ typedef struct TouchedFrame
 static HTAB *touched = NULL;
 static TouchedFrame *innermost = NULL;
 static bool sealed = false;
+static int	statements = 0;
 
 static TouchedFrame *current_frame(void);
 static void touched_subxact_callback(SubXactEvent event,
@@ -153,9 +154,22 @@ tg_touched_is_sealed(void)
 }
 
 void
+tg_touched_count_statement(void)
+{
+	statements++;
+}
+
+int
+tg_touched_statements(void)
+{
+	return statements;
+}
+
+void
 tg_touched_forget(void)
 {
 	sealed = false;
+	statements = 0;
 	touched = NULL;
 	innermost = NULL;
 }

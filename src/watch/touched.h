@@ -45,6 +45,13 @@ extern bool tg_touched_any(void);
 extern List *tg_touched_objects(void);
 
 /*
+ * Counts a DDL statement; and how many there were in the transaction.  A
+ * client may send several as one transaction without BEGIN.
+ */
+extern void tg_touched_count_statement(void);
+extern int	tg_touched_statements(void);
+
+/*
  * After the verdict: no verdict sees what is touched from now on, until
  * tg_touched_forget().
  */

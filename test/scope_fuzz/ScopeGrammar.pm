@@ -20,15 +20,15 @@ my %types = (
 	domain => 'fuzz.org_domain',
 	enum => 'fuzz.org_enum');
 my %literals = (
-	text => [ 'A', 'B' ],
+	text => [ 'oA', 'oB' ],
 	uuid => [
 		'aaaaaaaa-0000-4000-8000-000000000000',
 		'bbbbbbbb-0000-4000-8000-000000000000'
 	],
 	int => [ 1, 2 ],
-	varchar => [ 'A', 'B' ],
-	domain => [ 'A', 'B' ],
-	enum => [ 'A', 'B' ]);
+	varchar => [ 'oA', 'oB' ],
+	domain => [ 'oA', 'oB' ],
+	enum => [ 'oA', 'oB' ]);
 my %nobody = (
 	text => q{''::text},
 	uuid => q{'00000000-0000-0000-0000-000000000000'::uuid},
@@ -138,11 +138,11 @@ sub other_value
 				"(SELECT o::int FROM string_to_table(current_setting('app.org_int', true), ',') WITH ORDINALITY u (x, o) LIMIT 1)",
 				"(SELECT count(m.user_id)::int FROM fuzz.member m WHERE m.user_id = $user)",
 				"current_setting('app.org_int', true)::int / current_setting('app.org_int', true)::int", "sign(current_setting('app.org_int', true)::int)::int", "(SELECT rank() OVER (ORDER BY m.role)::int FROM fuzz.member m WHERE m.user_id = $user LIMIT 1)")
-			: $k =~ /text|varchar/ ? pick("left(current_setting('app.org_$k', true), 0) || 'A'", "current_setting('app.org_$k', true) || 'A'",
-				"(SELECT string_agg('A', ',' ORDER BY m.role) FROM fuzz.member m WHERE m.user_id = $user)",
-				"(SELECT string_agg('', 'A' ORDER BY m.role) || current_setting('app.org_$k', true) FROM fuzz.member m WHERE m.user_id = $user)",
-				"chr(65 + length(current_setting('app.org_$k', true)) - length(current_setting('app.org_$k', true)))",
-				"(SELECT jsonb_object_keys(to_jsonb(x)) FROM (SELECT current_setting('app.org_$k', true) AS \"A\") x)",
+			: $k =~ /text|varchar/ ? pick("left(current_setting('app.org_$k', true), 0) || 'oA'", "current_setting('app.org_$k', true) || 'oA'",
+				"(SELECT string_agg('oA', ',' ORDER BY m.role) FROM fuzz.member m WHERE m.user_id = $user)",
+				"(SELECT string_agg('', 'oA' ORDER BY m.role) || current_setting('app.org_$k', true) FROM fuzz.member m WHERE m.user_id = $user)",
+				"'o' || chr(65 + length(current_setting('app.org_$k', true)) - length(current_setting('app.org_$k', true)))",
+				"(SELECT jsonb_object_keys(to_jsonb(x)) FROM (SELECT current_setting('app.org_$k', true) AS \"oA\") x)",
 				"(SELECT m.org_$k FROM fuzz.member m WHERE m.user_id = left($user, 0) || 'u1' LIMIT 1)")
 			: $k eq 'enum' ? "enum_last(current_setting('app.org_enum', true)::fuzz.org_enum)" : 'organization_id' },
 	)->();
@@ -306,7 +306,9 @@ sub nasty_comparison
 		"left(organization_id::text, 1) = left(($v)::text, 1)", "lower(organization_id::text) = lower(($v)::text)",
 		"organization_id BETWEEN $v AND " . value($k, 0), "organization_id BETWEEN $v AND $v",
 		"NOT (organization_id < $v OR organization_id > $v)", "organization_id = other_org AND other_org = $v", "length(organization_id::text) = length(($v)::text)",
-		"(organization_id, id) > ($v, 0)", "coalesce(organization_id, $v) = $v",
+		"(organization_id, id) > ($v, 0)",
+		"organization_id::text ~ ($v)::text", "starts_with(($v)::text, organization_id::text)",
+		"ARRAY[organization_id::text] @> string_to_array(($v)::text, ',')", "strpos(organization_id::text, ($v)::text) = 1", "coalesce(organization_id, $v) = $v",
 		"organization_id = ANY (ARRAY[$v] || ARRAY[" . value($k, 0) . '])'));
 }
 

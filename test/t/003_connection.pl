@@ -69,7 +69,11 @@ like($err, qr/^CONSTRAINT NAME:  policy_missing$/m, 'one finding: the rule');
 ($status, $out, $err) = $node->psql('mydb',
 	"\\set VERBOSITY verbose\nDROP POLICY sel ON invoice\\; ALTER TABLE invoice DISABLE ROW LEVEL SECURITY;");
 like($err, qr/TG001/, 'several findings are one error');
-unlike($err, qr/^(SCHEMA|TABLE|CONSTRAINT) NAME/m, 'and of no one table and rule');
+like($err, qr/^TABLE NAME:  invoice$/m, 'several findings: the table that they are about');
+unlike($err, qr/^CONSTRAINT NAME/m, 'and no one rule');
+($status, $out, $err) = $node->psql('mydb',
+	"\\set VERBOSITY verbose\nCREATE TABLE one (organization_id text)\\; CREATE TABLE two (organization_id text);");
+unlike($err, qr/^(SCHEMA|TABLE|CONSTRAINT) NAME/m, 'several tables: no one table and rule');
 ($status, $out, $err) = $node->psql('mydb',
 	"\\set VERBOSITY verbose\nSET trovella_guard.rules = 'table_unclassified=warning';\nCREATE TABLE loose (id int)");
 like($err, qr/WARNING:  01TG1: table "public.loose" breaks table_unclassified/,
@@ -83,14 +87,17 @@ my $many = join '; ', map { sprintf 'CREATE TABLE many_%02d (organization_id tex
 ($status, $out, $err) = $node->psql('mydb', "BEGIN; $many; COMMIT");
 is(scalar(() = $err =~ /^(?:.*DETAIL:  )?public\.many_\d+: \w+: /mg), 20,
 	'the client is told of 20 findings');
-like($err, qr/and 16 more findings \(see the server log\)/, 'and how many more there are');
-is(scalar(() = slurp_file($node->logfile, $log) =~ /public\.many_\d+: \w+: /g), 36,
-	'the server log has them all');
+like($err, qr/and 40 more findings \(see the server log\)/, 'and how many more there are');
+like($err, qr/^SELECT repair_sql FROM trovella_guard\.pending\(\) WHERE refused;$/m,
+	'and how to get all repairs');
+$log = slurp_file($node->logfile, $log);
+is(scalar(() = $log =~ /public\.many_\d+: \w+: /g), 36, 'the server log has them all');
+is(scalar(() = $log =~ /public\.many_\d+: \w+ \(warning\): /g), 24, 'with the warnings');
 
 # ... and a name that is no rule's gets those that are
 my $rules = $node->safe_psql('mydb',
 	q{SELECT string_agg(rule, ', ' ORDER BY position) FROM trovella_guard_internal.registry()});
-like($rules, qr/^rls_disabled, policy_missing, /, 'the registry lists the rules');
+like($rules, qr/^rls_disabled, tenant_column_lost, /, 'the registry lists the rules');
 foreach my $sql (
 	q{SET trovella_guard.rules = 'nonsense=off'},
 	q{SELECT trovella_guard.allow('public.x', 'a reason', 'nonsense')})

@@ -21,7 +21,7 @@ $node->append_conf('postgresql.conf', "max_prepared_transactions = 5\n");
 $node->start;
 $node->safe_psql('postgres',
 	'CREATE EXTENSION trovella_guard; CREATE ROLE deploy LOGIN; GRANT ALL ON SCHEMA public TO deploy;'
-	  . ' GRANT SET ON PARAMETER trovella_guard.mode TO deploy');
+	  . ' GRANT SET ON PARAMETER trovella_guard.mode, trovella_guard.rules TO deploy');
 
 # Runs SQL as a role; returns the lines about what went through that it left
 # in the log, and what the client was told.
@@ -63,7 +63,7 @@ is(scalar @$lines, 1, 'a prepared transaction');
 # What an enforcing guard would not have refused
 foreach my $quiet (
 	[ 'a temporary table', 'CREATE TEMPORARY TABLE t (organization_id text)' ],
-	[ 'a warning', 'CREATE TABLE w (id int)' ],
+	[ 'a warning', q{SET trovella_guard.rules = 'table_unclassified=warning'; CREATE TABLE w (id int)} ],
 	[ 'what was there before', 'ALTER TABLE a ADD COLUMN x int' ],
 	[ 'what is rolled back', 'BEGIN; CREATE TABLE r (organization_id text); ROLLBACK' ],
 	[ 'a savepoint that is rolled back',

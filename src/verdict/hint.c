@@ -1,0 +1,328 @@
+/*-------------------------------------------------------------------------
+ *
+ * hint.c
+ *		The HINT of a verdict: what to do about its findings.
+ *
+ * Whoever reads it wants to go on, and pastes what is easiest.  So it says first
+ * which statement to leave out, if the transaction took protection away; then
+ * the SQL that repairs; and an exemption last, as narrow as the finding, and
+ * only where the rule may be broken on purpose.
+ *
+ * Copyright (c) 2026, Trovella
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_proc.h"
+#include "compat.h"
+#include "guard.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "rules/remedy.h"
+#include "rules/rules.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/catcache.h"
+#include "utils/guc.h"
+#include "utils/rls.h"
+#include "utils/syscache.h"
+#include "verdict/raise.h"
+#include "verdict/verdict.h"
+#include "watch/touched.h"
+
+/* How many roles that may make exceptions are named. */
+#define MAX_ROLES_NAMED 3
+
+/* Does the client send each statement as a transaction of its own? */
+bool
+tg_is_autocommit(void)
+{
+	return !IsTransactionBlock() && tg_touched_statements() <= 1;
+}
+
+/* Adds a text to a list, once. */
+static List *
+add_once(List *texts, const char *text)
+{
+	ListCell   *lc;
+
+	foreach(lc, texts)
+	{
+		if (strcmp(lfirst(lc), text) == 0)
+			return texts;
+	}
+	return lappend(texts, unconstify(char *, text));
+}
+
+static void
+append_paragraph(StringInfo text, const char *paragraph)
+{
+	appendStringInfo(text, "%s%s", text->len > 0 ? "\n" : "", paragraph);
+}
+
+/* "a", "a or b", "a, b or c" */
+static char *
+join(const List *texts, const char *last)
+{
+	StringInfoData result;
+	const ListCell *lc;
+	int			left = list_length(texts);
+
+	initStringInfo(&result);
+	foreach(lc, texts)
+	{
+		if (result.len > 0)
+			appendStringInfoString(&result, left == 1 ? last : ", ");
+		appendStringInfoString(&result, lfirst(lc));
+		left--;
+	}
+	return result.data;
+}
+
+/* What to leave out, if some statement took protection away. */
+static void
+add_undos(StringInfo text, const List *findings)
+{
+	List	   *undos = NIL;
+	const ListCell *lc;
+
+	foreach(lc, findings)
+	{
+		const Finding *finding = lfirst(lc);
+
+		if (finding->took_away && finding->rule->undo != NULL)
+			undos = add_once(undos, finding->rule->undo);
+	}
+	foreach(lc, undos)
+		append_paragraph(text, psprintf("Leave out %s.", (char *) lfirst(lc)));
+}
+
+/*
+ * The statements that repair the findings.  Nobody drops an index, by a
+ * statement of its own, to create it again.
+ */
+static List *
+repairs(const List *findings)
+{
+	List	   *result = NIL;
+	const ListCell *lc;
+
+	foreach(lc, findings)
+	{
+		const Finding *finding = lfirst(lc);
+
+		if (finding->repair_sql != NULL &&
+			!(finding->took_away && finding->rule->undo_only &&
+			  tg_is_autocommit()))
+			result = add_once(result, finding->repair_sql);
+	}
+	return result;
+}
+
+static void
+add_repairs(StringInfo text, const List *statements, HintKind kind)
+{
+	const char *lead;
+	const ListCell *lc;
+
+	if (statements == NIL)
+		return;
+	if (kind == HINT_WARNING)
+		lead = "To repair it:";
+	else if (tg_is_autocommit())
+		lead = "Execute this in one transaction with the statement itself:";
+	else if (!IsTransactionBlock())
+		lead = "Add this to the migration:";
+	else
+		lead = "Add this to the migration, before COMMIT:";
+	append_paragraph(text, text->len > 0 ? psprintf("Or: %s", lead) : lead);
+	foreach(lc, statements)
+		append_paragraph(text, lfirst(lc));
+}
+
+/* The row of pg_proc of allow(), or NULL without the extension. */
+static HeapTuple
+find_allow(CatCList **list)
+{
+	Oid			schema = get_namespace_oid(TG_EXTENSION, true);
+
+	*list = SearchSysCacheList1(PROCNAMEARGSNSP, CStringGetDatum("allow"));
+	for (int i = 0; i < (*list)->n_members; i++)
+	{
+		HeapTuple	tuple = &(*list)->members[i]->tuple;
+
+		if (((Form_pg_proc) GETSTRUCT(tuple))->pronamespace == schema)
+			return tuple;
+	}
+	return NULL;
+}
+
+/*
+ * Who may make exceptions, if the current user may not: roles that have
+ * EXECUTE on allow(), and superusers.  NULL: the user may.
+ */
+static char *
+whom_to_ask(void)
+{
+	CatCList   *list;
+	HeapTuple	tuple = find_allow(&list);
+	List	   *names = NIL;
+	char	   *result = NULL;
+
+	if (tuple != NULL &&
+		!TG_MAY_EXECUTE(((Form_pg_proc) GETSTRUCT(tuple))->oid, GetUserId()))
+	{
+		bool		isnull;
+		Datum		value = SysCacheGetAttr(PROCOID, tuple,
+											Anum_pg_proc_proacl, &isnull);
+		Oid			owner = ((Form_pg_proc) GETSTRUCT(tuple))->proowner;
+		Acl		   *acl = isnull ? NULL : DatumGetAclP(value);
+
+		for (int i = 0; acl != NULL && i < ACL_NUM(acl) &&
+			 list_length(names) < MAX_ROLES_NAMED; i++)
+		{
+			const AclItem *item = &ACL_DAT(acl)[i];
+
+			if ((ACLITEM_GET_PRIVS(*item) & ACL_EXECUTE) != 0 &&
+				item->ai_grantee != owner &&
+				item->ai_grantee != ACL_ID_PUBLIC)
+				names = add_once(names, psprintf("\"%s\"",
+												 tg_role_name(item->ai_grantee)));
+		}
+		names = lappend(names, "a superuser");
+		result = join(names, " or ");
+	}
+	ReleaseCatCacheList(list);
+	return result;
+}
+
+/*
+ * The calls of allow() that waive the findings, or NIL if one of them should not
+ * be waived.  Sets *is_global if they exempt the whole table: that is offered
+ * only where it never had protection.
+ */
+static List *
+waivers(const RelationVerdict *verdict, const List *findings, bool *is_global)
+{
+	List	   *calls = NIL;
+	const ListCell *lc;
+
+	*is_global = false;
+	foreach(lc, findings)
+	{
+		const Finding *finding = lfirst(lc);
+
+		if (finding->rule->waiver == TG_WAIVE_TABLE && verdict->created)
+			*is_global = true;
+	}
+	if (*is_global)
+		return list_make1(tg_remedy_allow(verdict->schema, verdict->name,
+										  NULL, NULL));
+	foreach(lc, findings)
+	{
+		const Finding *finding = lfirst(lc);
+
+		if (finding->rule->waiver != TG_WAIVE_OBJECT)
+			return NIL;
+		calls = add_once(calls,
+						 tg_remedy_allow(verdict->schema, verdict->name,
+										 finding->rule->name,
+										 finding->object));
+	}
+	return calls;
+}
+
+static void
+add_waivers(StringInfo text, const RelationVerdict *first,
+			const List *findings)
+{
+	bool		is_global;
+	List	   *calls = waivers(first, findings, &is_global);
+	char	   *whom;
+	const char *condition;
+	ListCell   *lc;
+
+	if (calls == NIL)
+		return;
+	condition = is_global ?
+		psprintf("If the %s holds no tenant's rows", tg_kind_name(first->kind)) :
+		"If this is intended";
+	whom = whom_to_ask();
+	if (whom != NULL)
+	{
+		append_paragraph(text, psprintf("%s, ask %s for an exception.",
+										condition, whom));
+		return;
+	}
+	append_paragraph(text, psprintf("%s, add this instead:", condition));
+	foreach(lc, calls)
+		append_paragraph(text, lfirst(lc));
+}
+
+/* Where the rules are explained. */
+static void
+add_anchors(StringInfo text, const List *findings)
+{
+	List	   *anchors = NIL;
+	const ListCell *lc;
+
+	foreach(lc, findings)
+		anchors = add_once(anchors,
+						   psprintf("#%s", ((const Finding *) lfirst(lc))->rule->name));
+	append_paragraph(text, psprintf("See docs/rules.md%s.",
+									join(anchors, ", ")));
+}
+
+/* pg_restore says who it is; a script of pg_dump sets all these. */
+static bool
+is_restore(void)
+{
+	return strcmp(application_name, "pg_restore") == 0 ||
+		(!row_security && !check_function_bodies &&
+		 namespace_search_path[0] == '\0');
+}
+
+char *
+tg_hint(HintKind kind, const RelationVerdict *first, const List *findings,
+		int more)
+{
+	StringInfoData text;
+	List	   *statements = repairs(findings);
+	List	   *waivable = NIL;
+	const ListCell *lc;
+
+	initStringInfo(&text);
+	if (kind == HINT_REFUSAL && !IsTransactionBlock() && is_restore())
+		return pstrdup("A dump creates policies and indexes after the tables. Restore it in one transaction, or with trovella_guard.mode = off; see \"Dump and restore\" in the README.");
+
+	if (kind == HINT_REFUSAL)
+		add_undos(&text, findings);
+
+	if (text.len > 0 && statements == NIL)
+		appendStringInfoChar(&text, '.');
+	add_repairs(&text, statements, kind);
+	if (more > 0)
+		appendStringInfo(&text,
+						 ngettext("\nand what repairs %d more finding; before COMMIT, this prints all:",
+								  "\nand what repairs %d more findings; before COMMIT, this prints all:",
+								  more), more);
+	if (more > 0)
+		appendStringInfoString(&text, "\nSELECT repair_sql FROM trovella_guard.pending() WHERE refused;");
+
+	/* Only what the first relation is refused for, or warned of */
+	foreach(lc, findings)
+	{
+		if (((const Finding *) lfirst(lc))->relid ==
+			((const Finding *) linitial(first->findings))->relid &&
+			(kind == HINT_WARNING || tg_refuses(lfirst(lc))))
+			waivable = lappend(waivable, lfirst(lc));
+	}
+	if (strstr(text.data, TG_ALLOW_CALL) == NULL)
+		add_waivers(&text, first, waivable);
+	add_anchors(&text, findings);
+	return text.data;
+}
