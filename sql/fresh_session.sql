@@ -10,6 +10,9 @@ SELECT current_user AS superuser \gset
 SET client_min_messages = warning;
 CREATE ROLE regress_fresh_owner LOGIN;
 CREATE ROLE regress_fresh_reader;
+-- the owner of the tables runs the migrations, and serves no tenant
+ALTER ROLE regress_fresh_owner SET trovella_guard.app_role = regress_fresh_reader;
+SET trovella_guard.app_role = regress_fresh_reader;
 CREATE SCHEMA regress_fresh AUTHORIZATION regress_fresh_owner;
 SET search_path = regress_fresh;
 SET ROLE regress_fresh_owner;

@@ -5,6 +5,10 @@
 CREATE ROLE regress_paths LOGIN;
 SELECT trovella_guard.allow('paths.global_table', 'shared by all tenants');
 CREATE ROLE regress_paths_app;
+-- serves the tenants; the other roles do not
+CREATE ROLE regress_paths_tenant;
+SELECT format('ALTER DATABASE %I SET trovella_guard.app_role = regress_paths_tenant',
+              current_database()) \gexec
 CREATE FOREIGN DATA WRAPPER regress_paths_fdw;
 CREATE SERVER regress_paths_server FOREIGN DATA WRAPPER regress_paths_fdw;
 GRANT USAGE ON FOREIGN SERVER regress_paths_server TO regress_paths;
@@ -200,5 +204,6 @@ DROP SCHEMA paths CASCADE;
 SELECT trovella_guard.disallow('paths.global_table');
 DROP SERVER regress_paths_server CASCADE;
 DROP FOREIGN DATA WRAPPER regress_paths_fdw;
+SELECT format('ALTER DATABASE %I RESET trovella_guard.app_role', current_database()) \gexec
 DROP OWNED BY regress_paths, regress_paths_app;
-DROP ROLE regress_paths, regress_paths_app;
+DROP ROLE regress_paths_tenant, regress_paths, regress_paths_app;

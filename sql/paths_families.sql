@@ -8,6 +8,10 @@ CREATE ROLE regress_paths LOGIN;
 -- tables without a tenant column are scenery here
 ALTER ROLE regress_paths SET trovella_guard.rules = 'table_unclassified=warning';
 CREATE ROLE regress_paths_app;
+-- serves the tenants; the other roles do not
+CREATE ROLE regress_paths_tenant;
+SELECT format('ALTER DATABASE %I SET trovella_guard.app_role = regress_paths_tenant',
+              current_database()) \gexec
 CREATE ROLE regress_paths_px;
 CREATE ROLE regress_paths_cy;
 CREATE ROLE regress_paths_zz LOGIN IN ROLE regress_paths_px, regress_paths_cy;
@@ -303,5 +307,6 @@ END $$;
 DROP SCHEMA paths_lattice, paths_listed, paths CASCADE;
 DELETE FROM trovella_guard.allowlist;
 DROP FUNCTION make;
+SELECT format('ALTER DATABASE %I RESET trovella_guard.app_role', current_database()) \gexec
 DROP OWNED BY regress_paths, regress_paths_zz, regress_paths_px, regress_paths_cy, regress_paths_app;
-DROP ROLE regress_paths, regress_paths_zz, regress_paths_px, regress_paths_cy, regress_paths_app;
+DROP ROLE regress_paths_tenant, regress_paths, regress_paths_zz, regress_paths_px, regress_paths_cy, regress_paths_app;

@@ -4,6 +4,9 @@
 CREATE ROLE regress_paths LOGIN;
 CREATE ROLE regress_paths_app LOGIN;
 CREATE ROLE regress_paths_other;
+-- the owner of the tables runs the migrations, and serves no tenant
+SELECT format('ALTER DATABASE %I SET trovella_guard.app_role = regress_paths_app',
+              current_database()) \gexec
 SELECT format('GRANT CREATE ON DATABASE %I TO regress_paths',
               current_database()) \gexec
 \c - regress_paths
@@ -121,11 +124,13 @@ CREATE PUBLICATION regress_paths FOR TABLE paths.guarded;
 RESET client_min_messages;
 SELECT table_name, object FROM trovella_guard.check() WHERE rule = 'publication_exposes_tenants';
 DROP PUBLICATION regress_paths;
--- road: ALTER ROLE or ALTER DATABASE SET of the tenant (passes, until the audit)
+-- road: ALTER ROLE or ALTER DATABASE SET of the tenant (warns)
 ALTER ROLE regress_paths_app SET app.current_organization_id = '1';
 SELECT object FROM trovella_guard.check() WHERE rule = 'setting_pinned';
+ALTER ROLE regress_paths_app RESET app.current_organization_id;
 \set VERBOSITY terse
 SET client_min_messages = warning;
 DROP SCHEMA paths CASCADE;
+SELECT format('ALTER DATABASE %I RESET trovella_guard.app_role', current_database()) \gexec
 DROP OWNED BY regress_paths, regress_paths_app, regress_paths_other;
 DROP ROLE regress_paths, regress_paths_app, regress_paths_other;

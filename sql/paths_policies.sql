@@ -5,6 +5,10 @@ CREATE ROLE regress_paths LOGIN;
 -- tables without a tenant column are scenery here
 ALTER ROLE regress_paths SET trovella_guard.rules = 'table_unclassified=warning';
 CREATE ROLE regress_paths_app;
+-- serves the tenants; the other roles do not
+CREATE ROLE regress_paths_tenant;
+SELECT format('ALTER DATABASE %I SET trovella_guard.app_role = regress_paths_tenant',
+              current_database()) \gexec
 SELECT format('GRANT CREATE ON DATABASE %I TO regress_paths',
               current_database()) \gexec
 \c - regress_paths
@@ -174,5 +178,6 @@ SELECT table_name, rule, message FROM trovella_guard.check() WHERE level = 'erro
 \set VERBOSITY terse
 SET client_min_messages = warning;
 DROP SCHEMA paths CASCADE;
+SELECT format('ALTER DATABASE %I RESET trovella_guard.app_role', current_database()) \gexec
 DROP OWNED BY regress_paths, regress_paths_app;
-DROP ROLE regress_paths, regress_paths_app;
+DROP ROLE regress_paths_tenant, regress_paths, regress_paths_app;

@@ -4,6 +4,10 @@
 \set admin :USER
 CREATE ROLE regress_paths LOGIN CREATEROLE;
 CREATE ROLE regress_paths_app;
+-- serves the tenants; the other roles do not
+CREATE ROLE regress_paths_tenant;
+SELECT format('ALTER DATABASE %I SET trovella_guard.app_role = regress_paths_tenant',
+              current_database()) \gexec
 SELECT format('GRANT CREATE ON DATABASE %I TO regress_paths',
               current_database()) \gexec
 \c - regress_paths
@@ -297,5 +301,6 @@ SELECT trovella_guard.disallow('tool.*');
 \set VERBOSITY terse
 SET client_min_messages = warning;
 DROP SCHEMA paths CASCADE;
+SELECT format('ALTER DATABASE %I RESET trovella_guard.app_role', current_database()) \gexec
 DROP OWNED BY regress_paths, regress_paths_app;
-DROP ROLE regress_paths, regress_paths_app;
+DROP ROLE regress_paths_tenant, regress_paths, regress_paths_app;

@@ -4,6 +4,10 @@
 \set VERBOSITY terse
 \set admin :USER
 CREATE ROLE regress_paths LOGIN;
+-- serves the tenants; the other roles do not
+CREATE ROLE regress_paths_tenant;
+SELECT format('ALTER DATABASE %I SET trovella_guard.app_role = regress_paths_tenant',
+              current_database()) \gexec
 -- tables without a tenant column are scenery here
 ALTER ROLE regress_paths SET trovella_guard.rules = 'table_unclassified=warning';
 SELECT format('GRANT CREATE, TEMPORARY ON DATABASE %I TO regress_paths',
@@ -311,5 +315,6 @@ SELECT proname FROM pg_proc WHERE pronamespace = 'paths'::regnamespace AND prona
 \c - :admin
 SET client_min_messages = warning;
 DROP SCHEMA paths, paths_inner, paths_outer CASCADE;
+SELECT format('ALTER DATABASE %I RESET trovella_guard.app_role', current_database()) \gexec
 DROP OWNED BY regress_paths;
-DROP ROLE regress_paths;
+DROP ROLE regress_paths_tenant, regress_paths;

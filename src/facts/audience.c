@@ -3,9 +3,9 @@
  * audience.c
  *		Who serves tenants' sessions, and whose rights do these roles have?
  *
- * Roles and memberships are read once for each reader, under its snapshot: an
- * audit asks about every table, and a verdict compares who had a privilege
- * before with who has it now.
+ * Roles and memberships are read under the reader's snapshot, because a verdict
+ * compares who had a privilege before with who has it now; and each role once,
+ * because an audit asks about the same few roles for every table.
  *
  * A role acts as another one if it has the privileges of that role, or can get
  * them by SET ROLE.  Between the two there is a chain of memberships: first
@@ -19,9 +19,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "catalog/pg_auth_members.h"
 #include "catalog/pg_authid.h"
-#include "catalog/pg_database.h"
 #include "facts/facts.h"
 #include "facts/oidset.h"
 #include "facts/reader.h"
@@ -32,31 +30,23 @@
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/memutils.h"
-#include "utils/syscache.h"
 
-/* The members of a role. */
-typedef struct RoleMembers
+/* What the reader knows of a role. */
+typedef struct KnownRole
 {
 	Oid			role;			/* hash key, must be first */
-	List	   *inheriting;		/* OIDs of those that have its privileges */
-	List	   *setting;		/* OIDs of those that may SET ROLE to it */
-} RoleMembers;
-
-/* The application roles that act as a role. */
-typedef struct Actors
-{
-	Oid			role;			/* hash key, must be first */
-	List	   *app_roles;
-} Actors;
+	bool		is_app;
+	bool		is_confined;	/* is row-level security for it? */
+	bool		actors_known;
+	bool		becoming_known;
+	List	   *actors;			/* application roles that act as it */
+	List	   *becoming;		/* application roles that can be it */
+} KnownRole;
 
 struct Audience
 {
-	List	   *app_roles;
-	OidSet		app_role_set;	/* the same */
 	bool		named;			/* by the setting */
-	OidSet		inheriting;		/* roles with the attribute INHERIT */
-	HTAB	   *members;		/* of RoleMembers */
-	HTAB	   *actors;			/* of Actors */
+	HTAB	   *roles;			/* of KnownRole */
 };
 
 static const Decisions no_decisions = {NIL, NIL};
@@ -102,121 +92,113 @@ is_named(const char *role)
 	return false;
 }
 
-/* Reads the roles, and finds the application roles among them. */
-static void
-read_roles(FactsReader *reader, Audience *audience)
+/* Does any role of the setting exist? */
+static bool
+any_is_named(FactsReader *reader)
 {
-	SysScanDesc scan;
-	HeapTuple	tuple;
-	OidSet		others = {0};
+	Relation	catalog = tg_reader_catalog(reader, CAT_AUTHID);
+	bool		found = false;
 
-	scan = systable_beginscan(tg_reader_catalog(reader, CAT_AUTHID), InvalidOid,
-							  false, tg_facts_snapshot(reader), 0, NULL);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	for (const char *name = tg_app_role_names(); *name != '\0' && !found;
+		 name = tg_next_name(name))
 	{
-		Form_pg_authid form = (Form_pg_authid) GETSTRUCT(tuple);
-		bool		named = is_named(NameStr(form->rolname));
+		ScanKeyData key;
+		SysScanDesc scan;
 
-		CHECK_FOR_INTERRUPTS();
-		if (form->rolinherit)
-			(void) tg_oidset_add(&audience->inheriting, form->oid);
-		if (named)
-			audience->named = true;
-		else if (!form->rolcanlogin || form->rolsuper || form->rolbypassrls)
-			continue;
-		if (tg_facts_excused(reader, NameStr(form->rolname)) == NULL)
-			(void) tg_oidset_add(named ? &audience->app_role_set : &others,
-								 form->oid);
+		ScanKeyInit(&key, Anum_pg_authid_rolname, BTEqualStrategyNumber,
+					F_NAMEEQ, CStringGetDatum(name));
+		scan = systable_beginscan(catalog, AuthIdRolnameIndexId, true,
+								  tg_facts_snapshot(reader), 1, &key);
+		found = HeapTupleIsValid(systable_getnext(scan));
+		systable_endscan(scan);
 	}
-	systable_endscan(scan);
-	if (!audience->named)
-		audience->app_role_set = others;
-	audience->app_roles = audience->app_role_set.oids;
-}
-
-static RoleMembers *
-members_of(Audience *audience, Oid role, HASHACTION action)
-{
-	bool		found;
-	RoleMembers *members = hash_search(audience->members, &role, action,
-									   &found);
-
-	if (members != NULL && !found)
-	{
-		members->inheriting = NIL;
-		members->setting = NIL;
-	}
-	return members;
-}
-
-/* The owner of the database is a member of pg_database_owner. */
-static void
-add_database_owner(Audience *audience)
-{
-	HeapTuple	tuple = SearchSysCache1(DATABASEOID,
-										ObjectIdGetDatum(MyDatabaseId));
-	RoleMembers *members;
-
-	if (!HeapTupleIsValid(tuple))
-		return;
-	members = members_of(audience, ROLE_PG_DATABASE_OWNER, HASH_ENTER);
-	members->inheriting =
-		lappend_oid(members->inheriting,
-					((Form_pg_database) GETSTRUCT(tuple))->datdba);
-	ReleaseSysCache(tuple);
-}
-
-static void
-read_memberships(FactsReader *reader, Audience *audience)
-{
-	SysScanDesc scan =
-		systable_beginscan(tg_reader_catalog(reader, CAT_AUTH_MEMBERS),
-						   InvalidOid, false, tg_facts_snapshot(reader), 0,
-						   NULL);
-	HeapTuple	tuple;
-
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		Form_pg_auth_members form = (Form_pg_auth_members) GETSTRUCT(tuple);
-		RoleMembers *members = members_of(audience, form->roleid, HASH_ENTER);
-
-		CHECK_FOR_INTERRUPTS();
-		if (TG_MEMBERSHIP_INHERITS(form, tg_oidset_has(&audience->inheriting,
-													   form->member)))
-			members->inheriting = lappend_oid(members->inheriting,
-											  form->member);
-		if (TG_MEMBERSHIP_SETS(form))
-			members->setting = lappend_oid(members->setting, form->member);
-	}
-	systable_endscan(scan);
-	add_database_owner(audience);
+	return found;
 }
 
 static Audience *
 get_audience(FactsReader *reader)
 {
-	MemoryContext old;
-	Audience   *audience;
+	Audience   *audience = reader->audience;
 
-	if (reader->audience != NULL)
-		return reader->audience;
-	old = MemoryContextSwitchTo(reader->context);
-	audience = palloc0(sizeof(Audience));
-	audience->members = tg_hash_create("trovella_guard members", sizeof(Oid),
-									   sizeof(RoleMembers), reader->context);
-	audience->actors = tg_hash_create("trovella_guard actors", sizeof(Oid),
-									  sizeof(Actors), reader->context);
-	read_roles(reader, audience);
-	read_memberships(reader, audience);
-	MemoryContextSwitchTo(old);
+	if (audience != NULL)
+		return audience;
+	audience = MemoryContextAllocZero(reader->context, sizeof(Audience));
+	audience->roles = tg_hash_create("trovella_guard roles", sizeof(Oid),
+									 sizeof(KnownRole), reader->context);
+	audience->named = any_is_named(reader);
 	reader->audience = audience;
 	return audience;
 }
 
-const List *
+static bool
+is_above_rls(const RoleFacts *role)
+{
+	return role->superuser || role->bypasses_rls;
+}
+
+void
+tg_facts_demoted(FactsReader *before, Oid role)
+{
+	MemoryContext old = MemoryContextSwitchTo(before->context);
+
+	(void) tg_oidset_add(&before->demoted, role);
+	MemoryContextSwitchTo(old);
+}
+
+static bool
+is_app_role(FactsReader *reader, const RoleFacts *role, bool is_confined)
+{
+	const char *name = NameStr(role->name);
+
+	return (get_audience(reader)->named ? is_named(name) :
+			role->can_login && is_confined) &&
+		tg_facts_excused(reader, name) == NULL;
+}
+
+static KnownRole *
+know_role(FactsReader *reader, Oid oid)
+{
+	Audience   *audience = get_audience(reader);
+	KnownRole  *known = hash_search(audience->roles, &oid, HASH_FIND, NULL);
+	RoleFacts	facts;
+	bool		is_confined;
+	bool		is_app;
+
+	if (known != NULL)
+		return known;
+	is_app = tg_reader_role(reader, oid, &facts);
+	is_confined = !is_above_rls(&facts) ||
+		tg_oidset_has(&reader->demoted, oid);
+	is_app = is_app && is_app_role(reader, &facts, is_confined);
+	known = hash_search(audience->roles, &oid, HASH_ENTER, NULL);
+	memset(known, 0, sizeof(KnownRole));
+	known->role = oid;
+	known->is_app = is_app;
+	known->is_confined = is_confined;
+	return known;
+}
+
+List *
 tg_app_roles(FactsReader *reader)
 {
-	return get_audience(reader)->app_roles;
+	SysScanDesc scan = systable_beginscan(tg_reader_catalog(reader, CAT_AUTHID),
+										  InvalidOid, false,
+										  tg_facts_snapshot(reader), 0, NULL);
+	List	   *result = NIL;
+	HeapTuple	tuple;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		RoleFacts	facts;
+
+		CHECK_FOR_INTERRUPTS();
+		tg_role_of_tuple(tuple, &facts);
+		if (is_app_role(reader, &facts, !is_above_rls(&facts)))
+			result = lappend_oid(result,
+								 ((Form_pg_authid) GETSTRUCT(tuple))->oid);
+	}
+	systable_endscan(scan);
+	return result;
 }
 
 bool
@@ -243,52 +225,106 @@ tg_named_app_roles(void)
 
 /* Adds members of members, along one kind of membership. */
 static void
-add_members(Audience *audience, OidSet *roles, bool inheriting)
+add_members(FactsReader *reader, OidSet *roles, bool inheriting)
 {
 	for (int i = 0; i < list_length(roles->oids); i++)
 	{
-		RoleMembers *members = members_of(audience, list_nth_oid(roles->oids, i),
-										  HASH_FIND);
+		const RoleMembers *members =
+			tg_reader_members(reader, list_nth_oid(roles->oids, i));
 		ListCell   *lc;
 
 		CHECK_FOR_INTERRUPTS();
-		if (members == NULL)
-			continue;
 		foreach(lc, inheriting ? members->inheriting : members->setting)
 			(void) tg_oidset_add(roles, lfirst_oid(lc));
 	}
 }
 
-const List *
-tg_app_roles_acting_as(FactsReader *reader, Oid role)
+/*
+ * The application roles among a role and its members of members.  Those that
+ * are it have its attributes, those that act as it only its privileges.
+ */
+static List *
+app_roles_below(FactsReader *reader, Oid role, bool acting)
 {
-	Audience   *audience = get_audience(reader);
-	bool		found;
-	Actors	   *actors = hash_search(audience->actors, &role, HASH_FIND, &found);
 	OidSet		roles = {0};
-	List	   *app_roles = NIL;
+	List	   *result = NIL;
 	MemoryContext old;
 	ListCell   *lc;
 
-	if (!found)
+	(void) tg_oidset_add(&roles, role);
+	if (acting)
+		add_members(reader, &roles, true);
+	add_members(reader, &roles, false);
+	foreach(lc, roles.oids)
 	{
-		(void) tg_oidset_add(&roles, role);
-		add_members(audience, &roles, true);
-		add_members(audience, &roles, false);
+		const KnownRole *known = know_role(reader, lfirst_oid(lc));
+
+		if (!known->is_app || (acting && !known->is_confined))
+			continue;
 		old = MemoryContextSwitchTo(reader->context);
-		foreach(lc, roles.oids)
-		{
-			if (tg_oidset_has(&audience->app_role_set, lfirst_oid(lc)))
-				app_roles = lappend_oid(app_roles, lfirst_oid(lc));
-		}
+		result = lappend_oid(result, lfirst_oid(lc));
 		MemoryContextSwitchTo(old);
-		actors = hash_search(audience->actors, &role, HASH_ENTER, NULL);
-		actors->app_roles = app_roles;
+	}
+	return result;
+}
+
+const List *
+tg_app_roles_acting_as(FactsReader *reader, Oid role)
+{
+	KnownRole  *known = know_role(reader, role);
+
+	if (!known->actors_known)
+	{
+		List	   *actors = app_roles_below(reader, role, true);
+
+		known->actors = actors;
+		known->actors_known = true;
 	}
 
 	/* Who grants one of these roles changes who acts as it */
 	tg_facts_note_read(reader, AuthIdRelationId, role);
-	return actors->app_roles;
+	return known->actors;
+}
+
+const List *
+tg_app_roles_becoming(FactsReader *reader, Oid role)
+{
+	KnownRole  *known = know_role(reader, role);
+
+	if (!known->becoming_known)
+	{
+		List	   *becoming = app_roles_below(reader, role, false);
+
+		known->becoming = becoming;
+		known->becoming_known = true;
+	}
+	tg_facts_note_read(reader, AuthIdRelationId, role);
+	return known->becoming;
+}
+
+static bool
+any_is_new(const List *roles, const List *known)
+{
+	OidSet		set = {0};
+	const ListCell *lc;
+
+	foreach(lc, known)
+		(void) tg_oidset_add(&set, lfirst_oid(lc));
+	foreach(lc, roles)
+	{
+		if (!tg_oidset_has(&set, lfirst_oid(lc)))
+			return true;
+	}
+	return false;
+}
+
+bool
+tg_app_roles_act_anew(FactsReader *after, FactsReader *before, Oid role)
+{
+	return any_is_new(tg_app_roles_acting_as(after, role),
+					  tg_app_roles_acting_as(before, role)) ||
+		any_is_new(tg_app_roles_becoming(after, role),
+				   tg_app_roles_becoming(before, role));
 }
 
 /* Adds the grantees in an ACL by which an application role has a privilege. */

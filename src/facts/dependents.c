@@ -50,31 +50,6 @@ tg_facts_relations_of_schema(FactsReader *reader, Oid schema_oid)
 }
 
 List *
-tg_facts_all_relations(FactsReader *reader)
-{
-	SysScanDesc scan = systable_beginscan(tg_reader_catalog(reader, CAT_CLASS),
-										  InvalidOid, false,
-										  reader->snapshot, 0, NULL);
-	HeapTuple	tuple;
-	List	   *result = NIL;
-
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		Form_pg_class form = (Form_pg_class) GETSTRUCT(tuple);
-
-		if (form->oid >= FirstNormalObjectId &&
-			form->relpersistence != RELPERSISTENCE_TEMP &&
-			form->relkind != RELKIND_INDEX &&
-			form->relkind != RELKIND_PARTITIONED_INDEX &&
-			form->relkind != RELKIND_SEQUENCE &&
-			form->relkind != RELKIND_TOASTVALUE)
-			result = lappend_oid(result, form->oid);
-	}
-	systable_endscan(scan);
-	return result;
-}
-
-List *
 tg_facts_relations_with_rls(FactsReader *reader)
 {
 	SysScanDesc scan = systable_beginscan(tg_reader_catalog(reader, CAT_CLASS),

@@ -397,6 +397,8 @@ extern bool tg_facts_policy_calls(FactsReader *reader, DefinerFacts *definer);
  */
 typedef struct RoleFacts
 {
+	NameData	name;
+	bool		can_login;
 	bool		superuser;
 	bool		bypasses_rls;	/* its attribute; superusers bypass it anyway */
 	bool		inherits;
@@ -478,7 +480,15 @@ extern const ExcusedRole *tg_facts_excused(FactsReader *reader,
  * none of these exists, they are all login roles that are neither superusers nor
  * have BYPASSRLS.  Excused roles are none.
  */
-extern const List *tg_app_roles(FactsReader *reader);	/* OIDs */
+extern List *tg_app_roles(FactsReader *reader); /* OIDs */
+
+/*
+ * Tells a reader of what was before that the transaction has made an ordinary
+ * role of a superuser or a role with BYPASSRLS.  As an application role it can
+ * do nothing that it could not do before, so it counts as one already.
+ */
+extern void tg_facts_demoted(FactsReader *before, Oid role);
+
 extern bool tg_app_roles_are_named(FactsReader *reader);
 
 /* Those of trovella_guard.app_role that exist now, in its order, as OIDs. */
@@ -486,9 +496,37 @@ extern List *tg_named_app_roles(void);
 
 /*
  * The application roles that have the privileges of a role, or can get them by
- * SET ROLE: itself, and members.  A superuser that is no member does not count.
+ * SET ROLE: itself, and members.  Without superusers and roles with BYPASSRLS,
+ * who need no privilege to see all tenants.
  */
 extern const List *tg_app_roles_acting_as(FactsReader *reader, Oid role);
+
+/*
+ * Those that are the role, or can get to be it by SET ROLE: then they have its
+ * attributes, too.  With superusers and roles with BYPASSRLS.
+ */
+extern const List *tg_app_roles_becoming(FactsReader *reader, Oid role);
+
+/* Is there one of either that was none before? */
+extern bool tg_app_roles_act_anew(FactsReader *after, FactsReader *before,
+								  Oid role);
+
+/* A role and the roles that it is a member of, near and far, as OIDs. */
+extern List *tg_facts_roles_above(FactsReader *reader, Oid role);
+
+/* May a role SET ROLE to another one as a direct member of it? */
+extern bool tg_facts_is_direct_member(FactsReader *reader, Oid member,
+									  Oid role);
+
+/* The direct members that a role has after and did not have before. */
+extern List *tg_facts_new_members(FactsReader *after, FactsReader *before,
+								  Oid role);
+
+/*
+ * The relations that open to whoever begins to act as a role: those that it
+ * owns, and those on which it was granted something.
+ */
+extern List *tg_facts_relations_opened_by(FactsReader *reader, Oid role);
 
 /*
  * By which grantees does an application role have one of these privileges on a
@@ -593,9 +631,6 @@ extern List *tg_facts_relations_using_type(FactsReader *reader, Oid type);
  * owns them, or their policies name it or a role that it is a member of.
  */
 extern List *tg_facts_relations_of_role(FactsReader *reader, Oid role);
-
-/* All relations that rules may be about; at most an audit judges them. */
-extern List *tg_facts_all_relations(FactsReader *reader);
 
 /*
  * The relations that lose a policy, an index or a column with a temporary

@@ -67,7 +67,9 @@ struct FactsReader
 	struct LifetimeCache *lifetimes;	/* temporary.c */
 	bool		extensions_known;	/* is the next one set? */
 	bool		any_untrusted_extension;
+	HTAB	   *members;		/* memberships.c */
 	Audience   *audience;		/* audience.c */
+	OidSet		demoted;		/* see tg_facts_demoted() */
 	Definers   *definers;		/* definers.c */
 	bool		definers_limited;	/* to those of the next list */
 	const List *definers_limit;
@@ -187,6 +189,24 @@ extern List *tg_with_inheritance_descendants(FactsReader *reader,
 
 /* roles.c: adds the members of a role, or the roles that it is a member of. */
 extern void tg_add_related_roles(OidSet *roles, Oid role, bool members);
+
+/*
+ * roles.c: like tg_facts_role(), without noting the read.  An application role
+ * is locked by whoever is asked for: see tg_app_roles_acting_as().
+ */
+extern bool tg_reader_role(FactsReader *reader, Oid role, RoleFacts *facts);
+extern void tg_role_of_tuple(HeapTuple tuple, RoleFacts *facts);
+extern bool tg_reader_inherits(FactsReader *reader, Oid role);
+
+/* memberships.c: the direct members of a role. */
+typedef struct RoleMembers
+{
+	Oid			role;			/* hash key, must be first */
+	List	   *inheriting;		/* OIDs of those that have its privileges */
+	List	   *setting;		/* OIDs of those that may SET ROLE to it */
+} RoleMembers;
+
+extern const RoleMembers *tg_reader_members(FactsReader *reader, Oid role);
 
 /* extensions.c: is a superuser the owner of an extension? */
 extern bool tg_reader_extension_is_trusted(FactsReader *reader, Oid extension);

@@ -3,11 +3,9 @@
  * roles.c
  *		Roles, as far as row-level security depends on them.
  *
- * Roles belong to the whole cluster.  A change of an attribute is announced to
- * the session that makes it, in any database; a change of a membership is
- * announced to nobody.  So we read attributes under the snapshot, like
- * everything that may have been different before, and memberships from the
- * caches.
+ * Roles belong to the whole cluster.  We read attributes under the snapshot,
+ * like everything that may have been different before, and memberships from the
+ * caches; memberships.c reads those that make a role an application's.
  *
  * Copyright (c) 2026, Trovella
  *
@@ -27,8 +25,20 @@
 #include "utils/catcache.h"
 #include "utils/syscache.h"
 
+void
+tg_role_of_tuple(HeapTuple tuple, RoleFacts *facts)
+{
+	Form_pg_authid form = (Form_pg_authid) GETSTRUCT(tuple);
+
+	facts->name = form->rolname;
+	facts->can_login = form->rolcanlogin;
+	facts->superuser = form->rolsuper;
+	facts->bypasses_rls = form->rolbypassrls;
+	facts->inherits = form->rolinherit;
+}
+
 bool
-tg_facts_role(FactsReader *reader, Oid role, RoleFacts *facts)
+tg_reader_role(FactsReader *reader, Oid role, RoleFacts *facts)
 {
 	SysScanDesc scan = tg_reader_scan(reader, CAT_AUTHID, AuthIdOidIndexId,
 									  Anum_pg_authid_oid, role);
@@ -37,16 +47,24 @@ tg_facts_role(FactsReader *reader, Oid role, RoleFacts *facts)
 
 	memset(facts, 0, sizeof(RoleFacts));
 	if (found)
-	{
-		Form_pg_authid form = (Form_pg_authid) GETSTRUCT(tuple);
-
-		facts->superuser = form->rolsuper;
-		facts->bypasses_rls = form->rolbypassrls;
-		facts->inherits = form->rolinherit;
-	}
+		tg_role_of_tuple(tuple, facts);
 	systable_endscan(scan);
-	tg_facts_note_read(reader, AuthIdRelationId, role);
 	return found;
+}
+
+bool
+tg_reader_inherits(FactsReader *reader, Oid role)
+{
+	RoleFacts	facts;
+
+	return tg_reader_role(reader, role, &facts) && facts.inherits;
+}
+
+bool
+tg_facts_role(FactsReader *reader, Oid role, RoleFacts *facts)
+{
+	tg_facts_note_read(reader, AuthIdRelationId, role);
+	return tg_reader_role(reader, role, facts);
 }
 
 bool

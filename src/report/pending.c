@@ -42,8 +42,10 @@ put_pending(ReturnSetInfo *result, const RelationVerdict *verdict,
 	NameData	table;
 
 	memset(nulls, 0, sizeof(nulls));
-	namestrcpy(&schema, verdict->schema);
-	namestrcpy(&table, verdict->name);
+	nulls[COL_PENDING_SCHEMA_NAME] = verdict->schema == NULL;
+	nulls[COL_PENDING_TABLE_NAME] = verdict->name == NULL;
+	namestrcpy(&schema, verdict->schema ? verdict->schema : "");
+	namestrcpy(&table, verdict->name ? verdict->name : "");
 	values[COL_PENDING_SCHEMA_NAME] = NameGetDatum(&schema);
 	values[COL_PENDING_TABLE_NAME] = NameGetDatum(&table);
 	values[COL_PENDING_RULE] = CStringGetTextDatum(finding->rule->name);

@@ -346,7 +346,7 @@ trovella_guard_registry_1_0(PG_FUNCTION_ARGS)
 				CStringGetTextDatum(tg_level_name(tg_rules[i].levels[profile]));
 		values[COL_RULE_IS_OVERRIDDEN] = BoolGetDatum(tg_rule_is_overridden(i));
 		values[COL_RULE_IS_ABOUT_RELATIONS] =
-			BoolGetDatum((tg_rules[i].about & ~TG_ABOUT_DATABASE) != 0);
+			BoolGetDatum((tg_rules[i].about & ~(TG_ABOUT_DATABASE | TG_ABOUT_ALLOWLIST)) != 0);
 		values[COL_RULE_PURPOSE] = CStringGetTextDatum(tg_rules[i].purpose);
 		tuplestore_putvalues(result->setResult, result->setDesc, values,
 							 nulls);

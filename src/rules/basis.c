@@ -37,9 +37,8 @@ compare_items(const void *a, const void *b)
 	return one < other ? -1 : one > other;
 }
 
-/* Sorts the set and removes duplicates, after the last item was added. */
-static SortedSet *
-finish_set(SortedSet *set)
+SortedSet *
+tg_set_finish(SortedSet *set)
 {
 	int			kept = 0;
 
@@ -130,7 +129,7 @@ tg_grants_of(const RelationFacts *facts, CommandSet commands)
 			add_grants(set, column->acl, facts->owner, column->attnum,
 					   commands);
 	}
-	return finish_set(set);
+	return tg_set_finish(set);
 }
 
 const SortedSet *
@@ -154,7 +153,7 @@ tg_grants_under(const SortedSet *grants, const List *roles)
 				tg_set_add(set, grants->items[i]);
 		}
 	}
-	return finish_set(set);
+	return tg_set_finish(set);
 }
 
 /*
@@ -173,20 +172,20 @@ tg_basis_of_grants(const RelationFacts *facts, CommandSet commands)
 			!superuser_arg(facts->owner))
 			tg_set_add(grants, MAKE_GRANT(facts->owner, 0, privileges[i].command));
 	}
-	basis->reached_by = finish_set(grants);
+	basis->reached_by = tg_set_finish(grants);
 	return basis;
 }
 
 Basis *
-tg_basis_of_executors(const List *grantees)
+tg_basis_of_roles(const List *roles)
 {
 	Basis	   *basis = palloc0(sizeof(Basis));
-	SortedSet  *grants = palloc0(sizeof(SortedSet));
+	SortedSet  *set = palloc0(sizeof(SortedSet));
 	const ListCell *lc;
 
-	foreach(lc, grantees)
-		tg_set_add(grants, MAKE_GRANT(lfirst_oid(lc), 0, 0));
-	basis->reached_by = finish_set(grants);
+	foreach(lc, roles)
+		tg_set_add(set, MAKE_GRANT(lfirst_oid(lc), 0, TG_NO_COMMAND));
+	basis->reached_by = tg_set_finish(set);
 	return basis;
 }
 
@@ -203,7 +202,7 @@ fingerprints_of(const RelationFacts *facts, bool permissive)
 		if (policy->permissive == permissive && !policy->temporary)
 			tg_set_add(set, policy->fingerprint);
 	}
-	return finish_set(set);
+	return tg_set_finish(set);
 }
 
 /*

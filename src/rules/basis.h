@@ -34,6 +34,9 @@ typedef struct Basis
 
 extern void tg_set_add(SortedSet *set, uint64 item);
 
+/* Sorts the set and removes duplicates, after the last item was added. */
+extern SortedSet *tg_set_finish(SortedSet *set);
+
 /*
  * The grants of these commands on a relation or its columns to roles other than
  * its owner.
@@ -50,10 +53,10 @@ extern Basis *tg_basis_of_grants(const RelationFacts *facts,
 								 CommandSet commands);
 
 /*
- * For one that gets worse if more roles may execute a function.  InvalidOid
- * stands for PUBLIC.
+ * For one that gets worse if more roles do something.  InvalidOid stands for
+ * PUBLIC.
  */
-extern Basis *tg_basis_of_executors(const List *grantees);
+extern Basis *tg_basis_of_roles(const List *roles);
 
 /* For a finding that a parent exposes the rows of its children. */
 extern Basis *tg_basis_of_parent(const RelationFacts *parent);

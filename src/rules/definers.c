@@ -188,7 +188,7 @@ report(const RuleSubject *subject, const ExposingFunction *function)
 								   definer->is_procedure ? "PROCEDURE" : "FUNCTION",
 								   signature,
 								   grantee_list(function->grantees));
-	finding->basis = tg_basis_of_executors(function->grantees);
+	finding->basis = tg_basis_of_roles(function->grantees);
 }
 
 void

@@ -36,6 +36,15 @@ const Rule	tg_rules[] = {
 		.undo = "DISABLE ROW LEVEL SECURITY"
 	},
 	{
+		.name = "app_role_bypasses_rls",
+		.levels = {TG_LEVEL_ERROR, TG_LEVEL_ERROR, TG_LEVEL_ERROR},
+		.about = TG_ABOUT_TENANT_TABLES | TG_ABOUT_DATABASE,
+		.check = tg_check_app_role_bypasses_rls,
+		.purpose = "No policy confines a superuser, a role with BYPASSRLS, or the owner of a table whose row-level security is not forced; the application must not be one of these.",
+		.waiver = TG_WAIVE_ROLE,
+		.undo = "the statement that gives a role of the application the rights of the owner, or NO FORCE ROW LEVEL SECURITY"
+	},
+	{
 		.name = "tenant_column_lost",
 		.levels = {TG_LEVEL_ERROR, TG_LEVEL_ERROR, TG_LEVEL_ERROR},
 		.about = TG_ABOUT_TENANT_TABLES | TG_ABOUT_OTHER_TABLES,
@@ -241,7 +250,7 @@ const Rule	tg_rules[] = {
 	{
 		.name = "allowlist_stale",
 		.levels = {TG_LEVEL_INFO, TG_LEVEL_INFO, TG_LEVEL_INFO},
-		.about = TG_ABOUT_DATABASE,
+		.about = TG_ABOUT_ALLOWLIST,
 		.check = tg_check_allowlist_stale,
 		.purpose = "An entry that no longer waives anything may one day waive something that it was not meant for."
 	},

@@ -45,9 +45,15 @@ tg_kind_name(char kind)
 	}
 }
 
-static RuleAbout
-what_it_is(const RelationFacts *facts)
+/* Of RuleAbout: what rules may be about that apply to the subject? */
+static int
+what_it_is(const RuleSubject *subject)
 {
+	const RelationFacts *facts = subject->facts;
+
+	if (facts == NULL)
+		return TG_ABOUT_DATABASE |
+			(subject->allowlist != NULL ? TG_ABOUT_ALLOWLIST : 0);
 	if (!tg_is_table(facts))
 		return TG_ABOUT_OTHER_RELATIONS;
 	return facts->tenant != NULL ? TG_ABOUT_TENANT_TABLES : TG_ABOUT_OTHER_TABLES;
@@ -58,11 +64,9 @@ static void
 apply_rule(RuleSubject *subject, int number, RuleLevel least)
 {
 	const Rule *rule = &tg_rules[number];
-	RuleAbout	about = subject->facts != NULL ? what_it_is(subject->facts) :
-		TG_ABOUT_DATABASE;
 	RuleLevel	level = tg_rule_level(number);
 
-	if ((rule->about & about) == 0 || level == TG_LEVEL_OFF || level < least)
+	if ((rule->about & what_it_is(subject)) == 0 || level == TG_LEVEL_OFF || level < least)
 		return;
 	subject->rule = rule;
 	rule->check(subject);
@@ -89,6 +93,22 @@ tg_apply_rules(FactsReader *reader, const RelationFacts *facts,
 	for (int i = 0; i < tg_rules_count; i++)
 		apply_rule(&subject, i, least);
 	tg_end_printing(&memo);
+	return findings;
+}
+
+List *
+tg_apply_database_rules(FactsReader *reader, RuleLevel least)
+{
+	List	   *findings = NIL;
+	RuleMemo	memo = {0};
+	RuleSubject subject = {
+		.reader = reader,
+		.memo = &memo,
+		.findings = &findings
+	};
+
+	for (int i = 0; i < tg_rules_count; i++)
+		apply_rule(&subject, i, least);
 	return findings;
 }
 

@@ -117,8 +117,8 @@ typedef struct RuleSubject
 	FactsReader *reader;		/* to look up parents and the like */
 	const RelationFacts *facts; /* NULL for a rule about the database */
 	const RelationHistory *history; /* NULL in audits */
-	const struct Allowlist *allowlist;	/* for a rule about the database, else
-										 * NULL */
+	const struct Allowlist *allowlist;	/* for a rule about the allowlist,
+										 * else NULL */
 	bool		describe;		/* are the facts current, so that expressions
 								 * can be printed? */
 	const RuleFailure *failure; /* for audit_failed, else NULL */
@@ -137,13 +137,16 @@ typedef enum RuleAbout
 	TG_ABOUT_OTHER_TABLES = 1 << 1, /* ... without one */
 	TG_ABOUT_OTHER_RELATIONS = 1 << 2,	/* views, materialized views, foreign
 										 * tables */
-	TG_ABOUT_DATABASE = 1 << 3	/* no relation: audits only */
+	TG_ABOUT_DATABASE = 1 << 3, /* no relation */
+	TG_ABOUT_ALLOWLIST = 1 << 4 /* no relation: audits only */
 } RuleAbout;
 
 /* What may be offered to somebody who breaks a rule on purpose? */
 typedef enum RuleWaiver
 {
 	TG_WAIVE_NOTHING,			/* a row of another tenant would be reached */
+	TG_WAIVE_ROLE,				/* an entry that excuses the role that the
+								 * finding has as its object */
 	TG_WAIVE_OBJECT,			/* an entry for this rule, and this object */
 	TG_WAIVE_TABLE				/* if the table is new: the exemption of the
 								 * whole table, as a global one */
@@ -204,11 +207,14 @@ extern List *tg_apply_rules(FactsReader *reader, const RelationFacts *facts,
 							const RelationHistory *history, RuleLevel least,
 							bool describe);
 
+/* The same for rules about the database. */
+extern List *tg_apply_database_rules(FactsReader *reader, RuleLevel least);
+
 /*
  * For audits: applies one rule to a relation or (NULL) to the database.  A
  * finding about the database need not name an existing relation: schema and
- * table may be NULL.  Rules about the database come at the end of an audit of
- * all relations, which has marked the allowlist entries that it used.
+ * table may be NULL.  Rules about the allowlist come at the end of an audit of
+ * all relations, which has marked the entries that it used.
  */
 extern List *tg_apply_rule(FactsReader *reader, const RelationFacts *facts,
 						   const struct Allowlist *allowlist, int number,
@@ -261,6 +267,9 @@ extern void tg_check_table_unclassified(const RuleSubject *subject);
 /* rules/views.c */
 extern void tg_check_relation_unprotectable(const RuleSubject *subject);
 extern void tg_check_view_bypasses_rls(const RuleSubject *subject);
+
+/* rules/exposure.c */
+extern void tg_check_app_role_bypasses_rls(const RuleSubject *subject);
 
 /* rules/functions.c */
 extern void tg_check_policy_function_untrusted(const RuleSubject *subject);

@@ -66,11 +66,16 @@ typedef struct Attempt
 	OidSet		parents_joined; /* ancestors whose views are queued, as they
 								 * got a child */
 	bool		schemas_altered;
+	bool		database_changed;	/* a role or a setting */
+	OidSet		roles_compared; /* who acts as them before and after */
 	List	   *verdicts;
 } Attempt;
 
 /* judge.c: judges what is on the queue, also what it puts there itself. */
 extern void tg_judge_queue(Attempt *attempt);
+
+/* judge.c: judges the database, if what rules say of it may have changed. */
+extern void tg_judge_database(Attempt *attempt);
 
 /*
  * known.c: sets "was_there" of the findings "after" that are among those
@@ -93,6 +98,9 @@ extern const Allowlist *tg_attempt_allowlist(Attempt *attempt, bool is_after);
  * objects are dropped: see tg_facts_relations_losing_parts().
  */
 extern void tg_queue_losers(Attempt *attempt, List *objects);
+
+/* Tells the reader of what was before: see tg_facts_demoted(). */
+extern void tg_queue_note_demoted(Attempt *attempt, const List *objects);
 
 /*
  * Queues the tables that the SECURITY DEFINER functions among the touched ones

@@ -201,7 +201,7 @@ whom_to_ask(void)
 }
 
 /*
- * The calls of allow() that waive the findings, or NIL if one of them should not
+ * The calls of allow() and allow_role() that waive the findings, or NIL if one of them should not
  * be waived.  Sets *is_global if they exempt the whole table: that is offered
  * only where it never had protection.
  */
@@ -226,6 +226,11 @@ waivers(const RelationVerdict *verdict, const List *findings, bool *is_global)
 	{
 		const Finding *finding = lfirst(lc);
 
+		if (finding->rule->waiver == TG_WAIVE_ROLE)
+		{
+			calls = add_once(calls, tg_remedy_allow_role(finding->object));
+			continue;
+		}
 		if (finding->rule->waiver != TG_WAIVE_OBJECT)
 			return NIL;
 		calls = add_once(calls,

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * judge.c
- *		What does a verdict say about one relation?
+ *		What does a verdict say about one relation, or about the database?
  *
  * The relation is judged as it is after the transaction, and compared with what
  * it was before.  What the allowlist waives is left out.
@@ -146,8 +146,10 @@ copy_finding(const Finding *finding)
 	Finding    *copy = palloc(sizeof(Finding));
 
 	*copy = *finding;
-	copy->schema = pstrdup(finding->schema);
-	copy->table = pstrdup(finding->table);
+	if (finding->schema != NULL)
+		copy->schema = pstrdup(finding->schema);
+	if (finding->table != NULL)
+		copy->table = pstrdup(finding->table);
 	copy->message = pstrdup(finding->message);
 	if (finding->object != NULL)
 		copy->object = pstrdup(finding->object);
@@ -156,7 +158,10 @@ copy_finding(const Finding *finding)
 	return copy;
 }
 
-/* Records the findings about a relation, in place of earlier ones. */
+/*
+ * Records the findings about a relation, or (NULL) the database, in place of
+ * earlier ones.
+ */
 static void
 record(Attempt *attempt, QueueEntry *entry, const RelationFacts *facts,
 	   bool created, List *findings)
@@ -172,9 +177,12 @@ record(Attempt *attempt, QueueEntry *entry, const RelationFacts *facts,
 		entry->verdict = verdict;
 	}
 	memset(verdict, 0, sizeof(RelationVerdict));
-	verdict->schema = pstrdup(facts->schema);
-	verdict->name = pstrdup(facts->name);
-	verdict->kind = facts->kind;
+	if (facts != NULL)
+	{
+		verdict->schema = pstrdup(facts->schema);
+		verdict->name = pstrdup(facts->name);
+		verdict->kind = facts->kind;
+	}
 	verdict->created = created;
 	foreach(lc, findings)
 		verdict->findings = lappend(verdict->findings,
@@ -423,4 +431,28 @@ tg_judge_queue(Attempt *attempt)
 		error_context_stack = callback.previous;
 		MemoryContextReset(attempt->relation_context);
 	}
+}
+
+/*
+ * Judges what is nobody's relation: roles and settings.  The allowlist is about
+ * relations, so it waives none of this.
+ */
+void
+tg_judge_database(Attempt *attempt)
+{
+	QueueEntry	entry = {.rests_on = RESTS_ON_WHAT_IT_WAS};
+	List	   *findings;
+
+	if (!attempt->database_changed)
+		return;
+	tg_facts_set_subject(attempt->after, InvalidOid);
+	findings = tg_apply_database_rules(attempt->after, TG_LEVEL_WARNING);
+	if (findings != NIL)
+	{
+		tg_mark_known_findings(&entry, findings,
+							   tg_apply_database_rules(attempt->before,
+													   TG_LEVEL_WARNING));
+		record(attempt, &entry, NULL, false, findings);
+	}
+	MemoryContextReset(attempt->relation_context);
 }

@@ -17,9 +17,11 @@
 #include "postgres.h"
 
 #include "catalog/namespace.h"
+#include "catalog/pg_auth_members.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
+#include "catalog/pg_db_role_setting.h"
 #include "catalog/pg_extension.h"
 #include "catalog/pg_index.h"
 #include "catalog/pg_namespace.h"
@@ -30,6 +32,7 @@
 #include "rules/definers.h"
 #include "rules/parents.h"
 #include "rules/rules.h"
+#include "utils/acl.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "verdict/attempt.h"
@@ -156,12 +159,61 @@ enqueue_for_function(Attempt *attempt, Oid function_oid)
 		rejudge_all(attempt, relids, RESTS_ON_OTHER_FACTS);
 }
 
+/*
+ * Queues what opens to application roles that begin to act as a role, or as one
+ * that it is a member of.  Such a role is locked, as others may open it further
+ * or rely on its being nobody's; so are the new members, whom others may make
+ * application roles by a chain of memberships.
+ */
+static void
+enqueue_opened(Attempt *attempt, Oid role)
+{
+	ListCell   *lc;
+
+	foreach(lc, tg_facts_roles_above(attempt->after, role))
+	{
+		Oid			above = lfirst_oid(lc);
+		MemoryContext old = MemoryContextSwitchTo(attempt->context);
+		bool		is_new = tg_oidset_add(&attempt->roles_compared, above);
+
+		MemoryContextSwitchTo(old);
+		CHECK_FOR_INTERRUPTS();
+		if (!is_new ||
+			!tg_app_roles_act_anew(attempt->after, attempt->before, above))
+			continue;
+		tg_lock_changed(attempt->locks, AuthIdRelationId, above);
+		enqueue_all(attempt, tg_facts_relations_opened_by(attempt->after,
+														  above));
+	}
+	foreach(lc, tg_facts_new_members(attempt->after, attempt->before, role))
+		tg_facts_note_read(attempt->after, AuthIdRelationId, lfirst_oid(lc));
+}
+
+void
+tg_queue_note_demoted(Attempt *attempt, const List *objects)
+{
+	const ListCell *lc;
+
+	foreach(lc, objects)
+	{
+		const ObjectKey *object = lfirst(lc);
+
+		CHECK_FOR_INTERRUPTS();
+		if (object->classId == AuthIdRelationId &&
+			tg_is_above_rls(attempt->before, object->objectId) &&
+			!tg_is_above_rls(attempt->after, object->objectId))
+			tg_facts_demoted(attempt->before, object->objectId);
+	}
+}
+
 static void
 enqueue_for_role(Attempt *attempt, Oid role)
 {
 	RoleFacts	before;
 	RoleFacts	after;
 
+	attempt->database_changed = true;
+	enqueue_opened(attempt, role);
 	if (!tg_facts_role(attempt->before, role, &before) ||
 		!tg_facts_role(attempt->after, role, &after) ||
 		(before.superuser == after.superuser &&
@@ -218,11 +270,19 @@ enqueue_covered(Attempt *attempt, const AllowlistEntry *entry)
 	List	   *relids;
 	ListCell   *lc;
 
+	if (entry->kind == TG_ENTRY_ROLE)
+	{
+		Oid			role = get_role_oid(entry->object, true);
+
+		/* It may be an application role now */
+		attempt->database_changed = true;
+		if (OidIsValid(role))
+			enqueue_opened(attempt, role);
+		return;
+	}
 	if (entry->kind != TG_ENTRY_RELATION)
 	{
-		/* A role may now be an application role, or the only one less */
-		enqueue_all(attempt, entry->kind == TG_ENTRY_ROLE ?
-					tg_facts_all_relations(attempt->after) :
+		enqueue_all(attempt,
 					tg_facts_relations_naming_switch(attempt->after,
 													 tg_switch_of(entry)));
 		return;
@@ -314,6 +374,15 @@ tg_queue_object(Attempt *attempt, const ObjectKey *object)
 
 		case AuthIdRelationId:
 			enqueue_for_role(attempt, object->objectId);
+			break;
+
+		case AuthMemRelationId:
+			attempt->database_changed = true;
+			enqueue_opened(attempt, object->objectId);
+			break;
+
+		case DbRoleSettingRelationId:
+			attempt->database_changed = true;
 			break;
 
 		case TypeRelationId:

@@ -42,6 +42,16 @@ typedef struct VerdictMessage
 	const RelationVerdict *verdict; /* if all are about one relation */
 } VerdictMessage;
 
+/* 'table "public.report"' */
+static const char *
+what_is_judged(const RelationVerdict *verdict)
+{
+	if (verdict->schema == NULL)
+		return _("the database");
+	return psprintf("%s \"%s.%s\"", tg_kind_name(verdict->kind),
+					verdict->schema, verdict->name);
+}
+
 static bool
 every_finding(const Finding *finding pg_attribute_unused())
 {
@@ -93,7 +103,7 @@ append_line(StringInfo text, const RelationVerdict *verdict,
 {
 	if (text->len > 0)
 		appendStringInfoChar(text, '\n');
-	if (name_table)
+	if (name_table && verdict->schema != NULL)
 		appendStringInfo(text, "%s.%s: ", verdict->schema, verdict->name);
 	appendStringInfo(text, "%s%s: %s%s", finding->rule->name,
 					 name_level ? " (warning)" : "", finding->message,
@@ -156,8 +166,11 @@ errfindings(const VerdictMessage *message)
 	}
 	if (message->verdict == NULL)
 		return 0;
-	err_generic_string(PG_DIAG_SCHEMA_NAME, message->verdict->schema);
-	err_generic_string(PG_DIAG_TABLE_NAME, message->verdict->name);
+	if (message->verdict->schema != NULL)
+	{
+		err_generic_string(PG_DIAG_SCHEMA_NAME, message->verdict->schema);
+		err_generic_string(PG_DIAG_TABLE_NAME, message->verdict->name);
+	}
 	if (rule != NULL)
 		err_generic_string(PG_DIAG_CONSTRAINT_NAME, rule->name);
 	return 0;
@@ -172,6 +185,7 @@ raise_refusal(const List *verdicts, const List *refused, bool enforce)
 {
 	const RelationVerdict *first = linitial(refused);
 	int			others = list_length(refused) - 1;
+	int			tables = others;
 	VerdictMessage message;
 	StringInfoData more;
 	const ListCell *lc;
@@ -184,11 +198,16 @@ raise_refusal(const List *verdicts, const List *refused, bool enforce)
 		add_to_message(&message, lfirst(lc), warns, list_length(verdicts) > 1);
 	end_message(&message);
 
+	/* The database comes last */
+	if (others > 0 && ((RelationVerdict *) llast(refused))->schema == NULL)
+		tables--;
 	initStringInfo(&more);
-	if (others > 0)
+	if (tables > 0)
 		appendStringInfo(&more, ngettext(" (and %d more table)",
-										 " (and %d more tables)", others),
-						 others);
+										 " (and %d more tables)", tables),
+						 tables);
+	if (tables < others)
+		appendStringInfoString(&more, " (and the database breaks rules)");
 	if (tg_is_autocommit() && first->created)
 		appendStringInfoString(&more,
 							   "; create and protect it in the same transaction");
@@ -197,11 +216,10 @@ raise_refusal(const List *verdicts, const List *refused, bool enforce)
 			(errcode(enforce ? ERRCODE_TENANT_TABLE_UNPROTECTED :
 					 ERRCODE_WARNING_TENANT_TABLE),
 			 enforce ?
-			 errmsg("commit refused: %s \"%s.%s\" breaks %s%s",
-					tg_kind_name(first->kind), first->schema, first->name,
+			 errmsg("commit refused: %s breaks %s%s", what_is_judged(first),
 					rule_list(first, tg_refuses), more.data) :
-			 errmsg("commit would be refused: %s \"%s.%s\" breaks %s%s",
-					tg_kind_name(first->kind), first->schema, first->name,
+			 errmsg("commit would be refused: %s breaks %s%s",
+					what_is_judged(first),
 					rule_list(first, tg_refuses), more.data),
 			 errdetail_internal("%s", message.detail.data),
 			 errdetail_log("%s", message.detail_log.data),
@@ -227,12 +245,10 @@ raise_warning(const RelationVerdict *verdict)
 	ereport(WARNING,
 			(errcode(ERRCODE_WARNING_TENANT_TABLE),
 			 all_old ?
-			 errmsg("%s \"%s.%s\" still breaks %s",
-					tg_kind_name(verdict->kind), verdict->schema,
-					verdict->name, rule_list(verdict, every_finding)) :
-			 errmsg("%s \"%s.%s\" breaks %s",
-					tg_kind_name(verdict->kind), verdict->schema,
-					verdict->name, rule_list(verdict, every_finding)),
+			 errmsg("%s still breaks %s", what_is_judged(verdict),
+					rule_list(verdict, every_finding)) :
+			 errmsg("%s breaks %s", what_is_judged(verdict),
+					rule_list(verdict, every_finding)),
 			 errdetail_internal("%s", message.detail.data),
 			 errdetail_log("%s", message.detail_log.data),
 			 errhint("%s", tg_hint(HINT_WARNING, verdict, message.findings,
@@ -267,10 +283,9 @@ tg_log_what_went_through(List *verdicts)
 		RelationVerdict *verdict = lfirst(lc);
 
 		if (is_refused(verdict))
-			appendStringInfo(&tables, "%s%s \"%s.%s\" breaks %s",
+			appendStringInfo(&tables, "%s%s breaks %s",
 							 tables.len > 0 ? "; " : "",
-							 tg_kind_name(verdict->kind),
-							 verdict->schema, verdict->name,
+							 what_is_judged(verdict),
 							 rule_list(verdict, tg_refuses));
 	}
 	if (tables.len > 0)

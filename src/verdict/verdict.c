@@ -226,6 +226,7 @@ attempt_verdict(Attempt *attempt)
 	tg_facts_limit_definers(attempt->before, functions);
 	tg_facts_limit_definers(attempt->after, functions);
 	MemoryContextSwitchTo(attempt->relation_context);
+	tg_queue_note_demoted(attempt, objects);
 	tg_queue_losers(attempt, objects);
 	judge_objects(attempt, objects, true);
 	judge_objects(attempt, objects, false);
@@ -234,6 +235,7 @@ attempt_verdict(Attempt *attempt)
 		tg_queue_tables_of_functions(attempt);
 		tg_judge_queue(attempt);
 	}
+	tg_judge_database(attempt);
 	MemoryContextSwitchTo(attempt->context);
 	is_certain = !tg_lock_noted(attempt->locks, attempt->before);
 	tg_attempt_end(attempt);

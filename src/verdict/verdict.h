@@ -12,7 +12,8 @@
 
 #include "nodes/pg_list.h"
 
-/* The findings about one relation that the transaction touched. */
+/* The findings about one relation that the transaction touched, or (without
+ * schema and name) about the database. */
 typedef struct RelationVerdict
 {
 	const char *schema;
@@ -28,7 +29,8 @@ extern void tg_verdict_init(void);
 /*
  * Judges what the current transaction has touched so far, as its commit would
  * now.  Returns a List of RelationVerdict, one for each relation that has a
- * finding of level warning or error, in the current memory context.
+ * finding of level warning or error, the database last, in the current memory
+ * context.
  *
  * "lock": the commit relies on the answer, so nobody may change what it rests on
  * until the transaction ends (locks.h).

@@ -29,6 +29,7 @@
 #include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
+#include "catalog/pg_db_role_setting.h"
 #include "catalog/pg_extension.h"
 #include "catalog/pg_foreign_table.h"
 #include "catalog/pg_index.h"
@@ -264,9 +265,19 @@ watch_change(ObjectAccessType access, Oid classId, Oid objectId, int subId,
 			 * get or lose members, or get another owner.
 			 */
 		case NamespaceRelationId:
-		case AuthIdRelationId:
 		case ExtensionRelationId:
 			if (access == OAT_POST_ALTER)
+				tg_touch(classId, objectId, TG_CHANGED);
+			break;
+
+			/* A new role may be the application's, or a member of others */
+		case AuthIdRelationId:
+			tg_touch(classId, objectId, TG_CHANGED);
+			break;
+
+			/* The hook names the database, or none for all of them */
+		case DbRoleSettingRelationId:
+			if (!OidIsValid(objectId) || objectId == MyDatabaseId)
 				tg_touch(classId, objectId, TG_CHANGED);
 			break;
 
