@@ -85,6 +85,19 @@ ALTER POLICY item_update ON item WITH CHECK (:tenant);
 REVOKE ALL ON item FROM regress_unscoped;
 DROP ROLE regress_unscoped;
 
+-- a switch of administrators must be declared, and closed by default
+\set bypass '(SELECT current_setting(''app.bypass_rls'', true)) = ''on'''
+ALTER POLICY item_select ON item USING (:tenant OR :bypass);
+SELECT trovella_guard.allow_bypass('app.bypass_rls', 'platform administrators');
+ALTER POLICY item_select ON item USING (:tenant OR :bypass);
+ALTER POLICY item_insert ON item WITH CHECK (:tenant OR :bypass);
+ALTER POLICY item_delete ON item USING (:tenant OR coalesce(:bypass, true));
+ALTER POLICY item_delete ON item USING (:tenant OR NOT :bypass);
+SELECT trovella_guard.disallow_bypass('app.bypass_rls');
+ALTER POLICY item_select ON item USING (:tenant);
+ALTER POLICY item_insert ON item WITH CHECK (:tenant);
+SELECT trovella_guard.disallow_bypass('app.bypass_rls');
+
 -- what is still right
 ALTER POLICY item_select ON item USING (:tenant AND user_id IS NOT NULL);
 ALTER POLICY item_select ON item USING (false);

@@ -31,7 +31,6 @@ typedef struct Assumption
 /* What PostgreSQL itself enforces about the tenant of a row; see ties.c. */
 typedef struct TenantTies
 {
-	FactsReader *reader;
 	bool		known;			/* is the list filled in? */
 	List	   *columns;		/* of Bitmapset: other columns of the row that
 								 * together determine its tenant */
@@ -41,6 +40,7 @@ typedef struct TenantTies
 typedef struct ProofContext
 {
 	const RelationFacts *facts;
+	FactsReader *reader;		/* NULL if only the expression counts */
 	bool		new_row;		/* does the expression check a new row? */
 	bool	   *by_row;			/* set to true if that makes a difference; may
 								 * be NULL */
@@ -244,6 +244,9 @@ extern Query *tg_find_with(RangeTblEntry *rte, const ProofContext *context,
 
 /* Has a condition an OR arm without any column of the query? */
 extern bool tg_has_loose_arm(Node *node, Query *query);
+
+/* The value of (SELECT value) without FROM or anything else; NULL if it has. */
+extern Node *tg_bare_select(SubLink *sublink);
 
 /* Does the query yield a row, whatever the tables hold?  Or never? */
 extern bool tg_always_yields(Query *query);

@@ -48,18 +48,6 @@ keeps_null(const CoerceViaIO *cast)
 		FirstGenbkiObjectId;
 }
 
-/* Does (SELECT value) consist of nothing else? */
-static bool
-is_bare_select(Query *query)
-{
-	return query->commandType == CMD_SELECT && query->setOperations == NULL &&
-		query->jointree->fromlist == NIL && query->jointree->quals == NULL &&
-		query->havingQual == NULL && query->groupClause == NIL &&
-		query->groupingSets == NIL && query->limitCount == NULL &&
-		query->limitOffset == NULL && !query->hasAggs &&
-		!query->hasTargetSRFs && !query->hasWindowFuncs;
-}
-
 /* Without missing_ok, current_setting() returns a string or fails. */
 static bool
 is_setting_or_error(FuncExpr *expr, const ProofContext *context)
@@ -229,6 +217,7 @@ Node *
 tg_null_core(Node *node, const ProofContext *context)
 {
 	bool		columns = context->queries == NIL;
+	Node	   *value;
 
 	for (;;)
 	{
@@ -241,13 +230,10 @@ tg_null_core(Node *node, const ProofContext *context)
 				 tg_is_lossless(((FuncExpr *) node)->funcid))
 			node = linitial(((FuncExpr *) node)->args);
 		else if (IsA(node, SubLink) &&
-				 ((SubLink *) node)->subLinkType == EXPR_SUBLINK &&
-				 is_bare_select((Query *) ((SubLink *) node)->subselect))
+				 (value = tg_bare_select((SubLink *) node)) != NULL)
 		{
-			Query	   *query = (Query *) ((SubLink *) node)->subselect;
-
 			columns = false;
-			node = (Node *) linitial_node(TargetEntry, query->targetList)->expr;
+			node = value;
 		}
 		else
 			return is_fixed(node, context, columns) ? node : NULL;

@@ -91,7 +91,7 @@ tg_begin_scope_proof(ScopeProof *proof, FactsReader *reader,
 {
 	memset(proof, 0, sizeof(ScopeProof));
 	proof->facts = facts;
-	proof->ties.reader = reader;
+	proof->reader = reader;
 	proof->budget.steps = PROOF_BUDGET_TABLE;
 	proof->expressions = tg_hash_create("trovella_guard expressions",
 										sizeof(Node *),
@@ -205,6 +205,7 @@ make_context(ScopeProof *proof, ProofBudget *budget, bool new_row)
 {
 	ProofContext context = {
 		.facts = proof->facts,
+		.reader = proof->reader,
 		.budget = budget,
 		.new_row = new_row,
 		.ties = &proof->ties

@@ -34,6 +34,7 @@ typedef enum RowMovers
 /* The proof about the policies of one table. */
 typedef struct ScopeProof
 {
+	FactsReader *reader;
 	const RelationFacts *facts;
 	TenantTies	ties;
 	ProofBudget budget;			/* for all expressions together */

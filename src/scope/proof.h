@@ -120,6 +120,15 @@ extern Conclusion tg_outcome_of(const Outcomes *outcomes, int which);
 extern Outcomes tg_combine(const Outcomes *one, const Outcomes *other,
 						   int table[3][3]);
 
+/* bypass.c */
+
+/*
+ * The declared bypass that a condition is the switch of; NULL if it is none, or
+ * if it is true in a session that has not set it.
+ */
+extern const DeclaredBypass *tg_find_bypass(Node *node, FactsReader *reader,
+											ProofBudget *budget);
+
 /* loose.c */
 
 /* Is it a comparison by PostgreSQL itself that two tenants can pass? */

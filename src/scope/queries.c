@@ -429,3 +429,19 @@ tg_always_yields(Query *query)
 		return true;
 	return item_yields((Node *) query->jointree, query);
 }
+
+Node *
+tg_bare_select(SubLink *sublink)
+{
+	Query	   *query = (Query *) sublink->subselect;
+
+	if (sublink->subLinkType != EXPR_SUBLINK ||
+		query->commandType != CMD_SELECT || query->setOperations != NULL ||
+		query->jointree->fromlist != NIL || query->jointree->quals != NULL ||
+		query->havingQual != NULL || query->groupClause != NIL ||
+		query->groupingSets != NIL || query->limitCount != NULL ||
+		query->limitOffset != NULL || query->hasAggs ||
+		query->hasTargetSRFs || query->hasWindowFuncs)
+		return NULL;
+	return (Node *) linitial_node(TargetEntry, query->targetList)->expr;
+}

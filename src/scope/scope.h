@@ -63,9 +63,17 @@ typedef struct ScopeIssue
  * by default and raise no issue.  Runs no user-defined code and reads no
  * table: the proof works on the stored expression trees and on the system
  * caches of pg_proc, pg_operator, pg_amop, pg_type and pg_authid.  Of a parent
- * that a foreign key references it asks the reader.
+ * that a foreign key references it asks the reader, and it asks for the declared
+ * bypasses.
  */
 extern List *tg_scope_issues(FactsReader *reader, const RelationFacts *facts);
+
+/*
+ * The declared bypasses that the expressions of a policy have a switch of, as a
+ * List of DeclaredBypass.  Such a switch is no issue where it is true.
+ */
+extern List *tg_scope_bypasses(FactsReader *reader,
+							   const PolicyFacts *policy);
 
 /*
  * Does the value come from the session alone?  Such a value is the same for

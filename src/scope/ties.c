@@ -90,8 +90,10 @@ columns_for_index(const ForeignKeyFacts *key, const IndexFacts *index,
 /* Adds the sets of columns by which a foreign key determines the tenant. */
 static void
 add_foreign_key(TenantTies *ties, const ForeignKeyFacts *key,
-				const RelationFacts *facts, ProofBudget *budget)
+				const ProofContext *context)
 {
+	const RelationFacts *facts = context->facts;
+	FactsReader *reader = context->reader;
 	AttrNumber	tenant = facts->tenant->attnum;
 	const RelationFacts *parent = facts;
 	AttrNumber	parents_tenant = InvalidAttrNumber;
@@ -107,37 +109,38 @@ add_foreign_key(TenantTies *ties, const ForeignKeyFacts *key,
 		!is_always_checked(key, facts))
 		return;
 	if (key->referenced != facts->relid)
-		parent = tg_facts_outline(ties->reader, key->referenced);
+		parent = tg_facts_outline(reader, key->referenced);
 	if (parent == NULL || parent->tenant == NULL ||
 		parent->tenant->attnum != parents_tenant ||
-		has_inheritance_children(parent, ties->reader))
+		has_inheritance_children(parent, reader))
 		return;
-	foreach(lc, tg_facts_indexes(ties->reader, parent))
+	foreach(lc, tg_facts_indexes(reader, parent))
 	{
 		Bitmapset  *columns = columns_for_index(key, lfirst(lc), tenant);
 
-		(void) tg_spend(budget, STEPS_FOR_INDEX);
+		(void) tg_spend(context->budget, STEPS_FOR_INDEX);
 		if (columns != NULL)
 			ties->columns = lappend(ties->columns, columns);
 	}
 }
 
 static void
-find_ties(TenantTies *ties, const RelationFacts *facts, ProofBudget *budget)
+find_ties(TenantTies *ties, const ProofContext *context)
 {
+	const RelationFacts *facts = context->facts;
 	ListCell   *lc;
 
 	ties->known = true;
 	if (facts->tenant_sources != NULL)
 		ties->columns = lappend(ties->columns, facts->tenant_sources);
 	if (facts->foreign_keys == NIL ||
-		has_inheritance_children(facts, ties->reader))
+		has_inheritance_children(facts, context->reader))
 		return;
 	foreach(lc, facts->foreign_keys)
 	{
-		if (!tg_spend(budget, 1))
+		if (!tg_spend(context->budget, 1))
 			break;
-		add_foreign_key(ties, lfirst(lc), facts, budget);
+		add_foreign_key(ties, lfirst(lc), context);
 	}
 }
 
@@ -188,7 +191,7 @@ tg_names_tie(Node *node, const ProofContext *context)
 	if (ties == NULL)
 		return false;
 	if (!ties->known)
-		find_ties(ties, context->facts, context->budget);
+		find_ties(ties, context);
 	if (ties->columns == NIL)
 		return false;
 	(void) collect_row_columns(node, &walk);

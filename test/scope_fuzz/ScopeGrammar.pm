@@ -154,9 +154,22 @@ sub value { my ($k, $good) = @_; return chance($good ? 96 : 50) ? session_value(
 # Conditions without the tenant, and sub-selects
 # ----------------------------------------------------------------
 
+# A switch of administrators, which may be open by default.
+sub bypass
+{
+	my $setting = pick(q{current_setting('app.bypass', true)}, q{current_setting('app.bypass', true)}, q{current_setting('app.bypass')},
+		q{(SELECT current_setting('app.bypass', true))}, q{nullif(current_setting('app.bypass', true), '')},
+		q{coalesce(current_setting('app.bypass', true), 'off')}, q{coalesce(nullif(current_setting('app.bypass', true), ''), 'on')},
+		q{lower(current_setting('app.bypass', true))}, q{coalesce(current_setting('app.bypass', true), '')});
+	return leaf(pick("$setting = 'on'", "'on' = $setting", "$setting\::boolean", "$setting IN ('on', 'true')", "$setting IN ('on', '')",
+		"$setting <> 'off'", "$setting IS NULL", "$setting = ''", "coalesce($setting = 'on', false)", "coalesce($setting\::boolean, true)",
+		'fuzz.is_root()', '(SELECT fuzz.is_root())', 'coalesce(fuzz.is_root(), true)'));
+}
+
 sub free_condition
 {
 	my ($k) = @_;
+	return bypass() if chance(12);
 	return leaf(pick(
 		'is_public', 'is_public', 'is_public IS TRUE', 'is_public IS NOT TRUE',
 		"user_id = $user", "user_id = $user", 'user_id IS NULL', "fuzz.owns(user_id)",
@@ -330,6 +343,7 @@ sub confined
 		sub { node('(%s AND %s)', confined($k, $d), anything($k, $d)) },
 		sub { node('(%s AND %s)', anything($k, $d), confined($k, $d)) },
 		sub { node('(%s OR %s)', confined($k, $d), confined($k, $d)) },
+		sub { node('(%s OR %s)', confined($k, $d), chance(20) ? bypass() : confined($k, $d)) },
 		sub { node('(NOT %s)', avoided($k, $d)) },
 		sub { node('((%s) IS TRUE)', confined($k, $d)) },
 		sub { node('((%s) IS FALSE)', avoided($k, $d)) },
