@@ -126,22 +126,6 @@ wrap_values(Node *node, WrapContext *context)
 	return expression_tree_mutator(node, wrap_values, (void *) context);
 }
 
-/*
- * The text of an expression that means the same under any search_path that does
- * not list pg_catalog after another schema: names are qualified unless they are
- * PostgreSQL's own.
- */
-static char *
-text_for_any_path(const RuleSubject *subject, Node *node)
-{
-	int			save_nestlevel = tg_pin_search_path();
-	char	   *text;
-
-	text = tg_expression_text(subject, node);
-	AtEOXact_GUC(true, save_nestlevel);
-	return text;
-}
-
 void
 tg_check_policy_per_row_call(const RuleSubject *subject)
 {
@@ -175,9 +159,9 @@ tg_check_policy_per_row_call(const RuleSubject *subject)
 		if (subject->describe)
 		{
 			char	   *using_text = qual ?
-				text_for_any_path(subject, qual) : NULL;
+				tg_expression_text_for_any_path(subject, qual) : NULL;
 			char	   *check_text = with_check ?
-				text_for_any_path(subject, with_check) : NULL;
+				tg_expression_text_for_any_path(subject, with_check) : NULL;
 
 			if ((qual && !using_text) || (with_check && !check_text))
 				continue;

@@ -111,8 +111,42 @@ fingerprint_of(const RuleSubject *subject, const ScopeIssue *issue)
 	return fingerprint;
 }
 
+/*
+ * The repair: the side that has the issue, and only if its text is known.  Of a
+ * restrictive policy that lets the row through, both sides of the permissive
+ * one.
+ */
+static char *
+repair_of(const RuleSubject *subject, const RelationFacts *facts,
+		  const ScopeIssue *issue)
+{
+	const PolicyFacts *policy = issue->policy;
+	RuleSubject whose = *subject;
+	bool		both = issue->restrictive != NULL;
+	char	   *qual = NULL;
+	char	   *with_check = NULL;
+
+	if (!subject->describe)
+		return NULL;
+	whose.facts = facts;
+	if (policy->qual != NULL && (both || !issue->in_check))
+	{
+		qual = tg_expression_text_for_any_path(&whose, policy->qual);
+		if (qual == NULL)
+			return NULL;
+	}
+	if (policy->with_check != NULL && (both || issue->in_check))
+	{
+		with_check = tg_expression_text_for_any_path(&whose,
+													 policy->with_check);
+		if (with_check == NULL)
+			return NULL;
+	}
+	return tg_remedy_scope(facts, policy, qual, with_check);
+}
+
 /* "facts" are the subject's, or those of one of its parents. */
-static Finding *
+static void
 report_issue(const RuleSubject *subject, const RelationFacts *facts,
 			 const ScopeIssue *issue)
 {
@@ -147,7 +181,7 @@ report_issue(const RuleSubject *subject, const RelationFacts *facts,
 	finding->commands = issue->commands;
 	finding->fingerprint = fingerprint_of(subject, issue);
 	finding->basis = basis_of(subject, facts, issue);
-	return finding;
+	finding->repair_sql = repair_of(subject, facts, issue);
 }
 
 /*
@@ -171,8 +205,7 @@ report_issues_of_parents(const RuleSubject *subject, ScopeAnswer answer)
 
 			CHECK_FOR_INTERRUPTS();
 			if (issue->answer == answer)
-				report_issue(subject, parent->facts, issue)->repair_sql =
-					tg_remedy_scope(parent->facts, issue->policy);
+				report_issue(subject, parent->facts, issue);
 		}
 	}
 }
@@ -198,8 +231,7 @@ report_issues(const RuleSubject *subject, ScopeAnswer answer)
 
 		CHECK_FOR_INTERRUPTS();
 		if (issue->answer == answer)
-			report_issue(subject, facts, issue)->repair_sql =
-				tg_remedy_scope(facts, issue->policy);
+			report_issue(subject, facts, issue);
 	}
 }
 

@@ -16,7 +16,9 @@
 #include "mb/pg_wchar.h"
 #include "nodes/nodeFuncs.h"
 #include "rules/print.h"
+#include "settings.h"
 #include "storage/lmgr.h"
+#include "utils/guc.h"
 #include "utils/rel.h"
 #include "utils/relcache.h"
 #include "utils/ruleutils.h"
@@ -149,6 +151,17 @@ tg_expression_text(const RuleSubject *subject, Node *node)
 								  false, false);
 	foreach(lc, locked)
 		UnlockRelationOid(lfirst_oid(lc), AccessShareLock);
+	return text;
+}
+
+char *
+tg_expression_text_for_any_path(const RuleSubject *subject, Node *node)
+{
+	int			save_nestlevel = tg_pin_search_path();
+	char	   *text;
+
+	text = tg_expression_text(subject, node);
+	AtEOXact_GUC(true, save_nestlevel);
 	return text;
 }
 

@@ -19,6 +19,14 @@
  */
 extern char *tg_expression_text(const RuleSubject *subject, Node *node);
 
+/*
+ * The same, so that it means the same under any search_path that does not list
+ * pg_catalog after another schema: names are qualified unless they are
+ * PostgreSQL's own.
+ */
+extern char *tg_expression_text_for_any_path(const RuleSubject *subject,
+											 Node *node);
+
 /* The same for messages: of a long text the beginning. */
 extern char *tg_expression_excerpt(const RuleSubject *subject, Node *node);
 

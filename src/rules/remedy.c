@@ -239,17 +239,29 @@ tg_remedy_policies(const RelationFacts *facts, CommandSet commands)
 	return sql.data;
 }
 
+/*
+ * What the policy says besides stays: without it, colleagues of the tenant would
+ * get what it kept from them.  PostgreSQL prints every expression so that it can
+ * be an operand.
+ */
+static const char *
+confined(const char *predicate, const char *expression)
+{
+	if (expression == NULL || strcmp(expression, "true") == 0)
+		return expression != NULL ? predicate : NULL;
+	return psprintf("%s AND %s", predicate, expression);
+}
+
 char *
-tg_remedy_scope(const RelationFacts *facts, const PolicyFacts *policy)
+tg_remedy_scope(const RelationFacts *facts, const PolicyFacts *policy,
+				const char *qual, const char *with_check)
 {
 	char	   *predicate = tenant_predicate(facts);
 
 	if (predicate == NULL)
 		return NULL;
-	return tg_remedy_policy(facts, policy,
-							policy->commands != TG_INSERT ? predicate : NULL,
-							(policy->commands & (TG_INSERT | TG_UPDATE)) != 0 ?
-							predicate : NULL);
+	return tg_remedy_policy(facts, policy, confined(predicate, qual),
+							confined(predicate, with_check));
 }
 
 char *

@@ -25,8 +25,15 @@ extern IndexNames *tg_index_names(FactsReader *reader,
 extern char *tg_remedy_table(const RelationFacts *facts, const char *action);
 extern char *tg_remedy_policies(const RelationFacts *facts,
 								CommandSet commands);
+
+/*
+ * Confines the expressions of a policy to the tenant, of which the texts are
+ * given, or NULL for one that stays as it is.
+ */
 extern char *tg_remedy_scope(const RelationFacts *facts,
-							 const PolicyFacts *policy);
+							 const PolicyFacts *policy,
+							 const char *qual, const char *with_check);
+
 extern char *tg_remedy_policy(const RelationFacts *facts,
 							  const PolicyFacts *policy,
 							  const char *qual, const char *with_check);
