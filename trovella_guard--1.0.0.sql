@@ -422,6 +422,25 @@ COMMENT ON COLUMN trovella_guard.tables.infos IS 'Findings of level info that ar
 COMMENT ON COLUMN trovella_guard.tables.waived IS 'Findings that the allowlist waives.';
 COMMENT ON COLUMN trovella_guard.tables.allowlist_reason IS 'Why the relation is global, or why findings are waived.';
 
+CREATE FUNCTION trovella_guard.who_sees(
+  relation pg_catalog.regclass,
+  OUT role pg_catalog.name, OUT can_login pg_catalog.bool,
+  OUT commands pg_catalog.text, OUT how pg_catalog.text,
+  OUT excused pg_catalog.text)
+RETURNS SETOF record
+LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'trovella_guard_who_sees_1_0';
+COMMENT ON FUNCTION trovella_guard.who_sees(pg_catalog.regclass) IS
+  'Every way in which somebody reads or writes the rows of all tenants of a tenant table: superusers, BYPASSRLS, owners, members, policies, declared bypasses, parents, views, functions, publications. role is PUBLIC for everybody and null for whoever subscribes to a publication; excused is the reason of allow_role(), allow_bypass() or allow(), if there is one.';
+
+CREATE FUNCTION trovella_guard_internal.who_sees_all(
+  OUT role pg_catalog.name, OUT can_login pg_catalog.bool,
+  OUT how pg_catalog.text, OUT tables pg_catalog.int8,
+  OUT excused pg_catalog.text)
+RETURNS SETOF record
+LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'trovella_guard_who_sees_all_1_0';
+COMMENT ON FUNCTION trovella_guard_internal.who_sees_all() IS
+  'who_sees() of the whole database, for reports: for each role and kind of way the number of tenant tables.';
+
 CREATE FUNCTION trovella_guard.checklist(
   relation pg_catalog.regclass,
   OUT "position" pg_catalog.int4, OUT step pg_catalog.text,

@@ -373,3 +373,39 @@ tg_app_executors(FactsReader *reader, const DefinerFacts *definer)
 	add_app_grantees(reader, &grantees, definer->acl, ACL_EXECUTE);
 	return list_delete_oid(grantees.oids, definer->owner);
 }
+
+List *
+tg_facts_executors(const DefinerFacts *definer)
+{
+	const AclItem *items = ACL_DAT(definer->acl);
+	OidSet		grantees = {0};
+
+	for (int i = 0; i < ACL_NUM(definer->acl); i++)
+	{
+		if ((ACLITEM_GET_PRIVS(items[i]) & ACL_EXECUTE) != 0 &&
+			items[i].ai_grantee != definer->owner)
+			(void) tg_oidset_add(&grantees, items[i].ai_grantee);
+	}
+	return grantees.oids;
+}
+
+List *
+tg_facts_roles_acting_as(FactsReader *reader, Oid role)
+{
+	OidSet		roles = {0};
+
+	(void) tg_oidset_add(&roles, role);
+	add_members(reader, &roles, true);
+	add_members(reader, &roles, false);
+	return list_delete_first(roles.oids);
+}
+
+List *
+tg_facts_roles_becoming(FactsReader *reader, Oid role)
+{
+	OidSet		roles = {0};
+
+	(void) tg_oidset_add(&roles, role);
+	add_members(reader, &roles, false);
+	return list_delete_first(roles.oids);
+}

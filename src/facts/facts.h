@@ -544,6 +544,16 @@ extern List *tg_app_grantees(FactsReader *reader, const RelationFacts *facts,
 extern List *tg_app_executors(FactsReader *reader,
 							  const DefinerFacts *definer);
 
+/* The same, whether they are application roles or not. */
+extern List *tg_facts_executors(const DefinerFacts *definer);
+
+/*
+ * The roles that have the rights of a role or can get them by SET ROLE, without
+ * itself; and those that can become the role: only by SET ROLE.
+ */
+extern List *tg_facts_roles_acting_as(FactsReader *reader, Oid role);
+extern List *tg_facts_roles_becoming(FactsReader *reader, Oid role);
+
 /*
  * Which publications send the rows of a table to subscribers?
  */
@@ -622,6 +632,10 @@ extern List *tg_facts_relations_using_function(FactsReader *reader,
 /* The relations whose policies name the switch of a declared bypass. */
 extern List *tg_facts_relations_naming_switch(FactsReader *reader,
 											  const DeclaredBypass *bypass);
+
+/* Does a policy name the switch of a declared bypass? */
+extern bool tg_facts_policy_names_switch(const PolicyFacts *policy,
+										 const DeclaredBypass *bypass);
 
 /* The relations that have columns of a type, or whose policies name it. */
 extern List *tg_facts_relations_using_type(FactsReader *reader, Oid type);

@@ -112,23 +112,43 @@ relations_naming_setting(FactsReader *reader, const char *setting)
 	return tg_with_inheritance_descendants(reader, result);
 }
 
+/* The function that is a switch, or InvalidOid. */
+static Oid
+function_of(const DeclaredBypass *bypass)
+{
+	Oid			schema_oid = bypass->schema == NULL ? InvalidOid :
+		get_namespace_oid(bypass->schema, true);
+
+	if (!OidIsValid(schema_oid))
+		return InvalidOid;
+	return GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid,
+						   CStringGetDatum(bypass->function),
+						   PointerGetDatum(buildoidvector(NULL, 0)),
+						   ObjectIdGetDatum(schema_oid));
+}
+
 List *
 tg_facts_relations_naming_switch(FactsReader *reader,
 								 const DeclaredBypass *bypass)
 {
-	Oid			schema_oid;
 	Oid			function_oid;
 
 	if (bypass->setting != NULL)
 		return relations_naming_setting(reader, bypass->setting);
-	schema_oid = bypass->schema == NULL ? InvalidOid :
-		get_namespace_oid(bypass->schema, true);
-	if (!OidIsValid(schema_oid))
-		return NIL;
-	function_oid = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid,
-								   CStringGetDatum(bypass->function),
-								   PointerGetDatum(buildoidvector(NULL, 0)),
-								   ObjectIdGetDatum(schema_oid));
+	function_oid = function_of(bypass);
 	return OidIsValid(function_oid) ?
 		tg_facts_relations_using_function(reader, function_oid) : NIL;
+}
+
+bool
+tg_facts_policy_names_switch(const PolicyFacts *policy,
+							 const DeclaredBypass *bypass)
+{
+	char	   *setting = unconstify(char *, bypass->setting);
+
+	if (setting != NULL)
+		return names_setting(policy->qual, setting) ||
+			names_setting(policy->with_check, setting);
+	return list_member_oid(tg_facts_functions_of(policy),
+						   function_of(bypass));
 }

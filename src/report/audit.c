@@ -61,7 +61,7 @@ struct Audit
 								 * returned */
 };
 
-/* The argument of what attempt() calls. */
+/* The argument of what tg_audit_attempt() calls. */
 typedef struct AuditTask
 {
 	Audit	   *audit;
@@ -104,37 +104,36 @@ is_listed(const List *oids, Oid oid)
 	return false;
 }
 
-/*
- * Lists the OIDs before reading the first relation, so that no scan stays open.
- * Excludes members of extensions that a superuser owns.
- */
-static void
-list_relations(Audit *audit)
+/* Lists them before the first one is read, so that no scan stays open. */
+Oid *
+tg_audit_relations(FactsReader *reader, int *count)
 {
-	List	   *members = tg_facts_trusted_members(audit->reader);
+	List	   *members = tg_facts_trusted_members(reader);
 	Relation	catalog = table_open(RelationRelationId, AccessShareLock);
 	SysScanDesc scan = systable_beginscan(catalog, InvalidOid, false,
-										  audit->snapshot, 0, NULL);
+										  tg_facts_snapshot(reader), 0, NULL);
 	int			room = 1024;
+	Oid		   *relids = palloc(room * sizeof(Oid));
 	HeapTuple	tuple;
 
-	audit->relids = palloc(room * sizeof(Oid));
+	*count = 0;
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
 		Form_pg_class form = (Form_pg_class) GETSTRUCT(tuple);
 
 		if (!rules_are_about(form) || is_listed(members, form->oid))
 			continue;
-		if (audit->count == room)
+		if (*count == room)
 		{
 			room *= 2;
-			audit->relids = repalloc(audit->relids, room * sizeof(Oid));
+			relids = repalloc(relids, room * sizeof(Oid));
 		}
-		audit->relids[audit->count++] = form->oid;
+		relids[(*count)++] = form->oid;
 	}
 	systable_endscan(scan);
 	table_close(catalog, AccessShareLock);
 	list_free(members);
+	return relids;
 }
 
 static const Decisions *
@@ -157,7 +156,7 @@ tg_audit_begin(const Oid *relid)
 												 "trovella_guard batch",
 												 ALLOCSET_DEFAULT_SIZES);
 	if (relid == NULL)
-		list_relations(audit);
+		audit->relids = tg_audit_relations(audit->reader, &audit->count);
 	else if (!tg_facts_is_trusted_member(audit->reader, *relid))
 	{
 		audit->relids = palloc(sizeof(Oid));
@@ -292,22 +291,18 @@ ends_the_audit(int sqlerrcode)
 	}
 }
 
-/*
- * Does something and catches its error.  Returns NULL, or the message of the
- * error.  If audit_failed is off, nothing is caught.
- */
-static const char *
-attempt(void (*action) (void *arg), AuditTask *task)
+const char *
+tg_audit_attempt(void (*action) (void *arg), void *arg)
 {
 	ErrorData  *error;
 
 	if (tg_rule_level(tg_rule_by_check(tg_check_audit_failed)) == TG_LEVEL_OFF)
 	{
-		action(task);
+		action(arg);
 		return NULL;
 	}
 
-	error = tg_catch_error(action, task);
+	error = tg_catch_error(action, arg);
 	if (error == NULL)
 		return NULL;
 	if (ends_the_audit(error->sqlerrcode))
@@ -390,7 +385,7 @@ apply_rules_one_by_one(Audit *audit, const RelationFacts *facts)
 		const char *message;
 
 		CHECK_FOR_INTERRUPTS();
-		message = attempt(apply_rule, &task);
+		message = tg_audit_attempt(apply_rule, &task);
 		if (message == NULL)
 			findings = list_concat(findings, task.findings);
 		else
@@ -409,7 +404,7 @@ static void
 audit_rule_by_rule(Audit *audit)
 {
 	AuditTask	task = {.audit = audit};
-	const char *message = attempt(read_facts, &task);
+	const char *message = tg_audit_attempt(read_facts, &task);
 	const RelationFacts *facts = task.facts;
 	List	   *findings;
 	AuditedRelation *audited;
@@ -449,7 +444,7 @@ tg_audit_next(Audit *audit, List **findings)
 		MemoryContextReset(audit->batch_context);
 		audit->batch = NIL;
 		audit->given = 0;
-		if (attempt(fill_batch, &task) != NULL)
+		if (tg_audit_attempt(fill_batch, &task) != NULL)
 			audit_rule_by_rule(audit);
 	}
 	if (audit->given < list_length(audit->batch))

@@ -49,4 +49,16 @@ extern const char *tg_audit_why_stale(Audit *audit,
 extern const AllowlistEntry *tg_audit_global_entry(Audit *audit,
 												   const RelationFacts *facts);
 
+/*
+ * The relations that an audit of the whole database judges: not temporary, and
+ * no members of extensions that a superuser owns.
+ */
+extern Oid *tg_audit_relations(FactsReader *reader, int *count);
+
+/*
+ * Does something and catches its error, unless that ends the audit.  Returns NULL,
+ * or the message of the error.  If audit_failed is off, nothing is caught.
+ */
+extern const char *tg_audit_attempt(void (*action) (void *arg), void *arg);
+
 #endif							/* TROVELLA_GUARD_AUDIT_H */

@@ -59,7 +59,8 @@ why_not_confined(FactsReader *reader, const RelationFacts *table, Oid role)
 }
 
 List *
-tg_exposing_functions(FactsReader *reader, const RelationFacts *facts)
+tg_exposing_functions(FactsReader *reader, const RelationFacts *facts,
+					  bool to_anybody)
 {
 	List	   *result = NIL;
 	ListCell   *lc;
@@ -72,12 +73,13 @@ tg_exposing_functions(FactsReader *reader, const RelationFacts *facts)
 		const char *why;
 
 		CHECK_FOR_INTERRUPTS();
-		grantees = tg_app_executors(reader, read->definer);
+		grantees = to_anybody ? tg_facts_executors(read->definer) :
+			tg_app_executors(reader, read->definer);
 		if (grantees == NIL)
 			continue;
 		why = why_not_confined(reader, facts, read->definer->owner);
 		if (why == NULL ||
-			(!read->definer->returns_rows &&
+			(!to_anybody && !read->definer->returns_rows &&
 			 tg_facts_policy_calls(reader, read->definer)))
 			continue;
 		function = palloc(sizeof(ExposingFunction));
@@ -104,7 +106,7 @@ tg_tables_exposed_by_functions(FactsReader *reader)
 		MemoryContext old = MemoryContextSwitchTo(context);
 		const RelationFacts *facts = tg_facts_outline(reader, lfirst_oid(lc));
 		bool		exposed = facts != NULL && tg_is_tenant_table(facts) &&
-			tg_exposing_functions(reader, facts) != NIL;
+			tg_exposing_functions(reader, facts, false) != NIL;
 
 		CHECK_FOR_INTERRUPTS();
 		MemoryContextSwitchTo(old);
@@ -196,7 +198,8 @@ tg_check_function_exposes_tenants(const RuleSubject *subject)
 {
 	ListCell   *lc;
 
-	foreach(lc, tg_exposing_functions(subject->reader, subject->facts))
+	foreach(lc, tg_exposing_functions(subject->reader, subject->facts,
+									 false))
 	{
 		CHECK_FOR_INTERRUPTS();
 		report(subject, lfirst(lc));

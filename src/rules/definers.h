@@ -12,7 +12,7 @@
 
 #include "facts/facts.h"
 
-/* A function by which application roles reach the rows of all tenants. */
+/* A function by which others reach the rows of all tenants. */
 typedef struct ExposingFunction
 {
 	const DefinerRead *read;
@@ -20,9 +20,14 @@ typedef struct ExposingFunction
 	List	   *grantees;		/* who may execute it, as OIDs */
 } ExposingFunction;
 
-/* Those of a tenant table, as a List of ExposingFunction. */
+/*
+ * Those of a tenant table that application roles may execute, as a List of
+ * ExposingFunction; without those that are a part of a policy.  "to_anybody":
+ * all of them, whoever may execute them.
+ */
 extern List *tg_exposing_functions(FactsReader *reader,
-								   const RelationFacts *facts);
+								   const RelationFacts *facts,
+								   bool to_anybody);
 
 /*
  * The tenant tables that the functions to which the reader is limited expose, as

@@ -135,6 +135,26 @@ tg_apply_rule(FactsReader *reader, const RelationFacts *facts,
 	return findings;
 }
 
+List *
+tg_apply_check(FactsReader *reader, const RelationFacts *facts,
+			   RuleCheck check)
+{
+	const Rule *rule = &tg_rules[tg_rule_by_check(check)];
+	List	   *findings = NIL;
+	RuleMemo	memo = {0};
+	RuleSubject subject = {
+		.reader = reader,
+		.facts = facts,
+		.memo = &memo,
+		.rule = rule,
+		.findings = &findings
+	};
+
+	if (!facts->temporary)
+		check(&subject);
+	return findings;
+}
+
 Finding *
 tg_report_finding(const RuleSubject *subject, const char *message_fmt,...)
 {

@@ -220,6 +220,13 @@ extern List *tg_apply_rule(FactsReader *reader, const RelationFacts *facts,
 						   const struct Allowlist *allowlist, int number,
 						   const RuleFailure *failure);
 
+/*
+ * The findings of one rule about a relation, whatever the rule's level is.  Nothing
+ * is printed of expressions.
+ */
+extern List *tg_apply_check(FactsReader *reader, const RelationFacts *facts,
+							RuleCheck check);
+
 /* Does a finding refuse the commit in mode "enforce"? */
 extern bool tg_refuses(const Finding *finding);
 
