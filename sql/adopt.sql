@@ -74,10 +74,13 @@ ALTER TABLE legacy DISABLE ROW LEVEL SECURITY;
 -- it was there before, so it warns
 SELECT trovella_guard.disallow('older', 'table_unclassified');
 
--- allow() over a debt makes it a decision
+-- allow() over a debt is a decision, and leaves the debt below it alone
 SELECT trovella_guard.adopt('once more') > 0 AS adopted;
 SELECT trovella_guard.allow('older', 'reference data', 'table_unclassified');
 SELECT adopted, reason FROM trovella_guard.allowlist WHERE table_name = 'older' ORDER BY adopted;
+SELECT trovella_guard.disallow('older', 'table_unclassified');
+SELECT adopted, reason FROM trovella_guard.allowlist WHERE table_name = 'older' ORDER BY adopted;
+SELECT trovella_guard.allow('older', 'reference data', 'table_unclassified');
 
 -- An expired entry stops counting: the commit warns, CI fails
 SET trovella_guard.mode = off;

@@ -72,13 +72,15 @@ COMMIT;
 REVOKE SELECT ON old FROM regress_app;
 REVOKE SELECT ON bare FROM regress_app;
 
+-- road: SET of security_barrier of a view, a debt (passes)
+ALTER VIEW shown SET (security_barrier);
 -- road: GRANT on a materialized view or view, a debt, to more roles (warns)
 SET client_min_messages = warning;
 GRANT SELECT ON copy TO regress_app;
 GRANT SELECT ON shown TO regress_app;
 -- road: RESET of security_barrier of a view, a debt (warns)
 ALTER VIEW shown RESET (security_barrier);
--- road: SET of it (passes)
+-- road: SET of it, when its debt has ended (warns)
 ALTER VIEW shown SET (security_barrier);
 -- road: CREATE OR REPLACE of a view by way of which a materialized view, a debt, reads (warns)
 CREATE OR REPLACE VIEW between WITH (security_invoker) AS SELECT * FROM old;

@@ -24,6 +24,14 @@ typedef enum AllowlistKind
 	TG_ENTRY_BYPASS				/* a declared bypass */
 } AllowlistKind;
 
+/* What an entry is about, by names. */
+typedef struct EntryNames
+{
+	NameData	schema;
+	NameData	table;
+	char	   *object;
+} EntryNames;
+
 /* A row of trovella_guard.allowlist. */
 typedef struct AllowlistEntry
 {
@@ -41,7 +49,7 @@ typedef struct AllowlistEntry
 	bool		used;			/* see tg_allowlist_mark_used() */
 	ItemPointerData tid;
 	bool		ends;			/* see tg_allowlist_end() */
-	struct EntryNames *follows; /* see tg_allowlist_follow(), or NULL */
+	EntryNames *follows;		/* see tg_allowlist_follow(), or NULL */
 } AllowlistEntry;
 
 typedef struct Allowlist Allowlist;
@@ -76,6 +84,9 @@ extern const AllowlistEntry *tg_allowlist_debt(const Allowlist *allowlist,
 											   const RelationFacts *facts,
 											   const char *rule,
 											   const char *object);
+
+/* Is any entry a debt? */
+extern bool tg_allowlist_has_debts(const Allowlist *allowlist);
 
 /*
  * Marks the entries of a rule for a relation as used, whatever their objects: an
@@ -138,6 +149,35 @@ extern uint32 tg_allowlist_decisions_key(void);
 /* Do two entries waive the same, for as long?  The reason does not matter. */
 extern bool tg_allowlist_same(const AllowlistEntry *one,
 							  const AllowlistEntry *other);
+
+/*
+ * What the transaction has done to an entry: it ends, or follows its relation and
+ * object ("object" NULL: no change) to new names.  An entry that does both
+ * ends.  tg_allowlist_write_changes() writes it, before the commit.
+ */
+extern void tg_allowlist_end(const AllowlistEntry *entry);
+extern void tg_allowlist_follow(const AllowlistEntry *entry, const char *schema,
+								const char *table, const char *object);
+extern void tg_allowlist_write_changes(const Allowlist *allowlist);
+
+/*
+ * The entries that name exactly this relation, and that the transaction has not
+ * written itself.
+ */
+extern List *tg_allowlist_old_entries(const Allowlist *allowlist,
+									  const char *schema, const char *table);
+
+/*
+ * A decision about exactly this relation, or its schema, that names the rule; for
+ * any object.
+ */
+extern const AllowlistEntry *tg_allowlist_of_rule(const Allowlist *allowlist,
+												  const RelationFacts *facts,
+												  const char *rule);
+
+/* Does an entry name exactly this relation? */
+extern bool tg_allowlist_names(const AllowlistEntry *entry,
+							   const char *schema, const char *table);
 
 /*
  * Runs one statement with the privileges of the extension's owner, for functions

@@ -168,7 +168,7 @@ notice_findings(const AllowlistEntry *entry)
 	values[3] = CStringGetTextDatum(entry->rule);
 	values[4] = CStringGetTextDatum(entry->object);
 	findings = tg_allowlist_count("SELECT sum(n)::int8, string_agg(rule || ' (' || n || ')', ', ' ORDER BY rule)"
-								  " FROM (SELECT f.rule, count(*) AS n FROM trovella_guard.findings($1) f"
+								  " FROM (SELECT f.rule, count(*) AS n FROM trovella_guard.findings($1::regclass) f"
 								  " WHERE f.schema_name = $2 AND $3 IN (f.table_name, '*')"
 								  " AND $4 IN (f.rule, '*') AND $5 IN (f.object, '*')"
 								  " AND (f.waived_by IS NULL OR f.is_debt) AND f.level <> 'info'"

@@ -41,6 +41,7 @@ struct Allowlist
 	List	   *entries;		/* all of them */
 	HTAB	   *by_key;			/* of EntriesOfKey: all of them; NULL if none */
 	Decisions	decisions;
+	bool		has_debts;
 };
 
 static const char *const kind_names[] = {
@@ -172,6 +173,7 @@ tg_allowlist_read(Snapshot snapshot, TimestampTz now)
 		if (should_free)
 			heap_freetuple(tuple);
 		add_entry(allowlist, entry);
+		allowlist->has_debts |= entry->adopted;
 		if (entry->kind != TG_ENTRY_RELATION && !entry->expired)
 			add_decision(&allowlist->decisions, entry);
 	}
@@ -247,13 +249,66 @@ entries_about(const Allowlist *allowlist, const char *schema, const char *table)
 								   tg_allowlist_hash_names(schema, table));
 }
 
-static bool
-names_relation(const AllowlistEntry *entry, const char *schema,
-			   const char *table)
+bool
+tg_allowlist_names(const AllowlistEntry *entry, const char *schema,
+				   const char *table)
 {
 	return entry->kind == TG_ENTRY_RELATION &&
 		strcmp(NameStr(entry->schema), schema) == 0 &&
 		strcmp(NameStr(entry->table), table) == 0;
+}
+
+List *
+tg_allowlist_old_entries(const Allowlist *allowlist, const char *schema,
+						 const char *table)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, entries_about(allowlist, schema, table))
+	{
+		AllowlistEntry *entry = lfirst(lc);
+
+		if (!entry->fresh && tg_allowlist_names(entry, schema, table))
+			result = lappend(result, entry);
+	}
+	return result;
+}
+
+const AllowlistEntry *
+tg_allowlist_of_rule(const Allowlist *allowlist, const RelationFacts *facts,
+					 const char *rule)
+{
+	const char *tables[] = {facts->name, TG_ANY};
+
+	for (int i = 0; i < (int) lengthof(tables); i++)
+	{
+		ListCell   *lc;
+
+		foreach(lc, entries_about(allowlist, facts->schema, tables[i]))
+		{
+			AllowlistEntry *entry = lfirst(lc);
+
+			if (!entry->expired && !entry->adopted &&
+				tg_allowlist_names(entry, facts->schema, tables[i]) &&
+				strcmp(entry->rule, rule) == 0)
+				return entry;
+		}
+	}
+	return NULL;
+}
+
+/*
+ * Who allows that a table has lost its tenant column has classified the table.
+ */
+static bool
+includes_rule(const AllowlistEntry *entry, const char *rule,
+			  const char *object)
+{
+	if (strcmp(entry->rule, rule) == 0)
+		return includes_object(rule, entry->object, object);
+	return strcmp(rule, "table_unclassified") == 0 &&
+		strcmp(entry->rule, "tenant_column_lost") == 0;
 }
 
 /*
@@ -273,12 +328,11 @@ find_entry(const Allowlist *allowlist, const char *schema, const char *table,
 		AllowlistEntry *entry = lfirst(lc);
 
 		if (entry->expired || entry->adopted != adopted ||
-			!names_relation(entry, schema, table))
+			!tg_allowlist_names(entry, schema, table))
 			continue;
 		if (strcmp(entry->rule, TG_ANY) == 0)
 			for_any_rule = entry;
-		if (strcmp(entry->rule, rule) != 0 ||
-			!includes_object(rule, entry->object, object))
+		if (!includes_rule(entry, rule, object))
 			continue;
 		if (strcmp(entry->object, TG_ANY) != 0)
 			return entry;
@@ -410,7 +464,7 @@ tg_allowlist_mark_rule_used(const Allowlist *allowlist, FactsReader *reader,
 			AllowlistEntry *of_relation = lfirst(lc);
 
 			if (!of_relation->expired &&
-				names_relation(of_relation, facts->schema, facts->name) &&
+				tg_allowlist_names(of_relation, facts->schema, facts->name) &&
 				strcmp(of_relation->rule, rule) == 0)
 				of_relation->used = true;
 		}
@@ -421,6 +475,12 @@ void
 tg_allowlist_mark_used(const AllowlistEntry *entry)
 {
 	((AllowlistEntry *) entry)->used = true;
+}
+
+bool
+tg_allowlist_has_debts(const Allowlist *allowlist)
+{
+	return allowlist->has_debts;
 }
 
 List *

@@ -52,6 +52,13 @@ tg_why_stale(FactsReader *reader, const AllowlistEntry *entry)
 	relid = get_relname_relid(NameStr(entry->table), schema_oid);
 	if (!OidIsValid(relid))
 		return "matches nothing: there is no such relation";
+	if (strcmp(entry->rule, "tenant_column_lost") == 0)
+	{
+		const RelationFacts *facts = tg_facts_outline(reader, relid);
+
+		if (facts != NULL && facts->tenant != NULL)
+			return "is not needed: the table has a tenant column";
+	}
 	if (strcmp(entry->rule, "*") == 0 || cannot_tell(entry->rule))
 		return NULL;
 	if (entry->used)

@@ -321,6 +321,12 @@ extern List *tg_facts_relations_in(Node *node);
 extern List *tg_facts_functions_of(const PolicyFacts *policy);
 extern List *tg_facts_types_in(const PolicyFacts *policy);
 
+/*
+ * A fingerprint of what a policy says: the same if only its name or its OID is
+ * another, or if a value is computed in a (SELECT ...) of its own.  Expensive.
+ */
+extern uint64 tg_facts_policy_meaning(const PolicyFacts *policy);
+
 /* The enums among these types and among the types they consist of, as OIDs. */
 extern List *tg_facts_enums_in(FactsReader *reader, const List *types);
 

@@ -74,7 +74,7 @@ trovella_guard_pending_1_0(PG_FUNCTION_ARGS)
 	if (result->setDesc->natts != COL_PENDING_COLUMNS)
 		elog(ERROR, "pending() has an unexpected number of columns");
 
-	foreach(lc, tg_judge_transaction(false))
+	foreach(lc, tg_judge_transaction(false, false))
 	{
 		RelationVerdict *verdict = lfirst(lc);
 		ListCell   *other;

@@ -53,8 +53,8 @@ tg_set_finish(SortedSet *set)
 	return set;
 }
 
-static bool
-has(const SortedSet *set, uint64 item)
+bool
+tg_set_has(const SortedSet *set, uint64 item)
 {
 	return set->count > 0 &&
 		bsearch(&item, set->items, set->count, sizeof(uint64),
@@ -69,7 +69,7 @@ has_all(const SortedSet *set, const SortedSet *items)
 	for (int i = 0; i < items->count; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (set == NULL || !has(set, items->items[i]))
+		if (set == NULL || !tg_set_has(set, items->items[i]))
 			return false;
 	}
 	return true;
@@ -200,7 +200,7 @@ fingerprints_of(const RelationFacts *facts, bool permissive)
 		PolicyFacts *policy = lfirst(lc);
 
 		if (policy->permissive == permissive && !policy->temporary)
-			tg_set_add(set, policy->fingerprint);
+			tg_set_add(set, tg_facts_policy_meaning(policy));
 	}
 	return tg_set_finish(set);
 }
@@ -244,10 +244,10 @@ grants_are_old(const SortedSet *after, const SortedSet *before)
 
 		CHECK_FOR_INTERRUPTS();
 		if (before == NULL ||
-			(!has(before, grant) &&
-			 !has(before, WITHOUT_COLUMN(grant)) &&
-			 !has(before, WITHOUT_GRANTEE(grant)) &&
-			 !has(before, WITHOUT_GRANTEE(WITHOUT_COLUMN(grant)))))
+			(!tg_set_has(before, grant) &&
+			 !tg_set_has(before, WITHOUT_COLUMN(grant)) &&
+			 !tg_set_has(before, WITHOUT_GRANTEE(grant)) &&
+			 !tg_set_has(before, WITHOUT_GRANTEE(WITHOUT_COLUMN(grant)))))
 			return false;
 	}
 	return true;

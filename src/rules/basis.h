@@ -36,6 +36,7 @@ extern void tg_set_add(SortedSet *set, uint64 item);
 
 /* Sorts the set and removes duplicates, after the last item was added. */
 extern SortedSet *tg_set_finish(SortedSet *set);
+extern bool tg_set_has(const SortedSet *set, uint64 item);
 
 /*
  * The grants of these commands on a relation or its columns to roles other than

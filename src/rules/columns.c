@@ -11,6 +11,8 @@
 #include "postgres.h"
 
 #include "common/hashfn.h"
+#include "miscadmin.h"
+#include "rules/basis.h"
 #include "rules/remedy.h"
 #include "rules/rules.h"
 #include "settings.h"
@@ -96,6 +98,103 @@ has_lost_tenant_column(const RuleSubject *subject)
 		before != NULL && tg_is_tenant_table(before);
 }
 
+static void
+report_unguarded(const RuleSubject *subject, const char *object,
+				 const char *message, const char *repair_sql)
+{
+	Finding    *finding = tg_report_finding(subject, "%s", message);
+
+	finding->object = object;
+	finding->waivable_by = TG_WAIVABLE_BY_NONE;
+	finding->repair_sql = repair_sql;
+}
+
+static const PolicyFacts *
+policy_by_oid(const RelationFacts *facts, Oid oid)
+{
+	ListCell   *lc;
+
+	foreach(lc, facts->policies)
+	{
+		if (((PolicyFacts *) lfirst(lc))->oid == oid)
+			return lfirst(lc);
+	}
+	return NULL;
+}
+
+/* What the policies of a relation say, as a set of fingerprints. */
+static SortedSet *
+meanings_of(const RelationFacts *facts)
+{
+	SortedSet  *set = palloc0(sizeof(SortedSet));
+	ListCell   *lc;
+
+	foreach(lc, facts->policies)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (!((PolicyFacts *) lfirst(lc))->temporary)
+			tg_set_add(set, tg_facts_policy_meaning(lfirst(lc)));
+	}
+	return tg_set_finish(set);
+}
+
+/*
+ * Without a tenant column no other rule applies to a table whose rows still belong
+ * to tenants.  So its row-level security and its policies stay as they were;
+ * restrictive policies may be added.
+ */
+static void
+check_what_is_left(const RuleSubject *subject, const RelationFacts *before)
+{
+	const RelationFacts *facts = subject->facts;
+	SortedSet  *was;
+	SortedSet  *is;
+	ListCell   *lc;
+
+	if (!before->rls_enabled)
+		return;
+	if (!facts->rls_enabled)
+		report_unguarded(subject, NULL,
+						 "row-level security is disabled, and the table has lost its tenant column",
+						 tg_remedy_table(facts, "ENABLE ROW LEVEL SECURITY"));
+	else if (before->rls_forced && !facts->rls_forced)
+		report_unguarded(subject, NULL,
+						 "row-level security is not forced any more, and the table has lost its tenant column",
+						 tg_remedy_table(facts, "FORCE ROW LEVEL SECURITY"));
+	was = meanings_of(before);
+	is = meanings_of(facts);
+	foreach(lc, before->policies)
+	{
+		const PolicyFacts *policy = lfirst(lc);
+
+		CHECK_FOR_INTERRUPTS();
+		if (!tg_set_has(is, tg_facts_policy_meaning(policy)))
+			report_unguarded(subject, policy->name,
+							 psprintf("policy \"%s\" %s, and the table has lost its tenant column",
+									  policy->name,
+									  policy_by_oid(facts, policy->oid) != NULL ?
+									  "has changed" : "is gone"),
+							 tg_remedy_comment("Leave policy %s as it was, or give the table its tenant column back first.",
+											   quote_identifier(policy->name)));
+	}
+	foreach(lc, facts->policies)
+	{
+		const PolicyFacts *policy = lfirst(lc);
+
+		CHECK_FOR_INTERRUPTS();
+		if (policy->permissive &&
+			policy_by_oid(before, policy->oid) == NULL &&
+			!tg_set_has(was, tg_facts_policy_meaning(policy)))
+			report_unguarded(subject, policy->name,
+							 psprintf("policy \"%s\" is new, and the table has lost its tenant column",
+									  policy->name),
+							 psprintf("DROP POLICY %s ON %s;",
+									  quote_identifier(policy->name),
+									  quote_qualified_identifier(facts->schema,
+																 facts->name)));
+	}
+}
+
 /*
  * Only the verdict can tell that a column was lost: an audit sees a table
  * without a tenant column, and calls it unclassified.  A column that depends on
@@ -105,7 +204,9 @@ void
 tg_check_tenant_column_lost(const RuleSubject *subject)
 {
 	const RelationFacts *facts = subject->facts;
-	const ColumnFacts *renamed;
+	const RelationFacts *before = subject->history != NULL ?
+		subject->history->before : NULL;
+	const ColumnFacts *column = NULL;
 	const char *lost;
 	Finding    *finding;
 
@@ -120,24 +221,33 @@ tg_check_tenant_column_lost(const RuleSubject *subject)
 		}
 		return;
 	}
+	if (before == NULL || !tg_is_table(before))
+		return;
+	if (has_lost_tenant_column(subject))
+		column = tg_find_column(facts, before->tenant->attnum);
+	if (!subject->history->was_exempt &&
+		(column != NULL || subject->history->column_is_lost))
+		check_what_is_left(subject, before);
 	if (!has_lost_tenant_column(subject))
 		return;
 
-	lost = subject->history->before->tenant->name;
+	lost = before->tenant->name;
 	finding = tg_report_finding(subject,
 								"the table has lost its tenant column \"%s\"",
 								lost);
 	finding->object = lost;
-	renamed = tg_find_column(facts, subject->history->before->tenant->attnum);
-	if (renamed != NULL)
-		finding->repair_sql =
-			psprintf("%s\n%s",
-					 tg_remedy_table(facts,
-									 psprintf("RENAME COLUMN %s TO %s",
-											  quote_identifier(renamed->name),
-											  quote_identifier(lost))),
-					 tg_remedy_comment("If %s is to be the tenant column from now on, add it to trovella_guard.tenant_columns first, in place of this.",
-									   quote_identifier(renamed->name)));
+	if (column == NULL)
+		return;
+	/* The rows of tenants are still there, so it is no global table */
+	if (!subject->history->was_exempt)
+		finding->waivable_by = TG_WAIVABLE_BY_ITS_RULE;
+	finding->repair_sql =
+		psprintf("%s\n%s",
+				 tg_remedy_table(facts, psprintf("RENAME COLUMN %s TO %s",
+												 quote_identifier(column->name),
+												 quote_identifier(lost))),
+				 tg_remedy_comment("If %s is to be the tenant column from now on, add it to trovella_guard.tenant_columns first, in place of this.",
+								   quote_identifier(column->name)));
 }
 
 void

@@ -9,6 +9,7 @@
  */
 #include "postgres.h"
 
+#include "common/hashfn.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
@@ -141,6 +142,40 @@ key_column_names(const RelationFacts *facts, const ForeignKeyFacts *key)
 	return names.data;
 }
 
+typedef struct KeyColumns
+{
+	AttrNumber	key;
+	AttrNumber	referenced;
+} KeyColumns;
+
+static int
+compare_key_columns(const void *a, const void *b)
+{
+	return ((const KeyColumns *) a)->key - ((const KeyColumns *) b)->key;
+}
+
+/*
+ * Identifies a foreign key by its columns, because ALTER COLUMN TYPE makes
+ * it again, and so does our own repair.  "refers": what it refers to counts, too.
+ */
+static void
+identify_by_columns(Finding *finding, const ForeignKeyFacts *key, bool refers)
+{
+	KeyColumns *columns = palloc0(key->nkeys * sizeof(KeyColumns));
+
+	for (int i = 0; i < key->nkeys; i++)
+	{
+		columns[i].key = key->keys[i];
+		columns[i].referenced = refers ? key->referenced_keys[i] : 0;
+	}
+	qsort(columns, key->nkeys, sizeof(KeyColumns), compare_key_columns);
+	finding->by_meaning = true;
+	finding->fingerprint = hash_bytes_extended((unsigned char *) columns,
+											   key->nkeys * sizeof(KeyColumns),
+											   refers ? key->referenced : 0);
+	pfree(columns);
+}
+
 void
 tg_check_fk_index_missing(const RuleSubject *subject)
 {
@@ -167,6 +202,7 @@ tg_check_fk_index_missing(const RuleSubject *subject)
 									key_column_names(facts, key), key->name);
 		finding->object_oid = key->oid;
 		finding->object = key->name;
+		identify_by_columns(finding, key, false);
 		if (names == NULL)
 			names = tg_index_names(subject->reader, facts);
 		finding->repair_sql = tg_remedy_index(names, key->nkeys, key->keys);
@@ -194,6 +230,9 @@ tg_check_fk_on_delete(const RuleSubject *subject)
 									key->name);
 		finding->object_oid = key->oid;
 		finding->object = key->name;
+		identify_by_columns(finding, key, true);
+		finding->fingerprint = hash_combine64(finding->fingerprint,
+											  key->on_delete);
 		finding->repair_sql = tg_remedy_on_delete(subject->reader,
 												  subject->facts, key);
 	}
@@ -239,6 +278,7 @@ tg_check_fk_crosses_tenants(const RuleSubject *subject)
 									referenced->name);
 		finding->object_oid = key->oid;
 		finding->object = key->name;
+		identify_by_columns(finding, key, true);
 		finding->other_relid = referenced->relid;
 	}
 }

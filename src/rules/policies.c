@@ -93,13 +93,28 @@ basis_of(const RuleSubject *subject, const RelationFacts *facts,
 	return basis;
 }
 
-/* The policy's own fingerprint does not cover the attributes of its roles. */
-static uint64
-fingerprint_of(const RuleSubject *subject, const ScopeIssue *issue)
+/* An audit compares its findings with none. */
+static bool
+is_compared(const RuleSubject *subject)
 {
-	uint64		fingerprint = issue->policy->fingerprint +
-		(issue->in_check ? 1 : 0);
+	return subject->history != NULL || !subject->describe;
+}
+
+/*
+ * The policy's own fingerprint does not cover the attributes of its roles, nor
+ * which table has the policy.
+ */
+static uint64
+fingerprint_of(const RuleSubject *subject, const RelationFacts *facts,
+			   const ScopeIssue *issue)
+{
+	uint64		fingerprint = is_compared(subject) ?
+		tg_facts_policy_meaning(issue->policy) : issue->policy->fingerprint;
 	ListCell   *lc;
+
+	fingerprint += issue->in_check ? 1 : 0;
+	if (facts != subject->facts)
+		fingerprint = hash_combine64(fingerprint, facts->relid);
 
 	foreach(lc, issue->policy->roles)
 	{
@@ -179,8 +194,10 @@ report_issue(const RuleSubject *subject, const RelationFacts *facts,
 		psprintf("%s on %s.%s", issue->policy->name, facts->schema,
 				 facts->name);
 	finding->commands = issue->commands;
-	finding->fingerprint = fingerprint_of(subject, issue);
-	finding->basis = basis_of(subject, facts, issue);
+	finding->by_meaning = true;
+	finding->fingerprint = fingerprint_of(subject, facts, issue);
+	if (is_compared(subject))
+		finding->basis = basis_of(subject, facts, issue);
 	finding->repair_sql = repair_of(subject, facts, issue);
 }
 

@@ -38,11 +38,20 @@ typedef enum Profile
 
 typedef struct Rule Rule;
 
+/* Which entries of the allowlist may waive a finding? */
+typedef enum FindingWaiver
+{
+	TG_WAIVABLE_BY_ANY_ENTRY,
+	TG_WAIVABLE_BY_ITS_RULE,		/* one that names the rule, not "*" */
+	TG_WAIVABLE_BY_NONE
+} FindingWaiver;
+
 /*
  * One rule broken by one object.
  *
  * The verdict recognizes a pre-existing finding by (rule, relation, object,
- * commands, fingerprint), never by a name, which a rename changes.
+ * commands, fingerprint), never by a name, which a rename changes.  A debt has the
+ * name, and follows it.
  */
 typedef struct Finding
 {
@@ -67,7 +76,12 @@ typedef struct Finding
 	const char *message;		/* lower case, no full stop */
 	const char *repair_sql;		/* statements, each with a semicolon at its
 								 * end, or NULL if SQL cannot repair it */
+	FindingWaiver waivable_by;
+	bool		by_meaning;		/* the fingerprint identifies it, and not the
+								 * object, which may be dropped and made again */
 	bool		was_there;		/* broken before this transaction, too */
+	bool		was_found;		/* the same, even if an entry waived it then */
+	const char *known_as;		/* its object then, if it was found */
 	bool		took_away;		/* a tenant table has become less protected */
 	const char *waived_by;		/* the reason of the allowlist entry that
 								 * waives it, or NULL */
@@ -81,6 +95,9 @@ typedef struct RelationHistory
 									 * verdict did not need to read it */
 	FactsReader *reader;		/* reads the state before the transaction */
 	const List *altered_functions;	/* OIDs of functions that policies call */
+	bool		was_exempt;		/* an entry waived every rule for it */
+	bool		column_is_lost; /* an entry says that it has lost its tenant
+								 * column, before or now */
 	const char *gained_exemption;	/* the allowlist entry that covers it
 									 * since a rename, a move or ATTACH
 									 * PARTITION, or NULL */

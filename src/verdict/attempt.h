@@ -15,6 +15,7 @@
 #include "allowlist/allowlist.h"
 #include "facts/facts.h"
 #include "facts/oidset.h"
+#include "rules/rules.h"
 #include "verdict/locks.h"
 #include "watch/touched.h"
 #include "utils/hsearch.h"
@@ -78,11 +79,27 @@ extern void tg_judge_queue(Attempt *attempt);
 extern void tg_judge_database(Attempt *attempt);
 
 /*
- * known.c: sets "was_there" of the findings "after" that are among those
- * "before", and not worse.
+ * known.c: sets "was_found", and if no entry waived them, "was_there" of the
+ * findings "after" that are among those "before", and not worse.
  */
 extern void tg_mark_known_findings(const QueueEntry *entry, List *after,
 								   List *before);
+
+/*
+ * debts.c: keeps the debts of a relation true to its names, before and after
+ * ("before" is NULL if it is new).
+ */
+extern void tg_keep_debts(Attempt *attempt, const RelationFacts *facts,
+						  const RelationFacts *before);
+
+/*
+ * The debt that a finding is, or NULL.  Notes what becomes of the debt: it ends if
+ * the finding is new or worse, and follows the object to its new name.
+ */
+extern const AllowlistEntry *tg_debt_of(Attempt *attempt,
+										const Finding *finding,
+										const RelationFacts *facts,
+										const RelationFacts *before);
 
 /* attempt.c: the snapshots, the readers and the allowlists. */
 extern void tg_attempt_begin(Attempt *attempt);

@@ -46,15 +46,14 @@ rely_on_entry(Attempt *attempt, const AllowlistEntry *entry,
 }
 
 /*
- * Takes away the findings that the allowlist waives.  An exemption that a table
- * has taken over does not waive the finding that says so.
+ * Marks the findings that the allowlist waives.  An exemption that a table has
+ * taken over does not waive the finding that says so.
  */
-static List *
-without_waived(Attempt *attempt, List *findings, const RelationFacts *facts,
-			   bool is_after)
+static void
+mark_waived(Attempt *attempt, List *findings, const RelationFacts *facts,
+			bool is_after)
 {
 	FactsReader *reader = is_after ? attempt->after : attempt->before;
-	List	   *result = NIL;
 	ListCell   *lc;
 
 	foreach(lc, findings)
@@ -63,27 +62,35 @@ without_waived(Attempt *attempt, List *findings, const RelationFacts *facts,
 		const Allowlist *allowlist = tg_attempt_allowlist(attempt, is_after);
 		const AllowlistEntry *entry = NULL;
 
+		if (finding->waivable_by == TG_WAIVABLE_BY_NONE)
+			continue;
 		if (finding->rule->check != tg_check_exemption_taken_over)
 			entry = tg_allowlist_match(allowlist, reader, facts,
 									   finding->rule->name, finding->object,
 									   finding->other_relid);
+		if (entry != NULL && finding->waivable_by == TG_WAIVABLE_BY_ITS_RULE &&
+			strcmp(entry->rule, finding->rule->name) != 0)
+			entry = NULL;
 		if (entry == NULL)
 			entry = tg_allowlist_match_other(allowlist, reader,
 											 finding->other_relid);
 		if (entry == NULL)
-			result = lappend(result, finding);
-		else if (is_after)
+			continue;
+		finding->waived_by = entry->reason;
+		if (is_after)
 			rely_on_entry(attempt, entry, facts);
 	}
-	return result;
 }
 
 /*
- * Takes away pre-existing findings that are listed as debts.  A finding that got
- * worse is new, and no debt covers it.
+ * The findings that no entry waives.  Pre-existing ones may be listed as debts
+ * ("before" is NULL if the relation is new).  A finding that got worse is new, and
+ * no debt covers it.  Debts are looked up also while a decision hides them,
+ * because they end or follow meanwhile.
  */
 static List *
-without_debts(Attempt *attempt, List *findings, const RelationFacts *facts)
+without_waived(Attempt *attempt, List *findings, const RelationFacts *facts,
+			   const RelationFacts *before)
 {
 	List	   *result = NIL;
 	ListCell   *lc;
@@ -91,16 +98,15 @@ without_debts(Attempt *attempt, List *findings, const RelationFacts *facts)
 	foreach(lc, findings)
 	{
 		Finding    *finding = lfirst(lc);
-		const AllowlistEntry *entry = NULL;
+		const AllowlistEntry *debt = before == NULL ? NULL :
+			tg_debt_of(attempt, finding, facts, before);
 
-		if (finding->was_there)
-			entry = tg_allowlist_debt(tg_attempt_allowlist(attempt, true),
-									  attempt->after, facts,
-									  finding->rule->name, finding->object);
-		if (entry == NULL)
+		if (finding->waived_by != NULL)
+			continue;
+		if (debt == NULL)
 			result = lappend(result, finding);
 		else
-			rely_on_entry(attempt, entry, facts);
+			rely_on_entry(attempt, debt, facts);
 	}
 	return result;
 }
@@ -137,6 +143,24 @@ mark_losses(List *findings, const RelationFacts *before)
 
 		finding->took_away = !finding->was_there && had_it(before, finding);
 	}
+}
+
+/*
+ * Does it matter what the relation was before?  Not if all findings are waived and
+ * none can be a debt.
+ */
+static bool
+past_matters(Attempt *attempt, const List *findings)
+{
+	const ListCell *lc;
+
+	foreach(lc, findings)
+	{
+		if (((const Finding *) lfirst(lc))->waived_by == NULL)
+			return true;
+	}
+	return findings != NIL &&
+		tg_allowlist_has_debts(tg_attempt_allowlist(attempt, true));
 }
 
 /* Copies a finding into the current memory context. */
@@ -324,6 +348,57 @@ add_judged_relation(void *arg)
 				   judged->relid);
 }
 
+/*
+ * What does the allowlist say about a table that has no tenant column, or has lost
+ * it now?
+ */
+static void
+note_lost_column(Attempt *attempt, RelationHistory *history,
+				 const RelationFacts *facts, const RelationFacts *before)
+{
+	const AllowlistEntry *entry;
+
+	if (!tg_is_table(facts))
+		return;
+	entry = tg_allowlist_of_rule(tg_attempt_allowlist(attempt, true), facts,
+								 "tenant_column_lost");
+	if (entry != NULL)
+	{
+		rely_on_entry(attempt, entry, facts);
+		history->column_is_lost = true;
+		return;
+	}
+	if (before->tenant != NULL)
+		history->was_exempt =
+			tg_allowlist_match(tg_attempt_allowlist(attempt, false),
+							   attempt->before, before, "*", NULL,
+							   InvalidOid) != NULL;
+}
+
+/*
+ * The waiver of a lost tenant column ends when the table has one again: the next
+ * loss takes another decision.
+ */
+static void
+end_waiver_of_lost_column(Attempt *attempt, const RelationFacts *before)
+{
+	const char *rule = "tenant_column_lost";
+	ListCell   *lc;
+
+	foreach(lc, tg_allowlist_old_entries(tg_attempt_allowlist(attempt, true),
+										 before->schema, before->name))
+	{
+		const AllowlistEntry *entry = lfirst(lc);
+
+		if (entry->adopted || strcmp(entry->rule, rule) != 0)
+			continue;
+		if (attempt->locks->wanted)
+			tg_lock_changed(attempt->locks, tg_allowlist_oid(),
+							tg_allowlist_key(entry));
+		tg_allowlist_end(entry);
+	}
+}
+
 static void
 judge_relation(Attempt *attempt, QueueEntry *entry, JudgedRelation *judged)
 {
@@ -378,6 +453,8 @@ judge_relation(Attempt *attempt, QueueEntry *entry, JudgedRelation *judged)
 	{
 		before = tg_facts_read(attempt->before, relid);
 		history.before = before;
+		if (facts->tenant == NULL && before != NULL)
+			note_lost_column(attempt, &history, facts, before);
 		if (before != NULL && tg_is_tenant_table(before))
 			history.gained_exemption =
 				tg_allowlist_taken_over(tg_attempt_allowlist(attempt, true),
@@ -386,28 +463,34 @@ judge_relation(Attempt *attempt, QueueEntry *entry, JudgedRelation *judged)
 										attempt->before, before);
 	}
 
+	if (tg_is_tenant_table(facts) && outline != NULL && outline->tenant == NULL)
+		end_waiver_of_lost_column(attempt, outline);
+	if (!existed || before != NULL)
+		tg_keep_debts(attempt, facts, before);
 	findings = tg_apply_rules(attempt->after, facts, &history,
 							  TG_LEVEL_WARNING, true);
-	findings = without_waived(attempt, findings, facts, true);
-	if (findings == NIL || tg_facts_is_trusted_member(attempt->after, relid))
+	mark_waived(attempt, findings, facts, true);
+	if (!past_matters(attempt, findings) ||
+		tg_facts_is_trusted_member(attempt->after, relid))
 		return;
 
 	if (existed && before == NULL)
 		before = tg_facts_read(attempt->before, relid);
-	if (before != NULL && !tg_facts_is_trusted_member(attempt->before, relid))
+	if (before != NULL && tg_facts_is_trusted_member(attempt->before, relid))
+		before = NULL;
+	if (before != NULL)
 	{
 		List	   *old_findings = tg_apply_rules(attempt->before, before, NULL,
 												  TG_LEVEL_WARNING, false);
 
-		tg_mark_known_findings(entry, findings,
-							   without_waived(attempt, old_findings, before,
-											  false));
-		findings = without_debts(attempt, findings, facts);
-		if (findings == NIL)
-			return;
-		mark_losses(findings, before);
+		mark_waived(attempt, old_findings, before, false);
+		tg_mark_known_findings(entry, findings, old_findings);
 	}
-	record(attempt, entry, facts, !existed, findings);
+	findings = without_waived(attempt, findings, facts, before);
+	if (before != NULL)
+		mark_losses(findings, before);
+	if (findings != NIL)
+		record(attempt, entry, facts, !existed, findings);
 }
 
 /* Judging a relation may queue others: see judge_relation(). */

@@ -42,7 +42,7 @@ known_finding(HTAB *known, const Finding *finding, HASHACTION action)
 	memset(&key, 0, sizeof(key));
 	key.rule = finding->rule;
 	key.fingerprint = finding->fingerprint;
-	key.object_oid = finding->object_oid;
+	key.object_oid = finding->by_meaning ? InvalidOid : finding->object_oid;
 	key.other_relid = finding->other_relid;
 	result = hash_search(known, &key, action, &found);
 	if (result != NULL && !found)
@@ -62,10 +62,10 @@ is_blind_to_change(const Finding *finding, RestsOn rests_on)
 
 /*
  * What holds for more commands than before is a new finding, and so is what was
- * concluded from something worse.
+ * concluded from something worse.  Sets "known_as".
  */
 static bool
-was_there(const Finding *finding, const KnownFinding *known)
+was_there(Finding *finding, const KnownFinding *known, bool waived_too)
 {
 	CommandSet	commands = TG_NO_COMMAND;
 	bool		result = false;
@@ -77,9 +77,11 @@ was_there(const Finding *finding, const KnownFinding *known)
 	{
 		const Finding *before = lfirst(lc);
 
-		if (tg_basis_is_no_worse(finding->basis, before->basis))
+		if ((waived_too || before->waived_by == NULL) &&
+			tg_basis_is_no_worse(finding->basis, before->basis))
 		{
 			commands |= before->commands;
+			finding->known_as = before->object;
 			result = true;
 		}
 	}
@@ -108,8 +110,10 @@ tg_mark_known_findings(const QueueEntry *entry, List *after, List *before)
 		Finding    *finding = lfirst(lc);
 		KnownFinding *same = known_finding(known, finding, HASH_FIND);
 
-		finding->was_there = was_there(finding, same) &&
-			!is_blind_to_change(finding, entry->rests_on);
+		if (is_blind_to_change(finding, entry->rests_on))
+			continue;
+		finding->was_found = was_there(finding, same, true);
+		finding->was_there = was_there(finding, same, false);
 	}
 	hash_destroy(known);
 }

@@ -90,7 +90,7 @@ judge_and_log(void *arg)
 
 	if (!must_judge())
 		return;
-	*verdicts = tg_judge_transaction(false);
+	*verdicts = tg_judge_transaction(false, true);
 	tg_log_what_went_through(*verdicts);
 }
 
@@ -135,7 +135,7 @@ judge_commit(void)
 	if (tg_mode != TG_MODE_ENFORCE)
 		judge_without_refusing();
 	else if (must_judge())
-		tg_raise(tg_judge_transaction(true));
+		tg_raise(tg_judge_transaction(true, true));
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
 }
@@ -243,7 +243,7 @@ attempt_verdict(Attempt *attempt)
 }
 
 List *
-tg_judge_transaction(bool lock)
+tg_judge_transaction(bool lock, bool commits)
 {
 	MemoryContext old = CurrentMemoryContext;
 	VerdictLocks locks = {.wanted = lock,.context = old};
@@ -274,5 +274,7 @@ tg_judge_transaction(bool lock)
 			MemoryContextDelete(attempt.context);
 	} while (!is_certain);
 
+	if (commits && attempt.after_allowlist != NULL)
+		tg_allowlist_write_changes(attempt.after_allowlist);
 	return attempt.verdicts;
 }

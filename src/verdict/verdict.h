@@ -34,7 +34,10 @@ extern void tg_verdict_init(void);
  *
  * "lock": the commit relies on the answer, so nobody may change what it rests on
  * until the transaction ends (locks.h).
+ *
+ * "commits": unless the answer refuses it, the transaction commits now, so the
+ * allowlist is brought up to date with what it has changed.
  */
-extern List *tg_judge_transaction(bool lock);
+extern List *tg_judge_transaction(bool lock, bool commits);
 
 #endif							/* TROVELLA_GUARD_VERDICT_H */
