@@ -75,6 +75,33 @@ SELECT object, message, repair_sql FROM trovella_guard.check() WHERE rule = 'all
 SELECT kind, rule, object, reason, why FROM trovella_guard.prune() ORDER BY object;
 TABLE entries;
 
+-- what the switch opens is refused without its entry, and judged when that goes
+\set VERBOSITY terse
+SELECT trovella_guard.disallow_bypass('app.bypass_rls');
+SELECT trovella_guard.allow_bypass('app.bypass_rls', 'platform administrators');
+ALTER POLICY line_tenant ON line USING (:tenant OR current_setting('app.bypass_rls', true) = 'on');
+ALTER POLICY line_tenant ON line USING (:tenant OR current_setting('app.bypass_all', true) = 'on');
+ALTER POLICY item_tenant ON item USING (:tenant OR is_admin());
+SELECT trovella_guard.disallow_bypass('app.bypass_rls');
+SELECT trovella_guard.disallow_bypass('regress_bypass.is_admin()');
+BEGIN;
+SELECT trovella_guard.disallow_bypass('app.bypass_rls');
+ALTER POLICY line_tenant ON line USING (:tenant);
+COMMIT;
+BEGIN;
+SELECT trovella_guard.disallow_bypass('regress_bypass.is_admin()');
+SELECT trovella_guard.allow_bypass('regress_bypass.is_admin()', 'another reason');
+COMMIT;
+SELECT trovella_guard.allow_bypass('app.bypass_rls', 'platform administrators');
+-- one that has expired counts no more
+SET trovella_guard.mode = off;
+UPDATE trovella_guard.allowlist SET expires_at = now() - interval '1 day' WHERE object = 'regress_bypass.is_admin()';
+RESET trovella_guard.mode;
+SELECT table_name, rule, object FROM trovella_guard.check('item') WHERE level <> 'info';
+SELECT trovella_guard.allow_bypass('regress_bypass.is_admin()', 'administrators');
+SELECT table_name, rule, object FROM trovella_guard.check('item') WHERE level <> 'info';
+\set VERBOSITY default
+
 -- the documentation
 \pset format unaligned
 \pset tuples_only on

@@ -38,6 +38,33 @@ SELECT trovella_guard.disallow_role('regress_migrator');
 RESET ROLE;
 \set VERBOSITY default
 
+-- an excused role is no application role, and is judged when its entry goes
+\set VERBOSITY terse
+CREATE ROLE regress_owner LOGIN;
+GRANT CREATE ON SCHEMA public TO regress_owner;
+SET ROLE regress_owner;
+\set protected 'CREATE TABLE public.regress_owned (id text, organization_id text NOT NULL, created_at timestamptz NOT NULL DEFAULT now(), updated_at timestamptz NOT NULL DEFAULT now()); ALTER TABLE public.regress_owned ENABLE ROW LEVEL SECURITY; CREATE INDEX ON public.regress_owned (organization_id); CREATE POLICY p ON public.regress_owned USING (organization_id = (SELECT current_setting(\'app.current_organization_id\', true)));'
+BEGIN;
+:protected
+COMMIT;
+RESET ROLE;
+SELECT trovella_guard.allow_role('regress_owner', 'owns the tables');
+SET ROLE regress_owner;
+BEGIN;
+:protected
+COMMIT;
+RESET ROLE;
+SELECT rule, object FROM trovella_guard.check('public.regress_owned') WHERE level = 'error';
+SELECT trovella_guard.disallow_role('regress_owner');
+BEGIN;
+SELECT trovella_guard.disallow_role('regress_owner');
+ALTER TABLE public.regress_owned FORCE ROW LEVEL SECURITY;
+COMMIT;
+DROP TABLE public.regress_owned;
+DROP OWNED BY regress_owner;
+DROP ROLE regress_owner;
+\set VERBOSITY default
+
 -- the history, and the documentation
 SELECT action, kind, schema_name, table_name, rule, object, reason, adopted
   FROM trovella_guard.allowlist_log WHERE kind = 'role' AND at >= :'start' ORDER BY at;
