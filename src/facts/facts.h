@@ -184,6 +184,13 @@ extern void tg_facts_end(FactsReader *reader);
 extern Snapshot tg_facts_snapshot(const FactsReader *reader);
 
 /*
+ * A place for what the rules keep as long as the reader lives: NULL at first.
+ * "context" is the memory context to keep it in.
+ */
+extern void **tg_facts_place_for_rules(FactsReader *reader,
+									   MemoryContext *context);
+
+/*
  * From now on, calls "note" for each object whose state is read, except for
  * the subject itself: who relies on what was read may want to lock it.
  */

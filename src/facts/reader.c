@@ -94,6 +94,13 @@ tg_facts_snapshot(const FactsReader *reader)
 	return reader->snapshot;
 }
 
+void	  **
+tg_facts_place_for_rules(FactsReader *reader, MemoryContext *context)
+{
+	*context = reader->context;
+	return &reader->of_rules;
+}
+
 void
 tg_facts_note_reads(FactsReader *reader, ReadNote note, void *arg)
 {

@@ -76,6 +76,7 @@ struct FactsReader
 	Publications *publications; /* publications.c */
 	ReadDecisions read_decisions;	/* may be NULL */
 	void	   *decisions_arg;
+	void	   *of_rules;		/* see tg_facts_place_for_rules() */
 	ReadNote	note;			/* see tg_facts_note_reads(); may be NULL */
 	void	   *note_arg;
 	Oid			subject;		/* a relation whose reads are not noted */

@@ -22,8 +22,6 @@
 #include "rules/remedy.h"
 #include "rules/rules.h"
 #include "scope/scope.h"
-#include "settings.h"
-#include "utils/guc.h"
 #include "utils/lsyscache.h"
 
 typedef struct WrapContext

@@ -13,9 +13,11 @@
  */
 #include "postgres.h"
 
+#include "common/hashfn.h"
 #include "mb/pg_wchar.h"
 #include "nodes/nodeFuncs.h"
 #include "rules/print.h"
+#include "rules/texts.h"
 #include "settings.h"
 #include "storage/lmgr.h"
 #include "utils/guc.h"
@@ -31,36 +33,51 @@
 /* In bytes.  A longer excerpt makes a message unreadable. */
 #define MAX_EXCERPT 1000
 
-typedef struct ExpressionSize
+/* How a cast, a call or a row is written, and what a column is called. */
+static uint32
+spelling_of(Node *node)
 {
-	int			nodes;
-	int			depth;
-} ExpressionSize;
+	switch (nodeTag(node))
+	{
+		case T_Var:
+			return hash_combine(((Var *) node)->varnosyn,
+								((Var *) node)->varattnosyn);
+		case T_FuncExpr:
+			return ((FuncExpr *) node)->funcformat;
+		case T_RelabelType:
+			return ((RelabelType *) node)->relabelformat;
+		case T_CoerceViaIO:
+			return ((CoerceViaIO *) node)->coerceformat;
+		case T_ArrayCoerceExpr:
+			return ((ArrayCoerceExpr *) node)->coerceformat;
+		case T_ConvertRowtypeExpr:
+			return ((ConvertRowtypeExpr *) node)->convertformat;
+		case T_RowExpr:
+			return ((RowExpr *) node)->row_format;
+		case T_CoerceToDomain:
+			return ((CoerceToDomain *) node)->coercionformat;
+		default:
+			return 0;
+	}
+}
 
 static bool
-is_too_large(Node *node, ExpressionSize *size)
+is_too_large(Node *node, ExpressionShape *shape)
 {
 	bool		result;
 
 	if (node == NULL)
 		return false;
-	if (++size->nodes > MAX_NODES_PRINTED ||
-		size->depth >= MAX_DEPTH_PRINTED)
+	if (++shape->nodes > MAX_NODES_PRINTED ||
+		shape->depth >= MAX_DEPTH_PRINTED)
 		return true;
-	size->depth++;
+	shape->spelling = hash_combine(shape->spelling, spelling_of(node));
+	shape->depth++;
 	result = IsA(node, Query) ?
-		query_tree_walker((Query *) node, is_too_large, size, 0) :
-		expression_tree_walker(node, is_too_large, size);
-	size->depth--;
+		query_tree_walker((Query *) node, is_too_large, shape, 0) :
+		expression_tree_walker(node, is_too_large, shape);
+	shape->depth--;
 	return result;
-}
-
-static bool
-is_printable(Node *node)
-{
-	ExpressionSize size = {0};
-
-	return !is_too_large(node, &size);
 }
 
 /*
@@ -89,7 +106,7 @@ lock_relations_in(Node *node, List **locked)
 /*
  * Printing needs the table's relation cache entry.  It is held from the first
  * expression to the last, because building it is slow where there are many
- * policies.
+ * policies.  Expressions of parents are printed before those of the table.
  */
 static bool
 begin_printing(const RuleSubject *subject)
@@ -97,9 +114,10 @@ begin_printing(const RuleSubject *subject)
 	const RelationFacts *facts = subject->facts;
 	RuleMemo   *memo = subject->memo;
 
-	if (memo->printing != PRINTING_NOT_BEGUN)
-		return memo->printing == PRINTING_POSSIBLE;
-	memo->printing = PRINTING_IMPOSSIBLE;
+	if (memo->printing_of == facts->relid)
+		return memo->printed != NULL;
+	tg_end_printing(memo);
+	memo->printing_of = facts->relid;
 	if (!ConditionalLockRelationOid(facts->relid, AccessShareLock))
 		return false;
 	memo->printed = RelationIdGetRelation(facts->relid);
@@ -113,42 +131,63 @@ begin_printing(const RuleSubject *subject)
 	 * The functions and types that the policies name exist as long as the
 	 * policies do, and nobody can drop these while the table is locked.
 	 */
-	if (tg_facts_policies_are_current(subject->reader, facts))
-		memo->printing = PRINTING_POSSIBLE;
-	return memo->printing == PRINTING_POSSIBLE;
+	if (!tg_facts_policies_are_current(subject->reader, facts))
+	{
+		tg_end_printing(memo);
+		memo->printing_of = facts->relid;
+	}
+	return memo->printed != NULL;
 }
 
 void
 tg_end_printing(RuleMemo *memo)
 {
-	Oid			relid;
+	Oid			relid = memo->printing_of;
 
+	memo->printing_of = InvalidOid;
 	if (!RelationIsValid(memo->printed))
 		return;
-	relid = RelationGetRelid(memo->printed);
 	RelationClose(memo->printed);
 	memo->printed = NULL;
 	RelationCacheInvalidateEntry(relid);
 	UnlockRelationOid(relid, AccessShareLock);
 }
 
+/* deparse_expression() modifies sub-selects, and the tree is not ours. */
 char *
-tg_expression_text(const RuleSubject *subject, Node *node)
+tg_print_expression(const TextRequest *request, const char *table)
+{
+	return deparse_expression(copyObject(request->node),
+							  deparse_context_for(table,
+												  request->facts->relid),
+							  false, false);
+}
+
+static char *
+print(const RuleSubject *subject, Node *node, bool for_any_path)
 {
 	const RelationFacts *facts = subject->facts;
+	TextRequest request = {facts, node, {0}, for_any_path};
 	List	   *locked = NIL;
 	ListCell   *lc;
-	char	   *text = NULL;
+	char	   *text;
 
-	if (node == NULL || !is_printable(node) || !begin_printing(subject))
+	if (node == NULL || is_too_large(node, &request.shape))
 		return NULL;
+	text = tg_kept_text(subject->reader, &request);
+	if (text != NULL || !begin_printing(subject))
+		return text;
 
-	/* deparse_expression() modifies sub-selects, and the tree is not ours */
 	if (lock_relations_in(node, &locked))
-		text = deparse_expression(copyObject(node),
-								  deparse_context_for(facts->name,
-													  facts->relid),
-								  false, false);
+	{
+		int			save_nestlevel = for_any_path ? tg_pin_search_path() : 0;
+
+		text = tg_print_expression(&request, facts->name);
+		tg_keep_text(subject->reader, &request,
+					 RelationGetDescr(subject->memo->printed), text);
+		if (for_any_path)
+			AtEOXact_GUC(true, save_nestlevel);
+	}
 	foreach(lc, locked)
 		UnlockRelationOid(lfirst_oid(lc), AccessShareLock);
 	return text;
@@ -157,18 +196,13 @@ tg_expression_text(const RuleSubject *subject, Node *node)
 char *
 tg_expression_text_for_any_path(const RuleSubject *subject, Node *node)
 {
-	int			save_nestlevel = tg_pin_search_path();
-	char	   *text;
-
-	text = tg_expression_text(subject, node);
-	AtEOXact_GUC(true, save_nestlevel);
-	return text;
+	return print(subject, node, true);
 }
 
 char *
 tg_expression_excerpt(const RuleSubject *subject, Node *node)
 {
-	char	   *text = tg_expression_text(subject, node);
+	char	   *text = print(subject, node, false);
 	int			length;
 
 	if (text == NULL)

@@ -13,21 +13,19 @@
 #include "rules/rules.h"
 
 /*
- * The text of an expression in a policy of the subject.  NULL if the relations
- * that it names cannot be locked at once, or if it is too large: nobody reads
- * such a text, and PostgreSQL might fail to print it.
- */
-extern char *tg_expression_text(const RuleSubject *subject, Node *node);
-
-/*
- * The same, so that it means the same under any search_path that does not list
- * pg_catalog after another schema: names are qualified unless they are
- * PostgreSQL's own.
+ * The text of an expression in a policy of the subject, for repair SQL: it means
+ * the same under any search_path that does not list pg_catalog after another
+ * schema, because names are qualified unless they are PostgreSQL's own.  NULL if
+ * the relations that it names cannot be locked at once, or if it is too large:
+ * nobody reads such a text, and PostgreSQL might fail to print it.
  */
 extern char *tg_expression_text_for_any_path(const RuleSubject *subject,
 											 Node *node);
 
-/* The same for messages: of a long text the beginning. */
+/*
+ * The same for messages, under the search_path of the session; of a long text
+ * the beginning.
+ */
 extern char *tg_expression_excerpt(const RuleSubject *subject, Node *node);
 
 /*

@@ -119,13 +119,9 @@ typedef struct RuleMemo
 	List	   *exposing_parents;	/* of ExposingParent */
 	const struct SortedSet *grants[TG_ALL_COMMANDS + 1];	/* by CommandSet */
 	const struct SortedSet *guards; /* restrictive policies */
-	enum
-	{
-		PRINTING_NOT_BEGUN,
-		PRINTING_IMPOSSIBLE,
-		PRINTING_POSSIBLE
-	}			printing;		/* of expressions in policies */
-	Relation	printed;		/* held meanwhile, or NULL */
+	Oid			printing_of;	/* the table whose expressions are printed, or
+								 * InvalidOid */
+	Relation	printed;		/* held meanwhile; NULL: it is impossible */
 } RuleMemo;
 
 /* The input of a rule. */
