@@ -463,7 +463,7 @@ BEGIN
   RETURN QUERY
   WITH steps (position, step, rules, needs) AS (VALUES
     (1, 'tenant column, not null',
-        ARRAY['tenant_column_nullable', 'tenant_column_lost', 'table_unclassified', 'relation_unprotectable', 'exemption_taken_over'], ''),
+        ARRAY['tenant_column_nullable', 'tenant_column_lost', 'table_unclassified', 'matview_exposes_tenants', 'relation_unprotectable', 'exemption_taken_over'], ''),
     (2, 'base columns', ARRAY['required_columns_missing'], 'tenant column'),
     (3, 'row-level security enabled', ARRAY['rls_disabled', 'app_role_bypasses_rls'], 'tenant column'),
     (4, 'policies for SELECT, INSERT, UPDATE and DELETE', ARRAY['policy_missing'], 'tenant column'),
@@ -472,7 +472,7 @@ BEGIN
     (7, 'foreign keys ON DELETE CASCADE or SET NULL', ARRAY['fk_on_delete'], 'foreign key'),
     (8, 'an index for every foreign key', ARRAY['fk_index_missing'], 'foreign key'),
     (9, 'grants for the application''s role', ARRAY['grant_missing'], 'tenant column'),
-    (10, 'views, rules and functions apply its policies', ARRAY['view_bypasses_rls', 'function_exposes_tenants'], ''),
+    (10, 'views, rules and functions apply its policies', ARRAY['view_exposes_tenants', 'view_bypasses_rls', 'function_exposes_tenants'], ''),
     (11, 'further advice', NULL, '')
   ), registry AS (
     SELECT g.position AS rule_position, g.rule, g.level,

@@ -161,10 +161,12 @@ tg_grants_under(const SortedSet *grants, const List *roles)
  * confines it here.  A superuser can always reach the relation.
  */
 Basis *
-tg_basis_of_grants(const RelationFacts *facts, CommandSet commands)
+tg_basis_of_grants(const RelationFacts *facts, CommandSet commands,
+				   const List *users)
 {
 	Basis	   *basis = palloc0(sizeof(Basis));
 	SortedSet  *grants = tg_grants_of(facts, commands);
+	const ListCell *lc;
 
 	for (int i = 0; i < (int) lengthof(privileges); i++)
 	{
@@ -172,6 +174,8 @@ tg_basis_of_grants(const RelationFacts *facts, CommandSet commands)
 			!superuser_arg(facts->owner))
 			tg_set_add(grants, MAKE_GRANT(facts->owner, 0, privileges[i].command));
 	}
+	foreach(lc, users)
+		tg_set_add(grants, MAKE_GRANT(lfirst_oid(lc), 0, TG_NO_COMMAND));
 	basis->reached_by = tg_set_finish(grants);
 	return basis;
 }

@@ -49,9 +49,12 @@ extern SortedSet *tg_grants_of(const RelationFacts *facts,
 extern const SortedSet *tg_grants_under(const SortedSet *grants,
 										const List *roles);
 
-/* For a finding that gets worse if more roles may reach the relation. */
+/*
+ * For a finding that gets worse if more roles may reach the relation, or if more
+ * of these become "users": roles by which the application reaches it.
+ */
 extern Basis *tg_basis_of_grants(const RelationFacts *facts,
-								 CommandSet commands);
+								 CommandSet commands, const List *users);
 
 /*
  * For one that gets worse if more roles do something.  InvalidOid stands for

@@ -255,8 +255,8 @@ may_expose_more(const RelationFacts *facts, FactsReader *before_reader,
 	return (before->rls_forced && !facts->rls_forced) ||
 		(before->tenant != NULL && facts->tenant != NULL &&
 		 before->tenant->attnum != facts->tenant->attnum) ||
-		!tg_basis_is_no_worse(tg_basis_of_grants(facts, TG_ALL_COMMANDS),
-							  tg_basis_of_grants(before, TG_ALL_COMMANDS)) ||
+		!tg_basis_is_no_worse(tg_basis_of_grants(facts, TG_ALL_COMMANDS, NIL),
+							  tg_basis_of_grants(before, TG_ALL_COMMANDS, NIL)) ||
 		!same_policies(facts, tg_facts_read(before_reader, facts->relid));
 }
 

@@ -45,6 +45,23 @@ const Rule	tg_rules[] = {
 		.undo = "the statement that gives a role of the application the rights of the owner, or NO FORCE ROW LEVEL SECURITY"
 	},
 	{
+		.name = "view_exposes_tenants",
+		.levels = {TG_LEVEL_ERROR, TG_LEVEL_ERROR, TG_LEVEL_ERROR},
+		.about = TG_ABOUT_TENANT_TABLES | TG_ABOUT_OTHER_TABLES | TG_ABOUT_OTHER_RELATIONS,
+		.check = tg_check_view_exposes_tenants,
+		.purpose = "A view or rule that bypasses row-level security and that an application role may use gives every tenant the rows of all tenants.",
+		.waiver = TG_WAIVE_OBJECT,
+		.undo = "the statement that opens the view"
+	},
+	{
+		.name = "matview_exposes_tenants",
+		.levels = {TG_LEVEL_ERROR, TG_LEVEL_ERROR, TG_LEVEL_ERROR},
+		.about = TG_ABOUT_OTHER_RELATIONS,
+		.check = tg_check_matview_exposes_tenants,
+		.purpose = "Row-level security does not exist for materialized views and foreign tables; one that an application role may read gives every tenant the rows of all tenants.",
+		.waiver = TG_WAIVE_OBJECT
+	},
+	{
 		.name = "tenant_column_lost",
 		.levels = {TG_LEVEL_ERROR, TG_LEVEL_ERROR, TG_LEVEL_ERROR},
 		.about = TG_ABOUT_TENANT_TABLES | TG_ABOUT_OTHER_TABLES,

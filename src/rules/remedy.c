@@ -13,6 +13,7 @@
 #include "postgres.h"
 
 #include "access/transam.h"
+#include "catalog/pg_authid.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
@@ -609,6 +610,40 @@ tg_is_placeholder(const char *reason)
 			return true;
 	}
 	return false;
+}
+
+/*
+ * Takes all privileges from those that have any.  An owner keeps his rights,
+ * and those of predefined roles are not the relation's.
+ */
+char *
+tg_remedy_revoke(const RelationFacts *facts, const List *grantees)
+{
+	StringInfoData sql;
+	const ListCell *lc;
+
+	initStringInfo(&sql);
+	foreach(lc, grantees)
+	{
+		Oid			grantee = lfirst_oid(lc);
+		char	   *name = OidIsValid(grantee) ? tg_role_name(grantee) : NULL;
+
+		if (sql.len > 0)
+			appendStringInfoChar(&sql, '\n');
+		if (grantee == facts->owner)
+			appendStringInfoString(&sql, tg_remedy_comment("Role \"%s\" is the owner: give \"%s.%s\" to a role that serves no tenants.",
+														   name, facts->schema,
+														   facts->name));
+		else if (grantee == ROLE_PG_READ_ALL_DATA ||
+				 grantee == ROLE_PG_WRITE_ALL_DATA)
+			appendStringInfoString(&sql, tg_remedy_comment("The application reaches it as a member of %s: revoke that.",
+														   name));
+		else
+			appendStringInfo(&sql, "REVOKE ALL ON %s FROM %s;",
+							 qualified_name(facts),
+							 name == NULL ? "PUBLIC" : quote_identifier(name));
+	}
+	return sql.data;
 }
 
 char *

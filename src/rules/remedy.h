@@ -52,6 +52,8 @@ extern char *tg_remedy_disallow(const char *schema, const char *table,
 								const char *rule, const char *object);
 
 /* For roles and switches (see tg_switch_name()) that show all tenants. */
+extern char *tg_remedy_revoke(const RelationFacts *facts,
+							  const List *grantees);
 extern char *tg_remedy_allow_role(const char *role);
 extern char *tg_remedy_disallow_role(const char *role);
 extern char *tg_remedy_allow_bypass(const char *name);

@@ -54,7 +54,7 @@ tg_check_rls_disabled(const RuleSubject *subject)
 	else
 		finding = tg_report_finding(subject,
 									"row-level security is not enabled");
-	finding->basis = tg_basis_of_grants(facts, TG_ALL_COMMANDS);
+	finding->basis = tg_basis_of_grants(facts, TG_ALL_COMMANDS, NIL);
 	finding->repair_sql = tg_remedy_table(facts,
 										  "ENABLE ROW LEVEL SECURITY");
 }

@@ -287,6 +287,8 @@ extern void tg_check_table_unclassified(const RuleSubject *subject);
 /* rules/views.c */
 extern void tg_check_relation_unprotectable(const RuleSubject *subject);
 extern void tg_check_view_bypasses_rls(const RuleSubject *subject);
+extern void tg_check_view_exposes_tenants(const RuleSubject *subject);
+extern void tg_check_matview_exposes_tenants(const RuleSubject *subject);
 
 /* rules/exposure.c */
 extern void tg_check_app_role_bypasses_rls(const RuleSubject *subject);

@@ -36,6 +36,11 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
+/* The privileges by which somebody uses a relation. */
+#define TG_USING(facts) \
+	((facts)->kind == RELKIND_MATVIEW ? ACL_SELECT : \
+	 ACL_SELECT | ACL_INSERT | ACL_UPDATE | ACL_DELETE)
+
 /*
  * The tenant tables whose rows a query on a relation reads, if that is not a
  * tenant table itself.
@@ -140,39 +145,63 @@ collect_kept(FactsReader *reader, const RelationFacts *facts, KeptRows *kept)
 	MemoryContextDelete(context);
 }
 
-void
-tg_check_relation_unprotectable(const RuleSubject *subject)
+/* May an application role use the relation? */
+static bool
+is_used_by_app(FactsReader *reader, const RelationFacts *facts)
 {
-	const RelationFacts *facts = subject->facts;
-	const char *kind = facts->kind == RELKIND_MATVIEW ?
-		"materialized view" : "foreign table";
-	const Basis *basis;
+	return tg_app_grantees(reader, facts, TG_USING(facts)) != NIL;
+}
+
+/* Each grant opens the relation further, and each role that it counts for. */
+static Basis *
+basis_of_use(FactsReader *reader, const RelationFacts *facts)
+{
+	return tg_basis_of_grants(facts, TG_ALL_COMMANDS,
+							  tg_app_grantees(reader, facts,
+											  TG_USING(facts)));
+}
+
+static bool
+has_no_rls(const RelationFacts *facts)
+{
+	return facts->kind == RELKIND_MATVIEW ||
+		facts->kind == RELKIND_FOREIGN_TABLE;
+}
+
+/*
+ * Reports a materialized view or foreign table with rows of tenants: the subject
+ * itself, or one that can be read by way of it.
+ */
+static void
+report_stored(const RuleSubject *subject, const RelationFacts *facts,
+			  const char *repair)
+{
+	const char *kind = tg_kind_name(facts->kind);
+	char	   *which = facts == subject->facts ? psprintf("the %s", kind) :
+		psprintf("%s \"%s.%s\", which can be read by way of it,", kind,
+				 facts->schema, facts->name);
+	const Basis *basis = basis_of_use(subject->reader, subject->facts);
 	KeptRows	kept = {0};
-	char	   *repair;
 	Finding    *finding;
 	ListCell   *lc;
 
-	if ((facts->kind != RELKIND_MATVIEW &&
-		 facts->kind != RELKIND_FOREIGN_TABLE) ||
-		(tg_is_unreachable_child(subject->reader, facts) &&
-		 (facts->tenant == NULL || tg_exposing_parents(subject) == NIL)))
-		return;
-
-	basis = tg_basis_of_grants(facts, TG_ALL_COMMANDS);
 	collect_kept(subject->reader, facts, &kept);
-
-	/* There is no repair; only an allowlist entry can silence it */
-	repair = psprintf("REVOKE ALL ON %s FROM PUBLIC;\n%s",
-					  quote_qualified_identifier(facts->schema, facts->name),
-					  tg_remedy_allow(facts->schema, facts->name,
-									  subject->rule->name, NULL));
 
 	/* Its own column, unless the rows are those of tables */
 	if (facts->tenant != NULL && kept.tables.oids == NIL)
 	{
-		finding = tg_report_finding(subject,
-									"row-level security cannot protect column \"%s\" of a %s",
-									facts->tenant->name, kind);
+		if (facts == subject->facts)
+			finding = tg_report_finding(subject,
+										"row-level security cannot protect column \"%s\" of a %s",
+										facts->tenant->name, kind);
+		else
+		{
+			finding = tg_report_finding(subject,
+										"row-level security cannot protect column \"%s\" of %s \"%s.%s\", which can be read by way of it",
+										facts->tenant->name, kind,
+										facts->schema, facts->name);
+			finding->other_relid = facts->relid;
+		}
 		finding->fingerprint = kept.fingerprint;
 		finding->basis = basis;
 		finding->repair_sql = repair;
@@ -185,14 +214,52 @@ tg_check_relation_unprotectable(const RuleSubject *subject)
 		const RelationFacts *table = tg_facts_outline(subject->reader, relid);
 
 		finding = tg_report_finding(subject,
-									"row-level security cannot protect the rows of table \"%s.%s\" that the %s stores",
-									table->schema, table->name, kind);
+									"row-level security cannot protect the rows of table \"%s.%s\" that %s stores",
+									table->schema, table->name, which);
 		finding->object = psprintf("%s.%s", table->schema, table->name);
 		finding->other_relid = relid;
-		finding->fingerprint = kept.fingerprint;
+		finding->fingerprint = facts == subject->facts ? kept.fingerprint :
+			hash_combine64(kept.fingerprint, facts->relid);
 		finding->basis = basis;
 		finding->repair_sql = repair;
 	}
+}
+
+/* Is this a relation with the rows of tenants that nothing can protect? */
+static bool
+is_unprotectable(const RuleSubject *subject)
+{
+	const RelationFacts *facts = subject->facts;
+
+	return has_no_rls(facts) &&
+		(!tg_is_unreachable_child(subject->reader, facts) ||
+		 (facts->tenant != NULL && tg_exposing_parents(subject) != NIL));
+}
+
+void
+tg_check_matview_exposes_tenants(const RuleSubject *subject)
+{
+	const RelationFacts *facts = subject->facts;
+	List	   *grantees;
+
+	if (!is_unprotectable(subject))
+		return;
+	grantees = tg_app_grantees(subject->reader, facts, TG_USING(facts));
+	if (grantees != NIL)
+		report_stored(subject, facts, tg_remedy_revoke(facts, grantees));
+}
+
+/* There is no repair; only an allowlist entry can silence it. */
+void
+tg_check_relation_unprotectable(const RuleSubject *subject)
+{
+	const RelationFacts *facts = subject->facts;
+
+	if (is_unprotectable(subject) &&
+		!is_used_by_app(subject->reader, facts))
+		report_stored(subject, facts,
+					  tg_remedy_allow(facts->schema, facts->name,
+									  subject->rule->name, NULL));
 }
 
 static bool
@@ -293,47 +360,15 @@ why_parent_shows(FactsReader *reader, const RelationFacts *parent, Oid role)
 	return reason;
 }
 
-static void
-report_bypass(const RuleSubject *subject, const RewriteFacts *rewrite,
-			  const RelationFacts *table, const BypassReason *reason,
-			  const Basis *basis)
-{
-	const RelationFacts *facts = subject->facts;
-	char	   *owner = tg_role_name(facts->owner);
-	Finding    *finding;
-
-	if (rewrite->select)
-	{
-		finding = tg_report_finding(subject,
-									"the view reads table \"%s.%s\" as role \"%s\": %s",
-									table->schema, table->name,
-									owner, reason->words);
-		finding->repair_sql =
-			psprintf("ALTER VIEW %s SET (security_invoker = true);",
-					 quote_qualified_identifier(facts->schema, facts->name));
-	}
-	else
-	{
-		finding = tg_report_finding(subject,
-									"rule \"%s\" uses table \"%s.%s\" as role \"%s\": %s",
-									rewrite->name, table->schema, table->name,
-									owner, reason->words);
-		finding->object_oid = rewrite->oid;
-		finding->repair_sql = tg_remedy_allow(facts->schema, facts->name,
-											  subject->rule->name, NULL);
-	}
-	finding->object = psprintf("%s.%s", table->schema, table->name);
-	finding->other_relid = table->relid;
-	finding->fingerprint = hash_combine64(rewrite->fingerprint,
-										  reason->relied_on);
-	finding->basis = basis;
-}
-
 /* The state while the rewrite rules of one relation are examined. */
 typedef struct ViewBypass
 {
 	const RuleSubject *subject;
+	const RelationFacts *view;	/* whose rules are examined: the subject, or
+								 * another one that is used by way of it */
 	const RewriteFacts *rewrite;
+	bool		follow;			/* such others? */
+	OidSet		others;			/* OIDs */
 	MemoryContext context;		/* for one table at a time */
 	HTAB	   *children;		/* of KeptChildren */
 	Basis	   *basis;			/* NULL until there is a finding */
@@ -365,7 +400,7 @@ children_of(ViewBypass *bypass, Oid parent)
 	return kept->relids;
 }
 
-/* Each grant opens the view further, and without a barrier functions do. */
+/* Without a barrier, functions open the view further. */
 static const Basis *
 basis_of(ViewBypass *bypass)
 {
@@ -374,7 +409,7 @@ basis_of(ViewBypass *bypass)
 
 	if (bypass->basis == NULL)
 	{
-		bypass->basis = tg_basis_of_grants(facts, TG_ALL_COMMANDS);
+		bypass->basis = basis_of_use(bypass->subject->reader, facts);
 		if (facts->security_barrier)
 		{
 			barriers = palloc0(sizeof(SortedSet));
@@ -385,67 +420,181 @@ basis_of(ViewBypass *bypass)
 	return bypass->basis;
 }
 
+static void
+report_bypass(ViewBypass *bypass, const RelationFacts *table,
+			  const BypassReason *reason)
+{
+	const RuleSubject *subject = bypass->subject;
+	const RelationFacts *view = bypass->view;
+	const RewriteFacts *rewrite = bypass->rewrite;
+	bool		is_other = view->relid != subject->facts->relid;
+	char	   *owner = tg_role_name(view->owner);
+	Finding    *finding;
+
+	if (is_other)
+		finding = tg_report_finding(subject,
+									"table \"%s.%s\" is used by way of \"%s.%s\" as role \"%s\": %s",
+									table->schema, table->name,
+									view->schema, view->name,
+									owner, reason->words);
+	else if (rewrite->select)
+		finding = tg_report_finding(subject,
+									"the view reads table \"%s.%s\" as role \"%s\": %s",
+									table->schema, table->name,
+									owner, reason->words);
+	else
+		finding = tg_report_finding(subject,
+									"rule \"%s\" uses table \"%s.%s\" as role \"%s\": %s",
+									rewrite->name, table->schema, table->name,
+									owner, reason->words);
+
+	if (rewrite->select)
+		finding->repair_sql =
+			psprintf("ALTER VIEW %s SET (security_invoker = true);",
+					 quote_qualified_identifier(view->schema, view->name));
+	else
+	{
+		finding->object_oid = rewrite->oid;
+		finding->repair_sql =
+			tg_remedy_comment("Drop rule \"%s\" on \"%s.%s\", or give that to an owner whom the policies confine.",
+							  rewrite->name, view->schema, view->name);
+	}
+	finding->object = psprintf("%s.%s", table->schema, table->name);
+	finding->other_relid = table->relid;
+	finding->fingerprint = hash_combine64(rewrite->fingerprint,
+										  reason->relied_on);
+	if (is_other)
+		finding->fingerprint = hash_combine64(finding->fingerprint,
+											  view->relid);
+	finding->basis = basis_of(bypass);
+}
+
+/*
+ * Must the walk go on from a relation that is read?  Not if it is reported
+ * itself, as something that the application may use.
+ */
+static bool
+leads_on(ViewBypass *bypass, const RelationFacts *read)
+{
+	return bypass->follow && read->relid != bypass->subject->facts->relid &&
+		(has_no_rls(read) || read->rewrites != NIL) &&
+		!is_used_by_app(bypass->subject->reader, read);
+}
+
 /* Examines a table that is read by way of a parent, or (NULL) for itself. */
 static void
 examine(ViewBypass *bypass, Oid relid, const RelationFacts *parent)
 {
-	const RuleSubject *subject = bypass->subject;
+	FactsReader *reader = bypass->subject->reader;
 	MemoryContext old = MemoryContextSwitchTo(bypass->context);
 	const RelationFacts *table = parent == NULL ?
-		tg_facts_read(subject->reader, relid) :
-		tg_facts_outline(subject->reader, relid);
+		tg_facts_read(reader, relid) : tg_facts_outline(reader, relid);
 	BypassReason reason = {0};
+	bool		goes_on = false;
 
 	CHECK_FOR_INTERRUPTS();
 	if (table != NULL && tg_is_tenant_table(table))
 		reason = parent == NULL ?
-			why_it_bypasses(subject->reader, table, subject->facts->owner) :
-			why_parent_shows(subject->reader, parent, subject->facts->owner);
+			why_it_bypasses(reader, table, bypass->view->owner) :
+			why_parent_shows(reader, parent, bypass->view->owner);
+	if (table != NULL && parent == NULL)
+		goes_on = leads_on(bypass, table);
 	MemoryContextSwitchTo(old);
 	if (reason.words != NULL)
-		report_bypass(subject, bypass->rewrite, table, &reason,
-					  basis_of(bypass));
+		report_bypass(bypass, table, &reason);
+	if (goes_on)
+		(void) tg_oidset_add(&bypass->others, relid);
 	MemoryContextReset(bypass->context);
 }
 
-void
-tg_check_view_bypasses_rls(const RuleSubject *subject)
+/* Examines what the rewrite rules of a relation use. */
+static void
+examine_rules(ViewBypass *bypass, const RelationFacts *view)
 {
-	const RelationFacts *facts = subject->facts;
-	ViewBypass	bypass = {.subject = subject};
 	ListCell   *lc;
 
-	if (facts->kind == RELKIND_MATVIEW || facts->rewrites == NIL)
-		return;
-	bypass.context = AllocSetContextCreate(CurrentMemoryContext,
-										   "trovella_guard table",
-										   ALLOCSET_DEFAULT_SIZES);
-	foreach(lc, facts->rewrites)
+	bypass->view = view;
+	foreach(lc, view->rewrites)
 	{
 		ListCell   *lc2;
 
 		/*
 		 * A security_invoker view shows nothing that its caller cannot read.
-		 * Another view among the tables is reported itself, and
-		 * relation_unprotectable reports materialized views.
+		 * Another view among the tables is reported itself, and so are
+		 * materialized views.
 		 */
-		bypass.rewrite = lfirst(lc);
-		if (bypass.rewrite->select && facts->security_invoker)
+		bypass->rewrite = lfirst(lc);
+		if (bypass->rewrite->select && view->security_invoker)
 			continue;
-		foreach(lc2, bypass.rewrite->reads)
-			examine(&bypass, lfirst_oid(lc2), NULL);
-		foreach(lc2, bypass.rewrite->inherited)
+		foreach(lc2, bypass->rewrite->reads)
+			examine(bypass, lfirst_oid(lc2), NULL);
+		foreach(lc2, bypass->rewrite->inherited)
 		{
-			const List *children = children_of(&bypass, lfirst_oid(lc2));
+			const List *children = children_of(bypass, lfirst_oid(lc2));
 			const ListCell *lc3;
 			RelationFacts *parent;
 
 			if (children == NIL)
 				continue;
-			parent = tg_facts_read(subject->reader, lfirst_oid(lc2));
+			parent = tg_facts_read(bypass->subject->reader, lfirst_oid(lc2));
 			foreach(lc3, children)
-				examine(&bypass, lfirst_oid(lc3), parent);
+				examine(bypass, lfirst_oid(lc3), parent);
 		}
 	}
+}
+
+/*
+ * Examines what is used by way of relations that nobody of the application may
+ * use: their owners' rights count, too.
+ */
+static void
+examine_others(ViewBypass *bypass)
+{
+	const RuleSubject *subject = bypass->subject;
+
+	for (int i = 0; i < list_length(bypass->others.oids); i++)
+	{
+		const RelationFacts *other = tg_facts_read(subject->reader,
+												   list_nth_oid(bypass->others.oids,
+																i));
+
+		CHECK_FOR_INTERRUPTS();
+		if (has_no_rls(other))
+			report_stored(subject, other,
+						  tg_remedy_revoke(subject->facts,
+										   tg_app_grantees(subject->reader,
+														   subject->facts,
+														   TG_USING(subject->facts))));
+		else
+			examine_rules(bypass, other);
+	}
+}
+
+static void
+check_rules(const RuleSubject *subject, bool used_by_app)
+{
+	const RelationFacts *facts = subject->facts;
+	ViewBypass	bypass = {.subject = subject,.follow = used_by_app};
+
+	if (facts->kind == RELKIND_MATVIEW || facts->rewrites == NIL ||
+		is_used_by_app(subject->reader, facts) != used_by_app)
+		return;
+	bypass.context = AllocSetContextCreate(CurrentMemoryContext,
+										   "trovella_guard table",
+										   ALLOCSET_DEFAULT_SIZES);
+	examine_rules(&bypass, facts);
+	examine_others(&bypass);
 	MemoryContextDelete(bypass.context);
+}
+
+void
+tg_check_view_exposes_tenants(const RuleSubject *subject)
+{
+	check_rules(subject, true);
+}
+
+void
+tg_check_view_bypasses_rls(const RuleSubject *subject)
+{
+	check_rules(subject, false);
 }

@@ -514,7 +514,9 @@ tg_queue_dependents(Attempt *attempt, const QueueEntry *entry,
 
 	enqueue_all(attempt, tg_relatives_to_judge(attempt->after, facts,
 											   attempt->before, before));
-	views_count = is_at_commit(tg_check_view_bypasses_rls) ||
+	views_count = is_at_commit(tg_check_view_exposes_tenants) ||
+		is_at_commit(tg_check_matview_exposes_tenants) ||
+		is_at_commit(tg_check_view_bypasses_rls) ||
 		is_at_commit(tg_check_relation_unprotectable);
 	left_allowlist = before != NULL &&
 		has_left_allowlist(attempt, facts, before);

@@ -23,10 +23,12 @@ use Guarded;
 
 my $node = PostgreSQL::Test::Cluster->new('main');
 $node->init(allows_streaming => 'logical');
-$node->append_conf('postgresql.conf', "max_prepared_transactions = 10\n");
+# (the owners of the tables serve no tenants)
+$node->append_conf('postgresql.conf',
+	"max_prepared_transactions = 10\ntrovella_guard.app_role = 'sessions'\n");
 $node->start;
 $node->safe_psql('postgres', 'CREATE DATABASE guarded');
-$node->safe_psql('postgres', 'CREATE ROLE owner LOGIN');
+$node->safe_psql('postgres', 'CREATE ROLE sessions; CREATE ROLE owner LOGIN');
 $node->safe_psql('guarded',
 	'GRANT CREATE ON DATABASE guarded TO owner; GRANT ALL ON SCHEMA public TO owner;'
 	  . 'BEGIN; CREATE EXTENSION trovella_guard;'

@@ -23,10 +23,13 @@ $node->append_conf('postgresql.conf', <<'EOC');
 autovacuum = off
 max_connections = 10
 shared_preload_libraries = 'trovella_guard'
+# the owners of the tables serve no tenants
+trovella_guard.app_role = 'sessions'
 EOC
 $node->start;
 $node->safe_psql('postgres', <<'EOS');
 CREATE EXTENSION trovella_guard;
+CREATE ROLE sessions;
 CREATE ROLE own LOGIN;
 GRANT CREATE, TEMPORARY ON DATABASE postgres TO own;
 GRANT CREATE ON SCHEMA public TO own;
