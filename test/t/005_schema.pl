@@ -157,6 +157,7 @@ push @overloads,
   'CREATE FUNCTION trovella_guard.cat(text, text) RETURNS text ' . $evil,
   'CREATE OPERATOR trovella_guard.|| (FUNCTION = trovella_guard.cat, LEFTARG = pg_catalog.text, RIGHTARG = pg_catalog.text)',
   'CREATE TABLE trovella_guard.pg_class (oid oid)';
+$node->safe_psql('early', q{SELECT trovella_guard.allow('trovella_guard.pg_class', 'a trap')});
 unlike(run_as('mallory', 'early', join ';', @overloads), qr/ERROR/, 'overloads are planted');
 $node->safe_psql('early', q{
 	CREATE TABLE public.docs (id int PRIMARY KEY, organization_id text NOT NULL);

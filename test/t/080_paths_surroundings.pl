@@ -236,6 +236,7 @@ $node->safe_psql('guarded',
 	'DROP EVENT TRIGGER zz_spoil; CREATE EVENT TRIGGER spoil ON sql_drop EXECUTE FUNCTION spoil();'
 	  . q{CREATE OR REPLACE FUNCTION spoil() RETURNS event_trigger LANGUAGE plpgsql AS
 	    'BEGIN ALTER TABLE public.item DISABLE ROW LEVEL SECURITY; END';}
+	  . q{SELECT trovella_guard.allow('public.scratch', 'dropped soon');}
 	  . 'CREATE TABLE scratch (id int);');
 ($status, $out, $err) = $node->psql('guarded', 'DROP TABLE scratch');
 like($err, $refusal, 'sql_drop');
