@@ -14,7 +14,9 @@ CREATE TABLE item (id int PRIMARY KEY, organization_id text NOT NULL,
 CREATE INDEX ON item (organization_id);
 ALTER TABLE item ENABLE ROW LEVEL SECURITY;
 CREATE POLICY item_tenant ON item USING (may_see(organization_id));
+\set VERBOSITY default
 COMMIT;
+\set VERBOSITY terse
 
 SELECT level, object, message FROM trovella_guard.check('item') WHERE rule = 'policy_unproven';
 

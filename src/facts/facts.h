@@ -337,8 +337,9 @@ extern uint64 tg_facts_policy_meaning(const PolicyFacts *policy);
 /* The enums among these types and among the types they consist of, as OIDs. */
 extern List *tg_facts_enums_in(FactsReader *reader, const List *types);
 
-/* InvalidOid if the snapshot does not see the type. */
+/* InvalidOid, NULL if the snapshot does not see the type. */
 extern Oid	tg_facts_type_owner(FactsReader *reader, Oid type);
+extern char *tg_facts_type_name(FactsReader *reader, Oid type);
 
 typedef struct FunctionFacts
 {
@@ -612,6 +613,42 @@ extern List *tg_facts_settings_of(const PolicyFacts *policy);
 extern bool tg_facts_function_reads_setting(FactsReader *reader,
 											Oid function_oid,
 											const char *name);
+
+/*
+ * What tells tenants apart in this database, where no column of a table does?
+ */
+
+/* The type of the tenant column of some table; InvalidOid if none has one. */
+extern Oid	tg_facts_tenant_type(FactsReader *reader);
+
+/* Do foreign keys from tenant columns lead to the relation? */
+extern bool tg_facts_is_tenants_table(FactsReader *reader, Oid relid);
+
+/* Does a name sound like that of a tenant column ("org_id", "tenantId")? */
+extern bool tg_looks_like_tenant_column(const char *name);
+
+/* The foreign keys of a table, also of one without a tenant column. */
+extern List *tg_facts_foreign_keys(FactsReader *reader,
+								   const RelationFacts *facts);
+
+/* The facts that a table would have if this were its tenant column. */
+extern RelationFacts *tg_facts_as_tenant_table(FactsReader *reader,
+											   const RelationFacts *facts,
+											   const ColumnFacts *tenant);
+
+/*
+ * If no table has a tenant column: the column by which most tables refer to
+ * one and the same other, or one that sounds like a tenant's.  NULL if there
+ * is none.
+ */
+typedef struct TenantGuess
+{
+	char	   *column;
+	char	   *tenants_table;	/* quoted and qualified */
+	int			tables;			/* that have the column */
+} TenantGuess;
+
+extern const TenantGuess *tg_facts_guess_tenant(FactsReader *reader);
 
 /*
  * Which relations depend on an object?

@@ -159,10 +159,9 @@ tg_facts_indexes(FactsReader *reader, const RelationFacts *outline)
 	return facts.indexes;
 }
 
-/* An array of pg_constraint as an array of column numbers. */
-static AttrNumber *
-attnum_array(HeapTuple tuple, AttrNumber attnum, TupleDesc descriptor,
-			 int *count)
+AttrNumber *
+tg_reader_attnums(HeapTuple tuple, AttrNumber attnum, TupleDesc descriptor,
+				  int *count)
 {
 	bool		isnull;
 	Datum		value = heap_getattr(tuple, attnum, descriptor, &isnull);
@@ -187,7 +186,8 @@ not_validated(HeapTuple tuple, TupleDesc descriptor)
 
 	if (form->contype != CONSTRAINT_NOTNULL || form->convalidated)
 		return 0;
-	keys = attnum_array(tuple, Anum_pg_constraint_conkey, descriptor, &count);
+	keys = tg_reader_attnums(tuple, Anum_pg_constraint_conkey, descriptor,
+							 &count);
 	return count == 1 ? keys[0] : 0;
 }
 
@@ -259,11 +259,11 @@ tg_read_constraints(FactsReader *reader, RelationFacts *facts)
 			key->validated = form->convalidated;
 			key->enforced = TG_CONSTRAINT_IS_ENFORCED(form);
 			key->temporal = TG_CONSTRAINT_IS_TEMPORAL(form);
-			key->keys = attnum_array(tuple, Anum_pg_constraint_conkey,
-									 descriptor, &key->nkeys);
-			key->referenced_keys = attnum_array(tuple,
-												Anum_pg_constraint_confkey,
-												descriptor, &count);
+			key->keys = tg_reader_attnums(tuple, Anum_pg_constraint_conkey,
+										  descriptor, &key->nkeys);
+			key->referenced_keys = tg_reader_attnums(tuple,
+													 Anum_pg_constraint_confkey,
+													 descriptor, &count);
 
 			/*
 			 * A foreign key to a partitioned table has a row of its own for

@@ -64,6 +64,11 @@ struct FactsReader
 	HTAB	   *outlines;		/* relation.c */
 	MemoryContext outlines_context;
 	HTAB	   *not_null_in_children;	/* parents.c */
+	bool		tenant_type_known;	/* tenants.c: is the next one set? */
+	Oid			tenant_type;
+	HTAB	   *tenants_tables;
+	bool		guess_known;	/* is the next one set? */
+	const TenantGuess *guess;
 	struct LifetimeCache *lifetimes;	/* temporary.c */
 	bool		extensions_known;	/* is the next one set? */
 	bool		any_untrusted_extension;
@@ -151,6 +156,10 @@ extern void tg_read_policies(FactsReader *reader, RelationFacts *facts);
 extern void tg_read_indexes(FactsReader *reader, RelationFacts *facts);
 extern void tg_read_constraints(FactsReader *reader, RelationFacts *facts);
 extern void tg_read_rewrites(FactsReader *reader, RelationFacts *facts);
+
+/* keys.c: an array of pg_constraint as an array of column numbers. */
+extern AttrNumber *tg_reader_attnums(HeapTuple tuple, AttrNumber attnum,
+									 TupleDesc descriptor, int *count);
 
 #ifdef TG_NOT_NULL_CAN_BE_NOT_VALID
 /* Does the NOT NULL of a column hold for older rows, too? */

@@ -106,3 +106,16 @@ tg_facts_type_owner(FactsReader *reader, Oid type)
 	tg_facts_note_read(reader, TypeRelationId, type);
 	return owner;
 }
+
+char *
+tg_facts_type_name(FactsReader *reader, Oid type)
+{
+	SysScanDesc scan = tg_reader_scan(reader, CAT_TYPE, TypeOidIndexId,
+									  Anum_pg_type_oid, type);
+	HeapTuple	tuple = systable_getnext(scan);
+	char	   *name = HeapTupleIsValid(tuple) ?
+		pstrdup(NameStr(((Form_pg_type) GETSTRUCT(tuple))->typname)) : NULL;
+
+	systable_endscan(scan);
+	return name;
+}

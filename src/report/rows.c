@@ -18,6 +18,7 @@
 #include "nodes/value.h"
 #include "report/audit.h"
 #include "report/rows.h"
+#include "rules/bookkeeping.h"
 #include "rules/rules.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -186,7 +187,7 @@ trovella_guard_findings_1_0(PG_FUNCTION_ARGS)
 static const char *
 class_name(const RelationFacts *facts, bool is_global)
 {
-	if (is_global)
+	if (is_global || tg_bookkeeping_tool(facts) != NULL)
 		return "global";
 	if (tg_is_tenant_table(facts))
 		return "tenant";
@@ -302,6 +303,8 @@ put_relation(ReturnSetInfo *result, Audit *audit, const RelationFacts *facts,
 	put_counts(values, findings);
 	values[COL_RELATION_REASON] =
 		text_or_null(entry != NULL ? entry->reason :
+					 tg_bookkeeping_tool(facts) != NULL ?
+					 psprintf("bookkeeping of %s", tg_bookkeeping_tool(facts)) :
 					 waiver_reasons(findings),
 					 &nulls[COL_RELATION_REASON]);
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);

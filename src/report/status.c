@@ -17,8 +17,10 @@
 #include "miscadmin.h"
 #include "report/integrity.h"
 #include "report/rows.h"
+#include "rules/remedy.h"
 #include "settings.h"
 #include "utils/guc.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 #include "utils/tuplestore.h"
 #include "version.h"
@@ -59,6 +61,31 @@ put_setting_status(ReturnSetInfo *result, const char *name)
 										false, false);
 
 	put_status(result, name, *value != '\0' ? value : "none", true, NULL);
+}
+
+/*
+ * The columns that make a table a tenant table.  On the first day they may be
+ * those of another database: then a guess is better than silence.
+ */
+static void
+put_tenant_columns_status(ReturnSetInfo *result)
+{
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	FactsReader *reader = tg_facts_begin(snapshot, false);
+	const TenantGuess *guess = tg_facts_guess_tenant(reader);
+
+	if (guess == NULL)
+		put_setting_status(result, "tenant_columns");
+	else
+		put_status(result, "tenant_columns",
+				   GetConfigOption(TG_EXTENSION ".tenant_columns", false, false),
+				   false,
+				   psprintf("No table has such a column, but \"%s\" refers to %s in %d %s: %s",
+							guess->column, guess->tenants_table,
+							guess->tables, guess->tables == 1 ? "table" : "tables",
+							tg_remedy_tenant_columns(guess)));
+	tg_facts_end(reader);
+	UnregisterSnapshot(snapshot);
 }
 
 /*
@@ -178,7 +205,7 @@ trovella_guard_status_1_0(PG_FUNCTION_ARGS)
 							 "GRANT, REVOKE and (before PostgreSQL 17) switching row-level security go unnoticed.");
 
 	/* A copy or a restore of the database may have lost these */
-	put_setting_status(result, "tenant_columns");
+	put_tenant_columns_status(result);
 	put_setting_status(result, "profile");
 	put_setting_status(result, "rules");
 	put_setting_status(result, "app_role");

@@ -1,8 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * columns.c
- *		Rules about columns: are those of a tenant table there, and if there is
- *		no tenant column, is that on purpose?
+ *		Rules about columns: are those of a tenant table there?
  *
  * Copyright (c) 2026, Trovella
  *
@@ -87,9 +86,8 @@ tg_check_required_columns_missing(const RuleSubject *subject)
 	}
 }
 
-/* Was it a tenant table before the transaction, and is none now? */
-static bool
-has_lost_tenant_column(const RuleSubject *subject)
+bool
+tg_has_lost_tenant_column(const RuleSubject *subject)
 {
 	const RelationFacts *before = subject->history != NULL ?
 		subject->history->before : NULL;
@@ -223,12 +221,12 @@ tg_check_tenant_column_lost(const RuleSubject *subject)
 	}
 	if (before == NULL || !tg_is_table(before))
 		return;
-	if (has_lost_tenant_column(subject))
+	if (tg_has_lost_tenant_column(subject))
 		column = tg_find_column(facts, before->tenant->attnum);
 	if (!subject->history->was_exempt &&
 		(column != NULL || subject->history->column_is_lost))
 		check_what_is_left(subject, before);
-	if (!has_lost_tenant_column(subject))
+	if (!tg_has_lost_tenant_column(subject))
 		return;
 
 	lost = before->tenant->name;
@@ -248,25 +246,4 @@ tg_check_tenant_column_lost(const RuleSubject *subject)
 												 quote_identifier(lost))),
 				 tg_remedy_comment("If %s is to be the tenant column from now on, add it to trovella_guard.tenant_columns first, in place of this.",
 								   quote_identifier(column->name)));
-}
-
-void
-tg_check_table_unclassified(const RuleSubject *subject)
-{
-	const RelationFacts *facts = subject->facts;
-	Finding    *finding;
-
-	/* A partition has the class of its parent */
-	if (facts->partition)
-		return;
-
-	/* Then tenant_column_lost says it, unless that weighs less */
-	if (has_lost_tenant_column(subject) &&
-		tg_rule_level(tg_rule_by_check(tg_check_tenant_column_lost)) >=
-		tg_rule_level(subject->rule - tg_rules))
-		return;
-
-	finding = tg_report_finding(subject,
-								"the table has no tenant column and is not on the allowlist");
-	finding->repair_sql = tg_remedy_allow(facts->schema, facts->name, NULL, NULL);
 }

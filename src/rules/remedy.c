@@ -17,6 +17,7 @@
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
+#include "commands/dbcommands.h"
 #include "commands/defrem.h"
 #include "facts/expression.h"
 #include "hashtable.h"
@@ -564,6 +565,16 @@ tg_remedy_on_delete(FactsReader *reader, const RelationFacts *facts,
 	else if (!key->validated)
 		appendStringInfoString(&action, " NOT VALID");
 	return tg_remedy_table(facts, action.data);
+}
+
+char *
+tg_remedy_tenant_columns(const TenantGuess *guess)
+{
+	char	   *database = get_database_name(MyDatabaseId);
+
+	return psprintf("ALTER DATABASE %s SET trovella_guard.tenant_columns = %s;",
+					quote_identifier(database ? database : "?"),
+					quote_literal_cstr(quote_identifier(guess->column)));
 }
 
 char *

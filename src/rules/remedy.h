@@ -42,6 +42,7 @@ extern char *tg_remedy_index(IndexNames *names, int nkeys,
 extern char *tg_remedy_on_delete(FactsReader *reader,
 								 const RelationFacts *facts,
 								 const ForeignKeyFacts *key);
+extern char *tg_remedy_tenant_columns(const TenantGuess *guess);
 extern char *tg_remedy_required_column(const RelationFacts *facts,
 									   const char *column);
 #define TG_ALLOW_CALL "SELECT trovella_guard.allow("

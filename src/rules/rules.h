@@ -282,6 +282,11 @@ extern void tg_check_unique_crosses_tenants(const RuleSubject *subject);
 extern void tg_check_tenant_column_lost(const RuleSubject *subject);
 extern void tg_check_tenant_column_nullable(const RuleSubject *subject);
 extern void tg_check_required_columns_missing(const RuleSubject *subject);
+
+/* Was it a tenant table before the transaction, and is none now? */
+extern bool tg_has_lost_tenant_column(const RuleSubject *subject);
+
+/* rules/unclassified.c */
 extern void tg_check_table_unclassified(const RuleSubject *subject);
 
 /* rules/views.c */

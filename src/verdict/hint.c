@@ -241,6 +241,21 @@ waivers(const RelationVerdict *verdict, const List *findings, bool *is_global)
 	return calls;
 }
 
+/* What must be true, so that the findings may be waived? */
+static const char *
+when_to_waive(const List *findings)
+{
+	const ListCell *lc;
+
+	foreach(lc, findings)
+	{
+		if (((const Finding *) lfirst(lc))->rule->check !=
+			tg_check_policy_unproven)
+			return "If this is intended";
+	}
+	return "If it cannot be written so that it is proven, try it as two tenants; if neither reaches the other's rows";
+}
+
 static void
 add_waivers(StringInfo text, const RelationVerdict *first,
 			const List *findings)
@@ -255,7 +270,7 @@ add_waivers(StringInfo text, const RelationVerdict *first,
 		return;
 	condition = is_global ?
 		psprintf("If the %s holds no tenant's rows", tg_kind_name(first->kind)) :
-		"If this is intended";
+		when_to_waive(findings);
 	whom = whom_to_ask();
 	if (whom != NULL)
 	{

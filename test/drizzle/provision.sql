@@ -3,7 +3,6 @@ CREATE EXTENSION trovella_guard;
 
 -- drizzle makes its own table before it looks at any migration, so this can't
 -- be part of one.
-SELECT trovella_guard.allow('drizzle.*', 'the list of applied migrations');
 
 -- The role that applies migrations says which tables are global.  It owns the
 -- database and is no superuser, so it can't turn the guard off.
