@@ -1,9 +1,6 @@
 -- Once for each database, by a superuser, before the first migration.
 CREATE EXTENSION trovella_guard;
 
--- drizzle makes its own table before it looks at any migration, so this can't
--- be part of one.
-
 -- The role that applies migrations says which tables are global.  It owns the
 -- database and is no superuser, so it can't turn the guard off.
 GRANT EXECUTE ON FUNCTION trovella_guard.allow, trovella_guard.disallow
