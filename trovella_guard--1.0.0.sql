@@ -465,7 +465,7 @@ BEGIN
     (1, 'tenant column, not null',
         ARRAY['tenant_column_nullable', 'tenant_column_lost', 'table_unclassified', 'matview_exposes_tenants', 'relation_unprotectable', 'exemption_taken_over'], ''),
     (2, 'base columns', ARRAY['required_columns_missing'], 'tenant column'),
-    (3, 'row-level security enabled', ARRAY['rls_disabled', 'app_role_bypasses_rls'], 'tenant column'),
+    (3, 'row-level security enabled', ARRAY['rls_disabled', 'not_protected_yet', 'app_role_bypasses_rls'], 'tenant column'),
     (4, 'policies for SELECT, INSERT, UPDATE and DELETE', ARRAY['policy_missing'], 'tenant column'),
     (5, 'policies confine rows to the tenant', ARRAY['policy_unscoped', 'policy_unproven', 'policy_function_untrusted'], 'tenant column'),
     (6, 'index led by the tenant column', ARRAY['tenant_index_missing'], 'tenant column'),

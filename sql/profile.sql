@@ -6,6 +6,7 @@
 \set VERBOSITY terse
 SET client_min_messages = warning;
 CREATE ROLE regress_profile_app;
+SET trovella_guard.app_role = regress_profile_app;
 CREATE SCHEMA regress_profile;
 SET search_path = regress_profile;
 \set columns 'id text PRIMARY KEY, organization_id text NOT NULL, created_at timestamptz NOT NULL DEFAULT now(), updated_at timestamptz NOT NULL DEFAULT now()'
@@ -71,6 +72,7 @@ ALTER TABLE item RENAME COLUMN organization_id TO org;
 CREATE TABLE plain (id int);
 BEGIN;
 CREATE TABLE closed (:columns);
+GRANT SELECT ON closed TO regress_profile_app;
 ALTER TABLE closed ENABLE ROW LEVEL SECURITY;
 COMMIT;
 

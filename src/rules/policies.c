@@ -52,6 +52,8 @@ tg_check_policy_missing(const RuleSubject *subject)
 	Finding    *finding;
 	ListCell   *lc;
 
+	if (tg_is_not_reached_yet(subject))
+		return;
 	foreach(lc, facts->policies)
 		missing &= ~commands_covered(lfirst(lc));
 	if (missing == TG_NO_COMMAND || !policies_matter(subject))
@@ -255,7 +257,8 @@ report_issues(const RuleSubject *subject, ScopeAnswer answer)
 void
 tg_check_policy_unscoped(const RuleSubject *subject)
 {
-	report_issues(subject, SCOPE_UNSCOPED);
+	if (!tg_is_not_reached_yet(subject))
+		report_issues(subject, SCOPE_UNSCOPED);
 }
 
 void

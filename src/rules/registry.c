@@ -36,6 +36,14 @@ const Rule	tg_rules[] = {
 		.undo = "DISABLE ROW LEVEL SECURITY"
 	},
 	{
+		.name = "not_protected_yet",
+		.levels = {TG_LEVEL_OFF, TG_LEVEL_WARNING, TG_LEVEL_OFF},
+		.about = TG_ABOUT_TENANT_TABLES,
+		.check = tg_check_not_protected_yet,
+		.purpose = "A table that no role of the application can reach leaks nothing; it must be protected before something makes it reachable.",
+		.waiver = TG_WAIVE_NOTHING
+	},
+	{
 		.name = "app_role_bypasses_rls",
 		.levels = {TG_LEVEL_ERROR, TG_LEVEL_ERROR, TG_LEVEL_ERROR},
 		.about = TG_ABOUT_TENANT_TABLES | TG_ABOUT_DATABASE,

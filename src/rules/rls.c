@@ -45,7 +45,8 @@ tg_check_rls_disabled(const RuleSubject *subject)
 	Finding    *finding;
 
 	report_exposing_parents(subject);
-	if (facts->rls_enabled || tg_is_unreachable_child(subject->reader, facts))
+	if (facts->rls_enabled || tg_is_not_reached_yet(subject) ||
+		tg_is_unreachable_child(subject->reader, facts))
 		return;
 
 	if (facts->policies != NIL)

@@ -119,6 +119,12 @@ typedef struct RuleMemo
 	List	   *exposing_parents;	/* of ExposingParent */
 	const struct SortedSet *grants[TG_ALL_COMMANDS + 1];	/* by CommandSet */
 	const struct SortedSet *guards; /* restrictive policies */
+	enum
+	{
+		REACH_UNKNOWN,
+		REACH_NONE,
+		REACH_SOME
+	}			reach;			/* see tg_is_not_reached_yet() */
 	Oid			printing_of;	/* the table whose expressions are printed, or
 								 * InvalidOid */
 	Relation	printed;		/* held meanwhile; NULL: it is impossible */
@@ -260,6 +266,15 @@ extern Finding *tg_report_finding(const RuleSubject *subject,
 /* rules/rls.c */
 extern void tg_check_rls_disabled(const RuleSubject *subject);
 extern void tg_check_rls_not_forced(const RuleSubject *subject);
+
+/* rules/reach.c */
+extern void tg_check_not_protected_yet(const RuleSubject *subject);
+
+/*
+ * Does not_protected_yet stand for the findings about leaks, because no role of
+ * the application can reach the table?
+ */
+extern bool tg_is_not_reached_yet(const RuleSubject *subject);
 
 /* rules/policies.c */
 extern void tg_check_policy_missing(const RuleSubject *subject);
