@@ -452,12 +452,29 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   r record;
+  sees text;
+  sees_failed bool := false;
 BEGIN
   SELECT * INTO r FROM trovella_guard_internal.relations(checklist.relation);
   IF NOT FOUND OR checklist.relation IS NULL THEN
     RAISE EXCEPTION 'there is no checklist for %', coalesce('"' || checklist.relation::text || '"', 'NULL')
       USING ERRCODE = 'wrong_object_type',
             HINT = 'A checklist is available for user tables, views, materialized views and foreign tables.';
+  END IF;
+
+  -- superusers see everything, in every database
+  IF r.class = 'tenant' THEN
+    BEGIN
+      SELECT coalesce(string_agg(
+               format('%s: %s%s', trovella_guard_internal.who(w.role, w.can_login), w.how, ' (' || w.excused || ')'),
+               '; ' ORDER BY w.ordinality), 'only superusers')
+      INTO sees
+      FROM trovella_guard.who_sees(checklist.relation) WITH ORDINALITY w
+      WHERE w.how <> 'superuser'
+        AND w.how <> ALL (SELECT 'member of ' || quote_ident(s.rolname) FROM pg_roles s WHERE s.rolsuper);
+    EXCEPTION WHEN OTHERS THEN
+      sees_failed := true;
+    END;
   END IF;
 
   RETURN QUERY
@@ -473,10 +490,11 @@ BEGIN
     (8, 'an index for every foreign key', ARRAY['fk_index_missing'], 'foreign key'),
     (9, 'grants for the application''s role', ARRAY['grant_missing'], 'tenant column'),
     (10, 'views, rules and functions apply its policies', ARRAY['view_exposes_tenants', 'view_bypasses_rls', 'function_exposes_tenants'], ''),
-    (11, 'further advice', NULL, '')
+    (11, 'who sees all tenants', '{}', ''),
+    (12, 'further advice', NULL, '')
   ), registry AS (
     SELECT g.position AS rule_position, g.rule, g.level,
-           coalesce((SELECT s.position FROM steps s WHERE g.rule = ANY (s.rules)), 11) AS step_position
+           coalesce((SELECT s.position FROM steps s WHERE g.rule = ANY (s.rules)), 12) AS step_position
     FROM trovella_guard_internal.registry() g
     WHERE g.is_about_relations
   ), found AS MATERIALIZED (
@@ -502,19 +520,21 @@ BEGIN
   )
   SELECT s.position, s.step,
          CASE WHEN b.broken > 0 THEN 'broken'
-              WHEN b.failed > 0 THEN 'unknown'
+              WHEN b.failed > 0 OR (s.position = 11 AND sees_failed) THEN 'unknown'
               WHEN b.waived > 0 THEN 'waived'
               WHEN n.why_not IS NOT NULL THEN 'not applicable'
               ELSE 'ok' END,
-         coalesce(b.detail, CASE WHEN b.failed > 0 THEN 'the audit failed' END, n.why_not,
+         coalesce(b.detail, CASE WHEN b.failed > 0 OR (s.position = 11 AND sees_failed) THEN 'the audit failed' END, n.why_not,
            CASE s.position
              WHEN 1 THEN r.tenant_column
+             WHEN 11 THEN sees
              WHEN 6 THEN (SELECT c.relname::text FROM pg_class c WHERE c.oid = r.tenant_index) END),
          b.repair_sql
   FROM steps s
   LEFT JOIN by_step b ON b.step_position = s.position
   CROSS JOIN LATERAL (SELECT
-    CASE WHEN s.position = 1 OR s.needs <> '' THEN
+    CASE WHEN s.position = 11 AND r.class <> 'tenant' THEN 'not a tenant table'
+         WHEN s.position = 1 OR s.needs <> '' THEN
            CASE WHEN r.kind <> 'table' THEN 'a ' || r.kind || ' has no row-level security of its own'
                 WHEN r.tenant_column IS NULL THEN 'no tenant column'
                 WHEN s.needs = 'foreign key' AND r.foreign_keys = 0 THEN 'no foreign keys'
@@ -729,6 +749,16 @@ END;
 COMMENT ON FUNCTION trovella_guard_internal.count_of(pg_catalog.int8, pg_catalog.text) IS
   'For reports: "1 error", "2 errors".';
 
+CREATE FUNCTION trovella_guard_internal.who(role pg_catalog.name, can_login pg_catalog.bool)
+RETURNS pg_catalog.text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT coalesce(role::text, 'subscribers') || CASE WHEN can_login THEN '' WHEN NOT can_login THEN ' (no login)' ELSE '' END;
+END;
+COMMENT ON FUNCTION trovella_guard_internal.who(pg_catalog.name, pg_catalog.bool) IS
+  'For reports: a role of who_sees(), and whether it cannot log in.';
+
 CREATE FUNCTION trovella_guard_internal.summary(
   OUT relations pg_catalog.int8, OUT tenant pg_catalog.int8, OUT global pg_catalog.int8,
   OUT unclassified pg_catalog.int8, OUT unprotectable pg_catalog.int8,
@@ -810,7 +840,17 @@ BEGIN ATOMIC
       (4, CASE WHEN f.is_last THEN '' END)) AS l (i, line)
     WHERE l.line IS NOT NULL
     UNION ALL
-    SELECT 2, 0, 0,
+    SELECT 2, w.ordinality, l.i, l.line
+    FROM (SELECT *, count(*) OVER () AS total FROM trovella_guard_internal.who_sees_all() WITH ORDINALITY) w
+    CROSS JOIN LATERAL (VALUES
+      (0, CASE WHEN w.ordinality = 1 THEN 'Who sees all tenants:' END),
+      (1, format('  %s: %s (%s)', trovella_guard_internal.escape_text(trovella_guard_internal.who(w.role, w.can_login)),
+                 trovella_guard_internal.escape_text(w.how), trovella_guard_internal.count_of(w.tables, 'table'))),
+      (2, '           reason: ' || trovella_guard_internal.escape_text(w.excused)),
+      (3, CASE WHEN w.ordinality = w.total THEN '' END)) AS l (i, line)
+    WHERE l.line IS NOT NULL
+    UNION ALL
+    SELECT 3, 0, 0,
            format('%s (%s): %s; profile %s', trovella_guard_internal.count_of(s.relations, 'relation'),
                   s.classes, s.counts, current_setting('trovella_guard.profile'))
     FROM trovella_guard_internal.summary() s) lines
@@ -858,7 +898,15 @@ BEGIN ATOMIC
                 FROM found f
                 WHERE f.waived_by IS NULL AND f.level <> 'info' AND f.repair_sql IS NOT NULL
                 GROUP BY f.name, f.repair_sql) o
-          GROUP BY o.name) f) lines
+          GROUP BY o.name) f
+    UNION ALL
+    SELECT 3, w.ordinality,
+           CASE WHEN w.ordinality = 1 THEN E'\n### Who sees all tenants\n\n| role | way | tables | reason |\n|---|---|---|---|\n' ELSE '' END ||
+           format('| %s | %s | %s | %s |',
+                  trovella_guard_internal.escape_markdown(trovella_guard_internal.who(w.role, w.can_login)),
+                  trovella_guard_internal.escape_markdown(w.how), w.tables,
+                  coalesce(trovella_guard_internal.escape_markdown(w.excused), ''))
+    FROM trovella_guard_internal.who_sees_all() WITH ORDINALITY w) lines
   ORDER BY part, number;
 END;
 COMMENT ON FUNCTION trovella_guard_internal.report_markdown() IS 'report(''markdown''), line by line.';
@@ -893,7 +941,13 @@ BEGIN ATOMIC
                               'waived_by', f.waived_by)
     FROM trovella_guard_internal.sorted_findings() WITH ORDINALITY f
     UNION ALL
-    SELECT 4, 0, ' ]}') lines
+    SELECT 4, 0, E' ],\n "who_sees": ['
+    UNION ALL
+    SELECT 5, w.ordinality,
+           CASE WHEN w.ordinality = 1 THEN '  ' ELSE '  ,' END || to_jsonb(w) - 'ordinality'
+    FROM trovella_guard_internal.who_sees_all() WITH ORDINALITY w
+    UNION ALL
+    SELECT 6, 0, ' ]}') lines
   ORDER BY part, number;
 END;
 COMMENT ON FUNCTION trovella_guard_internal.report_json() IS 'report(''json''), line by line.';
@@ -1085,6 +1139,8 @@ summary .kind { color: var(--muted); margin-right: auto; }
 .sql { display: flex; gap: .5rem; align-items: flex-start; }
 pre { flex: 1; margin: 0; padding: .5rem; background: var(--soft); border: 1px solid var(--line); border-radius: 6px;
   white-space: pre-wrap; overflow-wrap: anywhere; font: 13px/1.45 ui-monospace, monospace; }
+table.who { border-collapse: collapse; width: 100%; }
+.who th, .who td { padding: .25rem .5rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; overflow-wrap: anywhere; }
 [hidden] { display: none !important; }
 </style>
 </head>
@@ -1135,8 +1191,18 @@ pre { flex: 1; margin: 0; padding: .5rem; background: var(--soft); border: 1px s
         coalesce(r.html, ''))
     FROM rows r
     UNION ALL
-    SELECT 5, 0, $html$</main>
-<script>
+    SELECT 5, 0, '</main>'
+    UNION ALL
+    SELECT 6, w.ordinality,
+      CASE WHEN w.ordinality = 1 THEN E'<h2>Who sees all tenants</h2>\n<table class="who">\n<thead><tr><th>Role</th><th>Way</th><th>Tables</th><th>Reason</th></tr></thead>\n' ELSE '' END ||
+      format('<tr><td>%s</td><td>%s</td><td>%s</td><td>%s</td></tr>',
+        trovella_guard_internal.escape_xml(trovella_guard_internal.who(w.role, w.can_login)),
+        trovella_guard_internal.escape_xml(w.how), w.tables,
+        coalesce(trovella_guard_internal.escape_xml(w.excused), '')) ||
+      CASE WHEN w.ordinality = w.total THEN E'\n</table>' ELSE '' END
+    FROM (SELECT *, count(*) OVER () AS total FROM trovella_guard_internal.who_sees_all() WITH ORDINALITY) w
+    UNION ALL
+    SELECT 7, 0, $html$<script>
 (function () {
   var rows = Array.prototype.slice.call(document.querySelectorAll('details.rel'));
   var text = document.getElementById('f-text'), level = document.getElementById('f-level'),

@@ -78,7 +78,7 @@ SELECT rule, level, profile_level, set_by FROM trovella_guard.rules
 SET trovella_guard.rules = 'rls_not_forced=error, fk_index_missing=off';
 SELECT rule, level, profile_level, set_by FROM trovella_guard.rules
   WHERE rule IN ('rls_disabled', 'rls_not_forced', 'fk_index_missing') ORDER BY rule;
-SELECT position, state, detail FROM trovella_guard.checklist('feature_item') WHERE position IN (8, 11);
+SELECT position, state, detail FROM trovella_guard.checklist('feature_item') WHERE position IN (8, 12);
 RESET trovella_guard.rules;
 SELECT count(*) = count(DISTINCT rule) AND bool_and(purpose ~ '\.$') AS well_formed FROM trovella_guard.rules;
 

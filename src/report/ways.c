@@ -34,6 +34,8 @@
 
 /* The rules that say whether a view, or the like, shows a table's rows. */
 static const RuleCheck window_checks[] = {
+	tg_check_view_exposes_tenants,
+	tg_check_matview_exposes_tenants,
 	tg_check_view_bypasses_rls,
 	tg_check_relation_unprotectable
 };
@@ -122,8 +124,36 @@ excuse(WaySource *source, Way *way, const RelationFacts *facts,
 
 /*
  * A member of a superuser, or of a role with BYPASSRLS, must become that role; a
- * member of an owner may inherit the owner's rights.
+ * member of an owner may inherit the owner's rights.  Those who see everything
+ * anyway are left out.
  */
+static void
+add_members(WaySource *source, WayKind kind, Oid role, Oid table,
+			const char *commands)
+{
+	bool		by_rights = kind == WAY_OWNER || kind == WAY_GRANT;
+	List	   *members = by_rights ?
+		tg_facts_roles_acting_as(source->reader, role) :
+		tg_facts_roles_becoming(source->reader, role);
+	const char *name = tg_role_name(role);
+	ListCell   *lc;
+
+	foreach(lc, members)
+	{
+		Oid			member = lfirst_oid(lc);
+		Way		   *way;
+
+		CHECK_FOR_INTERRUPTS();
+		if (tg_oidset_has(&source->superusers, member) ||
+			(by_rights && tg_oidset_has(&source->bypassers, member) &&
+			 has_privs_of_role(member, role)))
+			continue;
+		way = add_way(source, WAY_MEMBER, table, member, commands,
+					  psprintf("member of %s", quote_identifier(name)));
+		way->through = name;
+	}
+}
+
 void
 tg_add_role(WaySource *source, WayKind kind, Oid role, Oid table,
 			const char *commands)
@@ -134,25 +164,16 @@ tg_add_role(WaySource *source, WayKind kind, Oid role, Oid table,
 		[WAY_OWNER] = "owner, not forced",
 		[WAY_GRANT] = "no row-level security"
 	};
-	List	   *members = kind == WAY_OWNER || kind == WAY_GRANT ?
-		tg_facts_roles_acting_as(source->reader, role) :
-		tg_facts_roles_becoming(source->reader, role);
-	const char *name = tg_role_name(role);
-	ListCell   *lc;
 
 	(void) add_way(source, kind, table, role, commands, words[kind]);
-	foreach(lc, members)
-	{
-		Oid			member = lfirst_oid(lc);
-		Way		   *way;
+	add_members(source, kind, role, table, commands);
+}
 
-		CHECK_FOR_INTERRUPTS();
-		if (tg_oidset_has(&source->superusers, member))
-			continue;
-		way = add_way(source, WAY_MEMBER, table, member, commands,
-					  psprintf("member of %s", quote_identifier(name)));
-		way->through = name;
-	}
+/* Nobody logs in as one of these: their members matter. */
+static bool
+is_predefined(Oid role)
+{
+	return role == ROLE_PG_READ_ALL_DATA || role == ROLE_PG_WRITE_ALL_DATA;
 }
 
 /* What a role was granted. */
@@ -205,9 +226,12 @@ add_grantees(WaySource *source, const RelationFacts *facts)
 		const char *commands = privileges_in_words(entry->privileges);
 
 		CHECK_FOR_INTERRUPTS();
-		if (commands == NULL || tg_oidset_has(&source->superusers, grantee))
+		if (commands == NULL ||
+			tg_oidset_has(&source->superusers, grantee))
 			continue;
-		if (OidIsValid(grantee))
+		if (is_predefined(grantee))
+			add_members(source, WAY_GRANT, grantee, facts->relid, commands);
+		else if (OidIsValid(grantee))
 			tg_add_role(source, WAY_GRANT, grantee, facts->relid, commands);
 		else
 			(void) add_way(source, WAY_GRANT, facts->relid, InvalidOid,

@@ -60,6 +60,8 @@ $node->safe_psql('postgres', q{SET trovella_guard.mode = off;
 	CREATE TABLE reference (id int);
 	SELECT trovella_guard.allow('reference', E'why | not? <b>"yes"</b> &\n`so`');
 	SELECT trovella_guard.allow('nothing.here', 'stale');
+	CREATE ROLE "bac|k <b>up" LOGIN BYPASSRLS IN ROLE pg_read_all_data;
+	SELECT trovella_guard.allow_role('bac|k <b>up', 'why | not? <b>so</b>');
 	CREATE VIEW a_view WITH (security_invoker = true) AS SELECT * FROM right_item;});
 my $relations = @names + 3;
 my $findings = $node->safe_psql('postgres', 'SELECT count(*) FROM trovella_guard.findings()');
@@ -75,12 +77,18 @@ my ($first) = $text =~ /^public\.[^:]*: (\d+) errors/;
 my @counts = $text =~ /^public\..*: (\d+) errors/mg;
 is_deeply(\@counts, [ sort { $b <=> $a } @counts ], 'text: the worst first');
 
-# markdown: every row of the table has four cells
+my $ways = $node->safe_psql('postgres', 'SELECT count(*) FROM trovella_guard_internal.who_sees_all()');
+my ($who) = $text =~ /^Who sees all tenants:\n(.*?)\n\n/ms;
+is($ways, 2, 'a superuser and another role see all tenants');
+is(scalar(() = ($who // '') =~ /^  \S.*\(\d+ tables?\)$/mg), $ways, 'text: a line for each way');
+like($who, qr/^  bac\|k <b>up: BYPASSRLS \(14 tables\)\n           reason: why \| not\? <b>so<\/b>$/m, 'text: with the reason');
+
+# markdown: every row of a table has four cells
 my $markdown = report('markdown');
 my @rows = $markdown =~ /^\|(.*)\|$/mg;
 is(scalar(grep { scalar(() = /(?<!\\)\|/g) != 3 } @rows), 0, 'markdown: no name breaks the table');
-cmp_ok(scalar @rows, '==', 2 + $node->safe_psql('postgres', 'SELECT count(*) FROM trovella_guard.check()'),
-	'markdown: a row for each finding');
+cmp_ok(scalar @rows, '==', 4 + $ways + $node->safe_psql('postgres', 'SELECT count(*) FROM trovella_guard.check()'),
+	'markdown: a row for each finding and way');
 my $outside = $markdown =~ s/^(`{3,})sql\n.*?^\1$//msgr;
 my $inline = $outside =~ s/<summary>.*?<\/summary>//sgr;	# HTML, not Markdown
 unlike($outside, qr/<(?!\/?(?:details|summary)>)/, 'markdown: no markup but ours');
@@ -90,7 +98,7 @@ unlike($inline, qr/(?<!\\)`/, 'markdown: no code span is opened');
 my $json = decode_json(report('json'));
 is($json->{schema_version}, 1, 'json: version of the schema');
 is(join(' ', sort keys %$json),
-	'database findings generated_at generator mode profile relations rules schema_version summary',
+	'database findings generated_at generator mode profile relations rules schema_version summary who_sees',
 	'json: fields as documented');
 is(join(' ', sort keys %{ $json->{summary} }),
 	'clean errors global infos relations tenant unclassified unprotectable waived warnings',
@@ -98,6 +106,10 @@ is(join(' ', sort keys %{ $json->{summary} }),
 is(scalar @{ $json->{relations} }, $relations, 'json: every relation');
 is(scalar @{ $json->{findings} }, $findings, 'json: every finding');
 is($json->{summary}{errors}, $errors, 'json: errors are counted');
+is(scalar @{ $json->{who_sees} }, $ways, 'json: who sees all tenants');
+is_deeply([ grep { $_->{how} eq 'BYPASSRLS' } @{ $json->{who_sees} } ],
+	[ { role => 'bac|k <b>up', can_login => JSON::PP::true, how => 'BYPASSRLS', tables => 14, excused => 'why | not? <b>so</b>' } ],
+	'json: a role, its way, and why');
 my %seen = map { $_->{table_name} => 1 } @{ $json->{relations} };
 my $decode = JSON::PP->new->allow_nonref;
 ok($seen{'<script>document.title = "owned"</script>'} && $seen{"line\nbreak"}, 'json: names are what they are');
@@ -168,6 +180,8 @@ my $html = report('html');
 is(() = $html =~ /<script/g, 1, 'html: the only script is ours');
 unlike($html, qr{(?:src|href)\s*=|https?://(?!x\))|url\(}i, 'html: nothing is fetched from elsewhere');
 like($html, qr/<svg /, 'html: a chart');
+is(scalar(() = $html =~ /^<tr><td>|^<table class="who">.*\n.*\n?<tr><td>/mg), $ways, 'html: a row for each way');
+like($html, qr{<td>bac\|k &lt;b&gt;up</td><td>BYPASSRLS</td><td>14</td><td>why \| not\? &lt;b&gt;so&lt;/b&gt;</td>}, 'html: escaped');
 SKIP: {
 	my ($chromium) = grep { -x $_ } map { ("/usr/bin/$_", "/usr/local/bin/$_") } qw(chromium chromium-browser google-chrome);
 	skip 'no chromium to look at the page with', 6 if !$chromium;
