@@ -38,6 +38,11 @@ ALTER ROLE regress_bypass_login NOSUPERUSER NOLOGIN;
 SELECT count(*) FROM trovella_guard.check() WHERE rule = 'role_bypasses_rls' AND object ~ '^regress_';
 ALTER ROLE regress_bypass_login LOGIN;
 
+-- nor is it said of a role that sees all tenants on purpose
+SELECT trovella_guard.allow_role('regress_bypass_login', 'the nightly back-up');
+SELECT count(*) FROM trovella_guard.check() WHERE rule = 'role_bypasses_rls' AND object ~ '^regress_';
+SELECT trovella_guard.disallow_role('regress_bypass_login');
+
 -- what check() prints fixes it
 SELECT repair_sql FROM trovella_guard.check()
   WHERE rule = 'role_bypasses_rls' AND object ~ '^regress_' \gexec
