@@ -42,4 +42,5 @@ _PG_init(void)
 	tg_touched_init();
 	tg_verdict_init();
 	tg_watch_init();
+	tg_watch_utility_init();
 }

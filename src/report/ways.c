@@ -597,7 +597,9 @@ tg_add_ways_of_window(WaySource *source, const RelationFacts *window)
 														  window->name);
 
 			CHECK_FOR_INTERRUPTS();
-			if (!OidIsValid(finding->other_relid))
+			/* add_views_above() says by way of what */
+			if (!OidIsValid(finding->other_relid) ||
+				OidIsValid(finding->by_way_of))
 				continue;
 			if (kind != WAY_RULE && !tg_oidset_add(&tables, finding->other_relid))
 				continue;

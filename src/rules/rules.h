@@ -64,6 +64,8 @@ typedef struct Finding
 	Oid			other_relid;	/* the table whose rows are exposed, if that
 								 * is not the relation itself; if it is
 								 * global, the finding is dropped */
+	Oid			by_way_of;		/* the view or the like by way of which they
+								 * are, if not by the relation itself */
 	CommandSet	commands;		/* the commands concerned, if any */
 	uint64		fingerprint;	/* changes if the object's definition does; 0
 								 * if unused */

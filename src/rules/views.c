@@ -201,6 +201,7 @@ report_stored(const RuleSubject *subject, const RelationFacts *facts,
 										facts->tenant->name, kind,
 										facts->schema, facts->name);
 			finding->other_relid = facts->relid;
+			finding->by_way_of = facts->relid;
 		}
 		finding->fingerprint = kept.fingerprint;
 		finding->basis = basis;
@@ -218,8 +219,13 @@ report_stored(const RuleSubject *subject, const RelationFacts *facts,
 									table->schema, table->name, which);
 		finding->object = psprintf("%s.%s", table->schema, table->name);
 		finding->other_relid = relid;
-		finding->fingerprint = facts == subject->facts ? kept.fingerprint :
-			hash_combine64(kept.fingerprint, facts->relid);
+		finding->fingerprint = kept.fingerprint;
+		if (facts != subject->facts)
+		{
+			finding->by_way_of = facts->relid;
+			finding->fingerprint = hash_combine64(kept.fingerprint,
+												  facts->relid);
+		}
 		finding->basis = basis;
 		finding->repair_sql = repair;
 	}
@@ -464,8 +470,11 @@ report_bypass(ViewBypass *bypass, const RelationFacts *table,
 	finding->fingerprint = hash_combine64(rewrite->fingerprint,
 										  reason->relied_on);
 	if (is_other)
+	{
+		finding->by_way_of = view->relid;
 		finding->fingerprint = hash_combine64(finding->fingerprint,
 											  view->relid);
+	}
 	finding->basis = basis_of(bypass);
 }
 

@@ -13,6 +13,9 @@
 /* Installs the hook; _PG_init calls it once. */
 extern void tg_watch_init(void);
 
+/* utility.c: installs the hook for GRANT of a role; _PG_init calls it once. */
+extern void tg_watch_utility_init(void);
+
 /* Is our function the one that PostgreSQL calls first? */
 extern bool tg_watch_is_outermost(void);
 
