@@ -30,6 +30,21 @@ SELECT polname, polcmd, polroles::regrole[], pg_get_expr(polqual, polrelid) AS u
 SELECT indexrelid::regclass FROM pg_index WHERE indrelid = 'feature_item'::regclass ORDER BY indexrelid::regclass::text COLLATE "C";
 COMMIT;
 
+-- Behind a pooler a setting that was set once is '' in the next transaction
+INSERT INTO parent VALUES ('6e0d3c1a-0000-4000-8000-000000000001');
+INSERT INTO feature_item VALUES ('a', '6e0d3c1a-0000-4000-8000-0000000000aa', '6e0d3c1a-0000-4000-8000-000000000001');
+GRANT USAGE ON SCHEMA regress_protect TO regress_protect_app;
+GRANT SELECT ON feature_item TO regress_protect_app;
+SET ROLE regress_protect_app;
+SELECT count(*) AS never_set FROM feature_item;
+BEGIN;
+SET LOCAL app.current_organization_id = '6e0d3c1a-0000-4000-8000-0000000000aa';
+SELECT count(*) AS own FROM feature_item;
+COMMIT;
+SELECT current_setting('app.current_organization_id') = '' AS left_empty, count(*) AS left_over FROM feature_item;
+RESET ROLE;
+RESET app.current_organization_id;
+
 -- Every combination of missing parts (2^8) on a plain and on a partitioned
 -- table, and every fifth, in which each part is missing with each other part
 -- at some time, on other types and names: protect() leaves no error, no second index of the same columns, and

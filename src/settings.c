@@ -291,7 +291,7 @@ check_expression(char **newval, void **extra, GucSource source)
 	if (why == NULL)
 		return true;
 	GUC_check_errdetail("The value is not an SQL expression: %s.", why);
-	GUC_check_errhint("For example: pg_catalog.current_setting('app.current_organization_id', true).");
+	GUC_check_errhint("For example: nullif(pg_catalog.current_setting('app.current_organization_id', true), '').");
 	return false;
 }
 
@@ -350,7 +350,7 @@ tg_settings_init(void)
 							   "Sets the SQL expression that yields the session's tenant.",
 							   "Generated policies compare the tenant column with it.",
 							   &tg_tenant_expression,
-							   "pg_catalog.current_setting('app.current_organization_id', true)",
+							   "nullif(pg_catalog.current_setting('app.current_organization_id', true), '')",
 							   PGC_SUSET,
 							   0,
 							   check_expression, NULL, NULL);

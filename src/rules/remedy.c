@@ -81,6 +81,65 @@ cast_function(Oid from, Oid to)
 	return function >= FirstNormalObjectId ? function : InvalidOid;
 }
 
+/* Is it one call: a name, and arguments in parentheses up to the end? */
+static bool
+is_call(const char *expression)
+{
+	const char *c = expression;
+	int			depth = 0;
+	bool		quoted = false;
+
+	while (isalnum((unsigned char) *c) || *c == '_' || *c == '.')
+		c++;
+	if (c == expression || *c != '(')
+		return false;
+	for (; *c != '\0'; c++)
+	{
+		if (*c == '\'')
+			quoted = !quoted;
+		else if (!quoted && *c == '(')
+			depth++;
+		else if (!quoted && *c == ')' && --depth == 0)
+			return c[1] == '\0';
+	}
+	return false;
+}
+
+/* The call in "nullif(call, '')", or NULL if the expression is not like that. */
+static char *
+call_in_nullif(const char *expression)
+{
+	static const char begin[] = "nullif(";
+	static const char end[] = ", '')";
+	int			length = strlen(expression) - strlen(begin) - strlen(end);
+	char	   *call;
+
+	if (length <= 0 ||
+		pg_strncasecmp(expression, begin, strlen(begin)) != 0 ||
+		strcmp(expression + strlen(begin) + length, end) != 0)
+		return NULL;
+	call = pnstrdup(expression + strlen(begin), length);
+	return is_call(call) ? call : NULL;
+}
+
+/*
+ * "(SELECT current_setting(...)::uuid)": the session's tenant, of a type or as
+ * it is (NULL).  NULLIF looks an operator up by the search_path, and no syntax
+ * says which, so a condition takes its place.
+ */
+static char *
+session_tenant(const char *type)
+{
+	char	   *call = call_in_nullif(tg_tenant_expression);
+
+	if (call != NULL)
+		return psprintf("(SELECT tenant%s%s FROM %s AS tenant WHERE tenant OPERATOR(pg_catalog.<>) '')",
+						type != NULL ? "::" : "", type != NULL ? type : "",
+						call);
+	return type == NULL ? psprintf("(SELECT %s)", tg_tenant_expression) :
+		psprintf("(SELECT (%s)::%s)", tg_tenant_expression, type);
+}
+
 /*
  * "organization_id = (SELECT current_setting(...)::uuid)": the expression that
  * the table's policies should have.  NULL if no equality operator tells the
@@ -131,16 +190,15 @@ tenant_predicate(const RelationFacts *facts)
 		return NULL;
 
 	if (type == TEXTOID)
-		return psprintf("%s %s (SELECT %s)", column, operator,
-						tg_tenant_expression);
+		return psprintf("%s %s %s", column, operator, session_tenant(NULL));
 
 	/* Without a length: char(1) and bit(1) would truncate the value */
 	name = format_type_extended(type, -1, FORMAT_TYPE_TYPEMOD_GIVEN |
 								FORMAT_TYPE_ALLOW_INVALID |
 								FORMAT_TYPE_FORCE_QUALIFY);
-	return psprintf("%s%s %s (SELECT (%s)::%s)", column,
+	return psprintf("%s%s %s %s", column,
 					type == tenant->type ? "" : psprintf("::%s", name),
-					operator, tg_tenant_expression, name);
+					operator, session_tenant(name));
 }
 
 char *
