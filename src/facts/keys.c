@@ -210,7 +210,10 @@ tg_not_null_is_valid(FactsReader *reader, Oid relid, AttrNumber attnum)
 	return result;
 }
 
-/* Takes a column for nullable, if its NOT NULL holds for new rows only. */
+/*
+ * Takes a column for nullable, if its NOT NULL holds for new rows only.  A table
+ * that is not classified has no tenant column.
+ */
 static void
 clear_not_null(RelationFacts *facts, AttrNumber attnum)
 {
@@ -223,7 +226,7 @@ clear_not_null(RelationFacts *facts, AttrNumber attnum)
 		if (column->attnum == attnum)
 			column->not_null = false;
 	}
-	if (facts->tenant->attnum == attnum)
+	if (facts->tenant != NULL && facts->tenant->attnum == attnum)
 		facts->tenant->not_null = false;
 }
 #endif
