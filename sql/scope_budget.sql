@@ -35,6 +35,11 @@ END $$;
 SELECT try('view', 'organization_id IN (SELECT x FROM v40 WHERE x = org())');
 -- an OR arm beside it
 SELECT try('arm', 'is_public OR organization_id IN (SELECT x FROM v40 WHERE x = org())');
+-- ... that is too large itself
+SELECT try('arms', 'is_public OR organization_id IN (WITH w0 AS (SELECT user_id AS x, organization_id AS y FROM member), '
+	|| string_agg(format('w%1$s AS (SELECT a.x || b.x AS x, a.y || b.x AS y FROM w%2$s a JOIN w%2$s b ON a.x = b.y)',
+		i, i - 1), ', ' ORDER BY i) || ' SELECT x FROM w40 WHERE y = org())')
+  FROM generate_series(1, 40) i;
 -- as long as it is deep
 SELECT try('deep', 'organization_id = ' || repeat('lower(', 1000) || 'org()' || repeat(')', 1000));
 SELECT try('nested', repeat('NOT (', 500) || 'organization_id <> org()' || repeat(' AND is_public)', 500));

@@ -47,6 +47,7 @@ INSERT INTO by_parent VALUES
 ($$EXISTS (SELECT FROM parent p WHERE p.id = item.project_id)$$),
 ($$EXISTS (SELECT FROM project p WHERE p.id = item.project_id AND p.organization_id = org())$$),
 ($$EXISTS (SELECT FROM (SELECT FROM parent p WHERE p.id = item.project_id) x)$$),
+($$EXISTS (WITH w AS (SELECT FROM parent p WHERE p.id = item.project_id) SELECT FROM w)$$),
 ($$EXISTS (SELECT FROM parent p JOIN member m USING (organization_id) WHERE p.id = item.project_id AND m.user_id = uid())$$),
 ($$(SELECT count(*) FROM parent p WHERE p.id = item.project_id) > 0$$),
 ($$(SELECT p.organization_id FROM parent p WHERE p.id = item.project_id) = org()$$),
@@ -77,6 +78,7 @@ INSERT INTO predicate (expected, why, policies) VALUES
 ('unproven', 'mentions', 'CREATE POLICY a ON item FOR INSERT WITH CHECK ((project_id, organization_id) IN (SELECT id, organization_id FROM parent))'),
 ('unproven', 'mentions', 'CREATE POLICY a ON item FOR INSERT WITH CHECK (organization_id = (SELECT p.organization_id FROM parent p WHERE p.id = item.project_id) AND can_edit(project_id))'),
 ('scoped', 'both', 'CREATE POLICY a ON item USING (organization_id = org() AND project_id IN (SELECT id FROM parent))'),
+('unproven', 'mentions', 'CREATE POLICY a ON item USING (EXISTS (WITH w AS (SELECT FROM member m WHERE m.organization_id = item.organization_id AND m.user_id = uid()) SELECT FROM w))'),
 -- sides
 ('unproven', 'check', 'CREATE POLICY a ON item USING (project_id IN (SELECT id FROM parent)) WITH CHECK (organization_id = org())'),
 ('unscoped', 'check', 'CREATE POLICY a ON item USING (organization_id = org()) WITH CHECK (project_id IN (SELECT id FROM parent))'),

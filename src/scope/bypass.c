@@ -3,15 +3,15 @@
  * bypass.c
  *		Declared bypasses: switches by which administrators see all tenants.
  *
- * A switch is a session setting that is compared with a constant, or a function
- * without arguments, that somebody has declared by allow_bypass().  Where it is
- * on, rows of all tenants are what the policy is meant to admit.  Where it is
- * off, or not set, it must admit nothing: "current_setting('app.bypass', true) IS
- * DISTINCT FROM 'off'" is open to sessions that have never heard of it.
+ * A switch is a session setting that is compared with a constant, or a
+ * function without arguments, that somebody has declared by allow_bypass().
+ * Where it is on, rows of all tenants are what the policy is meant to admit.
+ * Where it is off, or not set, it must admit nothing: current_setting(...) IS
+ * DISTINCT FROM 'off' is open to sessions that have never heard of it.
  *
- * What a setting does is found out by computing the condition for a session that
- * has not set it, and for one in which it is '', as it is after a transaction
- * that set it locally.  Only what needs no executor is computed.
+ * What a setting does is found out by computing the condition for a session
+ * that has not set it, and for one in which it is '', as it is after a
+ * transaction that set it locally.  Only what needs no executor is computed.
  *
  * Copyright (c) 2026, Trovella
  *

@@ -51,10 +51,9 @@ note_nulls(Oid operator, Node *left, Node *right, Outcomes outcomes,
 {
 	Node	   *sides[2] = {left, right};
 
-	/* the operator may be gone */
+	/* those of built-in types are all strict */
 	if (operator >= FirstGenbkiObjectId ||
-		tg_comparison(operator, tg_expression_type(left)) == COMPARES_NOT ||
-		!op_strict(operator))
+		tg_comparison(operator, tg_expression_type(left)) == COMPARES_NOT)
 		return outcomes;
 	for (int i = 0; i < 2; i++)
 	{

@@ -39,6 +39,17 @@ show_sublink(Conclusion conclusion, Node *sublink)
 	return conclusion;
 }
 
+/* The query of an item in FROM, and where it stands; NULL if it has none. */
+static Query *
+query_in_from(RangeTblEntry *rte, const ProofContext *inner,
+			  ProofContext *where)
+{
+	*where = *inner;
+	if (rte->rtekind == RTE_SUBQUERY)
+		return rte->subquery;
+	return rte->rtekind == RTE_CTE ? tg_find_with(rte, inner, where) : NULL;
+}
+
 static Conclusion prove_yields(Node *node, Query *query,
 							   const ProofContext *context);
 
@@ -68,6 +79,8 @@ static Conclusion
 prove_yields(Node *node, Query *query, const ProofContext *context)
 {
 	ProofContext inner;
+	ProofContext where;
+	Query	   *below;
 	Conclusion	conclusion;
 	ListCell   *lc;
 
@@ -104,9 +117,9 @@ prove_yields(Node *node, Query *query, const ProofContext *context)
 			conclusion = tg_if_both(conclusion,
 									tg_leaf_conclusion((Node *) rte->functions,
 													   &inner));
-		else if (rte->rtekind == RTE_SUBQUERY)
+		else if ((below = query_in_from(rte, &inner, &where)) != NULL)
 		{
-			Origin		origin = tg_query_dependencies(rte->subquery, &inner);
+			Origin		origin = tg_query_dependencies(below, &where);
 
 			if ((origin & ORIGIN_TENANT) && inner.enclosing != 0)
 				conclusion = tg_if_both(conclusion,
