@@ -153,12 +153,14 @@ extern bool tg_allowlist_same(const AllowlistEntry *one,
 /*
  * What the transaction has done to an entry: it ends, or follows its relation and
  * object ("object" NULL: no change) to new names.  An entry that does both
- * ends.  tg_allowlist_write_changes() writes it, before the commit.
+ * ends.  tg_allowlist_write_changes() writes it, before the commit; nothing ends
+ * unless "may_end".
  */
 extern void tg_allowlist_end(const AllowlistEntry *entry);
 extern void tg_allowlist_follow(const AllowlistEntry *entry, const char *schema,
 								const char *table, const char *object);
-extern void tg_allowlist_write_changes(const Allowlist *allowlist);
+extern void tg_allowlist_write_changes(const Allowlist *allowlist,
+									   bool may_end);
 
 /*
  * The entries that name exactly this relation, and that the transaction has not

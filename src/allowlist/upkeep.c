@@ -227,7 +227,7 @@ write_changes(const Allowlist *allowlist, List *changed, Relation relation,
 }
 
 void
-tg_allowlist_write_changes(const Allowlist *allowlist)
+tg_allowlist_write_changes(const Allowlist *allowlist, bool may_end)
 {
 	List	   *changed = NIL;
 	ListCell   *lc;
@@ -236,10 +236,11 @@ tg_allowlist_write_changes(const Allowlist *allowlist)
 
 	foreach(lc, tg_allowlist_entries(allowlist))
 	{
-		const AllowlistEntry *entry = lfirst(lc);
+		AllowlistEntry *entry = lfirst(lc);
 
+		entry->ends = entry->ends && may_end;
 		if (entry->ends || entry->follows != NULL)
-			changed = lappend(changed, lfirst(lc));
+			changed = lappend(changed, entry);
 	}
 	if (changed == NIL)
 		return;

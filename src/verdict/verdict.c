@@ -274,7 +274,9 @@ tg_judge_transaction(bool lock, bool commits)
 			MemoryContextDelete(attempt.context);
 	} while (!is_certain);
 
+	/* In mode "off" a restore makes again, one by one, what owes the debts */
 	if (commits && attempt.after_allowlist != NULL)
-		tg_allowlist_write_changes(attempt.after_allowlist);
+		tg_allowlist_write_changes(attempt.after_allowlist,
+								   tg_mode != TG_MODE_OFF);
 	return attempt.verdicts;
 }

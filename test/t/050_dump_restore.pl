@@ -133,6 +133,42 @@ $new->command_fails_like(
 	qr/commit refused: table "public.ai_model" breaks table_unclassified/,
 	'a restore that commits in between is refused');
 
+# Entries of every kind, and debts, which follow under their new names in the
+# new database as well
+$old->safe_psql('postgres', 'CREATE DATABASE owing');
+$old->safe_psql('owing', q{
+CREATE TABLE item (id text PRIMARY KEY, organization_id text NOT NULL);
+ALTER TABLE item ENABLE ROW LEVEL SECURITY;
+CREATE POLICY loose ON item USING (organization_id = current_setting('app.org', true) OR id = 'public');
+CREATE EXTENSION trovella_guard;
+SELECT trovella_guard.adopt('day 0');
+SELECT trovella_guard.allow('item', 'in two lines,' || chr(10) || 'with a name', 'policy_unproven', object => 'loose');
+SELECT trovella_guard.allow_role('pg_monitor', 'sees all tenants');
+SELECT trovella_guard.allow_bypass('app.bypass_rls', 'set by the back office');
+ALTER TABLE item RENAME TO thing;
+ALTER POLICY loose ON thing RENAME TO looser});
+my $entries = q{SELECT kind, schema_name, table_name, rule, object, reason, added_at, adopted
+  FROM trovella_guard.allowlist ORDER BY kind, table_name, rule, object};
+my $debts = $old->safe_psql('owing', $entries);
+like($debts, qr/relation\|public\|thing\|policy_unscoped\|looser\|day 0/,
+	'a debt has followed');
+like($debts, qr/^role\|\|\|\|pg_monitor\|/m, 'an excused role');
+like($debts, qr/^bypass\|\|\|\|app\.bypass_rls\|/m, 'a declared bypass');
+$old->command_ok([ 'pg_dump', '-Fc', '-f', "$dir/owing.custom", 'owing' ],
+	'pg_dump -Fc of debts');
+$new->safe_psql('postgres', 'CREATE DATABASE owing');
+{
+	local $ENV{PGOPTIONS} = '-c trovella_guard.mode=off';
+	$new->command_ok([ 'pg_restore', '-j', '4', '-d', 'owing', "$dir/owing.custom" ],
+		'pg_restore -j 4 of debts');
+}
+is($new->safe_psql('owing', $entries), $debts, 'all entries arrived');
+is($new->safe_psql('owing', q{SELECT count(*) FROM trovella_guard.check('thing') WHERE level = 'error'}),
+	'0', 'and the debts count');
+$new->safe_psql('owing', 'ALTER TABLE thing RENAME TO item; ALTER POLICY looser ON item RENAME TO loose');
+is($new->safe_psql('owing', q{SELECT count(*) FROM trovella_guard.check('item') WHERE level = 'error'}),
+	'0', 'also under another name');
+
 # A database owner who is no superuser cannot take that road
 $new->safe_psql('postgres',
 	'CREATE ROLE dba LOGIN CREATEDB; CREATE DATABASE hers OWNER dba');
