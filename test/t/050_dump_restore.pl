@@ -165,8 +165,8 @@ $new->safe_psql('postgres', 'CREATE DATABASE owing');
 is($new->safe_psql('owing', $entries), $debts, 'all entries arrived');
 is($new->safe_psql('owing', q{SELECT count(*) FROM trovella_guard.check('thing') WHERE level = 'error'}),
 	'0', 'and the debts count');
-$new->safe_psql('owing', 'ALTER TABLE thing RENAME TO item; ALTER POLICY looser ON item RENAME TO loose');
-is($new->safe_psql('owing', q{SELECT count(*) FROM trovella_guard.check('item') WHERE level = 'error'}),
+$new->safe_psql('owing', 'ALTER TABLE thing RENAME TO piece; ALTER POLICY looser ON piece RENAME TO loose');
+is($new->safe_psql('owing', q{SELECT count(*) FROM trovella_guard.check('piece') WHERE level = 'error'}),
 	'0', 'also under another name');
 
 # A database owner who is no superuser cannot take that road
