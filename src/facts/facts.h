@@ -220,6 +220,19 @@ extern RelationFacts *tg_facts_read(FactsReader *reader, Oid relid);
  */
 extern const RelationFacts *tg_facts_outline(FactsReader *reader, Oid relid);
 
+/*
+ * Calls "visit" for each tenant table with row-level security, until it returns
+ * false.  For whoever asks little of all tables: this costs a third of their
+ * outlines.  The facts are those of pg_class; tg_facts_read_columns() adds the
+ * columns, and the privileges on them.  All this lives until "visit" returns.
+ */
+typedef bool (*VisitTable) (FactsReader *reader, RelationFacts *facts,
+							void *arg);
+
+extern void tg_facts_visit_tables_with_rls(FactsReader *reader,
+										   VisitTable visit, void *arg);
+extern void tg_facts_read_columns(FactsReader *reader, RelationFacts *facts);
+
 /* The indexes of a relation of which only an outline was read. */
 extern List *tg_facts_indexes(FactsReader *reader,
 							  const RelationFacts *outline);

@@ -102,20 +102,11 @@ tg_facts_ancestors(FactsReader *reader, Oid relid, bool *all)
 static bool
 is_nullable_in_child(FactsReader *reader, Oid relid, const char *name)
 {
-	ScanKeyData keys[2];
-	SysScanDesc scan;
-	HeapTuple	tuple;
+	SysScanDesc scan = tg_reader_scan_column_named(reader, relid, name);
+	HeapTuple	tuple = systable_getnext(scan);
 	bool		nullable = true;
 	RelationPlace place;
 
-	ScanKeyInit(&keys[0], Anum_pg_attribute_attrelid, BTEqualStrategyNumber,
-				F_OIDEQ, ObjectIdGetDatum(relid));
-	ScanKeyInit(&keys[1], Anum_pg_attribute_attname, BTEqualStrategyNumber,
-				F_NAMEEQ, CStringGetDatum(name));
-	scan = systable_beginscan(tg_reader_catalog(reader, CAT_ATTRIBUTE),
-							  AttributeRelidNameIndexId, true,
-							  reader->snapshot, 2, keys);
-	tuple = systable_getnext(scan);
 	if (HeapTupleIsValid(tuple))
 	{
 		Form_pg_attribute form = (Form_pg_attribute) GETSTRUCT(tuple);

@@ -190,6 +190,21 @@ tg_reader_scan_column(FactsReader *reader, Oid relid, AttrNumber attnum)
 							  reader->snapshot, 2, keys);
 }
 
+SysScanDesc
+tg_reader_scan_column_named(FactsReader *reader, Oid relid, const char *name)
+{
+	ScanKeyData keys[2];
+
+	ScanKeyInit(&keys[0], Anum_pg_attribute_attrelid, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(relid));
+	ScanKeyInit(&keys[1], Anum_pg_attribute_attname, BTEqualStrategyNumber,
+				F_NAMEEQ, CStringGetDatum(name));
+	keep_open(reader, AttributeRelidNameIndexId);
+	return systable_beginscan(tg_reader_catalog(reader, CAT_ATTRIBUTE),
+							  AttributeRelidNameIndexId, true,
+							  reader->snapshot, 2, keys);
+}
+
 static SysScanDesc
 scan_depend(FactsReader *reader, Oid index,
 			AttrNumber class_attnum, Oid classId,

@@ -102,6 +102,8 @@ extern SysScanDesc tg_reader_scan(FactsReader *reader, ReaderCatalog which,
 /* The same for the row of pg_attribute of a column. */
 extern SysScanDesc tg_reader_scan_column(FactsReader *reader, Oid relid,
 										 AttrNumber attnum);
+extern SysScanDesc tg_reader_scan_column_named(FactsReader *reader, Oid relid,
+											   const char *name);
 
 /*
  * The same for rows of pg_depend: what an object depends on, and what depends

@@ -18,6 +18,7 @@
 #include "facts/facts.h"
 #include "facts/reader.h"
 #include "hashtable.h"
+#include "miscadmin.h"
 #include "optimizer/optimizer.h"
 #include "settings.h"
 #include "utils/acl.h"
@@ -128,8 +129,8 @@ find_tenant_column(const RelationFacts *facts)
 	return NULL;
 }
 
-static void
-read_columns(FactsReader *reader, RelationFacts *facts)
+void
+tg_facts_read_columns(FactsReader *reader, RelationFacts *facts)
 {
 	SysScanDesc scan = tg_reader_scan(reader, CAT_ATTRIBUTE,
 									  AttributeRelidNumIndexId,
@@ -244,7 +245,7 @@ read_outline(FactsReader *reader, Oid relid)
 	if (facts->temporary)
 		return facts;
 
-	read_columns(reader, facts);
+	tg_facts_read_columns(reader, facts);
 	if (tg_is_table(facts) || facts->kind == RELKIND_FOREIGN_TABLE)
 		facts->parents = tg_facts_parents(reader, relid);
 	return facts;
@@ -334,6 +335,66 @@ tg_reader_kept_outline(FactsReader *reader, Oid relid)
 	const KeptOutline *kept = keep_outline(reader, relid);
 
 	return kept != NULL ? kept->facts : NULL;
+}
+
+static bool
+has_tenant_column(FactsReader *reader, Oid relid)
+{
+	bool		found = false;
+
+	for (const char *name = tg_tenant_column_names();
+		 *name != '\0' && !found; name = tg_next_name(name))
+	{
+		SysScanDesc scan = tg_reader_scan_column_named(reader, relid, name);
+		HeapTuple	tuple = systable_getnext(scan);
+
+		found = HeapTupleIsValid(tuple) &&
+			((Form_pg_attribute) GETSTRUCT(tuple))->attnum > 0;
+		systable_endscan(scan);
+	}
+	return found;
+}
+
+/* Visits the table of a row of pg_class, if it is one to be visited. */
+static bool
+visit_table(FactsReader *reader, HeapTuple tuple, VisitTable visit, void *arg)
+{
+	Form_pg_class form = (Form_pg_class) GETSTRUCT(tuple);
+	RelationFacts *facts;
+
+	if (!form->relrowsecurity || form->oid < FirstNormalObjectId ||
+		form->relpersistence == RELPERSISTENCE_TEMP ||
+		!has_tenant_column(reader, form->oid))
+		return true;
+	tg_facts_note_read(reader, RelationRelationId, form->oid);
+	facts = form_facts(tuple,
+					   RelationGetDescr(tg_reader_catalog(reader, CAT_CLASS)));
+	facts->schema = tg_facts_schema_name(reader, facts->schema_oid);
+	return facts->schema == NULL || visit(reader, facts, arg);
+}
+
+void
+tg_facts_visit_tables_with_rls(FactsReader *reader, VisitTable visit,
+							   void *arg)
+{
+	SysScanDesc scan = systable_beginscan(tg_reader_catalog(reader, CAT_CLASS),
+										  InvalidOid, false,
+										  reader->snapshot, 0, NULL);
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
+												  "trovella_guard table",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	HeapTuple	tuple;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)) &&
+		   visit_table(reader, tuple, visit, arg))
+	{
+		CHECK_FOR_INTERRUPTS();
+		MemoryContextReset(context);
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+	systable_endscan(scan);
 }
 
 bool

@@ -121,6 +121,39 @@ readers_by(HTAB *known, Oid grantee, List *bypassers)
 	return readers->bypassers;
 }
 
+/* What it takes to find out which bypassers read a table. */
+typedef struct Reading
+{
+	List	   *bypassers;
+	HTAB	   *known;			/* of Readers */
+	MemoryContext context;		/* has what outlives the visit of a table */
+	int			left;			/* bypassers of which no table is known */
+	int			confined;		/* tables that none of them can read */
+	char	   *first;			/* one of these */
+} Reading;
+
+static void
+begin_reading(Reading *reading, List *bypassers)
+{
+	memset(reading, 0, sizeof(Reading));
+	reading->bypassers = bypassers;
+	reading->left = list_length(bypassers);
+	reading->context = CurrentMemoryContext;
+	reading->known = tg_hash_create("trovella_guard readers", sizeof(Oid),
+									sizeof(Readers), reading->context);
+}
+
+/* The bypassers that have the privileges of a role. */
+static List *
+readers_by_role(Reading *reading, Oid role)
+{
+	MemoryContext old = MemoryContextSwitchTo(reading->context);
+	List	   *readers = readers_by(reading->known, role, reading->bypassers);
+
+	MemoryContextSwitchTo(old);
+	return readers;
+}
+
 /* The owner, who has all privileges, and those who were granted SELECT. */
 static List *
 readers_of(const RelationFacts *facts)
@@ -144,69 +177,31 @@ readers_of(const RelationFacts *facts)
 	return grantees.oids;
 }
 
-/*
- * Notes the table at each bypasser that can read it and has no table yet.
- * Returns the number of these.
- */
-static int
-note_table(const RelationFacts *facts, HTAB *known, List *bypassers,
-		   MemoryContext context)
+/* Notes a table at each bypasser that can read it and has no table yet. */
+static bool
+note_table(FactsReader *reader, RelationFacts *facts, void *arg)
 {
-	List	   *grantees = readers_of(facts);
-	int			noted = 0;
-	MemoryContext old = MemoryContextSwitchTo(context);
+	Reading    *reading = arg;
 	ListCell   *lc;
+	ListCell   *lc2;
 
-	foreach(lc, grantees)
+	tg_facts_read_columns(reader, facts);
+	foreach(lc, readers_of(facts))
 	{
-		ListCell   *lc2;
-
-		foreach(lc2, readers_by(known, lfirst_oid(lc), bypassers))
+		foreach(lc2, readers_by_role(reading, lfirst_oid(lc)))
 		{
 			Bypasser   *bypasser = lfirst(lc2);
 
-			if (bypasser->table == NULL)
-			{
-				bypasser->table = psprintf("%s.%s", facts->schema,
-										   facts->name);
-				noted++;
-			}
+			if (bypasser->table != NULL)
+				continue;
+			bypasser->table =
+				MemoryContextStrdup(reading->context,
+									psprintf("%s.%s", facts->schema,
+											 facts->name));
+			reading->left--;
 		}
 	}
-	MemoryContextSwitchTo(old);
-	return noted;
-}
-
-/* Finds a table for each bypasser that can read one. */
-static void
-find_tables(FactsReader *reader, List *bypassers)
-{
-	HTAB	   *known;
-	MemoryContext context = CurrentMemoryContext;
-	MemoryContext table_context;
-	int			left = list_length(bypassers);
-	ListCell   *lc;
-
-	known = tg_hash_create("trovella_guard readers", sizeof(Oid),
-						   sizeof(Readers), CurrentMemoryContext);
-	table_context = AllocSetContextCreate(CurrentMemoryContext,
-										  "trovella_guard table",
-										  ALLOCSET_DEFAULT_SIZES);
-	foreach(lc, tg_facts_relations_with_rls(reader))
-	{
-		MemoryContext old = MemoryContextSwitchTo(table_context);
-		const RelationFacts *facts = tg_facts_outline(reader, lfirst_oid(lc));
-
-		CHECK_FOR_INTERRUPTS();
-		if (facts != NULL && tg_is_tenant_table(facts))
-			left -= note_table(facts, known, bypassers, context);
-		MemoryContextSwitchTo(old);
-		MemoryContextReset(table_context);
-		if (left == 0)
-			break;
-	}
-	MemoryContextDelete(table_context);
-	hash_destroy(known);
+	return reading->left > 0;
 }
 
 /* The login roles that bypass row-level security by their attribute. */
@@ -242,12 +237,15 @@ void
 tg_check_role_bypasses_rls(const RuleSubject *subject)
 {
 	List	   *bypassers = list_bypassers(subject->reader);
+	Reading		reading;
 	ListCell   *lc;
 
 	if (bypassers == NIL)
 		return;
 
-	find_tables(subject->reader, bypassers);
+	begin_reading(&reading, bypassers);
+	tg_facts_visit_tables_with_rls(subject->reader, note_table, &reading);
+	hash_destroy(reading.known);
 	foreach(lc, bypassers)
 	{
 		Bypasser   *bypasser = lfirst(lc);
@@ -267,23 +265,41 @@ tg_check_role_bypasses_rls(const RuleSubject *subject)
 	}
 }
 
-/* Can one of the bypassers read a table? */
+/* Can one of the bypassers read a table, or some of its columns? */
 static bool
-any_reads(const RelationFacts *facts, HTAB *known, List *bypassers,
-		  MemoryContext context)
+any_reads(Reading *reading, const RelationFacts *facts)
 {
 	ListCell   *lc;
 
 	foreach(lc, readers_of(facts))
 	{
-		MemoryContext old = MemoryContextSwitchTo(context);
-		List	   *readers = readers_by(known, lfirst_oid(lc), bypassers);
-
-		MemoryContextSwitchTo(old);
-		if (readers != NIL)
+		if (readers_by_role(reading, lfirst_oid(lc)) != NIL)
 			return true;
 	}
 	return false;
+}
+
+/* Counts a table that no bypasser can read. */
+static bool
+count_confined(FactsReader *reader, RelationFacts *facts, void *arg)
+{
+	Reading    *reading = arg;
+
+	if (!facts->rls_forced)
+		return true;
+	if (reading->bypassers != NIL)
+	{
+		if (any_reads(reading, facts))
+			return true;
+		tg_facts_read_columns(reader, facts);
+		if (any_reads(reading, facts))
+			return true;
+	}
+	if (reading->confined++ == 0)
+		reading->first = MemoryContextStrdup(reading->context,
+											 psprintf("%s.%s", facts->schema,
+													  facts->name));
+	return true;
 }
 
 /*
@@ -293,13 +309,8 @@ any_reads(const RelationFacts *facts, HTAB *known, List *bypassers,
 void
 tg_check_backup_role_confined(const RuleSubject *subject)
 {
-	FactsReader *reader = subject->reader;
-	MemoryContext context = CurrentMemoryContext;
-	MemoryContext table_context;
-	List	   *bypassers = list_bypassers(reader);
-	HTAB	   *known;
-	char	   *first = NULL;
-	int			confined = 0;
+	List	   *bypassers = list_bypassers(subject->reader);
+	Reading		reading;
 	ListCell   *lc;
 
 	foreach(lc, bypassers)
@@ -307,35 +318,15 @@ tg_check_backup_role_confined(const RuleSubject *subject)
 		if (((Bypasser *) lfirst(lc))->reads_all)
 			return;
 	}
-	known = tg_hash_create("trovella_guard readers", sizeof(Oid),
-						   sizeof(Readers), context);
-	table_context = AllocSetContextCreate(context, "trovella_guard table",
-										  ALLOCSET_DEFAULT_SIZES);
-	foreach(lc, tg_facts_relations_with_rls(reader))
-	{
-		MemoryContext old = MemoryContextSwitchTo(table_context);
-		const RelationFacts *facts = tg_facts_outline(reader, lfirst_oid(lc));
-		bool		found = facts != NULL && tg_is_tenant_table(facts) &&
-			facts->rls_forced && !any_reads(facts, known, bypassers, context);
-
-		CHECK_FOR_INTERRUPTS();
-		MemoryContextSwitchTo(old);
-		if (found)
-		{
-			confined++;
-			if (first == NULL)
-				first = psprintf("%s.%s", facts->schema, facts->name);
-		}
-		MemoryContextReset(table_context);
-	}
-	MemoryContextDelete(table_context);
-	hash_destroy(known);
-	if (confined == 1)
+	begin_reading(&reading, bypassers);
+	tg_facts_visit_tables_with_rls(subject->reader, count_confined, &reading);
+	hash_destroy(reading.known);
+	if (reading.confined == 1)
 		(void) tg_report_finding(subject,
 								 "only superusers can dump table \"%s\": its row-level security is forced, and no login role with BYPASSRLS may read it",
-								 first);
-	else if (confined > 1)
+								 reading.first);
+	else if (reading.confined > 1)
 		(void) tg_report_finding(subject,
 								 "only superusers can dump %d tables, such as \"%s\": their row-level security is forced, and no login role with BYPASSRLS may read them",
-								 confined, first);
+								 reading.confined, reading.first);
 }
