@@ -129,7 +129,8 @@ typedef struct Reading
 	MemoryContext context;		/* has what outlives the visit of a table */
 	int			left;			/* bypassers of which no table is known */
 	int			confined;		/* tables that none of them can read */
-	char	   *first;			/* one of these */
+	Oid			first;			/* the oldest of these */
+	char	   *first_name;
 } Reading;
 
 static void
@@ -295,10 +296,16 @@ count_confined(FactsReader *reader, RelationFacts *facts, void *arg)
 		if (any_reads(reading, facts))
 			return true;
 	}
-	if (reading->confined++ == 0)
-		reading->first = MemoryContextStrdup(reading->context,
-											 psprintf("%s.%s", facts->schema,
-													  facts->name));
+	reading->confined++;
+	if (reading->first_name == NULL || facts->relid < reading->first)
+	{
+		if (reading->first_name != NULL)
+			pfree(reading->first_name);
+		reading->first = facts->relid;
+		reading->first_name =
+			MemoryContextStrdup(reading->context,
+								psprintf("%s.%s", facts->schema, facts->name));
+	}
 	return true;
 }
 
@@ -324,9 +331,9 @@ tg_check_backup_role_confined(const RuleSubject *subject)
 	if (reading.confined == 1)
 		(void) tg_report_finding(subject,
 								 "only superusers can dump table \"%s\": its row-level security is forced, and no login role with BYPASSRLS may read it",
-								 reading.first);
+								 reading.first_name);
 	else if (reading.confined > 1)
 		(void) tg_report_finding(subject,
 								 "only superusers can dump %d tables, such as \"%s\": their row-level security is forced, and no login role with BYPASSRLS may read them",
-								 reading.confined, reading.first);
+								 reading.confined, reading.first_name);
 }
