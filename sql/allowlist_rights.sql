@@ -4,15 +4,15 @@
 \set SHOW_CONTEXT never
 \set VERBOSITY terse
 SET client_min_messages = warning;
-SELECT current_user AS superuser \gset
 CREATE ROLE regress_list_owner LOGIN;
-ALTER ROLE regress_list_owner SET trovella_guard.rules = 'table_unclassified=warning';
+\set as_owner 'SET trovella_guard.rules = ''table_unclassified=warning''; SET SESSION AUTHORIZATION regress_list_owner;'
 CREATE ROLE regress_list_admin LOGIN;
 CREATE SCHEMA regress_list AUTHORIZATION regress_list_owner;
 GRANT EXECUTE ON FUNCTION trovella_guard.allow(text, text, text, timestamptz, text),
   trovella_guard.disallow(text, text, text) TO regress_list_admin;
 
-\c - regress_list_owner
+\c -
+:as_owner
 -- everybody may read
 SELECT count(*) FROM trovella_guard.allowlist;
 SELECT length(trovella_guard.allowlist_markdown()) > 0 AS ok;
@@ -39,25 +39,30 @@ CREATE TABLE mine (id int, organization_id text);
 COMMIT;
 
 -- who was granted the functions needs nothing else
-\c - regress_list_admin
+\c -
+SET SESSION AUTHORIZATION regress_list_admin;
 SELECT trovella_guard.allow('regress_list.mine', 'is global');
 SELECT table_name, reason, added_by FROM trovella_guard.allowlist ORDER BY 1;
 INSERT INTO trovella_guard.allowlist (schema_name, table_name, reason)
   VALUES ('regress_list', 'other', 'let me in');
-\c - regress_list_owner
+\c -
+:as_owner
 CREATE TABLE regress_list.mine (id int, organization_id text);
-\c - regress_list_admin
+\c -
+SET SESSION AUTHORIZATION regress_list_admin;
 SELECT trovella_guard.disallow('regress_list.mine');
 SELECT trovella_guard.allow('regress_list.mine', 'is global, still');
 -- the search path of the caller does not matter to the functions
-\c - regress_list_owner
+\c -
+:as_owner
 CREATE FUNCTION regress_list.btrim(text, text) RETURNS text LANGUAGE plpgsql
   AS $$BEGIN RAISE EXCEPTION 'called as %', current_user; END$$;
 CREATE FUNCTION regress_list.yes(name, name) RETURNS bool LANGUAGE plpgsql
   AS $$BEGIN RAISE EXCEPTION 'called as %', current_user; END$$;
 CREATE OPERATOR regress_list.= (LEFTARG = name, RIGHTARG = name, FUNCTION = regress_list.yes);
 GRANT USAGE ON SCHEMA regress_list TO PUBLIC;
-\c - regress_list_admin
+\c -
+SET SESSION AUTHORIZATION regress_list_admin;
 SET search_path = regress_list, pg_catalog;
 SELECT trovella_guard.allow('regress_list.third', 'is global');
 SELECT trovella_guard.disallow('regress_list.third');
@@ -66,7 +71,7 @@ SELECT length(trovella_guard.allowlist_markdown()) > 0 AS ok;
 -- nor does row-level security, or a trigger, which they cannot make
 ALTER TABLE trovella_guard.allowlist ENABLE ROW LEVEL SECURITY;
 
-\c - :superuser
+\c -
 SET client_min_messages = error;
 SELECT table_name, added_by FROM trovella_guard.allowlist ORDER BY 1;
 DROP SCHEMA regress_list CASCADE;

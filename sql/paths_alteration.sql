@@ -1,10 +1,9 @@
 -- Every way to make a table a tenant table after the fact, and to take its
 -- protection away by ALTER TABLE and its like.
 \set VERBOSITY sqlstate
-\set admin :USER
-CREATE ROLE regress_paths LOGIN;
 -- tables without a tenant column are scenery here
-ALTER ROLE regress_paths SET trovella_guard.rules = 'table_unclassified=warning';
+\set as_paths 'SET trovella_guard.rules = ''table_unclassified=warning''; SET search_path = paths; SET SESSION AUTHORIZATION regress_paths;'
+CREATE ROLE regress_paths LOGIN;
 CREATE ROLE regress_paths_app;
 -- serves the tenants; the other roles do not
 CREATE ROLE regress_paths_tenant;
@@ -12,10 +11,11 @@ SELECT format('ALTER DATABASE %I SET trovella_guard.app_role = regress_paths_ten
               current_database()) \gexec
 SELECT format('GRANT CREATE ON DATABASE %I TO regress_paths',
               current_database()) \gexec
-\c - regress_paths
-CREATE SCHEMA paths;
-ALTER ROLE regress_paths SET search_path = paths;
 \c -
+:as_paths
+CREATE SCHEMA paths;
+\c -
+:as_paths
 -- makes a table as the checklist wants it
 CREATE FUNCTION make(name text, options text DEFAULT '') RETURNS void
 LANGUAGE plpgsql AS $$
@@ -34,37 +34,45 @@ CREATE TABLE other (id int, org uuid,
 
 -- road: ALTER TABLE ADD COLUMN of the tenant column (refused)
 \c -
+:as_paths
 ALTER TABLE other ADD COLUMN organization_id uuid;
 -- road: ALTER TABLE RENAME COLUMN to the tenant column (refused)
 \c -
+:as_paths
 ALTER TABLE other RENAME COLUMN org TO organization_id;
 -- road: ADD COLUMN that reaches inheritance children (refused)
 CREATE TABLE other_child () INHERITS (other);
 GRANT SELECT ON other_child TO regress_paths_app;
 \c -
+:as_paths
 ALTER TABLE other ADD COLUMN organization_id uuid;
 -- road: RENAME COLUMN that reaches inheritance children (refused)
 \c -
+:as_paths
 ALTER TABLE other RENAME COLUMN org TO organization_id;
 DROP TABLE other_child;
 -- road: ADD COLUMN that reaches partitions (refused)
 CREATE TABLE other_parted (id int) PARTITION BY LIST (id);
 CREATE TABLE other_partition PARTITION OF other_parted FOR VALUES IN (1);
 \c -
+:as_paths
 ALTER TABLE other_parted ADD COLUMN organization_id uuid;
 DROP TABLE other_parted;
 -- road: ALTER TYPE ADD ATTRIBUTE CASCADE, of a typed table (refused)
 CREATE TYPE row_type AS (id int, org uuid);
 CREATE TABLE typed OF row_type;
 \c -
+:as_paths
 ALTER TYPE row_type ADD ATTRIBUTE organization_id uuid CASCADE;
 -- road: ALTER TYPE RENAME ATTRIBUTE CASCADE, of a typed table (refused)
 \c -
+:as_paths
 ALTER TYPE row_type RENAME ATTRIBUTE org TO organization_id CASCADE;
 DROP TABLE typed;
 -- road: ALTER TABLE OF type, NOT OF (passes)
 ALTER TYPE row_type ADD ATTRIBUTE organization_id uuid;
 \c -
+:as_paths
 SELECT make('typed');
 CREATE TYPE row_type2 AS (id int, organization_id uuid, created_at timestamptz, updated_at timestamptz);
 ALTER TABLE typed OF row_type2;
@@ -73,15 +81,19 @@ DROP TABLE typed;
 
 -- road: DROP COLUMN of the tenant column (refused)
 \c -
+:as_paths
 ALTER TABLE guarded DROP COLUMN organization_id CASCADE;
 -- road: RENAME COLUMN of the tenant column (refused)
 \c -
+:as_paths
 ALTER TABLE guarded RENAME COLUMN organization_id TO org;
 -- road: DROP COLUMN of a partitioned table's tenant column (refused)
 \c -
+:as_paths
 ALTER TABLE parted DROP COLUMN organization_id CASCADE;
 -- road: the tenant column dropped and made anew, without policy and index (refused)
 \c -
+:as_paths
 ALTER TABLE guarded DROP COLUMN organization_id CASCADE, ADD COLUMN organization_id uuid;
 -- road: ALTER TYPE DROP ATTRIBUTE CASCADE, of a typed table (refused)
 BEGIN;
@@ -93,6 +105,7 @@ CREATE POLICY p ON typed USING (organization_id =
 CREATE INDEX typed_idx ON typed (organization_id);
 COMMIT;
 \c -
+:as_paths
 ALTER TYPE row_type3 DROP ATTRIBUTE organization_id CASCADE;
 -- road: DROP TYPE or DOMAIN CASCADE of the tenant column's type (refused)
 CREATE DOMAIN org_id AS uuid;
@@ -104,6 +117,7 @@ CREATE POLICY p ON with_domain USING (organization_id =
 CREATE INDEX ON with_domain (organization_id);
 COMMIT;
 \c -
+:as_paths
 DROP DOMAIN org_id CASCADE;
 -- road: ALTER COLUMN TYPE of the tenant column (passes)
 BEGIN;
@@ -132,12 +146,15 @@ ALTER TABLE guarded ALTER organization_id SET NOT NULL;
 CREATE TABLE parent (id int PRIMARY KEY);
 ALTER TABLE guarded ADD COLUMN parent_id int;
 \c -
+:as_paths
 ALTER TABLE guarded ADD CONSTRAINT fk FOREIGN KEY (parent_id) REFERENCES parent ON DELETE CASCADE;
 -- road: ADD FOREIGN KEY NOT VALID without an index (refused)
 \c -
+:as_paths
 ALTER TABLE guarded ADD CONSTRAINT fk FOREIGN KEY (parent_id) REFERENCES parent ON DELETE CASCADE NOT VALID;
 -- road: ADD COLUMN REFERENCES (refused)
 \c -
+:as_paths
 ALTER TABLE guarded ADD COLUMN parent2_id int REFERENCES parent ON DELETE CASCADE;
 -- road: ADD FOREIGN KEY and index in one statement or transaction (passes)
 BEGIN;
@@ -154,6 +171,7 @@ ALTER TABLE guarded DROP CONSTRAINT fk2;
 
 -- road: DISABLE ROW LEVEL SECURITY (refused)
 \c -
+:as_paths
 ALTER TABLE guarded DISABLE ROW LEVEL SECURITY;
 -- road: DISABLE and ENABLE ROW LEVEL SECURITY in one transaction (passes)
 BEGIN;
@@ -162,9 +180,11 @@ ALTER TABLE guarded ENABLE ROW LEVEL SECURITY;
 COMMIT;
 -- road: DISABLE ROW LEVEL SECURITY hidden in an ALTER TABLE of many commands (refused)
 \c -
+:as_paths
 ALTER TABLE guarded ADD COLUMN x int, DISABLE ROW LEVEL SECURITY, ADD COLUMN y int;
 -- road: DISABLE ROW LEVEL SECURITY after the search_path was moved (refused)
 \c -
+:as_paths
 DO $$ BEGIN
   ALTER TABLE paths.guarded DISABLE ROW LEVEL SECURITY;
   SET search_path = pg_catalog;
@@ -175,17 +195,20 @@ CREATE FUNCTION disables() RETURNS int LANGUAGE plpgsql AS $$
 BEGIN ALTER TABLE paths.guarded DISABLE ROW LEVEL SECURITY; RETURN 1; END $$;
 CREATE MATERIALIZED VIEW refreshed AS SELECT disables() AS x WITH NO DATA;
 \c -
+:as_paths
 REFRESH MATERIALIZED VIEW refreshed;
 -- road: GRANT by a function within REFRESH MATERIALIZED VIEW (refused)
 CREATE OR REPLACE FUNCTION disables() RETURNS int LANGUAGE plpgsql AS $$
 BEGIN GRANT SELECT ON paths.guarded TO regress_paths_app; RETURN 1; END $$;
 \c -
+:as_paths
 REFRESH MATERIALIZED VIEW refreshed;
 -- road: GRANT as an element of CREATE SCHEMA by a function within REFRESH MATERIALIZED VIEW (refused)
 CREATE OR REPLACE FUNCTION disables() RETURNS int LANGUAGE plpgsql AS $$
 BEGIN CREATE SCHEMA paths_granting CREATE TABLE unimportant (id int)
   GRANT SELECT ON paths.guarded TO regress_paths_app; RETURN 1; END $$;
 \c -
+:as_paths
 REFRESH MATERIALIZED VIEW refreshed;
 -- road: the same by an SQL function, CONCURRENTLY (refused)
 CREATE OR REPLACE FUNCTION disables() RETURNS int LANGUAGE sql AS 'SELECT 1';
@@ -195,16 +218,19 @@ CREATE OR REPLACE FUNCTION disables() RETURNS int LANGUAGE sql AS $$
   CREATE SCHEMA paths_granting GRANT SELECT (id) ON paths.guarded TO regress_paths_app;
   SELECT 1 $$;
 \c -
+:as_paths
 REFRESH MATERIALIZED VIEW CONCURRENTLY refreshed;
 -- road: DEPENDS ON EXTENSION by a function within REFRESH MATERIALIZED VIEW (refused)
 CREATE OR REPLACE FUNCTION disables() RETURNS int LANGUAGE plpgsql AS $$
 BEGIN ALTER FUNCTION paths.make DEPENDS ON EXTENSION plpgsql; RETURN 1; END $$;
 \c -
+:as_paths
 REFRESH MATERIALIZED VIEW refreshed;
 -- road: CREATE SCHEMA with other elements by a function within REFRESH MATERIALIZED VIEW (passes)
 CREATE OR REPLACE FUNCTION disables() RETURNS int LANGUAGE plpgsql AS $$
 BEGIN CREATE SCHEMA paths_granting CREATE VIEW unimportant AS SELECT 1 AS x; RETURN 1; END $$;
 \c -
+:as_paths
 REFRESH MATERIALIZED VIEW refreshed;
 DROP VIEW paths_granting.unimportant;
 DROP SCHEMA paths_granting;
@@ -220,6 +246,7 @@ ALTER TABLE parted ATTACH PARTITION part FOR VALUES IN (1);
 -- road: ATTACH PARTITION to a table without row-level security (refused)
 CREATE TABLE unguarded_parted (id int) PARTITION BY LIST (id);
 \c -
+:as_paths
 BEGIN;
 ALTER TABLE unguarded_parted ADD COLUMN organization_id uuid NOT NULL,
   ADD COLUMN created_at timestamptz, ADD COLUMN updated_at timestamptz;
@@ -231,15 +258,19 @@ DROP TABLE unguarded_parted;
 ALTER TABLE part DISABLE ROW LEVEL SECURITY;
 -- road: GRANT on such a partition (refused)
 \c -
+:as_paths
 GRANT SELECT ON part TO regress_paths_app;
 -- road: GRANT on a column of it (refused)
 \c -
+:as_paths
 GRANT SELECT (id) ON part TO regress_paths_app;
 -- road: GRANT ON ALL TABLES IN SCHEMA (refused)
 \c -
+:as_paths
 GRANT SELECT ON ALL TABLES IN SCHEMA paths TO regress_paths_app;
 -- road: GRANT TO PUBLIC (refused)
 \c -
+:as_paths
 GRANT SELECT ON part TO PUBLIC;
 -- road: GRANT and REVOKE in one transaction (passes)
 BEGIN;
@@ -247,7 +278,7 @@ GRANT SELECT ON part TO regress_paths_app;
 REVOKE SELECT ON part FROM regress_paths_app;
 COMMIT;
 -- road: OWNER TO a role whom the parent keeps out (refused)
-\c - :admin
+\c -
 BEGIN;
 ALTER TABLE paths.part OWNER TO regress_paths_app;
 COMMIT;
@@ -262,16 +293,20 @@ COMMIT;
 BEGIN;
 REASSIGN OWNED BY regress_paths_app TO regress_paths;
 COMMIT;
-\c - regress_paths
+\c -
+:as_paths
 -- road: DETACH PARTITION of a bare partition (refused)
 \c -
+:as_paths
 ALTER TABLE parted DETACH PARTITION part;
 -- road: DETACH PARTITION CONCURRENTLY of a bare partition (refused)
 \c -
+:as_paths
 ALTER TABLE parted DETACH PARTITION part CONCURRENTLY;
 SELECT count(*) AS pending FROM pg_inherits WHERE inhdetachpending;
 ALTER TABLE part ADD CONSTRAINT spares_a_constraint CHECK (id IS NOT NULL AND id = 1);
 \c -
+:as_paths
 ALTER TABLE parted DETACH PARTITION part CONCURRENTLY;
 SELECT count(*) AS pending FROM pg_inherits WHERE inhdetachpending;
 -- road: DETACH PARTITION CONCURRENTLY of a protected partition (passes)
@@ -281,6 +316,7 @@ ALTER TABLE parted DETACH PARTITION part CONCURRENTLY;
 ALTER TABLE parted ATTACH PARTITION part FOR VALUES IN (1);
 ALTER TABLE part DISABLE ROW LEVEL SECURITY;
 \c -
+:as_paths
 ALTER TABLE parted DISABLE ROW LEVEL SECURITY;
 ALTER TABLE part ENABLE ROW LEVEL SECURITY;
 ALTER TABLE parted DETACH PARTITION part;
@@ -293,6 +329,7 @@ ALTER TABLE heir INHERIT legator;
 ALTER TABLE heir DISABLE ROW LEVEL SECURITY;
 -- road: NO INHERIT of a bare child (refused)
 \c -
+:as_paths
 ALTER TABLE heir NO INHERIT legator;
 -- road: the same a generation further down (refused)
 BEGIN;
@@ -300,6 +337,7 @@ CREATE TABLE grandchild () INHERITS (heir);
 CREATE INDEX ON grandchild (organization_id);
 COMMIT;
 \c -
+:as_paths
 ALTER TABLE heir NO INHERIT legator;
 -- road: a grandparent disables row-level security (refused)
 ALTER TABLE legator DISABLE ROW LEVEL SECURITY;
@@ -308,25 +346,30 @@ ALTER TABLE heir ENABLE ROW LEVEL SECURITY;
 CREATE TABLE base_table (id int);
 GRANT SELECT ON base_table TO regress_paths_app;
 \c -
+:as_paths
 ALTER TABLE heir INHERIT base_table;
 -- road: INHERIT of one that nobody may read (passes)
 REVOKE SELECT ON base_table FROM regress_paths_app;
 ALTER TABLE heir INHERIT base_table;
 -- road: such a parent, INHERIT of one that others may read (refused)
 \c -
+:as_paths
 CREATE TABLE far_table (id int);
 GRANT SELECT ON far_table TO regress_paths_app;
 \c -
+:as_paths
 ALTER TABLE base_table INHERIT far_table;
 DROP TABLE far_table;
 -- road: GRANT on such a parent (refused)
 \c -
+:as_paths
 GRANT SELECT ON base_table TO regress_paths_app;
 -- road: GRANT on a parent that denies every row (passes)
 ALTER TABLE base_table ENABLE ROW LEVEL SECURITY;
 GRANT SELECT ON base_table TO regress_paths_app;
 -- road: a policy on such a parent (refused)
 \c -
+:as_paths
 CREATE POLICY all_rows ON base_table USING (true);
 -- road: a policy on such a parent that lets rows be changed, but not read (refused)
 CREATE POLICY all_rows ON base_table FOR UPDATE USING (true);
@@ -335,6 +378,7 @@ CREATE POLICY all_rows ON base_table FOR DELETE USING (true);
 CREATE POLICY new_rows ON base_table FOR INSERT WITH CHECK (true);
 -- road: DISABLE ROW LEVEL SECURITY of such a parent (refused)
 \c -
+:as_paths
 ALTER TABLE base_table DISABLE ROW LEVEL SECURITY;
 
 -- road: SET SCHEMA, RENAME, OWNER TO, SET UNLOGGED, SET LOGGED (passes)
@@ -356,7 +400,7 @@ ALTER TABLE guarded ALTER organization_id SET STATISTICS 10,
 
 SELECT table_name, rule, message FROM trovella_guard.check() WHERE level = 'error'
   ORDER BY 1, 2, 3;
-\c - :admin
+\c -
 \set VERBOSITY terse
 SET client_min_messages = warning;
 DROP SCHEMA paths CASCADE;

@@ -1,7 +1,7 @@
 -- Every way to make a tenant table, each left unprotected at its commit.
 -- All of it as a role that is no superuser, each \c a fresh session.
 \set VERBOSITY sqlstate
-\set admin :USER
+\set as_paths 'SET search_path = paths; SET SESSION AUTHORIZATION regress_paths;'
 CREATE ROLE regress_paths LOGIN;
 SELECT trovella_guard.allow('paths.global_table', 'shared by all tenants');
 CREATE ROLE regress_paths_app;
@@ -14,10 +14,11 @@ CREATE SERVER regress_paths_server FOREIGN DATA WRAPPER regress_paths_fdw;
 GRANT USAGE ON FOREIGN SERVER regress_paths_server TO regress_paths;
 SELECT format('GRANT CREATE ON DATABASE %I TO regress_paths',
               current_database()) \gexec
-\c - regress_paths
-CREATE SCHEMA paths;
-ALTER ROLE regress_paths SET search_path = paths;
 \c -
+:as_paths
+CREATE SCHEMA paths;
+\c -
+:as_paths
 
 -- a table that is as the checklist wants it, and a body for others
 BEGIN;
@@ -32,18 +33,23 @@ CREATE TYPE row_type AS (id int, organization_id uuid);
 
 -- road: CREATE TABLE (refused)
 \c -
+:as_paths
 CREATE TABLE t (organization_id uuid);
 -- road: CREATE TABLE IF NOT EXISTS (refused)
 \c -
+:as_paths
 CREATE TABLE IF NOT EXISTS t (organization_id uuid);
 -- road: CREATE UNLOGGED TABLE (refused)
 \c -
+:as_paths
 CREATE UNLOGGED TABLE t (organization_id uuid);
 -- road: CREATE TABLE LIKE INCLUDING ALL, which copies indexes but no policies (refused)
 \c -
+:as_paths
 CREATE TABLE t (LIKE guarded INCLUDING ALL);
 -- road: CREATE TABLE INHERITS, granted (refused)
 \c -
+:as_paths
 BEGIN;
 CREATE TABLE t () INHERITS (guarded);
 CREATE INDEX ON t (organization_id);
@@ -57,9 +63,11 @@ COMMIT;
 DROP TABLE t;
 -- road: CREATE TABLE OF type (refused)
 \c -
+:as_paths
 CREATE TABLE t OF row_type;
 -- road: CREATE TABLE PARTITION BY (refused)
 \c -
+:as_paths
 CREATE TABLE t (organization_id uuid) PARTITION BY LIST (organization_id);
 -- road: CREATE TABLE PARTITION OF, opened by default privileges (refused)
 BEGIN;
@@ -72,6 +80,7 @@ CREATE POLICY p ON parted USING (organization_id =
 CREATE INDEX ON parted (organization_id);
 COMMIT;
 \c -
+:as_paths
 ALTER DEFAULT PRIVILEGES FOR ROLE regress_paths GRANT SELECT ON TABLES TO regress_paths_app;
 CREATE TABLE t PARTITION OF parted FOR VALUES IN (1);
 CREATE TABLE t PARTITION OF parted DEFAULT;
@@ -81,32 +90,40 @@ CREATE TABLE t PARTITION OF parted FOR VALUES IN (1);
 DROP TABLE t;
 -- road: CREATE TABLE AS (refused)
 \c -
+:as_paths
 CREATE TABLE t AS SELECT 1 AS id, NULL::uuid AS organization_id;
 -- road: CREATE TABLE AS ... WITH NO DATA (refused)
 \c -
+:as_paths
 CREATE TABLE t AS TABLE guarded WITH NO DATA;
 -- road: CREATE TABLE AS EXECUTE (refused)
 \c -
+:as_paths
 PREPARE q AS SELECT * FROM guarded;
 CREATE TABLE t AS EXECUTE q;
 -- road: SELECT INTO (refused)
 \c -
+:as_paths
 SELECT 1 AS id, NULL::uuid AS organization_id INTO t;
 -- road: EXPLAIN ANALYZE CREATE TABLE AS, the library being loaded (refused)
 \c -
+:as_paths
 CREATE TEMP TABLE loads_the_library ();
 EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF)
 CREATE TABLE t AS SELECT NULL::uuid AS organization_id;
 -- road: EXPLAIN ANALYZE SELECT INTO, the library being loaded (refused)
 \c -
+:as_paths
 CREATE TEMP TABLE loads_the_library ();
 EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF)
 SELECT NULL::uuid AS organization_id INTO t;
 -- road: CREATE SCHEMA with elements (refused)
 \c -
+:as_paths
 CREATE SCHEMA paths2 CREATE TABLE t (organization_id uuid);
 -- road: CREATE FOREIGN TABLE (warns)
 \c -
+:as_paths
 CREATE FOREIGN TABLE f (organization_id uuid) SERVER regress_paths_server;
 DROP FOREIGN TABLE f;
 -- road: CREATE FOREIGN TABLE PARTITION OF, out of reach (passes)
@@ -115,6 +132,7 @@ CREATE FOREIGN TABLE f PARTITION OF parted FOR VALUES IN (2)
 DROP FOREIGN TABLE f;
 -- road: quoted and unusual names (refused)
 \c -
+:as_paths
 CREATE TABLE "-- x'); DROP TABLE ""t" ("Organization_ID" int, organization_id uuid);
 CREATE TABLE "%s%n%d 漢字" (organization_id uuid);
 CREATE TABLE "a very long name that is cut off by PostgreSQL since it has more than 63 bytes" (organization_id uuid);
@@ -122,6 +140,7 @@ CREATE TABLE "a very long name that is cut off by PostgreSQL since it has more t
 CREATE TABLE t ("Organization_id" uuid, "organization_id " uuid);
 -- road: a tenant column of a domain type (refused)
 \c -
+:as_paths
 CREATE DOMAIN org AS uuid NOT NULL;
 CREATE TABLE t (organization_id org);
 -- road: a tenant column of an enum, array, composite or range type (refused)
@@ -132,6 +151,7 @@ CREATE TABLE t (organization_id int4range);
 CREATE TABLE t (id int, organization_id int GENERATED ALWAYS AS (id) STORED);
 -- road: a tenant column whose type is temporary and would take it along (refused)
 \c -
+:as_paths
 CREATE DOMAIN pg_temp.fleeting AS uuid;
 BEGIN;
 CREATE TABLE t (id int PRIMARY KEY, organization_id pg_temp.fleeting NOT NULL,
@@ -174,6 +194,7 @@ CREATE INDEX ON t (organization_id);
 COMMIT;
 -- road: a function, DO block or procedure that creates it (refused)
 \c -
+:as_paths
 DO $$ BEGIN EXECUTE 'CREATE TABLE t (organization_id uuid)'; END $$;
 CREATE FUNCTION makes() RETURNS void LANGUAGE plpgsql
   AS 'BEGIN CREATE TABLE t (organization_id uuid); END';
@@ -187,6 +208,7 @@ CREATE FUNCTION makes3() RETURNS trigger LANGUAGE plpgsql
   AS 'BEGIN CREATE TABLE t (organization_id uuid); RETURN new; END';
 CREATE TRIGGER g BEFORE INSERT ON global_table FOR EACH ROW EXECUTE FUNCTION makes3();
 \c -
+:as_paths
 INSERT INTO global_table VALUES (1);
 DROP TABLE global_table;
 
@@ -196,8 +218,9 @@ SELECT relname FROM pg_class WHERE relnamespace = 'paths'::regnamespace
 SELECT count(*) FROM trovella_guard.check() WHERE level = 'error';
 
 \c -
+:as_paths
 DROP TABLE guarded, parted;
-\c - :admin
+\c -
 \set VERBOSITY terse
 SET client_min_messages = warning;
 DROP SCHEMA paths CASCADE;

@@ -1,7 +1,6 @@
 -- Every way to make a role of the application the owner of a table, or a reader of
 -- a view that bypasses its policies.
 \set VERBOSITY sqlstate
-\set admin :USER
 \set tenant 'organization_id = (SELECT current_setting(''app.current_organization_id'', true))'
 SET client_min_messages = warning;
 CREATE ROLE regress_paths_owner;
@@ -82,15 +81,17 @@ REVOKE regress_paths_owner FROM regress_paths_app;
 GRANT regress_paths_owner TO regress_paths_admin WITH ADMIN OPTION;
 SET trovella_guard.mode = off;
 GRANT regress_paths_owner TO regress_paths_admin WITH ADMIN OPTION;
-\c - regress_paths_admin
+\c -
+SET SESSION AUTHORIZATION regress_paths_admin;
 CREATE TEMPORARY TABLE loads_the_library ();
 GRANT regress_paths_owner TO regress_paths_app;
 -- road: GRANT of a role in a fresh session, nothing preloaded (passes, until the audit)
-\c - regress_paths_admin
+\c -
+SET SESSION AUTHORIZATION regress_paths_admin;
 GRANT regress_paths_owner TO regress_paths_app;
 SELECT table_name, rule, object FROM trovella_guard.check() WHERE schema_name = 'paths' AND level = 'error';
 REVOKE regress_paths_owner FROM regress_paths_app;
-\c - :admin
+\c -
 SET search_path = paths;
 LOAD 'trovella_guard';
 REVOKE regress_paths_owner FROM regress_paths_admin;

@@ -1,12 +1,11 @@
 -- Whoever reads a parent reads the rows of its inheritance children, by the
 -- policies of the parent alone.
 \set VERBOSITY terse
-\set admin :USER
+-- tables without a tenant column are scenery here
+\set as_paths 'SET trovella_guard.rules = ''table_unclassified=warning''; SET search_path = paths; SET SESSION AUTHORIZATION regress_paths;'
 \set tenant 'organization_id = (SELECT current_setting(''app.current_organization_id'', true))'
 \set found 'SELECT table_name, rule, object FROM trovella_guard.check() WHERE schema_name LIKE ''paths%'' AND level = ''error'' ORDER BY 1, 2, 3'
 CREATE ROLE regress_paths LOGIN;
--- tables without a tenant column are scenery here
-ALTER ROLE regress_paths SET trovella_guard.rules = 'table_unclassified=warning';
 CREATE ROLE regress_paths_app;
 -- serves the tenants; the other roles do not
 CREATE ROLE regress_paths_tenant;
@@ -17,15 +16,14 @@ CREATE ROLE regress_paths_cy;
 CREATE ROLE regress_paths_zz LOGIN IN ROLE regress_paths_px, regress_paths_cy;
 SELECT format('GRANT CREATE ON DATABASE %I TO regress_paths',
               current_database()) \gexec
-\c - regress_paths
+\c -
+:as_paths
 SET client_min_messages = error;
 CREATE SCHEMA paths;
 CREATE SCHEMA paths_listed;
 GRANT ALL ON SCHEMA paths TO PUBLIC;
-\c - :admin
+\c -
 SET client_min_messages = error;
-ALTER ROLE regress_paths SET search_path = paths;
-ALTER ROLE regress_paths_zz SET search_path = paths;
 CREATE FUNCTION make(name text, options text DEFAULT '') RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -41,7 +39,8 @@ END $$;
 -- road: INHERIT of an allowlisted tenant table with a loose policy (refused)
 SELECT trovella_guard.allow('paths.glob', 'templates, the same for all');
 SELECT trovella_guard.allow('paths.waived', 'a loose policy', 'policy_unscoped');
-\c - regress_paths
+\c -
+:as_paths
 SET client_min_messages = error;
 SELECT public.make('kid');
 SELECT public.make('glob');
@@ -79,7 +78,7 @@ DROP POLICY floor ON waived;
 :found;
 
 -- road: INHERIT of a tenant table whose owner is a stranger (refused)
-\c - :admin
+\c -
 SET client_min_messages = error;
 ALTER SCHEMA paths OWNER TO regress_paths_zz;
 SET search_path = paths;
@@ -88,7 +87,9 @@ SELECT public.make('pp');
 SELECT public.make('cc');
 ALTER TABLE pp OWNER TO regress_paths_px;
 ALTER TABLE cc OWNER TO regress_paths_cy;
-\c - regress_paths_zz
+\c -
+SET search_path = paths;
+SET SESSION AUTHORIZATION regress_paths_zz;
 SET client_min_messages = error;
 ALTER TABLE cc INHERIT pp;
 -- road: NO FORCE ROW LEVEL SECURITY of such a parent (refused)
@@ -104,10 +105,10 @@ ALTER TABLE cc OWNER TO regress_paths_px;
 :found;
 
 -- road: INHERIT of a parent that another tenant column guards (refused)
-\c - :admin
+\c -
 SET client_min_messages = error;
 SELECT format('ALTER DATABASE %I SET trovella_guard.tenant_columns = ''organization_id, tenant_id''', current_database()) \gexec
-\c - :admin
+\c -
 SET client_min_messages = error;
 SET search_path = paths;
 DROP TABLE cc, pp;
@@ -134,7 +135,7 @@ CREATE INDEX ON kid2 (tenant_id);
 COMMIT;
 ALTER TABLE kid2 ADD organization_id text NOT NULL;
 SELECT format('ALTER DATABASE %I RESET trovella_guard.tenant_columns', current_database()) \gexec
-\c - :admin
+\c -
 SET client_min_messages = error;
 SET search_path = paths;
 DROP TABLE kid, kid2, other;

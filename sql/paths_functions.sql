@@ -1,6 +1,6 @@
 -- SECURITY DEFINER functions: who reads a tenant table with whose rights?
 \set VERBOSITY sqlstate
-\set admin :USER
+\set as_paths 'SET search_path = paths; SET SESSION AUTHORIZATION regress_paths;'
 CREATE ROLE regress_paths LOGIN;
 CREATE ROLE regress_paths_app LOGIN;
 CREATE ROLE regress_paths_other;
@@ -9,10 +9,11 @@ SELECT format('ALTER DATABASE %I SET trovella_guard.app_role = regress_paths_app
               current_database()) \gexec
 SELECT format('GRANT CREATE ON DATABASE %I TO regress_paths',
               current_database()) \gexec
-\c - regress_paths
-CREATE SCHEMA paths;
-ALTER ROLE regress_paths SET search_path = paths;
 \c -
+:as_paths
+CREATE SCHEMA paths;
+\c -
+:as_paths
 -- makes a table as the checklist wants it
 CREATE FUNCTION make(name text) RETURNS void
 LANGUAGE plpgsql AS $$
@@ -31,25 +32,31 @@ GRANT USAGE, CREATE ON SCHEMA paths TO regress_paths_other;
 
 -- road: CREATE FUNCTION SECURITY DEFINER by the table's owner (warns)
 \c -
+:as_paths
 CREATE FUNCTION f() RETURNS bigint LANGUAGE sql SECURITY DEFINER AS 'SELECT count(*) FROM guarded';
 -- road: CREATE OR REPLACE FUNCTION that reads another table now (warns)
 CREATE FUNCTION g() RETURNS bigint LANGUAGE sql SECURITY DEFINER AS 'SELECT 1::bigint';
 \c -
+:as_paths
 CREATE OR REPLACE FUNCTION g() RETURNS bigint LANGUAGE sql SECURITY DEFINER AS 'SELECT count(*) FROM guarded';
 -- road: CREATE PROCEDURE SECURITY DEFINER (warns)
 \c -
+:as_paths
 CREATE PROCEDURE h() LANGUAGE sql SECURITY DEFINER AS 'DELETE FROM guarded';
 -- road: a function with an SQL-standard body (warns)
 \c -
+:as_paths
 CREATE FUNCTION i() RETURNS bigint LANGUAGE sql SECURITY DEFINER RETURN (SELECT count(*) FROM guarded);
 -- road: the same by a DO block, a function or EXECUTE (warns)
 \c -
+:as_paths
 DO $$BEGIN EXECUTE 'CREATE FUNCTION j() RETURNS bigint LANGUAGE sql SECURITY DEFINER RETURN (SELECT count(*) FROM guarded)'; END$$;
 :findings
 DROP ROUTINE f, g, h, i, j;
 -- road: ALTER FUNCTION SECURITY DEFINER of a function that reads a tenant table (warns)
 CREATE FUNCTION f() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM guarded';
 \c -
+:as_paths
 ALTER FUNCTION f() SECURITY DEFINER;
 -- road: ALTER ROUTINE SECURITY INVOKER (passes)
 ALTER ROUTINE f() SECURITY INVOKER;
@@ -61,25 +68,29 @@ COMMIT;
 :findings
 -- road: GRANT EXECUTE ON FUNCTION to an application role (warns)
 \c -
+:as_paths
 GRANT EXECUTE ON FUNCTION f() TO regress_paths_app;
 -- road: GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA (warns)
 REVOKE EXECUTE ON FUNCTION f() FROM regress_paths_app;
 \c -
+:as_paths
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA paths TO regress_paths_app;
 -- road: GRANT EXECUTE ON ROUTINE with GRANT OPTION (warns)
 REVOKE EXECUTE ON FUNCTION f() FROM regress_paths_app;
 \c -
+:as_paths
 GRANT EXECUTE ON ROUTINE f() TO regress_paths_app WITH GRANT OPTION;
 -- road: GRANT EXECUTE to a role that serves no tenants (passes)
 REVOKE EXECUTE ON FUNCTION f() FROM regress_paths_app;
 \c -
+:as_paths
 GRANT EXECUTE ON FUNCTION f() TO regress_paths_other;
 :findings
 -- road: GRANT EXECUTE on a function that runs as its caller (passes)
 ALTER FUNCTION f() SECURITY INVOKER;
 GRANT EXECUTE ON FUNCTION f() TO PUBLIC;
 -- road: a SECURITY DEFINER function of a role that the policies confine (passes)
-\c - :admin
+\c -
 SET ROLE regress_paths_other;
 CREATE FUNCTION paths.confined() RETURNS bigint LANGUAGE sql SECURITY DEFINER SET search_path = paths AS 'SELECT 1::bigint';
 CREATE OR REPLACE FUNCTION paths.confined() RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = paths AS 'BEGIN RETURN (SELECT count(*) FROM guarded); END';
@@ -94,7 +105,8 @@ REASSIGN OWNED BY regress_paths_other TO regress_paths;
 :findings
 DROP FUNCTION paths.confined();
 -- road: a trigger function that is SECURITY DEFINER (passes)
-\c - regress_paths
+\c -
+:as_paths
 CREATE FUNCTION t() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS 'BEGIN PERFORM FROM guarded; RETURN NEW; END';
 :findings
 -- road: a security_invoker view between function and table (warns)
@@ -118,7 +130,7 @@ DROP FUNCTION f4();
 CREATE FUNCTION f5() RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS $$BEGIN EXECUTE 'DELETE FROM guar' || 'ded'; END$$;
 :findings
 -- road: CREATE PUBLICATION, or ADD TABLE (passes, until the audit)
-\c - :admin
+\c -
 SET client_min_messages = error;
 CREATE PUBLICATION regress_paths FOR TABLE paths.guarded;
 RESET client_min_messages;

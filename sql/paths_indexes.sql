@@ -1,9 +1,8 @@
 -- Every way to take an index away.
 \set VERBOSITY sqlstate
-\set admin :USER
-CREATE ROLE regress_paths LOGIN;
 -- tables without a tenant column are scenery here
-ALTER ROLE regress_paths SET trovella_guard.rules = 'table_unclassified=warning';
+\set as_paths 'SET trovella_guard.rules = ''table_unclassified=warning''; SET search_path = paths; SET SESSION AUTHORIZATION regress_paths;'
+CREATE ROLE regress_paths LOGIN;
 CREATE ROLE regress_paths_app;
 -- serves the tenants; the other roles do not
 CREATE ROLE regress_paths_tenant;
@@ -11,10 +10,11 @@ SELECT format('ALTER DATABASE %I SET trovella_guard.app_role = regress_paths_ten
               current_database()) \gexec
 SELECT format('GRANT CREATE ON DATABASE %I TO regress_paths',
               current_database()) \gexec
-\c - regress_paths
-CREATE SCHEMA paths;
-ALTER ROLE regress_paths SET search_path = paths;
 \c -
+:as_paths
+CREATE SCHEMA paths;
+\c -
+:as_paths
 -- makes a table as the checklist wants it
 CREATE FUNCTION make(name text, options text DEFAULT '') RETURNS void
 LANGUAGE plpgsql AS $$
@@ -37,16 +37,20 @@ CREATE TABLE part PARTITION OF parted FOR VALUES IN (1);
 
 -- road: DROP INDEX (refused)
 \c -
+:as_paths
 DROP INDEX guarded_idx;
 -- road: DROP INDEX of a foreign key's index (refused)
 \c -
+:as_paths
 DROP INDEX guarded_parent_idx;
 -- road: DROP INDEX CONCURRENTLY (refused)
 \c -
+:as_paths
 DROP INDEX CONCURRENTLY guarded_idx;
 SELECT indisvalid FROM pg_index WHERE indexrelid = 'guarded_idx'::regclass;
 -- road: DROP INDEX of a partitioned table (refused)
 \c -
+:as_paths
 DROP INDEX parted_idx;
 -- road: DROP INDEX and CREATE INDEX in one transaction (passes)
 BEGIN;
@@ -60,6 +64,7 @@ DROP INDEX guarded_idx;
 ALTER TABLE guarded ADD CONSTRAINT guarded_key UNIQUE (organization_id, id);
 DROP INDEX guarded_idx2;
 \c -
+:as_paths
 ALTER TABLE guarded DROP CONSTRAINT guarded_key;
 -- road: ADD CONSTRAINT USING INDEX (passes)
 CREATE UNIQUE INDEX guarded_idx ON guarded (organization_id, id);
@@ -67,6 +72,7 @@ ALTER TABLE guarded DROP CONSTRAINT guarded_key,
   ADD CONSTRAINT guarded_key UNIQUE USING INDEX guarded_idx;
 -- road: DROP COLUMN of a second key column, which takes the index along (refused)
 \c -
+:as_paths
 ALTER TABLE guarded DROP COLUMN id;
 -- road: an index on an expression, partial, of another method or not led by the column instead (refused)
 BEGIN;
@@ -101,6 +107,7 @@ INSERT INTO guarded (id, organization_id) VALUES
 CREATE UNIQUE INDEX CONCURRENTLY invalid_idx ON guarded (organization_id);
 SELECT indisvalid FROM pg_index WHERE indexrelid = 'invalid_idx'::regclass;
 \c -
+:as_paths
 ALTER TABLE guarded DROP CONSTRAINT guarded_key;
 DROP INDEX invalid_idx;
 -- road: CREATE INDEX CONCURRENTLY, then the other one dropped (passes)
@@ -128,17 +135,19 @@ DROP INDEX guarded_organization_id_name_idx;
 CREATE INDEX guarded_idx4 ON guarded (organization_id, name COLLATE mine);
 DROP INDEX guarded_idx3;
 \c -
+:as_paths
 DROP COLLATION mine CASCADE;
 -- road: DROP FUNCTION CASCADE that takes the index along (refused)
 CREATE FUNCTION f(text) RETURNS text IMMUTABLE LANGUAGE sql AS 'SELECT $1';
 CREATE INDEX guarded_idx5 ON guarded (organization_id, f(name));
 DROP INDEX guarded_idx4;
 \c -
+:as_paths
 DROP FUNCTION f CASCADE;
 
 SELECT table_name, rule, message FROM trovella_guard.check() WHERE level = 'error'
   ORDER BY 1, 2, 3;
-\c - :admin
+\c -
 \set VERBOSITY terse
 SET client_min_messages = warning;
 DROP SCHEMA paths CASCADE;

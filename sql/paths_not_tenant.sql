@@ -1,7 +1,7 @@
 -- What is no tenant table, and said to be none, is never refused and costs no
 -- word.
 \set VERBOSITY sqlstate
-\set admin :USER
+\set as_paths 'SET search_path = paths; SET SESSION AUTHORIZATION regress_paths;'
 CREATE ROLE regress_paths LOGIN;
 CREATE ROLE regress_paths_app;
 -- serves the tenants; the other roles do not
@@ -10,10 +10,11 @@ SELECT format('ALTER DATABASE %I SET trovella_guard.app_role = regress_paths_ten
               current_database()) \gexec
 SELECT format('GRANT CREATE ON DATABASE %I TO regress_paths',
               current_database()) \gexec
-\c - regress_paths
-CREATE SCHEMA paths;
-ALTER ROLE regress_paths SET search_path = paths;
 \c -
+:as_paths
+CREATE SCHEMA paths;
+\c -
+:as_paths
 -- makes a table as the checklist wants it
 CREATE FUNCTION make(name text, options text DEFAULT '') RETURNS void
 LANGUAGE plpgsql AS $$
@@ -27,6 +28,7 @@ BEGIN
 END $$;
 -- road: temporary tables, their indexes, ALTER, CREATE TABLE AS, ON COMMIT DROP (passes)
 \c -
+:as_paths
 CREATE TEMP TABLE t (id serial PRIMARY KEY, organization_id uuid);
 ALTER TABLE t ADD COLUMN x int, ALTER organization_id SET NOT NULL;
 CREATE TEMP TABLE u AS SELECT * FROM t;
@@ -47,10 +49,11 @@ ALTER FUNCTION f(uuid) RENAME TO f2;
 -- road: a table without the column, on no allowlist (refused)
 CREATE TABLE plain (id serial PRIMARY KEY, name text UNIQUE);
 -- road: an allowlisted table without the column (passes)
-\c - :admin
+\c -
 SELECT trovella_guard.allow('paths.plain', 'shared by all tenants');
 SELECT trovella_guard.allow('paths.with_column', 'shared by all tenants');
-\c - regress_paths
+\c -
+:as_paths
 CREATE TABLE plain (id serial PRIMARY KEY, name text UNIQUE);
 ALTER TABLE plain ADD COLUMN x int;
 CREATE INDEX ON plain (x);
@@ -108,11 +111,11 @@ ALTER TABLE parted DETACH PARTITION part;
 DROP TABLE part;
 COMMIT;
 
-\c - :admin
+\c -
 SET trovella_guard.rules = 'table_unclassified=off';
 SELECT trovella_guard.disallow('paths.plain');
 SELECT trovella_guard.disallow('paths.with_column');
-\c - :admin
+\c -
 \set VERBOSITY terse
 SET client_min_messages = warning;
 DROP SCHEMA paths CASCADE;

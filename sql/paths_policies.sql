@@ -1,9 +1,8 @@
 -- Every way to take a policy away or to make it say something else.
 \set VERBOSITY sqlstate
-\set admin :USER
-CREATE ROLE regress_paths LOGIN;
 -- tables without a tenant column are scenery here
-ALTER ROLE regress_paths SET trovella_guard.rules = 'table_unclassified=warning';
+\set as_paths 'SET trovella_guard.rules = ''table_unclassified=warning''; SET search_path = paths; SET SESSION AUTHORIZATION regress_paths;'
+CREATE ROLE regress_paths LOGIN;
 CREATE ROLE regress_paths_app;
 -- serves the tenants; the other roles do not
 CREATE ROLE regress_paths_tenant;
@@ -11,10 +10,11 @@ SELECT format('ALTER DATABASE %I SET trovella_guard.app_role = regress_paths_ten
               current_database()) \gexec
 SELECT format('GRANT CREATE ON DATABASE %I TO regress_paths',
               current_database()) \gexec
-\c - regress_paths
-CREATE SCHEMA paths;
-ALTER ROLE regress_paths SET search_path = paths;
 \c -
+:as_paths
+CREATE SCHEMA paths;
+\c -
+:as_paths
 -- makes a table as the checklist wants it
 CREATE FUNCTION make(name text, options text DEFAULT '') RETURNS void
 LANGUAGE plpgsql AS $$
@@ -30,6 +30,7 @@ SELECT make('guarded');
 
 -- road: DROP POLICY (refused)
 \c -
+:as_paths
 DROP POLICY p ON guarded;
 -- road: DROP POLICY and CREATE POLICY in one transaction (passes)
 BEGIN;
@@ -39,6 +40,7 @@ CREATE POLICY p ON guarded USING (organization_id =
 COMMIT;
 -- road: CREATE POLICY that is loose, beside one that is not (refused)
 \c -
+:as_paths
 CREATE POLICY loose ON guarded USING (true);
 -- road: CREATE POLICY FOR SELECT that is loose (refused)
 CREATE POLICY loose ON guarded FOR SELECT USING (organization_id IS NOT NULL);
@@ -50,16 +52,18 @@ CREATE POLICY loose ON guarded TO regress_paths_app USING (true);
 CREATE POLICY strict ON guarded AS RESTRICTIVE USING (id > 0);
 -- road: ALTER POLICY USING (refused)
 \c -
+:as_paths
 ALTER POLICY p ON guarded USING (true);
 -- road: ALTER POLICY WITH CHECK (refused)
 \c -
+:as_paths
 ALTER POLICY p ON guarded WITH CHECK (true);
 -- road: ALTER POLICY RENAME, TO (passes)
 ALTER POLICY p ON guarded RENAME TO q;
 ALTER POLICY q ON guarded TO regress_paths_app;
 
 -- road: DROP OWNED of the policy's only role (refused)
-\c - :admin
+\c -
 DROP OWNED BY regress_paths_app;
 -- road: DROP ROLE of the policy's role (PostgreSQL refuses)
 \set VERBOSITY terse
@@ -70,7 +74,8 @@ CREATE ROLE regress_paths_app2;
 ALTER POLICY q ON paths.guarded TO regress_paths_app, regress_paths_app2;
 DROP OWNED BY regress_paths_app2;
 DROP ROLE regress_paths_app2;
-\c - regress_paths
+\c -
+:as_paths
 ALTER POLICY q ON guarded TO PUBLIC;
 
 -- road: DROP FUNCTION CASCADE (refused)
@@ -81,6 +86,7 @@ DROP POLICY q ON guarded;
 CREATE POLICY q ON guarded USING (organization_id = (SELECT org()));
 COMMIT;
 \c -
+:as_paths
 DROP FUNCTION org() CASCADE;
 -- road: DROP OPERATOR CASCADE (refused)
 CREATE FUNCTION same(uuid, uuid) RETURNS bool IMMUTABLE LANGUAGE sql AS 'SELECT $1 = $2';
@@ -90,12 +96,14 @@ ALTER POLICY p ON by_operator USING (organization_id =
   (SELECT current_setting('app.current_organization_id', true)::uuid)
   AND organization_id OPERATOR(paths.===) organization_id);
 \c -
+:as_paths
 DROP OPERATOR === (uuid, uuid) CASCADE;
 -- road: DROP TYPE or DOMAIN CASCADE (refused)
 CREATE DOMAIN org_id AS uuid;
 ALTER POLICY p ON by_operator USING (organization_id =
   (SELECT current_setting('app.current_organization_id', true)::org_id));
 \c -
+:as_paths
 DROP DOMAIN org_id CASCADE;
 -- road: DROP COLUMN CASCADE of a column that a policy names (refused)
 ALTER TABLE by_operator ADD COLUMN deleted bool;
@@ -103,6 +111,7 @@ ALTER POLICY p ON by_operator USING (organization_id =
   (SELECT current_setting('app.current_organization_id', true)::uuid)
   AND NOT deleted);
 \c -
+:as_paths
 ALTER TABLE by_operator DROP COLUMN deleted CASCADE;
 -- road: DROP TABLE CASCADE of a table that a policy reads (refused)
 CREATE TABLE lookup (id int);
@@ -110,6 +119,7 @@ ALTER POLICY p ON by_operator USING (organization_id =
   (SELECT current_setting('app.current_organization_id', true)::uuid)
   AND EXISTS (SELECT FROM lookup));
 \c -
+:as_paths
 DROP TABLE lookup CASCADE;
 -- road: DROP VIEW CASCADE of a view that a policy reads (refused)
 CREATE VIEW lookup2 AS SELECT 1 AS x;
@@ -117,6 +127,7 @@ ALTER POLICY p ON by_operator USING (organization_id =
   (SELECT current_setting('app.current_organization_id', true)::uuid)
   AND EXISTS (SELECT FROM lookup2));
 \c -
+:as_paths
 DROP VIEW lookup2 CASCADE;
 -- road: DROP SCHEMA CASCADE of the schema of a function (refused)
 CREATE SCHEMA paths2;
@@ -125,9 +136,10 @@ ALTER POLICY p ON by_operator USING (organization_id =
   (SELECT current_setting('app.current_organization_id', true)::uuid)
   AND paths2.yes());
 \c -
+:as_paths
 DROP SCHEMA paths2 CASCADE;
 -- road: DROP EXTENSION CASCADE of an extension's function (refused)
-\c - :admin
+\c -
 CREATE EXTENSION citext SCHEMA paths;
 ALTER POLICY p ON paths.by_operator USING (organization_id =
   (SELECT current_setting('app.current_organization_id', true)::uuid)
@@ -137,7 +149,8 @@ DROP EXTENSION citext CASCADE;
 ALTER POLICY p ON paths.by_operator USING (organization_id =
   (SELECT current_setting('app.current_organization_id', true)::uuid));
 DROP EXTENSION citext;
-\c - regress_paths
+\c -
+:as_paths
 -- road: DROP SCHEMA CASCADE, DROP TABLE of the table itself (passes)
 CREATE SCHEMA paths2;
 SELECT make('to_drop');
@@ -157,7 +170,7 @@ SELECT make('by_function');
 ALTER POLICY p ON by_function USING (organization_id = (SELECT who()));
 GRANT SELECT ON by_function TO regress_paths_app;
 GRANT CREATE ON SCHEMA paths TO regress_paths_app;
-\c - :admin
+\c -
 ALTER FUNCTION paths.who() OWNER TO regress_paths_app;
 -- road: ALTER FUNCTION SECURITY DEFINER (warns)
 \c -
@@ -170,11 +183,12 @@ ALTER FUNCTION paths.who() SET search_path = pg_catalog, pg_temp;
 -- road: ALTER FUNCTION SET search_path to a schema in which another role may create objects, or to none (warns)
 ALTER FUNCTION paths.who() SET search_path = paths, pg_temp;
 ALTER FUNCTION paths.who() SET search_path = paths_missing, pg_temp;
-\c - regress_paths
+\c -
+:as_paths
 
 SELECT table_name, rule, message FROM trovella_guard.check() WHERE level = 'error'
   ORDER BY 1, 2, 3;
-\c - :admin
+\c -
 \set VERBOSITY terse
 SET client_min_messages = warning;
 DROP SCHEMA paths CASCADE;

@@ -1,7 +1,7 @@
 -- What a role can try that is no superuser but owns the tables, their schema
 -- and the database, to get at the guard itself.
 \set VERBOSITY sqlstate
-\set admin :USER
+\set as_paths 'SET search_path = paths; SET SESSION AUTHORIZATION regress_paths;'
 CREATE ROLE regress_paths LOGIN CREATEROLE;
 CREATE ROLE regress_paths_app;
 -- serves the tenants; the other roles do not
@@ -10,10 +10,11 @@ SELECT format('ALTER DATABASE %I SET trovella_guard.app_role = regress_paths_ten
               current_database()) \gexec
 SELECT format('GRANT CREATE ON DATABASE %I TO regress_paths',
               current_database()) \gexec
-\c - regress_paths
-CREATE SCHEMA paths;
-ALTER ROLE regress_paths SET search_path = paths;
 \c -
+:as_paths
+CREATE SCHEMA paths;
+\c -
+:as_paths
 -- makes a table as the checklist wants it
 CREATE FUNCTION make(name text, options text DEFAULT '') RETURNS void
 LANGUAGE plpgsql AS $$
@@ -26,35 +27,42 @@ BEGIN
     CREATE INDEX %3$I ON %1$I (organization_id);', name, options, name || '_idx');
 END $$;
 SELECT make('guarded');
-\c - :admin
+\c -
 SELECT format('ALTER DATABASE %I OWNER TO regress_paths', current_database()) \gexec
 SELECT trovella_guard.allow('paths.global_table', 'shared by all tenants');
 SELECT trovella_guard.allow('tool.*', 'the migration tool''s own');
-\c - regress_paths
+\c -
+:as_paths
 CREATE TABLE global_table (id int, organization_id uuid);
 
 -- road: SET of every setting before the library is loaded (refused)
 \c -
+:as_paths
 SET trovella_guard.mode = off;
 CREATE TABLE t (organization_id uuid);
 \c -
+:as_paths
 SET trovella_guard.tenant_columns = nothing;
 CREATE TABLE t (organization_id uuid);
 \c -
+:as_paths
 SET trovella_guard.rules = 'rls_disabled=off, policy_missing=off, tenant_index_missing=off';
 CREATE TABLE t (organization_id uuid);
 -- road: SET LOCAL before the library is loaded (refused)
 \c -
+:as_paths
 BEGIN;
 SET LOCAL trovella_guard.mode = off;
 CREATE TABLE t (organization_id uuid);
 COMMIT;
 -- road: set_config before the library is loaded (refused)
 \c -
+:as_paths
 SELECT set_config('trovella_guard.mode', 'off', false);
 CREATE TABLE t (organization_id uuid);
 -- road: SET in a savepoint, stacked (refused)
 \c -
+:as_paths
 BEGIN;
 SET LOCAL trovella_guard.mode = off;
 SAVEPOINT a;
@@ -67,6 +75,7 @@ RELEASE a;
 COMMIT;
 -- road: SET that fails or is rolled back after the library was loaded by it (refused)
 \c -
+:as_paths
 BEGIN;
 SET trovella_guard.mode = off;
 CREATE TABLE t (organization_id uuid);
@@ -85,34 +94,39 @@ RESET trovella_guard.mode;
 UPDATE pg_settings SET setting = 'off' WHERE name = 'trovella_guard.mode';
 RESET ALL;
 DISCARD ALL;
-SET search_path = paths;
+:as_paths
 CREATE TABLE t (organization_id uuid);
 -- road: a setting of a function (refused)
 CREATE FUNCTION sets() RETURNS void LANGUAGE plpgsql SET trovella_guard.mode = off
   AS 'BEGIN CREATE TABLE t (organization_id uuid); END';
 \c -
+:as_paths
 CREATE FUNCTION sets() RETURNS void LANGUAGE plpgsql SET trovella_guard.mode = off
   AS 'BEGIN CREATE TABLE t (organization_id uuid); END';
 SELECT sets();
 -- road: ALTER ROLE SET, ALTER DATABASE SET, ALTER ROLE IN DATABASE SET (refused)
 \c -
+:as_paths
 ALTER ROLE regress_paths SET trovella_guard.mode = off;
 ALTER DATABASE :"DBNAME" SET trovella_guard.mode = off;
 ALTER ROLE regress_paths IN DATABASE :"DBNAME" SET trovella_guard.mode = off;
 ALTER ROLE regress_paths SET trovella_guard.tenant_columns = nothing;
 -- road: session_replication_role (refused)
 SET session_replication_role = replica;
-\c - :admin
+\c -
 GRANT SET ON PARAMETER session_replication_role TO regress_paths;
-\c - regress_paths
+\c -
+:as_paths
 SET session_replication_role = replica;
 CREATE TABLE t (organization_id uuid);
 ALTER TABLE guarded DISABLE ROW LEVEL SECURITY;
-\c - :admin
+\c -
 REVOKE SET ON PARAMETER session_replication_role FROM regress_paths;
-\c - regress_paths
+\c -
+:as_paths
 -- road: DROP, ALTER EVENT TRIGGER (PostgreSQL refuses)
 \c -
+:as_paths
 DROP EVENT TRIGGER trovella_guard_open;
 ALTER EVENT TRIGGER trovella_guard_open DISABLE;
 ALTER EVENT TRIGGER trovella_guard_collect RENAME TO x;
@@ -130,8 +144,8 @@ ALTER SCHEMA trovella_guard RENAME TO x;
 ALTER SCHEMA trovella_guard OWNER TO regress_paths;
 CREATE TABLE trovella_guard.t ();
 CREATE VIEW trovella_guard.t AS SELECT 1 AS x;
-DROP OWNED BY CURRENT_USER, :"admin";
-REASSIGN OWNED BY :"admin" TO regress_paths;
+DROP OWNED BY CURRENT_USER, :"USER";
+REASSIGN OWNED BY :"USER" TO regress_paths;
 -- road: writing, altering, dropping the allowlist (PostgreSQL refuses)
 INSERT INTO trovella_guard.allowlist VALUES ('relation', 'paths', 'guarded', '*', '*', 'x');
 UPDATE trovella_guard.allowlist SET table_name = 'guarded';
@@ -158,9 +172,10 @@ DELETE FROM pg_policy;
 SET allow_system_table_mods = on;
 LOAD 'trovella_guard';
 -- road: objects in public, paths or pg_temp named like catalog functions, operators and tables (refused)
-\c - :admin
+\c -
 GRANT CREATE ON SCHEMA public TO regress_paths;
-\c - regress_paths
+\c -
+:as_paths
 CREATE FUNCTION public.current_setting(text, bool) RETURNS text LANGUAGE sql AS $$ SELECT 'off' $$;
 CREATE FUNCTION pg_temp.now() RETURNS timestamptz LANGUAGE sql AS $$ SELECT 'infinity'::timestamptz $$;
 CREATE FUNCTION never(name, name) RETURNS bool LANGUAGE sql AS 'SELECT false';
@@ -175,11 +190,13 @@ ALTER TABLE paths.guarded DISABLE ROW LEVEL SECURITY;
 SELECT count(*) > 0 AS audited FROM trovella_guard.findings();
 SELECT rule FROM trovella_guard.check() WHERE level = 'error';
 \c -
+:as_paths
 DROP OPERATOR public.= (name, name);
 DROP FUNCTION public.current_setting(text, bool);
-\c - :admin
+\c -
 REVOKE CREATE ON SCHEMA public FROM regress_paths;
-\c - regress_paths
+\c -
+:as_paths
 -- road: a policy that calls a function named like a catalog function (refused)
 CREATE FUNCTION current_setting(text, bool) RETURNS text STABLE LANGUAGE sql
   AS 'SELECT id::text FROM guarded LIMIT 1';
@@ -192,6 +209,7 @@ DROP FUNCTION current_setting(text, bool);
 
 -- road: RENAME of a tenant table onto an allowlisted name (refused)
 \c -
+:as_paths
 BEGIN;
 ALTER TABLE global_table RENAME TO old_table;
 ALTER TABLE old_table DROP COLUMN organization_id;
@@ -221,6 +239,7 @@ CREATE SCHEMA tool;
 ALTER TABLE guarded SET SCHEMA tool;
 -- road: ALTER SCHEMA RENAME to an allowlisted name (refused)
 \c -
+:as_paths
 DROP SCHEMA tool;
 ALTER SCHEMA paths RENAME TO tool;
 -- road: a schema made for its name, the table moved, the schema renamed (refused)
@@ -248,6 +267,7 @@ ALTER SCHEMA tool RENAME TO tool2;
 DROP SCHEMA tool CASCADE;
 -- road: ALTER EXTENSION ADD of a table to an extension that one owns (refused)
 \c -
+:as_paths
 CREATE EXTENSION citext SCHEMA paths;
 BEGIN;
 ALTER EXTENSION citext ADD TABLE guarded;
@@ -262,7 +282,7 @@ ALTER EXTENSION citext ADD TABLE t;
 COMMIT;
 DROP EXTENSION citext;
 -- road: ALTER EXTENSION DROP of a table that a superuser's extension vouched for (refused)
-\c - :admin
+\c -
 CREATE EXTENSION citext SCHEMA paths;
 BEGIN;
 CREATE TABLE paths.vouched (organization_id uuid);
@@ -272,9 +292,10 @@ COMMIT;
 ALTER EXTENSION citext DROP TABLE paths.vouched;
 DROP EXTENSION citext;
 -- road: SET ROLE, SET SESSION AUTHORIZATION, SECURITY DEFINER (refused)
-\c - :admin
+\c -
 GRANT regress_paths_app TO regress_paths;
-\c - regress_paths
+\c -
+:as_paths
 SET ROLE regress_paths_app;
 ALTER TABLE paths.guarded DISABLE ROW LEVEL SECURITY;
 RESET ROLE;
@@ -290,14 +311,14 @@ SELECT table_name, rule, message FROM trovella_guard.check() WHERE level = 'erro
 SELECT table_name, rule, waived_by FROM trovella_guard.findings()
   WHERE level = 'error' AND waived_by IS NOT NULL ORDER BY 1, 2, 3;
 
-\c - :admin
+\c -
 SELECT format('ALTER DATABASE %I OWNER TO %I', current_database(), current_user) \gexec
 -- road: an entry removed while its table is there (refused)
 SELECT trovella_guard.disallow('paths.global_table');
 DROP TABLE paths.global_table CASCADE;
 SELECT trovella_guard.disallow('paths.global_table');
 SELECT trovella_guard.disallow('tool.*');
-\c - :admin
+\c -
 \set VERBOSITY terse
 SET client_min_messages = warning;
 DROP SCHEMA paths CASCADE;

@@ -2,22 +2,21 @@
 -- takes it along: at commit (ON COMMIT DROP), or when its session ends.
 -- As a role that is no superuser, each \c a fresh session.
 \set VERBOSITY terse
-\set admin :USER
+-- tables without a tenant column are scenery here
+\set as_paths 'SET trovella_guard.rules = ''table_unclassified=warning''; SET search_path = paths; SET client_min_messages = error; SET SESSION AUTHORIZATION regress_paths;'
 CREATE ROLE regress_paths LOGIN;
 -- serves the tenants; the other roles do not
 CREATE ROLE regress_paths_tenant;
 SELECT format('ALTER DATABASE %I SET trovella_guard.app_role = regress_paths_tenant',
               current_database()) \gexec
--- tables without a tenant column are scenery here
-ALTER ROLE regress_paths SET trovella_guard.rules = 'table_unclassified=warning';
 SELECT format('GRANT CREATE, TEMPORARY ON DATABASE %I TO regress_paths',
               current_database()) \gexec
-\c - regress_paths
+\c -
+:as_paths
 SET client_min_messages = warning;
 CREATE SCHEMA paths;
-ALTER ROLE regress_paths SET search_path = paths;
-ALTER ROLE regress_paths SET client_min_messages = error;
 \c -
+:as_paths
 \set org '(SELECT current_setting(''app.current_organization_id'', true))'
 -- makes a table as the checklist wants it; the condition is all that confines
 CREATE FUNCTION make(name text, condition text) RETURNS void
@@ -37,6 +36,7 @@ CREATE FUNCTION inner_org() RETURNS text STABLE
 CREATE FUNCTION org() RETURNS text STABLE BEGIN ATOMIC SELECT inner_org(); END;
 SELECT make('by_function', 'organization_id = (SELECT org())');
 \c -
+:as_paths
 BEGIN;
 CREATE TEMP TABLE t (x text) ON COMMIT DROP;
 CREATE OR REPLACE FUNCTION inner_org() RETURNS text STABLE
@@ -60,6 +60,7 @@ END $$;
 CALL commits();
 -- road: the default of an argument (refused)
 \c -
+:as_paths
 CREATE FUNCTION pg_temp.f() RETURNS text LANGUAGE sql AS $$ SELECT '' $$;
 BEGIN;
 CREATE FUNCTION helper(text DEFAULT '') RETURNS text LANGUAGE sql AS $$ SELECT $1 $$;
@@ -75,6 +76,7 @@ CREATE AGGREGATE last_of(text) (SFUNC = step, STYPE = text);
 SELECT make('by_aggregate', $$organization_id = (SELECT current_setting('app.current_organization_id', true))
   AND (SELECT last_of(value) FROM settings) = 'on'$$);
 \c -
+:as_paths
 CREATE FUNCTION pg_temp.same(text) RETURNS text IMMUTABLE LANGUAGE sql AS 'SELECT $1';
 CREATE OR REPLACE FUNCTION step(text, text) RETURNS text IMMUTABLE
   BEGIN ATOMIC SELECT pg_temp.same($2); END;
@@ -84,6 +86,7 @@ CREATE OPERATOR === (LEFTARG = text, RIGHTARG = text, FUNCTION = alike);
 SELECT make('by_operator', $$organization_id = (SELECT current_setting('app.current_organization_id', true))
   AND note === 'x'$$);
 \c -
+:as_paths
 CREATE FUNCTION pg_temp.same(text) RETURNS text IMMUTABLE LANGUAGE sql AS 'SELECT $1';
 CREATE OR REPLACE FUNCTION alike(text, text) RETURNS bool IMMUTABLE
   BEGIN ATOMIC SELECT $1 = pg_temp.same($2); END;
@@ -94,6 +97,7 @@ CREATE CAST (text AS boxed) WITH FUNCTION to_boxed(text);
 SELECT make('by_cast', $$organization_id = (SELECT current_setting('app.current_organization_id', true))
   AND note::boxed IS NOT NULL$$);
 \c -
+:as_paths
 CREATE FUNCTION pg_temp.same(text) RETURNS text IMMUTABLE LANGUAGE sql AS 'SELECT $1';
 CREATE OR REPLACE FUNCTION to_boxed(text) RETURNS boxed IMMUTABLE
   BEGIN ATOMIC SELECT ROW(pg_temp.same($1))::boxed; END;
@@ -102,6 +106,7 @@ CREATE DOMAIN word AS text;
 SELECT make('by_domain', $$organization_id = (SELECT current_setting('app.current_organization_id', true))
   AND note::word IS NOT NULL$$);
 \c -
+:as_paths
 CREATE FUNCTION pg_temp.f() RETURNS text LANGUAGE sql AS $$ SELECT '' $$;
 ALTER DOMAIN word SET DEFAULT pg_temp.f();
 -- road: the default of the tenant column's domain (refused)
@@ -114,6 +119,7 @@ CREATE POLICY p ON of_domain USING (organization_id = :org);
 CREATE INDEX ON of_domain (organization_id);
 COMMIT;
 \c -
+:as_paths
 CREATE FUNCTION pg_temp.f() RETURNS text LANGUAGE sql AS $$ SELECT '' $$;
 ALTER DOMAIN tenant SET DEFAULT pg_temp.f();
 -- road: the default of the domain of an attribute that a policy reads (refused)
@@ -123,6 +129,7 @@ CREATE TABLE pairs (p pair);
 SELECT make('by_type', $$organization_id = (SELECT current_setting('app.current_organization_id', true))
   AND EXISTS (SELECT FROM pairs WHERE (p).one = 'x')$$);
 \c -
+:as_paths
 CREATE FUNCTION pg_temp.f() RETURNS text LANGUAGE sql AS $$ SELECT '' $$;
 ALTER DOMAIN inside SET DEFAULT pg_temp.f();
 -- road: the query of a view that a policy asks (refused)
@@ -130,6 +137,7 @@ CREATE VIEW seen AS SELECT 'x'::text AS x;
 SELECT make('by_view', $$organization_id = (SELECT current_setting('app.current_organization_id', true))
   AND EXISTS (SELECT FROM seen)$$);
 \c -
+:as_paths
 CREATE FUNCTION pg_temp.f() RETURNS text LANGUAGE sql AS $$ SELECT '' $$;
 CREATE OR REPLACE VIEW seen AS SELECT pg_temp.f() AS x;
 -- road: a view over that view (refused)
@@ -138,6 +146,7 @@ SELECT make('by_views', $$organization_id = (SELECT current_setting('app.current
   AND EXISTS (SELECT FROM beyond)$$);
 DROP TABLE by_view;
 \c -
+:as_paths
 CREATE FUNCTION pg_temp.f() RETURNS text LANGUAGE sql AS $$ SELECT '' $$;
 CREATE OR REPLACE VIEW seen AS SELECT pg_temp.f() AS x;
 -- road: the type of a column of a table that a policy asks (refused)
@@ -145,6 +154,7 @@ CREATE TABLE asked (id text, note text, made text GENERATED ALWAYS AS (lower(id)
 SELECT make('by_table', $$organization_id = (SELECT current_setting('app.current_organization_id', true))
   AND EXISTS (SELECT FROM asked)$$);
 \c -
+:as_paths
 BEGIN;
 CREATE DOMAIN pg_temp.fleeting AS text;
 ALTER TABLE asked ALTER note TYPE pg_temp.fleeting;
@@ -155,6 +165,7 @@ CREATE FUNCTION lowered(text) RETURNS text IMMUTABLE BEGIN ATOMIC SELECT lower($
 ALTER TABLE asked DROP made, ADD made text GENERATED ALWAYS AS (lowered(id)) STORED;
 ALTER POLICY floor ON by_table USING (organization_id = :org AND EXISTS (SELECT FROM asked a WHERE a.made = 'x'));
 \c -
+:as_paths
 CREATE FUNCTION pg_temp.same(text) RETURNS text IMMUTABLE LANGUAGE sql AS 'SELECT $1';
 CREATE OR REPLACE FUNCTION lowered(text) RETURNS text IMMUTABLE
   BEGIN ATOMIC SELECT lower(pg_temp.same($1)); END;
@@ -169,6 +180,7 @@ CREATE POLICY p ON generated USING (organization_id = :org);
 CREATE INDEX ON generated (organization_id);
 COMMIT;
 \c -
+:as_paths
 BEGIN;
 CREATE TEMP TABLE t (x text) ON COMMIT DROP;
 CREATE OR REPLACE FUNCTION prefix(text) RETURNS text IMMUTABLE
@@ -182,6 +194,7 @@ DROP INDEX by_index_idx;
 CREATE INDEX by_index_idx ON by_index (organization_id, key(note));
 COMMIT;
 \c -
+:as_paths
 BEGIN;
 CREATE TEMP TABLE t (x text) ON COMMIT DROP;
 CREATE OR REPLACE FUNCTION key(text) RETURNS text IMMUTABLE
@@ -193,6 +206,7 @@ DROP INDEX by_index_idx;
 CREATE INDEX by_index_idx ON by_index (organization_id) INCLUDE (note);
 COMMIT;
 \c -
+:as_paths
 CREATE DOMAIN pg_temp.fleeting AS text;
 ALTER TABLE by_index ALTER note TYPE pg_temp.fleeting;
 -- road: an index that depends on an extension, which gets a member that stands on a temporary object (refused)
@@ -203,6 +217,7 @@ CREATE INDEX by_index_idx ON by_index (organization_id);
 ALTER INDEX by_index_idx DEPENDS ON EXTENSION citext;
 COMMIT;
 \c -
+:as_paths
 BEGIN;
 CREATE TEMP TABLE t (x text) ON COMMIT DROP;
 CREATE FUNCTION member() RETURNS bool BEGIN ATOMIC SELECT EXISTS (SELECT FROM pg_temp.t); END;
@@ -215,6 +230,7 @@ CREATE INDEX by_index_idx ON by_index (organization_id) INCLUDE (note);
 COMMIT;
 ALTER POLICY floor ON by_table USING (organization_id = :org AND note::citext = 'x');
 \c -
+:as_paths
 BEGIN;
 CREATE TEMP TABLE t (x text);
 CREATE FUNCTION member() RETURNS bool BEGIN ATOMIC SELECT EXISTS (SELECT FROM pg_temp.t); END;
@@ -235,6 +251,7 @@ CREATE EXTENSION hstore SCHEMA paths;
 ALTER EXTENSION hstore ADD SCHEMA paths_inner;
 ALTER POLICY floor ON by_table USING (organization_id = (SELECT paths_inner.org()));
 \c -
+:as_paths
 BEGIN;
 CREATE TEMP TABLE t (x text) ON COMMIT DROP;
 CREATE FUNCTION other_member() RETURNS bool BEGIN ATOMIC SELECT EXISTS (SELECT FROM pg_temp.t); END;
@@ -253,16 +270,19 @@ ALTER FUNCTION inner_org() SET SCHEMA paths_outer;
 CREATE TABLE typed (id text);
 ALTER POLICY floor ON by_table USING (organization_id = :org AND EXISTS (SELECT FROM typed a WHERE a.id = 'x'));
 \c -
+:as_paths
 CREATE TYPE pg_temp.row AS (id text);
 ALTER TABLE typed OF pg_temp.row;
 -- road: the dictionary of a text search configuration (refused)
 CREATE TEXT SEARCH CONFIGURATION config (COPY = simple);
 ALTER POLICY floor ON by_table USING (organization_id = :org AND to_tsvector('config', note) @@ 'x');
 \c -
+:as_paths
 CREATE TEXT SEARCH DICTIONARY pg_temp.dictionary (TEMPLATE = simple);
 ALTER TEXT SEARCH CONFIGURATION config ALTER MAPPING FOR word WITH pg_temp.dictionary;
 -- road: the collation of a column that an index only includes (refused)
 \c -
+:as_paths
 CREATE COLLATION pg_temp.fleeting FROM "C";
 ALTER TABLE by_index ALTER note TYPE text COLLATE pg_temp.fleeting;
 -- road: a policy that names a temporary table by its OID (refused)
@@ -276,6 +296,7 @@ SELECT format('CREATE OR REPLACE FUNCTION inner_org() RETURNS text STABLE
 
 -- road: temporary tables, views over tenant tables, functions and types of their own (passes)
 \c -
+:as_paths
 SET client_min_messages = notice;
 CREATE TEMP TABLE t (id text, made text GENERATED ALWAYS AS (lower(id)) STORED);
 CREATE TEMP VIEW v WITH (security_invoker) AS SELECT * FROM by_function;
@@ -300,6 +321,7 @@ DISCARD TEMP;
 CREATE FUNCTION pg_temp.f(text) RETURNS text IMMUTABLE LANGUAGE sql AS 'SELECT $1';
 ALTER TABLE by_function ALTER note SET DEFAULT pg_temp.f('x'), ADD CHECK (pg_temp.f(note) <> '');
 \c -
+:as_paths
 -- road: CREATE OR REPLACE, ALTER DOMAIN, DEPENDS ON EXTENSION without anything temporary (passes)
 CREATE TEMP TABLE t (x text);
 CREATE OR REPLACE FUNCTION inner_org() RETURNS text STABLE
@@ -312,7 +334,7 @@ ALTER INDEX by_index_idx NO DEPENDS ON EXTENSION citext;
 SELECT table_name, rule, message FROM trovella_guard.check() WHERE level = 'error'
   ORDER BY 1, 2, 3;
 SELECT proname FROM pg_proc WHERE pronamespace = 'paths'::regnamespace AND proname LIKE 'lonel%';
-\c - :admin
+\c -
 SET client_min_messages = warning;
 DROP SCHEMA paths, paths_inner, paths_outer CASCADE;
 SELECT format('ALTER DATABASE %I RESET trovella_guard.app_role', current_database()) \gexec

@@ -1,9 +1,8 @@
 -- Every shape of a transaction.
 \set VERBOSITY sqlstate
-\set admin :USER
-CREATE ROLE regress_paths LOGIN;
 -- tables without a tenant column are scenery here
-ALTER ROLE regress_paths SET trovella_guard.rules = 'table_unclassified=warning';
+\set as_paths 'SET trovella_guard.rules = ''table_unclassified=warning''; SET search_path = paths; SET SESSION AUTHORIZATION regress_paths;'
+CREATE ROLE regress_paths LOGIN;
 CREATE ROLE regress_paths_app;
 -- serves the tenants; the other roles do not
 CREATE ROLE regress_paths_tenant;
@@ -11,10 +10,11 @@ SELECT format('ALTER DATABASE %I SET trovella_guard.app_role = regress_paths_ten
               current_database()) \gexec
 SELECT format('GRANT CREATE ON DATABASE %I TO regress_paths',
               current_database()) \gexec
-\c - regress_paths
-CREATE SCHEMA paths;
-ALTER ROLE regress_paths SET search_path = paths;
 \c -
+:as_paths
+CREATE SCHEMA paths;
+\c -
+:as_paths
 -- makes a table as the checklist wants it
 CREATE FUNCTION make(name text, options text DEFAULT '') RETURNS void
 LANGUAGE plpgsql AS $$
@@ -30,12 +30,14 @@ SELECT make('guarded');
 
 -- road: many statements in one transaction (refused)
 \c -
+:as_paths
 BEGIN;
 CREATE TABLE t (organization_id uuid);
 ALTER TABLE t ENABLE ROW LEVEL SECURITY;
 COMMIT;
 -- road: many statements in one simple query (refused)
 \c -
+:as_paths
 CREATE TABLE t (organization_id uuid)\; CREATE TEMP TABLE x ()\; DROP TABLE x;
 -- road: BEGIN and COMMIT in one simple query (refused)
 BEGIN\; CREATE TABLE t (organization_id uuid)\; COMMIT;
@@ -44,16 +46,19 @@ BEGIN; CREATE TABLE t (organization_id uuid); ROLLBACK;
 BEGIN; CREATE TABLE t (organization_id uuid); SELECT 1/0; COMMIT;
 -- road: a transaction after a refused one (refused)
 \c -
+:as_paths
 CREATE TABLE t (organization_id uuid);
 CREATE TABLE t (organization_id uuid);
 SELECT make('t');
 DROP TABLE t;
 -- road: COMMIT AND CHAIN (refused)
 \c -
+:as_paths
 BEGIN; CREATE TABLE t (organization_id uuid); COMMIT AND CHAIN; ROLLBACK;
 BEGIN; COMMIT AND CHAIN; CREATE TABLE t (organization_id uuid); COMMIT;
 -- road: a savepoint that is released (refused)
 \c -
+:as_paths
 BEGIN; SAVEPOINT a; CREATE TABLE t (organization_id uuid); RELEASE a; COMMIT;
 BEGIN; SAVEPOINT a; SAVEPOINT b; DROP POLICY p ON guarded; RELEASE b; RELEASE a; COMMIT;
 -- road: a savepoint that is kept (refused)
@@ -116,6 +121,7 @@ DO $$ BEGIN
 END $$;
 -- road: a DO block or procedure that commits (refused)
 \c -
+:as_paths
 DO $$ BEGIN CREATE TABLE t (organization_id uuid); COMMIT; DROP TABLE t; END $$;
 CREATE PROCEDURE commits() LANGUAGE plpgsql AS $$
 BEGIN
@@ -125,6 +131,7 @@ BEGIN
   ALTER TABLE guarded ENABLE ROW LEVEL SECURITY;
 END $$;
 \c -
+:as_paths
 CALL commits();
 -- road: a deferred trigger that fires at commit (refused)
 CREATE TABLE global_table (id int);
@@ -133,6 +140,7 @@ CREATE FUNCTION late() RETURNS trigger LANGUAGE plpgsql
 CREATE CONSTRAINT TRIGGER late AFTER INSERT ON global_table
   DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION late();
 \c -
+:as_paths
 INSERT INTO global_table VALUES (1);
 BEGIN; INSERT INTO global_table VALUES (1); COMMIT;
 -- road: a deferred trigger that undoes the damage (passes)
@@ -143,15 +151,18 @@ BEGIN; INSERT INTO global_table VALUES (1); ALTER TABLE guarded DISABLE ROW LEVE
 CREATE FUNCTION later() RETURNS int LANGUAGE plpgsql
   AS 'BEGIN DROP POLICY p ON guarded; RETURN 1; END';
 \c -
+:as_paths
 BEGIN; DECLARE c CURSOR WITH HOLD FOR SELECT later(); COMMIT;
 -- road: REPEATABLE READ, SERIALIZABLE, READ ONLY DEFERRABLE (refused)
 \c -
+:as_paths
 BEGIN ISOLATION LEVEL REPEATABLE READ; DROP POLICY p ON guarded; COMMIT;
 BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM guarded; DROP POLICY p ON guarded; COMMIT;
 BEGIN ISOLATION LEVEL SERIALIZABLE; SELECT count(*) FROM guarded; DROP POLICY p ON guarded; COMMIT;
 BEGIN ISOLATION LEVEL READ UNCOMMITTED; DROP POLICY p ON guarded; COMMIT;
 -- road: parallel query in the same transaction (refused)
 \c -
+:as_paths
 SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0;
 SET max_parallel_workers_per_gather = 2;
 BEGIN;
@@ -182,7 +193,7 @@ SELECT relname FROM pg_class WHERE relnamespace = 'paths'::regnamespace
   AND relkind = 'r' ORDER BY relname;
 SELECT table_name, rule, message FROM trovella_guard.check() WHERE level = 'error'
   ORDER BY 1, 2, 3;
-\c - :admin
+\c -
 \set VERBOSITY terse
 SET client_min_messages = warning;
 DROP SCHEMA paths CASCADE;

@@ -1,10 +1,9 @@
 -- Views, rules, materialized views and foreign tables: whose rights are the
 -- rows read with?
 \set VERBOSITY sqlstate
-\set admin :USER
-CREATE ROLE regress_paths LOGIN;
 -- tables without a tenant column are scenery here
-ALTER ROLE regress_paths SET trovella_guard.rules = 'table_unclassified=warning';
+\set as_paths 'SET trovella_guard.rules = ''table_unclassified=warning''; SET search_path = paths; SET SESSION AUTHORIZATION regress_paths;'
+CREATE ROLE regress_paths LOGIN;
 CREATE ROLE regress_paths_app;
 -- serves the tenants; the other roles do not
 CREATE ROLE regress_paths_tenant;
@@ -12,10 +11,11 @@ SELECT format('ALTER DATABASE %I SET trovella_guard.app_role = regress_paths_ten
               current_database()) \gexec
 SELECT format('GRANT CREATE ON DATABASE %I TO regress_paths',
               current_database()) \gexec
-\c - regress_paths
-CREATE SCHEMA paths;
-ALTER ROLE regress_paths SET search_path = paths;
 \c -
+:as_paths
+CREATE SCHEMA paths;
+\c -
+:as_paths
 -- makes a table as the checklist wants it
 CREATE FUNCTION make(name text, options text DEFAULT '') RETURNS void
 LANGUAGE plpgsql AS $$
@@ -36,16 +36,19 @@ GRANT USAGE, CREATE ON SCHEMA paths TO regress_paths_app;
 
 -- road: CREATE VIEW of the table's owner (warns)
 \c -
+:as_paths
 CREATE VIEW v AS SELECT * FROM guarded;
 -- road: CREATE OR REPLACE VIEW (warns)
 CREATE VIEW w AS SELECT 1 AS id;
 \c -
+:as_paths
 CREATE OR REPLACE VIEW w AS SELECT id FROM guarded;
 -- road: ALTER VIEW SET security_invoker (passes)
 ALTER VIEW v SET (security_invoker = true);
 ALTER VIEW w SET (security_invoker = 1, security_barrier);
 -- road: ALTER VIEW RESET security_invoker (warns)
 \c -
+:as_paths
 ALTER VIEW v RESET (security_invoker);
 ALTER VIEW v SET (security_invoker = on);
 ALTER VIEW v SET (security_invoker = off);
@@ -65,11 +68,12 @@ DROP VIEW a1, a2, a3, a4, a5, a6;
 CREATE VIEW outer_definer AS SELECT * FROM v;
 INSERT INTO guarded SELECT g, ('00000000-0000-0000-0000-00000000000' || g)::uuid FROM generate_series(1, 2) g;
 GRANT SELECT ON outer_definer TO regress_paths_app;
-\c - :admin
+\c -
 SET ROLE regress_paths_app;
 SET app.current_organization_id = '00000000-0000-0000-0000-000000000002';
 SELECT id FROM paths.outer_definer;
-\c - regress_paths
+\c -
+:as_paths
 -- road: a view that reads as its caller over one that reads as its owner (passes)
 CREATE VIEW outer_invoker WITH (security_invoker) AS SELECT * FROM outer_definer;
 :findings
@@ -78,10 +82,11 @@ DROP VIEW outer_definer CASCADE;
 CREATE VIEW of_forced AS SELECT * FROM forced;
 -- road: NO FORCE below that view (warns)
 \c -
+:as_paths
 ALTER TABLE forced NO FORCE ROW LEVEL SECURITY;
 ALTER TABLE forced FORCE ROW LEVEL SECURITY;
 -- road: ALTER VIEW OWNER TO a role that bypasses row-level security (warns)
-\c - :admin
+\c -
 ALTER VIEW paths.of_forced OWNER TO CURRENT_USER;
 ALTER VIEW paths.of_forced OWNER TO regress_paths;
 -- road: a view of a plain role who is not the table's owner (passes)
@@ -93,7 +98,8 @@ ALTER TABLE paths.guarded OWNER TO regress_paths_app;
 ALTER TABLE paths.guarded OWNER TO regress_paths;
 DROP VIEW paths.of_app;
 -- road: a policy that relies on another table's row-level security (warns)
-\c - regress_paths
+\c -
+:as_paths
 SELECT make('membership');
 GRANT SELECT ON membership TO regress_paths_app;
 ALTER POLICY p ON forced USING (organization_id =
@@ -123,6 +129,7 @@ DROP TABLE log_table CASCADE;
 DROP RULE r ON v;
 -- road: CREATE MATERIALIZED VIEW with the tenant column (warns)
 \c -
+:as_paths
 CREATE MATERIALIZED VIEW m AS SELECT * FROM guarded;
 -- road: CREATE MATERIALIZED VIEW without it, of a tenant table (warns)
 CREATE MATERIALIZED VIEW m2 AS SELECT id FROM v WITH NO DATA;
@@ -134,9 +141,10 @@ CREATE MATERIALIZED VIEW m3 AS SELECT * FROM m2;
 :findings
 DROP MATERIALIZED VIEW m, m2 CASCADE;
 -- road: a view of a global table that has the column (passes)
-\c - :admin
+\c -
 SELECT trovella_guard.allow('paths.global_table', 'shared by all tenants');
-\c - regress_paths
+\c -
+:as_paths
 CREATE TABLE global_table (organization_id uuid);
 CREATE VIEW of_global AS SELECT * FROM global_table;
 CREATE MATERIALIZED VIEW of_global2 AS SELECT count(*) FROM global_table;
@@ -144,6 +152,7 @@ CREATE MATERIALIZED VIEW of_global2 AS SELECT count(*) FROM global_table;
 CREATE TABLE later (id int);
 CREATE VIEW of_later AS SELECT * FROM later;
 \c -
+:as_paths
 BEGIN;
 ALTER TABLE later ADD COLUMN organization_id uuid NOT NULL, ADD COLUMN created_at timestamptz,
   ADD COLUMN updated_at timestamptz, ENABLE ROW LEVEL SECURITY;
@@ -152,20 +161,21 @@ CREATE POLICY p ON later USING (organization_id =
 CREATE INDEX ON later (organization_id);
 COMMIT;
 -- road: a waived view (passes)
-\c - :admin
+\c -
 SELECT trovella_guard.allow('paths.of_later', 'counts only', 'view_bypasses_rls');
 CREATE OR REPLACE VIEW paths.of_later AS SELECT * FROM paths.later;
 :findings
 SELECT trovella_guard.disallow('paths.of_later', 'view_bypasses_rls');
 DROP VIEW paths.of_later;
 -- road: a view, rule or materialized view over a parent without the tenant column (warns)
-\c - :admin
+\c -
 SELECT trovella_guard.allow('paths.parent', 'titles only', 'table_unclassified');
 SELECT trovella_guard.allow('paths.' || t, 'no rows of tenants', 'table_unclassified')
   FROM unnest('{grandparent,log_table,log_table2}'::text[]) t;
 SELECT trovella_guard.allow('paths.child3', 'global');
 \set VERBOSITY terse
-\c - regress_paths
+\c -
+:as_paths
 CREATE TABLE parent (id int);
 CREATE TABLE log_table (id int);
 CREATE TABLE log_table2 (id int);
@@ -180,11 +190,13 @@ CREATE VIEW of_parent3 WITH (security_invoker) AS SELECT * FROM parent;
 CREATE RULE r AS ON INSERT TO log_table2 DO ALSO INSERT INTO parent SELECT new.id;
 -- road: CREATE TABLE INHERITS of a parent below a view (warns)
 \c -
+:as_paths
 SELECT make('child2', 'INHERITS (parent)');
 -- road: ALTER TABLE INHERIT of a table, or of its parent, below a view (warns)
 CREATE TABLE grandparent (id int);
 CREATE VIEW of_grandparent AS SELECT * FROM grandparent;
 \c -
+:as_paths
 ALTER TABLE parent INHERIT grandparent;
 :findings
 -- road: row-level security for the parent that admits nobody (passes)
@@ -192,6 +204,7 @@ ALTER TABLE grandparent ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 SELECT count(*) FROM trovella_guard.check('of_grandparent');
 -- road: a policy for that parent, or NO FORCE (warns)
 \c -
+:as_paths
 CREATE POLICY p ON grandparent USING (true);
 DROP POLICY p ON grandparent;
 ALTER TABLE grandparent NO FORCE ROW LEVEL SECURITY;
@@ -201,7 +214,7 @@ DROP TABLE child, child2 CASCADE;
 RESET client_min_messages;
 CREATE TABLE child3 (organization_id text) INHERITS (parent);
 :findings
-\c - :admin
+\c -
 SET trovella_guard.rules = 'rls_disabled = off, policy_missing = off, tenant_index_missing = off, required_columns_missing = off, tenant_column_nullable = off';
 SELECT trovella_guard.disallow('paths.child3');
 RESET trovella_guard.rules;
@@ -217,7 +230,7 @@ SELECT repair_sql FROM trovella_guard.check('paths.of_later') \gexec
 SET client_min_messages = warning;
 DROP TABLE paths.global_table CASCADE;
 SELECT trovella_guard.disallow('paths.global_table');
-\c - :admin
+\c -
 \set VERBOSITY terse
 SET client_min_messages = warning;
 DROP SCHEMA paths CASCADE;

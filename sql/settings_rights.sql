@@ -1,14 +1,13 @@
 --
 -- Nobody but a superuser, or who was granted it, turns the guard off: not in
 -- the session, not for the role or the database, not before the library is
--- loaded.
+-- loaded.  What needs a login of such a role is in test/t/003_connection.pl.
 --
 \set SHOW_CONTEXT never
 \set VERBOSITY terse
 SET client_min_messages = warning;
-SELECT current_user AS superuser \gset
-CREATE ROLE regress_owner LOGIN;
-CREATE ROLE regress_operator LOGIN;
+CREATE ROLE regress_owner;
+CREATE ROLE regress_operator;
 CREATE SCHEMA regress_rights AUTHORIZATION regress_owner;
 GRANT USAGE, CREATE ON SCHEMA regress_rights TO regress_operator;
 GRANT SET ON PARAMETER trovella_guard.mode TO regress_operator;
@@ -20,7 +19,8 @@ ALTER DATABASE contrib_regression OWNER TO regress_owner;
 --
 -- after the library is loaded
 --
-\c - regress_owner
+\c -
+SET SESSION AUTHORIZATION regress_owner;
 CREATE TABLE regress_rights.item (id text, organization_id text NOT NULL);
 SET trovella_guard.mode = off;
 SET trovella_guard.mode = warn;
@@ -46,46 +46,47 @@ CREATE TABLE regress_rights.item (id text, organization_id text NOT NULL);
 --
 -- before
 --
-\c - regress_owner
+\c -
+SET SESSION AUTHORIZATION regress_owner;
 SET trovella_guard.mode = off;
 CREATE TABLE regress_rights.item (id text, organization_id text NOT NULL);
 SHOW trovella_guard.mode;
-\c - regress_owner
+\c -
+SET SESSION AUTHORIZATION regress_owner;
 SET trovella_guard.rules = 'rls_disabled=off, policy_missing=off, tenant_index_missing=off';
 SET trovella_guard.tenant_columns = 'nothing';
 CREATE TABLE regress_rights.item (id text, organization_id text NOT NULL);
 SHOW trovella_guard.tenant_columns;
-\c - regress_owner
+\c -
+SET SESSION AUTHORIZATION regress_owner;
 BEGIN;
 SET LOCAL trovella_guard.mode = off;
 CREATE TABLE regress_rights.item (id text, organization_id text NOT NULL);
 COMMIT;
-\c - regress_owner
+\c -
+SET SESSION AUTHORIZATION regress_owner;
 SELECT set_config('trovella_guard.mode', 'off', false);
 CREATE TABLE regress_rights.item (id text, organization_id text NOT NULL);
-\c - regress_owner
+\c -
+SET SESSION AUTHORIZATION regress_owner;
 ALTER ROLE regress_owner SET trovella_guard.mode = off;
-\c - regress_owner
+\c -
+SET SESSION AUTHORIZATION regress_owner;
 ALTER DATABASE contrib_regression SET trovella_guard.mode = off;
-\c - regress_owner
+\c -
+SET SESSION AUTHORIZATION regress_owner;
 CREATE FUNCTION regress_rights.make() RETURNS void LANGUAGE plpgsql
   SET trovella_guard.mode = off
   AS $$BEGIN CREATE TABLE regress_rights.item (id text, organization_id text NOT NULL); END$$;
-\c - regress_owner
+\c -
+SET SESSION AUTHORIZATION regress_owner;
 ALTER DATABASE contrib_regression SET session_preload_libraries = '';
--- with the options of the connection
-\c -reuse-previous=on "user=regress_owner options='-c trovella_guard.mode=off'"
-SELECT current_setting('trovella_guard.mode');
-CREATE TABLE regress_rights.item (id text, organization_id text NOT NULL);
-SHOW trovella_guard.mode;
-\c -reuse-previous=on "user=regress_owner options='-c trovella_guard.tenant_columns=nothing -c trovella_guard.rules=rls_disabled=off'"
-CREATE TABLE regress_rights.item (id text, organization_id text NOT NULL);
-\c -reuse-previous=on "user=regress_owner options=''"
 
 --
 -- nor disable the watchers, or take the extension away
 --
-\c - regress_owner
+\c -
+SET SESSION AUTHORIZATION regress_owner;
 ALTER EVENT TRIGGER trovella_guard_open DISABLE;
 DROP EVENT TRIGGER trovella_guard_collect;
 DROP EXTENSION trovella_guard;
@@ -106,7 +107,8 @@ CREATE TRIGGER t AFTER INSERT ON pg_temp.scratch FOR EACH ROW
 --
 -- who was granted it may
 --
-\c - regress_operator
+\c -
+SET SESSION AUTHORIZATION regress_operator;
 SET trovella_guard.mode = off;
 CREATE TABLE regress_rights.item (id text, organization_id text NOT NULL);
 SHOW trovella_guard.mode;
@@ -116,21 +118,13 @@ RESET trovella_guard.mode;
 SET trovella_guard.mode = warn;
 SHOW trovella_guard.mode;
 -- a role that a superuser has become has its own rights before loading
-\c - :superuser
+\c -
 SET ROLE regress_owner;
 SET trovella_guard.mode = off;
 CREATE TABLE regress_rights.item (id text, organization_id text NOT NULL);
 RESET ROLE;
--- and what a superuser has set for a role holds for it
-ALTER ROLE regress_owner SET trovella_guard.mode = warn;
-\c - regress_owner
-CREATE TABLE regress_rights.item (id text, organization_id text NOT NULL,
-  created_at timestamptz, updated_at timestamptz);
-SET trovella_guard.mode = off;
-RESET trovella_guard.mode;
-SHOW trovella_guard.mode;
 
-\c - :superuser
+\c -
 SET client_min_messages = error;
 ALTER DATABASE contrib_regression OWNER TO :old_owner;
 REVOKE SET ON PARAMETER trovella_guard.mode FROM regress_operator;

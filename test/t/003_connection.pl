@@ -58,6 +58,65 @@ is($err, '', 'in silence, too');
 $node->safe_psql('mydb', 'DROP TABLE mine');
 refuses($node, 'mydb', 'for that connection alone');
 
+# What is set before the library is loaded ends when it is loaded: not even the
+# owner of the database gets anything from it
+$node->safe_psql('mydb', 'CREATE ROLE owner LOGIN; GRANT CREATE ON SCHEMA public TO owner;'
+	  . 'ALTER DATABASE mydb OWNER TO owner');
+
+sub owner_gets_nothing
+{
+	my ($way, $options, $before, $after, %default) = @_;
+	my $values = join '; ', map { "SELECT current_setting('trovella_guard.$_')" } sort keys %default;
+
+	local $ENV{PGOPTIONS} = $options;
+	my ($status, $out, $err) = $node->psql('mydb',
+		join(";\n", grep { $_ ne '' } $before, unsafe_table('mine'), $after, $values),
+		extra_params => [ '-U', 'owner' ],
+		on_error_stop => 0);
+	like($err, qr/commit refused: table "public.mine"/, "$way: the owner of the database gets nothing");
+	foreach my $name (sort keys %default)
+	{
+		like($err, qr/WARNING:  permission denied to set parameter "trovella_guard\.\Q$name\E"/,
+			"and is told so of $name");
+	}
+	like($out, qr/(?:^|\n)\Q@{[join "\n", map { $default{$_} } sort keys %default]}\E$/,
+		'the default holds again');
+}
+
+my %mode = (mode => 'enforce');
+owner_gets_nothing('SET', '', 'SET trovella_guard.mode = off', '', %mode);
+owner_gets_nothing(
+	'several settings', '',
+	"SET trovella_guard.rules = 'rls_disabled=off, policy_missing=off, tenant_index_missing=off';"
+	  . "SET trovella_guard.tenant_columns = 'nothing'",
+	'', rules => '', tenant_columns => 'organization_id');
+owner_gets_nothing('SET LOCAL', '', 'BEGIN; SET LOCAL trovella_guard.mode = off', 'COMMIT', %mode);
+owner_gets_nothing('set_config()', '', "SELECT set_config('trovella_guard.mode', 'off', false)", '', %mode);
+owner_gets_nothing('options', '-c trovella_guard.mode=off', "SELECT current_setting('trovella_guard.mode')", '', %mode);
+owner_gets_nothing(
+	'several options', '-c trovella_guard.tenant_columns=nothing -c trovella_guard.rules=rls_disabled=off',
+	'', '', rules => '', tenant_columns => 'organization_id');
+foreach my $statement (
+	'ALTER ROLE owner SET trovella_guard.mode = off',
+	'ALTER DATABASE mydb SET trovella_guard.mode = off',
+	"ALTER DATABASE mydb SET session_preload_libraries = ''",
+	q{CREATE FUNCTION mine() RETURNS void LANGUAGE sql SET trovella_guard.mode = off AS 'SELECT'})
+{
+	($status, $out, $err) = psql_as('owner', '', $statement);
+	like($err, qr/ERROR:  permission denied to set parameter/, "the owner of the database may not: $statement");
+}
+# What a superuser has set for a role holds for it
+$node->safe_psql('mydb', 'ALTER ROLE owner SET trovella_guard.mode = warn');
+($status, $out, $err) = $node->psql('mydb',
+	unsafe_table('mine') . "; SET trovella_guard.mode = off; RESET trovella_guard.mode; SHOW trovella_guard.mode; DROP TABLE mine",
+	extra_params => [ '-U', 'owner' ],
+	on_error_stop => 0);
+like($err, qr/WARNING:  commit would be refused: table "public.mine"/, 'what a superuser has set for a role holds');
+is(scalar(() = $err =~ /ERROR:  permission denied to set parameter "trovella_guard.mode"/g), 2,
+	'the role may neither set nor reset it');
+is($out, 'warn', 'and keeps it');
+$node->safe_psql('mydb', 'ALTER DATABASE mydb OWNER TO CURRENT_USER; DROP OWNED BY owner; DROP ROLE owner');
+
 # 2. The structured fields: one finding, or several
 ($status, $out, $err) = $node->psql('mydb',
 	"\\set VERBOSITY verbose\nDROP POLICY sel ON invoice");
