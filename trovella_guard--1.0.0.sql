@@ -169,11 +169,13 @@ COMMENT ON FUNCTION trovella_guard.disallow_bypass(pg_catalog.text) IS
 
 CREATE FUNCTION trovella_guard.adopt(
   reason pg_catalog.text,
-  expires_at pg_catalog.timestamptz DEFAULT NULL)
+  expires_at pg_catalog.timestamptz DEFAULT NULL,
+  level pg_catalog.text DEFAULT 'warning',
+  schema pg_catalog.text DEFAULT NULL)
 RETURNS pg_catalog.int8
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'trovella_guard_adopt_1_0';
-COMMENT ON FUNCTION trovella_guard.adopt(pg_catalog.text, pg_catalog.timestamptz) IS
-  'Adds every current finding to the allowlist as a debt, one entry for each object that breaks a rule, and returns the number of entries. A debt waives the pre-existing finding and nothing new.';
+COMMENT ON FUNCTION trovella_guard.adopt(pg_catalog.text, pg_catalog.timestamptz, pg_catalog.text, pg_catalog.text) IS
+  'Adds every current finding at this level or above, of one schema or of the whole database, to the allowlist as a debt, one entry for each object that breaks a rule, and returns the number of entries. A debt waives the pre-existing finding and nothing new.';
 
 CREATE FUNCTION trovella_guard.prune(
   OUT kind pg_catalog.text,
@@ -305,11 +307,13 @@ CREATE FUNCTION trovella_guard.findings(
   OUT rule pg_catalog.text, OUT level pg_catalog.text,
   OUT object pg_catalog.text, OUT message pg_catalog.text,
   OUT repair_sql pg_catalog.text, OUT waived_by pg_catalog.text,
-  OUT is_debt pg_catalog.bool)
+  OUT is_debt pg_catalog.bool, OUT reason pg_catalog.text,
+  OUT author pg_catalog.name, OUT since pg_catalog.timestamptz,
+  OUT due pg_catalog.timestamptz)
 RETURNS SETOF record
 LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'trovella_guard_findings_1_0';
 COMMENT ON FUNCTION trovella_guard.findings(pg_catalog.regclass) IS
-  'Every broken rule of one relation or of the whole database, in no particular order. waived_by is the reason of the allowlist entry that waives it, if any; is_debt says whether adopt() wrote that entry.';
+  'Every broken rule of one relation or of the whole database, in no particular order. waived_by is the reason of the allowlist entry that waives it, if any; is_debt says whether adopt() wrote that entry; reason, author, since and due describe the entry, also that of a debt that is overdue and waives nothing any more.';
 
 CREATE FUNCTION trovella_guard_internal.rule_position(rule pg_catalog.text)
 RETURNS pg_catalog.int4
@@ -378,8 +382,9 @@ CREATE FUNCTION trovella_guard_internal.relations(
   OUT tenant_column pg_catalog.text, OUT tenant_index pg_catalog.oid,
   OUT foreign_keys pg_catalog.int4,
   OUT errors pg_catalog.int4, OUT warnings pg_catalog.int4,
-  OUT infos pg_catalog.int4, OUT waived pg_catalog.int4,
-  OUT reason pg_catalog.text)
+  OUT infos pg_catalog.int4, OUT debts pg_catalog.int4,
+  OUT overdue pg_catalog.int4, OUT first_due pg_catalog.timestamptz,
+  OUT waived pg_catalog.int4, OUT reason pg_catalog.text)
 RETURNS SETOF record
 LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'trovella_guard_relations_1_0';
 COMMENT ON FUNCTION trovella_guard_internal.relations(pg_catalog.regclass) IS
@@ -390,7 +395,8 @@ CREATE VIEW trovella_guard.tables WITH (security_invoker = true) AS
          c.relrowsecurity AS rls_enabled, c.relforcerowsecurity AS rls_forced,
          p.select_policies, p.insert_policies, p.update_policies, p.delete_policies,
          i.relname AS tenant_index,
-         r.errors, r.warnings, r.infos, r.waived, r.reason AS allowlist_reason
+         r.errors, r.warnings, r.infos, r.debts, r.first_due, r.waived,
+         r.reason AS allowlist_reason
   FROM trovella_guard_internal.relations() r
   JOIN pg_catalog.pg_class c ON c.oid = r.oid
   LEFT JOIN pg_catalog.pg_class i ON i.oid = r.tenant_index
@@ -419,8 +425,32 @@ COMMENT ON COLUMN trovella_guard.tables.tenant_index IS 'A valid index led by th
 COMMENT ON COLUMN trovella_guard.tables.errors IS 'Findings of level error that are not waived.';
 COMMENT ON COLUMN trovella_guard.tables.warnings IS 'Findings of level warning that are not waived.';
 COMMENT ON COLUMN trovella_guard.tables.infos IS 'Findings of level info that are not waived.';
-COMMENT ON COLUMN trovella_guard.tables.waived IS 'Findings that the allowlist waives.';
+COMMENT ON COLUMN trovella_guard.tables.debts IS 'Findings that adopt() recorded and that are not due yet.';
+COMMENT ON COLUMN trovella_guard.tables.first_due IS 'When the first of these debts is due.';
+COMMENT ON COLUMN trovella_guard.tables.waived IS 'Findings that a decision of the allowlist waives.';
 COMMENT ON COLUMN trovella_guard.tables.allowlist_reason IS 'Why the relation is global, or why findings are waived.';
+
+CREATE VIEW trovella_guard.debts WITH (security_invoker = true) AS
+  SELECT pg_catalog.format('%I.%I', f.schema_name, f.table_name) AS relation,
+         f.rule, f.object, f.level, f.message, f.reason, f.author, f.since, f.due,
+         f.waived_by IS NULL AS overdue
+  FROM trovella_guard.findings() f
+  WHERE f.is_debt
+  ORDER BY f.due, f.schema_name, f.table_name,
+           pg_catalog.array_position('{error,warning,info}', f.level),
+           trovella_guard_internal.rule_position(f.rule), f.object;
+COMMENT ON VIEW trovella_guard.debts IS
+  'What is owed: findings that adopt() recorded and that nobody has repaired, by the date when they are due.';
+COMMENT ON COLUMN trovella_guard.debts.relation IS 'The relation, as schema.table.';
+COMMENT ON COLUMN trovella_guard.debts.rule IS 'The rule that it breaks.';
+COMMENT ON COLUMN trovella_guard.debts.object IS 'What breaks the rule, as check() names it.';
+COMMENT ON COLUMN trovella_guard.debts.level IS 'The level that the finding would have, and has when it is overdue.';
+COMMENT ON COLUMN trovella_guard.debts.message IS 'What is wrong.';
+COMMENT ON COLUMN trovella_guard.debts.reason IS 'What adopt() was told.';
+COMMENT ON COLUMN trovella_guard.debts.author IS 'The session user who called adopt().';
+COMMENT ON COLUMN trovella_guard.debts.since IS 'When the debt was recorded.';
+COMMENT ON COLUMN trovella_guard.debts.due IS 'When it stops silencing the finding; NULL: never.';
+COMMENT ON COLUMN trovella_guard.debts.overdue IS 'Its time is over: audits and commits report the finding again.';
 
 CREATE FUNCTION trovella_guard.who_sees(
   relation pg_catalog.regclass,
@@ -622,13 +652,21 @@ DECLARE
   levels text[] := trovella_guard_internal.levels_from(assert_clean.level);
   shown CONSTANT int := 20;
   a record;
+  owed text;
 BEGIN
   -- of_first: the finding is of the relation that comes first
-  WITH found AS (
+  WITH audit AS MATERIALIZED (
+    SELECT f.*, f.waived_by IS NULL AS counts,
+           row_number() OVER (ORDER BY f.schema_name, f.table_name,
+                              array_position('{error,warning,info}', f.level),
+                              trovella_guard_internal.rule_position(f.rule), f.object) AS ordinality
+    FROM trovella_guard.findings(NULL::regclass) f
+    WHERE f.level = ANY (levels) AND (f.waived_by IS NULL OR f.is_debt)
+  ), found AS (
     SELECT c.*, n.*
-    FROM trovella_guard.check(NULL::regclass) WITH ORDINALITY c
+    FROM audit c
     CROSS JOIN LATERAL (SELECT coalesce(format('%s.%s', c.schema_name, c.table_name), '') AS name) n
-    WHERE c.level = ANY (levels)
+    WHERE c.counts
   ), numbered AS (
     SELECT f.*, row_number() OVER (ORDER BY f.ordinality) AS shown_as,
            f.name = first_value(f.name) OVER (ORDER BY f.ordinality) AS of_first,
@@ -645,11 +683,20 @@ BEGIN
          string_agg(coalesce(nullif(n.name, '') || ': ', '') || n.rule || ': ' || n.message, E'\n' ORDER BY n.ordinality)
            FILTER (WHERE n.shown_as <= shown) AS detail,
          string_agg(n.repair_sql, E'\n' ORDER BY n.ordinality)
-           FILTER (WHERE n.shown_as <= shown AND n.repairs_more) AS repairs
+           FILTER (WHERE n.shown_as <= shown AND n.repairs_more) AS repairs,
+         (SELECT count(*) FROM audit d WHERE NOT d.counts) AS debts,
+         (SELECT min(d.due) FROM audit d WHERE NOT d.counts) AS first_due
   INTO a
   FROM numbered n;
 
+  IF a.debts > 0 THEN
+    owed := trovella_guard_internal.debts_in_words(a.debts, a.first_due, 0::int8);
+  END IF;
   IF a.findings = 0 THEN
+    IF owed IS NOT NULL THEN
+      RAISE NOTICE 'clean but for %', owed
+        USING HINT = 'See trovella_guard.debts.';
+    END IF;
     RETURN;
   END IF;
   RAISE EXCEPTION USING
@@ -666,7 +713,7 @@ BEGIN
     DETAIL = a.detail ||
       CASE WHEN a.findings - shown > 1 THEN format(E'\nand %s more findings (see trovella_guard.check())', a.findings - shown)
            WHEN a.findings - shown = 1 THEN E'\nand 1 more finding (see trovella_guard.check())'
-           ELSE '' END,
+           ELSE '' END || coalesce(E'\nbesides ' || owed || ' (see trovella_guard.debts)', ''),
     HINT = coalesce(E'To repair it:\n' || a.repairs, 'See trovella_guard.check().'),
     SCHEMA = CASE WHEN a.findings = 1 THEN coalesce(a.schema_name, '') ELSE '' END,
     TABLE = CASE WHEN a.findings = 1 THEN coalesce(a.table_name, '') ELSE '' END,
@@ -695,6 +742,23 @@ END
 $$;
 COMMENT ON FUNCTION trovella_guard_internal.levels_from(pg_catalog.text) IS
   'A level and the levels above it.';
+
+CREATE FUNCTION trovella_guard_internal.schema_named(schema pg_catalog.text)
+RETURNS pg_catalog.text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF schema IS NOT NULL AND NOT EXISTS (SELECT FROM pg_namespace n WHERE n.nspname = schema) THEN
+    RAISE EXCEPTION 'schema "%" does not exist', schema
+      USING ERRCODE = 'invalid_schema_name',
+            HINT = 'Write its name as it is, without quotes.';
+  END IF;
+  RETURN schema;
+END
+$$;
+COMMENT ON FUNCTION trovella_guard_internal.schema_named(pg_catalog.text) IS
+  'Its argument; an error if there is no such schema.';
 
 --
 -- Reports
@@ -759,89 +823,149 @@ END;
 COMMENT ON FUNCTION trovella_guard_internal.who(pg_catalog.name, pg_catalog.bool) IS
   'For reports: a role of who_sees(), and whether it cannot log in.';
 
+CREATE FUNCTION trovella_guard_internal.debts_in_words(
+  debts pg_catalog.int8, first_due pg_catalog.timestamptz, overdue pg_catalog.int8)
+RETURNS pg_catalog.text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT trovella_guard_internal.count_of(debts, 'debt') ||
+         coalesce(' (' || nullif(concat_ws(', ',
+           CASE WHEN first_due IS NOT NULL THEN 'first due ' || to_char(first_due, 'YYYY-MM-DD')
+                WHEN debts > 0 THEN 'without a date' END,
+           CASE WHEN overdue > 0 THEN overdue || ' more overdue' END), '') || ')', '');
+END;
+COMMENT ON FUNCTION trovella_guard_internal.debts_in_words(pg_catalog.int8, pg_catalog.timestamptz, pg_catalog.int8) IS
+  'For reports: "2 debts (first due 2027-02-27, 1 more overdue)".';
+
 CREATE FUNCTION trovella_guard_internal.summary(
+  in_schema pg_catalog.text, of_relation pg_catalog.regclass,
   OUT relations pg_catalog.int8, OUT tenant pg_catalog.int8, OUT global pg_catalog.int8,
   OUT unclassified pg_catalog.int8, OUT unprotectable pg_catalog.int8,
   OUT clean pg_catalog.int8,
   OUT errors pg_catalog.int8, OUT warnings pg_catalog.int8, OUT infos pg_catalog.int8,
+  OUT debts pg_catalog.int8, OUT overdue pg_catalog.int8, OUT first_due pg_catalog.timestamptz,
   OUT waived pg_catalog.int8, OUT classes pg_catalog.text, OUT counts pg_catalog.text)
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT r.*,
          format('%s tenant, %s global, %s unclassified, %s unprotectable', r.tenant, r.global, r.unclassified, r.unprotectable),
-         format('%s, %s, %s, %s waived', trovella_guard_internal.count_of(r.errors, 'error'),
-                trovella_guard_internal.count_of(r.warnings, 'warning'), trovella_guard_internal.count_of(r.infos, 'info'), r.waived)
+         format('%s, %s, %s, %s, %s waived by decision', trovella_guard_internal.count_of(r.errors, 'error'),
+                trovella_guard_internal.count_of(r.warnings, 'warning'), trovella_guard_internal.count_of(r.infos, 'info'),
+                trovella_guard_internal.debts_in_words(r.debts, r.first_due, r.overdue), r.waived)
   FROM (SELECT count(*) FILTER (WHERE class <> 'database'),
                count(*) FILTER (WHERE class = 'tenant') AS tenant,
                count(*) FILTER (WHERE class = 'global') AS global,
                count(*) FILTER (WHERE class = 'unclassified') AS unclassified,
                count(*) FILTER (WHERE class = 'unprotectable') AS unprotectable,
-               count(*) FILTER (WHERE class <> 'database' AND errors + warnings = 0),
-               sum(errors) AS errors, sum(warnings) AS warnings, sum(infos) AS infos, sum(waived) AS waived
-        FROM trovella_guard_internal.relations()) r;
+               count(*) FILTER (WHERE class <> 'database' AND errors + warnings + debts = 0),
+               coalesce(sum(errors), 0) AS errors, coalesce(sum(warnings), 0) AS warnings,
+               coalesce(sum(infos), 0) AS infos, coalesce(sum(debts), 0) AS debts,
+               coalesce(sum(overdue), 0) AS overdue, min(first_due) AS first_due,
+               coalesce(sum(waived), 0) AS waived
+        FROM trovella_guard_internal.relations($2) a
+        WHERE $1 IS NULL OR a.schema_name = $1) r;
 END;
-COMMENT ON FUNCTION trovella_guard_internal.summary() IS
-  'The totals of an audit, as numbers and in words: relations by class, relations without errors and warnings, findings by level, waived findings.';
+COMMENT ON FUNCTION trovella_guard_internal.summary(pg_catalog.text, pg_catalog.regclass) IS
+  'The totals of an audit, as numbers and in words: relations by class, relations without errors, warnings and debts, findings by level (overdue debts among them), debts, findings waived by decision.';
+
+CREATE FUNCTION trovella_guard_internal.filter_in_words(
+  level pg_catalog.text, schema pg_catalog.text, relation pg_catalog.regclass)
+RETURNS pg_catalog.text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT concat(CASE WHEN schema IS NOT NULL THEN format('; only schema %s', schema) END,
+                CASE WHEN relation IS NOT NULL THEN format('; only %s', relation) END,
+                CASE level WHEN 'error' THEN '; only errors are listed'
+                           WHEN 'warning' THEN '; infos are not listed' END);
+END;
+COMMENT ON FUNCTION trovella_guard_internal.filter_in_words(pg_catalog.text, pg_catalog.text, pg_catalog.regclass) IS
+  'For reports: what they are limited to.';
 
 CREATE FUNCTION trovella_guard_internal.sorted_findings(
+  from_level pg_catalog.text, in_schema pg_catalog.text, of_relation pg_catalog.regclass,
   OUT schema_name pg_catalog.name, OUT table_name pg_catalog.name,
   OUT rule pg_catalog.text, OUT level pg_catalog.text,
   OUT object pg_catalog.text, OUT message pg_catalog.text,
   OUT repair_sql pg_catalog.text, OUT waived_by pg_catalog.text,
-  OUT name pg_catalog.text,
+  OUT is_debt pg_catalog.bool, OUT reason pg_catalog.text,
+  OUT author pg_catalog.name, OUT since pg_catalog.timestamptz,
+  OUT due pg_catalog.timestamptz,
+  OUT is_about_relations pg_catalog.bool, OUT state pg_catalog.text,
+  OUT why pg_catalog.text, OUT harm pg_catalog.int4, OUT name pg_catalog.text,
   OUT errors pg_catalog.int8, OUT warnings pg_catalog.int8, OUT infos pg_catalog.int8,
-  OUT is_first pg_catalog.bool, OUT is_last pg_catalog.bool)
+  OUT debts pg_catalog.int8, OUT is_first pg_catalog.bool, OUT is_last pg_catalog.bool)
 RETURNS SETOF record
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  WITH counted AS (
+  WITH found AS (
+    SELECT f.*, g.is_about_relations AND f.table_name IS NOT NULL AS is_about_relations, t.state,
+           CASE WHEN f.is_debt AND f.waived_by IS NULL
+                  THEN format('overdue since %s: %s', to_char(f.due, 'YYYY-MM-DD'), f.reason)
+                WHEN f.due IS NOT NULL
+                  THEN format('%s; %s %s', f.reason, CASE WHEN f.is_debt THEN 'due' ELSE 'until' END, to_char(f.due, 'YYYY-MM-DD'))
+                ELSE f.reason END AS why,
+           10000 * array_position('{error,warning,debt,info,waived}', t.state)
+             + 1000 * array_position('{error,warning,info}', f.level)
+             + trovella_guard_internal.rule_position(f.rule) AS harm
+    FROM trovella_guard.findings($3) f
+    JOIN trovella_guard_internal.registry() g ON g.rule = f.rule
+    CROSS JOIN LATERAL (
+      SELECT CASE WHEN f.waived_by IS NULL THEN f.level WHEN f.is_debt THEN 'debt' ELSE 'waived' END) t (state)
+    WHERE f.level = ANY (trovella_guard_internal.levels_from($1))
+      AND ($2 IS NULL OR (f.schema_name = $2 AND g.is_about_relations))
+  ), counted AS (
     SELECT f.*, coalesce(f.schema_name || '.' || f.table_name, 'the database') AS name,
-           count(*) FILTER (WHERE f.level = 'error' AND f.waived_by IS NULL) OVER w AS errors,
-           count(*) FILTER (WHERE f.level = 'warning' AND f.waived_by IS NULL) OVER w AS warnings,
-           count(*) FILTER (WHERE f.level = 'info' AND f.waived_by IS NULL) OVER w AS infos,
-           row_number() OVER (w ORDER BY f.waived_by IS NOT NULL,
-                              array_position('{error,warning,info}', f.level),
-                              trovella_guard_internal.rule_position(f.rule), f.object) AS number,
+           count(*) FILTER (WHERE f.state = 'error') OVER w AS errors,
+           count(*) FILTER (WHERE f.state = 'warning') OVER w AS warnings,
+           count(*) FILTER (WHERE f.state = 'info') OVER w AS infos,
+           count(*) FILTER (WHERE f.state = 'debt') OVER w AS debts,
+           min(f.harm) OVER w AS most_harm,
+           row_number() OVER (w ORDER BY f.harm, f.object) AS number,
            count(*) OVER w AS total
-    FROM trovella_guard.findings() f
+    FROM found f
     WINDOW w AS (PARTITION BY f.schema_name, f.table_name)
   )
   SELECT c.schema_name, c.table_name, c.rule, c.level, c.object, c.message,
-         c.repair_sql, c.waived_by, c.name, c.errors, c.warnings, c.infos,
+         c.repair_sql, c.waived_by, c.is_debt, c.reason, c.author, c.since, c.due,
+         c.is_about_relations, c.state, c.why, c.harm, c.name, c.errors, c.warnings, c.infos, c.debts,
          c.number = 1, c.number = c.total
   FROM counted c
-  ORDER BY c.errors DESC, c.warnings DESC, c.infos DESC, c.schema_name, c.table_name, c.number;
+  ORDER BY c.most_harm, c.errors DESC, c.warnings DESC, c.infos DESC, c.debts DESC, c.schema_name, c.table_name, c.number;
 END;
-COMMENT ON FUNCTION trovella_guard_internal.sorted_findings() IS
-  'The findings for reports, by relation, the worst relation first, waived findings last in each.';
+COMMENT ON FUNCTION trovella_guard_internal.sorted_findings(pg_catalog.text, pg_catalog.text, pg_catalog.regclass) IS
+  'The findings for reports, at this level or above, by relation: the relation first whose finding does most harm; in each, what a decision waives comes last. state is the level of a finding that counts, else debt or waived; why is the reason of its entry and its date.';
 
-CREATE FUNCTION trovella_guard_internal.report_text() RETURNS SETOF pg_catalog.text
+CREATE FUNCTION trovella_guard_internal.report_text(level pg_catalog.text, schema pg_catalog.text, relation pg_catalog.regclass) RETURNS SETOF pg_catalog.text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT line FROM (
     SELECT 1 AS part, f.ordinality AS number, l.i, l.line
-    FROM trovella_guard_internal.sorted_findings() WITH ORDINALITY f
+    FROM trovella_guard_internal.sorted_findings($1, $2, $3) WITH ORDINALITY f
     CROSS JOIN LATERAL (VALUES
       (0, CASE WHEN f.is_first THEN
             concat_ws(': ', trovella_guard_internal.escape_text(f.name),
               nullif(concat_ws(', ',
                 CASE WHEN f.errors > 0 THEN trovella_guard_internal.count_of(f.errors, 'error') END,
                 CASE WHEN f.warnings > 0 THEN trovella_guard_internal.count_of(f.warnings, 'warning') END,
-                CASE WHEN f.infos > 0 THEN trovella_guard_internal.count_of(f.infos, 'info') END), '')) END),
-      (1, format('  %s %s: %s', rpad(CASE WHEN f.waived_by IS NULL THEN f.level ELSE 'waived' END, 8),
+                CASE WHEN f.infos > 0 THEN trovella_guard_internal.count_of(f.infos, 'info') END,
+                CASE WHEN f.debts > 0 THEN trovella_guard_internal.count_of(f.debts, 'debt') END), '')) END),
+      (1, format('  %s %s: %s', rpad(f.state, 8),
                  f.rule, trovella_guard_internal.escape_text(f.message))),
-      (2, '           reason: ' || trovella_guard_internal.escape_text(f.waived_by)),
-      (3, CASE WHEN f.waived_by IS NULL THEN
+      (2, '           ' || CASE WHEN f.waived_by IS NULL THEN '' ELSE 'reason: ' END || trovella_guard_internal.escape_text(f.why)),
+      (3, CASE WHEN f.waived_by IS NULL OR f.is_debt THEN
             (SELECT string_agg('           ' || trovella_guard_internal.escape_text(s), E'\n' ORDER BY n)
              FROM regexp_split_to_table(f.repair_sql, '\n') WITH ORDINALITY t (s, n)) END),
       (4, CASE WHEN f.is_last THEN '' END)) AS l (i, line)
     WHERE l.line IS NOT NULL
     UNION ALL
     SELECT 2, w.ordinality, l.i, l.line
-    FROM (SELECT *, count(*) OVER () AS total FROM trovella_guard_internal.who_sees_all() WITH ORDINALITY) w
+    FROM (SELECT *, count(*) OVER () AS total FROM trovella_guard_internal.who_sees_all() WITH ORDINALITY
+          WHERE $2 IS NULL AND $3 IS NULL) w
     CROSS JOIN LATERAL (VALUES
       (0, CASE WHEN w.ordinality = 1 THEN 'Who sees all tenants:' END),
       (1, format('  %s: %s (%s)', trovella_guard_internal.escape_text(trovella_guard_internal.who(w.role, w.can_login)),
@@ -851,43 +975,46 @@ BEGIN ATOMIC
     WHERE l.line IS NOT NULL
     UNION ALL
     SELECT 3, 0, 0,
-           format('%s (%s): %s; profile %s', trovella_guard_internal.count_of(s.relations, 'relation'),
-                  s.classes, s.counts, current_setting('trovella_guard.profile'))
-    FROM trovella_guard_internal.summary() s) lines
+           format('%s (%s): %s; profile %s%s', trovella_guard_internal.count_of(s.relations, 'relation'),
+                  s.classes, s.counts, current_setting('trovella_guard.profile'),
+                  trovella_guard_internal.escape_text(trovella_guard_internal.filter_in_words($1, $2, $3)))
+    FROM trovella_guard_internal.summary($2, $3) s) lines
   ORDER BY part, number, i;
 END;
-COMMENT ON FUNCTION trovella_guard_internal.report_text() IS 'report(''text''), line by line.';
+COMMENT ON FUNCTION trovella_guard_internal.report_text(pg_catalog.text, pg_catalog.text, pg_catalog.regclass) IS 'report(''text''), line by line.';
 
-CREATE FUNCTION trovella_guard_internal.report_markdown() RETURNS SETOF pg_catalog.text
+-- Platforms cut or refuse a comment of 65,536 characters, so each part has room
+-- for so many, and says how many of its lines were left out.
+CREATE FUNCTION trovella_guard_internal.report_markdown(level pg_catalog.text, schema pg_catalog.text, relation pg_catalog.regclass) RETURNS SETOF pg_catalog.text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   WITH found AS MATERIALIZED (
-    SELECT * FROM trovella_guard_internal.sorted_findings() WITH ORDINALITY
-  )
-  SELECT line FROM (
-    SELECT 0 AS part, 0::int8 AS number,
-           format(E'## Tenant isolation: %s\n\n%s in database %s: %s. %s. Profile: %s.',
-                  CASE WHEN s.errors > 0 THEN trovella_guard_internal.count_of(s.errors, 'error')
-                       WHEN s.warnings > 0 THEN trovella_guard_internal.count_of(s.warnings, 'warning')
-                       ELSE 'clean' END,
-                  trovella_guard_internal.count_of(s.relations, 'relation'),
-                  trovella_guard_internal.escape_markdown(current_database()),
-                  s.classes, s.counts, current_setting('trovella_guard.profile'))
-           || CASE WHEN s.errors + s.warnings + s.infos > 0
-                   THEN E'\n\n| level | relation | rule | finding |\n|---|---|---|---|' ELSE '' END AS line
-    FROM trovella_guard_internal.summary() s
-    UNION ALL
+    SELECT * FROM trovella_guard_internal.sorted_findings($1, $2, $3) WITH ORDINALITY
+  ), parts (part, room, heading, more) AS (VALUES
+    (1, 26000, E'\n| level | relation | rule | finding |\n|---|---|---|---|', '| | | | and %s more findings |'),
+    (2, 12000, E'\n### Debts\n\n| due | level | relation | rule | finding | reason |\n|---|---|---|---|---|---|', '| | | | | and %s more debts | |'),
+    (3, 15000, NULL, E'\nand the repairs of %s more relations'),
+    (4, 5000, E'\n### Who sees all tenants\n\n| role | way | tables | reason |\n|---|---|---|---|', '| | and %s more ways | | |')
+  ), lines (part, number, line) AS MATERIALIZED (
     SELECT 1, f.ordinality,
            format('| %s | %s | %s | %s |',
                   CASE f.level WHEN 'error' THEN '**error**' ELSE f.level END,
                   trovella_guard_internal.escape_markdown(f.name), f.rule,
-                  trovella_guard_internal.escape_markdown(f.message))
+                  trovella_guard_internal.escape_markdown(f.message || coalesce(' (' || f.why || ')', '')))
     FROM found f
     WHERE f.waived_by IS NULL
     UNION ALL
+    SELECT 2, row_number() OVER (ORDER BY f.due, f.ordinality),
+           format('| %s | %s | %s | %s | %s | %s |', coalesce(to_char(f.due, 'YYYY-MM-DD'), 'no date'), f.level,
+                  trovella_guard_internal.escape_markdown(f.name), f.rule,
+                  trovella_guard_internal.escape_markdown(f.message),
+                  trovella_guard_internal.escape_markdown(f.reason))
+    FROM found f
+    WHERE f.state = 'debt'
+    UNION ALL
     -- the fence must be longer than any run of backticks in the SQL
-    SELECT 2, f.number,
+    SELECT 3, f.number,
            format(E'\n<details><summary>Repair of %s</summary>\n\n%ssql\n%s\n%s\n</details>',
                   trovella_guard_internal.escape_xml(trovella_guard_internal.escape_text(f.name)),
                   f.fence, f.repair, f.fence)
@@ -900,36 +1027,72 @@ BEGIN ATOMIC
                 GROUP BY f.name, f.repair_sql) o
           GROUP BY o.name) f
     UNION ALL
-    SELECT 3, w.ordinality,
-           CASE WHEN w.ordinality = 1 THEN E'\n### Who sees all tenants\n\n| role | way | tables | reason |\n|---|---|---|---|\n' ELSE '' END ||
+    SELECT 4, w.ordinality,
            format('| %s | %s | %s | %s |',
                   trovella_guard_internal.escape_markdown(trovella_guard_internal.who(w.role, w.can_login)),
                   trovella_guard_internal.escape_markdown(w.how), w.tables,
                   coalesce(trovella_guard_internal.escape_markdown(w.excused), ''))
-    FROM trovella_guard_internal.who_sees_all() WITH ORDINALITY w) lines
-  ORDER BY part, number;
+    FROM trovella_guard_internal.who_sees_all() WITH ORDINALITY w
+    WHERE $2 IS NULL AND $3 IS NULL
+  ), fitted AS (
+    SELECT l.*, sum(length(l.line) + 1) OVER (PARTITION BY l.part ORDER BY l.number) <= p.room AS fits
+    FROM lines l
+    JOIN parts p ON p.part = l.part
+  )
+  SELECT line FROM (
+    SELECT 0 AS part, 0 AS place, 0::int8 AS number,
+           format(E'## Tenant isolation: %s\n\n%s in database %s: %s. %s. Profile: %s%s.',
+                  CASE WHEN s.errors > 0 THEN trovella_guard_internal.count_of(s.errors, 'error')
+                       WHEN s.warnings > 0 THEN trovella_guard_internal.count_of(s.warnings, 'warning')
+                       WHEN s.debts > 0 THEN 'no errors, but ' || trovella_guard_internal.count_of(s.debts, 'debt')
+                       ELSE 'clean' END,
+                  trovella_guard_internal.count_of(s.relations, 'relation'),
+                  trovella_guard_internal.escape_markdown(current_database()),
+                  s.classes, s.counts, current_setting('trovella_guard.profile'),
+                  trovella_guard_internal.escape_markdown(trovella_guard_internal.filter_in_words($1, $2, $3))) AS line
+    FROM trovella_guard_internal.summary($2, $3) s
+    UNION ALL
+    SELECT p.part, 1, 0, p.heading
+    FROM parts p
+    WHERE p.heading IS NOT NULL AND EXISTS (SELECT FROM lines l WHERE l.part = p.part)
+    UNION ALL
+    SELECT f.part, 2, f.number, f.line
+    FROM fitted f
+    WHERE f.fits
+    UNION ALL
+    SELECT p.part, 3, 0, format(p.more, count(*))
+    FROM fitted f
+    JOIN parts p ON p.part = f.part
+    WHERE NOT f.fits
+    GROUP BY p.part, p.more) document
+  ORDER BY part, place, number;
 END;
-COMMENT ON FUNCTION trovella_guard_internal.report_markdown() IS 'report(''markdown''), line by line.';
+COMMENT ON FUNCTION trovella_guard_internal.report_markdown(pg_catalog.text, pg_catalog.text, pg_catalog.regclass) IS 'report(''markdown''), line by line.';
 
-CREATE FUNCTION trovella_guard_internal.report_json() RETURNS SETOF pg_catalog.text
+CREATE FUNCTION trovella_guard_internal.report_json(level pg_catalog.text, schema pg_catalog.text, relation pg_catalog.regclass) RETURNS SETOF pg_catalog.text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT line FROM (
     SELECT 0 AS part, 0::int8 AS number,
-           format(E'{"schema_version": 1,\n "generator": %s,\n "generated_at": %s,\n "database": %s,\n "mode": %s,\n "profile": %s,\n "summary": %s,\n "rules": %s,\n "relations": [',
+           format(E'{"schema_version": 1,\n "generator": %s,\n "generated_at": %s,\n "database": %s,\n "mode": %s,\n "profile": %s,\n "filter": %s,\n "summary": %s,\n "rules": %s,\n "relations": [',
                   jsonb_build_object('name', 'trovella_guard', 'version', e.extversion),
                   to_jsonb(now()), to_jsonb(current_database()),
                   to_jsonb(current_setting('trovella_guard.mode')),
                   to_jsonb(current_setting('trovella_guard.profile')),
+                  jsonb_build_object('level', $1, 'schema', $2, 'relation', $3::text),
                   to_jsonb(s) - '{classes,counts}'::text[],
                   (SELECT jsonb_agg(to_jsonb(r)) FROM trovella_guard.rules r)) AS line
-    FROM trovella_guard_internal.summary() s, pg_extension e
+    FROM trovella_guard_internal.summary($2, $3) s, pg_extension e
     WHERE e.extname = 'trovella_guard'
     UNION ALL
     SELECT 1, t.number, CASE WHEN t.number = 1 THEN '  ' ELSE '  ,' END || to_jsonb(t) - 'number'
     FROM (SELECT r.*, row_number() OVER (ORDER BY r.schema_name, r.table_name) AS number
-          FROM trovella_guard.tables r) t
+          FROM trovella_guard.tables r
+          WHERE ($2 IS NULL OR r.schema_name = $2)
+            AND ($3 IS NULL OR EXISTS (
+              SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+              WHERE c.oid = $3 AND n.nspname = r.schema_name AND c.relname = r.table_name))) t
     UNION ALL
     SELECT 2, 0, E' ],\n "findings": ['
     UNION ALL
@@ -938,21 +1101,23 @@ BEGIN ATOMIC
            jsonb_build_object('schema_name', f.schema_name, 'table_name', f.table_name,
                               'rule', f.rule, 'level', f.level, 'object', f.object,
                               'message', f.message, 'repair_sql', f.repair_sql,
-                              'waived_by', f.waived_by)
-    FROM trovella_guard_internal.sorted_findings() WITH ORDINALITY f
+                              'waived_by', f.waived_by, 'is_debt', f.is_debt, 'reason', f.reason,
+                              'author', f.author, 'since', f.since, 'due', f.due)
+    FROM trovella_guard_internal.sorted_findings($1, $2, $3) WITH ORDINALITY f
     UNION ALL
     SELECT 4, 0, E' ],\n "who_sees": ['
     UNION ALL
     SELECT 5, w.ordinality,
            CASE WHEN w.ordinality = 1 THEN '  ' ELSE '  ,' END || to_jsonb(w) - 'ordinality'
     FROM trovella_guard_internal.who_sees_all() WITH ORDINALITY w
+    WHERE $2 IS NULL AND $3 IS NULL
     UNION ALL
     SELECT 6, 0, ' ]}') lines
   ORDER BY part, number;
 END;
-COMMENT ON FUNCTION trovella_guard_internal.report_json() IS 'report(''json''), line by line.';
+COMMENT ON FUNCTION trovella_guard_internal.report_json(pg_catalog.text, pg_catalog.text, pg_catalog.regclass) IS 'report(''json''), line by line.';
 
-CREATE FUNCTION trovella_guard_internal.report_sarif() RETURNS SETOF pg_catalog.text
+CREATE FUNCTION trovella_guard_internal.report_sarif(level pg_catalog.text, schema pg_catalog.text, relation pg_catalog.regclass) RETURNS SETOF pg_catalog.text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
@@ -997,48 +1162,55 @@ BEGIN ATOMIC
                encode(sha256(trovella_guard_internal.utf8_of(concat_ws(chr(1), f.schema_name, f.table_name, f.rule, f.object, f.occurrence))), 'hex')))
            || CASE WHEN f.waived_by IS NULL THEN '{}'
                    ELSE jsonb_build_object('suppressions', jsonb_build_array(jsonb_build_object(
-                          'kind', 'external', 'status', 'accepted', 'justification', f.waived_by))) END
-           || CASE WHEN f.repair_sql IS NULL THEN '{}'
-                   ELSE jsonb_build_object('properties', jsonb_build_object('repairSql', f.repair_sql)) END)
+                          'kind', 'external', 'status', 'accepted',
+                          'justification', CASE WHEN f.is_debt THEN 'debt: ' ELSE '' END || f.why))) END
+           || jsonb_build_object('properties', jsonb_strip_nulls(jsonb_build_object(
+                'repairSql', f.repair_sql, 'debt', CASE WHEN f.is_debt THEN true END,
+                'due', CASE WHEN f.is_debt THEN f.due END))))
     FROM (SELECT o.*, row_number() OVER (PARTITION BY o.schema_name, o.table_name, o.rule, o.object ORDER BY o.ordinality) AS occurrence
-          FROM trovella_guard_internal.sorted_findings() WITH ORDINALITY o) f
+          FROM trovella_guard_internal.sorted_findings($1, $2, $3) WITH ORDINALITY o) f
     JOIN trovella_guard_internal.registry() g ON g.rule = f.rule
     UNION ALL
     SELECT 2, 0, '  ]}]}') lines
   ORDER BY part, number;
 END;
-COMMENT ON FUNCTION trovella_guard_internal.report_sarif() IS 'report(''sarif''), line by line.';
+COMMENT ON FUNCTION trovella_guard_internal.report_sarif(pg_catalog.text, pg_catalog.text, pg_catalog.regclass) IS 'report(''sarif''), line by line.';
 
-CREATE FUNCTION trovella_guard_internal.report_junit() RETURNS SETOF pg_catalog.text
+CREATE FUNCTION trovella_guard_internal.report_junit(level pg_catalog.text, schema pg_catalog.text, relation pg_catalog.regclass) RETURNS SETOF pg_catalog.text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   WITH found AS MATERIALIZED (
-    SELECT f.*, g.is_about_relations AND f.table_name IS NOT NULL AS is_about_relations
-    FROM trovella_guard.findings() f
-    JOIN trovella_guard_internal.registry() g ON g.rule = f.rule
+    SELECT * FROM trovella_guard_internal.sorted_findings($1, $2, $3) WITH ORDINALITY
   ), cases AS MATERIALIZED (
-    SELECT r.schema_name, r.table_name, r.class, r.kind, r.reason, r.errors, r.warnings,
-           f.rules, f.failures, f.remarks
-    FROM (SELECT r.schema_name, r.table_name, r.class, r.kind, r.reason, r.errors, r.warnings
-          FROM trovella_guard_internal.relations() r
-          WHERE r.class <> 'database'
+    SELECT r.schema_name, r.table_name, r.class, r.reason,
+           coalesce(f.errors, 0) AS errors, f.rules, f.failures, f.remarks,
+           CASE WHEN f.errors > 0 THEN NULL
+                WHEN r.class = 'global' THEN 'global: ' || r.reason
+                WHEN f.debts > 0 THEN trovella_guard_internal.debts_in_words(f.debts, f.first_due, 0) || ': ' || f.debt_reasons
+                END AS skipped
+    FROM (SELECT r.schema_name, r.table_name, r.class, r.reason
+          FROM trovella_guard_internal.relations($3) r
+          WHERE r.class <> 'database' AND ($2 IS NULL OR r.schema_name = $2)
           UNION ALL
           -- findings about no relation are a test case of their own
-          SELECT s.schema_name, s.table_name, 'database', 'database', NULL,
-                 count(*) FILTER (WHERE s.level = 'error'), count(*) FILTER (WHERE s.level = 'warning')
+          SELECT DISTINCT s.schema_name, s.table_name, 'database', NULL
           FROM found s
-          WHERE NOT s.is_about_relations
-          GROUP BY 1, 2) r
+          WHERE NOT s.is_about_relations) r
     LEFT JOIN (
       SELECT f.schema_name, f.table_name, f.is_about_relations,
-             string_agg(DISTINCT f.rule, ', ') FILTER (WHERE f.level = 'error') AS rules,
-             string_agg(concat_ws(E'\n', f.rule || ': ' || f.message, f.repair_sql), E'\n' ORDER BY trovella_guard_internal.rule_position(f.rule), f.object)
-               FILTER (WHERE f.level = 'error') AS failures,
-             string_agg(f.level || ' ' || f.rule || ': ' || f.message, E'\n' ORDER BY f.level DESC, trovella_guard_internal.rule_position(f.rule), f.object)
-               FILTER (WHERE f.level <> 'error') AS remarks
+             count(*) FILTER (WHERE f.state = 'error') AS errors,
+             count(*) FILTER (WHERE f.state = 'debt') AS debts,
+             min(f.due) FILTER (WHERE f.state = 'debt') AS first_due,
+             string_agg(DISTINCT f.reason, '; ') FILTER (WHERE f.state = 'debt') AS debt_reasons,
+             (SELECT string_agg(g.rule, ', ' ORDER BY g.position)
+              FROM trovella_guard_internal.registry() g
+              WHERE g.rule = ANY (array_agg(f.rule) FILTER (WHERE f.state = 'error'))) AS rules,
+             string_agg(concat_ws(E'\n', f.rule || ': ' || f.message || coalesce(' (' || f.why || ')', ''), f.repair_sql), E'\n' ORDER BY f.ordinality)
+               FILTER (WHERE f.state = 'error') AS failures,
+             string_agg(f.state || ' ' || f.rule || ': ' || f.message || coalesce(' (' || f.why || ')', ''), E'\n' ORDER BY f.ordinality)
+               FILTER (WHERE f.state IN ('warning', 'info', 'debt')) AS remarks
       FROM found f
-      WHERE f.waived_by IS NULL
       GROUP BY f.schema_name, f.table_name, f.is_about_relations) f
       ON coalesce(f.schema_name, '') = coalesce(r.schema_name, '')
          AND coalesce(f.table_name, '') = coalesce(r.table_name, '')
@@ -1046,11 +1218,12 @@ BEGIN ATOMIC
   )
   SELECT line FROM (
     SELECT 0 AS part, NULL::name AS schema_name, NULL::name AS table_name,
-           format(E'<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="trovella_guard" tests="%1$s" failures="%2$s" errors="0">\n<testsuite name="%4$s" tests="%1$s" failures="%2$s" errors="0" skipped="%3$s">',
-                  count(*), count(*) FILTER (WHERE errors > 0),
-                  count(*) FILTER (WHERE errors = 0 AND class = 'global'),
-                  trovella_guard_internal.escape_xml(current_database())) AS line
-    FROM cases
+           format(E'<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="trovella_guard" tests="%1$s" failures="%2$s" errors="0">\n<testsuite name="%4$s" tests="%1$s" failures="%2$s" errors="0" skipped="%3$s">\n<properties><property name="summary" value="%5$s"/></properties>',
+                  (SELECT count(*) FROM cases), (SELECT count(*) FROM cases c WHERE c.errors > 0),
+                  (SELECT count(*) FROM cases c WHERE c.skipped IS NOT NULL),
+                  trovella_guard_internal.escape_xml(current_database()),
+                  trovella_guard_internal.escape_xml(s.counts || trovella_guard_internal.filter_in_words($1, $2, $3))) AS line
+    FROM trovella_guard_internal.summary($2, $3) s
     UNION ALL
     SELECT 1, c.schema_name, c.table_name,
            format('<testcase classname="%s" name="%s">', trovella_guard_internal.escape_xml(coalesce(c.schema_name, 'database')),
@@ -1058,9 +1231,8 @@ BEGIN ATOMIC
            || CASE WHEN c.errors > 0 THEN
                 format('<failure type="%s" message="%s: %s">%s</failure>', 'TG001',
                        trovella_guard_internal.count_of(c.errors, 'error'), c.rules, trovella_guard_internal.escape_xml(c.failures))
-              WHEN c.class = 'global' THEN
-                format('<skipped message="%s"/>', trovella_guard_internal.escape_xml('global: ' || c.reason))
               ELSE '' END
+           || coalesce('<skipped message="' || trovella_guard_internal.escape_xml(c.skipped) || '"/>', '')
            || coalesce('<system-out>' || trovella_guard_internal.escape_xml(c.remarks) || '</system-out>', '')
            || '</testcase>'
     FROM cases c
@@ -1068,40 +1240,78 @@ BEGIN ATOMIC
     SELECT 2, NULL, NULL, E'</testsuite>\n</testsuites>') lines
   ORDER BY part, schema_name, table_name;
 END;
-COMMENT ON FUNCTION trovella_guard_internal.report_junit() IS 'report(''junit''), line by line.';
+COMMENT ON FUNCTION trovella_guard_internal.report_junit(pg_catalog.text, pg_catalog.text, pg_catalog.regclass) IS 'report(''junit''), line by line.';
 
-CREATE FUNCTION trovella_guard_internal.report_html() RETURNS SETOF pg_catalog.text
+-- Ends with what is recorded now, and goes back by what the log says: it may
+-- lack the beginning, or have an entry that was written over another.
+CREATE FUNCTION trovella_guard_internal.debts_by_week(OUT week pg_catalog.date, OUT debts pg_catalog.int8)
+RETURNS SETOF record
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  WITH s AS MATERIALIZED (SELECT * FROM trovella_guard_internal.summary()),
-  found AS (
-    SELECT f.schema_name, f.table_name, g.is_about_relations AND f.table_name IS NOT NULL AS is_about_relations,
-           string_agg(DISTINCT CASE WHEN f.waived_by IS NULL THEN f.level ELSE 'waived' END, ' ') AS levels,
+  WITH events AS (
+    SELECT l.at, l.action IN ('allow', 'follow') AS is_there, l.action,
+           lag(l.action IN ('allow', 'follow')) OVER (PARTITION BY l.schema_name, l.table_name, l.rule, l.object ORDER BY l.at) AS was_there
+    FROM trovella_guard.allowlist_log l
+    WHERE l.adopted
+  ), changes AS (
+    SELECT date_trunc('week', e.at) AS week,
+           sum(CASE WHEN e.action = 'follow' OR e.is_there = e.was_there THEN 0 WHEN e.is_there THEN 1 ELSE -1 END) AS change
+    FROM events e
+    GROUP BY 1
+  ), weeks AS (
+    SELECT w.week
+    FROM generate_series(
+      greatest((SELECT min(c.week) FROM changes c), date_trunc('week', now()) - '25 weeks'::interval),
+      date_trunc('week', now()), '1 week'::interval) w (week)
+    WHERE EXISTS (SELECT FROM changes)
+  )
+  SELECT w.week::date,
+         greatest((SELECT count(*) FROM trovella_guard.allowlist a WHERE a.adopted)
+                  - coalesce((SELECT sum(c.change) FROM changes c WHERE c.week > w.week), 0), 0)::int8
+  FROM weeks w
+  ORDER BY 1;
+END;
+COMMENT ON FUNCTION trovella_guard_internal.debts_by_week() IS
+  'For HTML reports: the number of debts at the end of each of the last 26 weeks.';
+
+CREATE FUNCTION trovella_guard_internal.report_html(level pg_catalog.text, schema pg_catalog.text, relation pg_catalog.regclass) RETURNS SETOF pg_catalog.text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  WITH s AS MATERIALIZED (SELECT * FROM trovella_guard_internal.summary($2, $3)),
+found AS (
+    SELECT f.schema_name, f.table_name, f.is_about_relations,
+           string_agg(DISTINCT f.state, ' ') AS levels,
            string_agg(DISTINCT f.rule, ' ') AS rules,
+           min(f.harm) AS harm,
+           count(DISTINCT f.repair_sql) FILTER (WHERE f.state <> 'waived' AND f.repair_sql NOT LIKE 'SELECT trovella_guard.%') AS repairs,
            string_agg(
-             format('<div class="finding"><p><span class="tag %1$s">%1$s</span> <b>%2$s</b>: %3$s%4$s</p>%5$s</div>',
-               CASE WHEN f.waived_by IS NULL THEN f.level ELSE 'waived' END,
-               f.rule, trovella_guard_internal.escape_xml(f.message),
-               coalesce(' <span class="muted">(' || trovella_guard_internal.escape_xml(f.waived_by) || ')</span>', ''),
+             format('<div class="finding" data-state="%1$s"><p><span class="tag %1$s">%1$s</span> <b>%2$s</b>: %3$s%4$s</p>%5$s</div>',
+               f.state, f.rule, trovella_guard_internal.escape_xml(f.message),
+               coalesce(' <span class="muted">(' || trovella_guard_internal.escape_xml(f.why) || ')</span>', ''),
                coalesce('<div class="sql"><pre>' || trovella_guard_internal.escape_xml(f.repair_sql) ||
                         '</pre><button type="button" class="copy">Copy</button></div>', '')),
-             E'\n' ORDER BY f.waived_by IS NOT NULL, array_position('{error,warning,info}', f.level),
-                              trovella_guard_internal.rule_position(f.rule), f.object) AS html
-    FROM trovella_guard.findings() f
-    JOIN trovella_guard_internal.registry() g ON g.rule = f.rule
-    GROUP BY f.schema_name, f.table_name, g.is_about_relations AND f.table_name IS NOT NULL
+             E'\n' ORDER BY f.ordinality) AS html
+    FROM trovella_guard_internal.sorted_findings($1, $2, $3) WITH ORDINALITY f
+    GROUP BY f.schema_name, f.table_name, f.is_about_relations
   ), rows AS (
-    SELECT r.schema_name || '.' || r.table_name AS name, r.kind, r.class, r.errors, r.warnings, r.infos, r.waived, r.reason,
-           f.levels, f.rules, f.html
-    FROM trovella_guard_internal.relations() r
+    SELECT r.schema_name || '.' || r.table_name AS name, r.kind, r.class, r.errors, r.warnings, r.infos,
+           r.debts, r.first_due, r.waived, r.reason,
+           f.levels, f.rules, f.harm, f.repairs, f.html
+    FROM trovella_guard_internal.relations($3) r
     LEFT JOIN found f ON f.schema_name = r.schema_name AND f.table_name = r.table_name AND f.is_about_relations
-    WHERE r.class <> 'database'
+    WHERE r.class <> 'database' AND ($2 IS NULL OR r.schema_name = $2)
     UNION ALL
     SELECT coalesce(f.schema_name || '.' || f.table_name, 'the database'), 'allowlist and roles', 'database',
-           0, 0, 0, 0, NULL, f.levels, f.rules, f.html
+           0, 0, 0, 0, NULL, 0, NULL, f.levels, f.rules, f.harm, f.repairs, f.html
     FROM found f
     WHERE NOT f.is_about_relations
+  ), weeks AS MATERIALIZED (
+    SELECT w.week, w.debts, row_number() OVER (ORDER BY w.week) AS n, count(*) OVER () AS total,
+           greatest(max(w.debts) OVER (), 1) AS most
+    FROM trovella_guard_internal.debts_by_week() w
+    WHERE $2 IS NULL AND $3 IS NULL
   )
   SELECT line FROM (
     SELECT 0 AS part, 0::int8 AS number, $html$<!DOCTYPE html>
@@ -1113,15 +1323,17 @@ BEGIN ATOMIC
 <title>Tenant isolation report</title>
 <style>
 :root { color-scheme: light dark; --bg: #fff; --fg: #1b1f24; --muted: #59636e; --line: #d1d9e0; --soft: #f6f8fa;
-  --error: #b3261e; --warning: #9a6700; --info: #0b5cad; --waived: #6e7781; --ok: #1a7f37; }
+  --error: #b3261e; --warning: #9a6700; --info: #0b5cad; --debt: #8250df; --waived: #6e7781; --ok: #1a7f37; }
 @media (prefers-color-scheme: dark) { :root { --bg: #0d1117; --fg: #e6edf3; --muted: #9198a1; --line: #3d444d; --soft: #151b23;
-  --error: #ff7b72; --warning: #e3b341; --info: #79c0ff; --waived: #9198a1; --ok: #56d364; } }
+  --error: #ff7b72; --warning: #e3b341; --info: #79c0ff; --debt: #d2a8ff; --waived: #9198a1; --ok: #56d364; } }
 * { box-sizing: border-box; }
 body { margin: 0 auto; max-width: 70rem; padding: 1.5rem 1rem 4rem; background: var(--bg); color: var(--fg);
   font: 15px/1.5 system-ui, sans-serif; }
-h1 { margin: 0; font-size: 1.5rem; }
+h1 { margin: 0; font-size: 1.5rem; overflow-wrap: anywhere; }
 .muted { color: var(--muted); }
+svg { display: block; max-width: 100%; height: auto; }
 svg text { fill: currentColor; font-size: 13px; }
+h2 { margin: 1.5rem 0 .5rem; font-size: 1.15rem; }
 .filters { position: sticky; top: 0; display: flex; flex-wrap: wrap; gap: .5rem 1rem; align-items: center;
   padding: .75rem 0; background: var(--bg); border-bottom: 1px solid var(--line); }
 .filters input[type=search] { flex: 1 1 14rem; }
@@ -1133,28 +1345,40 @@ summary .name { font-weight: 600; overflow-wrap: anywhere; }
 summary .kind { color: var(--muted); margin-right: auto; }
 .tag { border: 1px solid currentColor; border-radius: 1rem; padding: 0 .5rem; font-size: .8rem; white-space: nowrap; }
 .error { color: var(--error); } .warning { color: var(--warning); } .info { color: var(--info); }
-.waived { color: var(--waived); } .ok { color: var(--ok); }
+.debt { color: var(--debt); } .waived { color: var(--waived); } .ok { color: var(--ok); }
 .finding { margin: 0 0 .75rem 1rem; }
 .finding p { margin: 0 0 .25rem; overflow-wrap: anywhere; }
-.sql { display: flex; gap: .5rem; align-items: flex-start; }
-pre { flex: 1; margin: 0; padding: .5rem; background: var(--soft); border: 1px solid var(--line); border-radius: 6px;
+.sql { display: flex; flex-wrap: wrap; gap: .5rem; align-items: flex-start; }
+.copyall { margin: 0 0 .75rem 1rem; }
+pre { flex: 1 1 14rem; min-width: 0; margin: 0; padding: .5rem; background: var(--soft); border: 1px solid var(--line); border-radius: 6px;
   white-space: pre-wrap; overflow-wrap: anywhere; font: 13px/1.45 ui-monospace, monospace; }
 table.who { border-collapse: collapse; width: 100%; }
 .who th, .who td { padding: .25rem .5rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; overflow-wrap: anywhere; }
 [hidden] { display: none !important; }
+@media (max-width: 30rem) { .filters { position: static; } .finding, .copyall { margin-left: 0; } pre { flex-basis: 100%; } }
+@media print {
+  :root { color-scheme: light; --bg: #fff; --fg: #000; --muted: #444; --line: #999; --soft: #fff;
+    --error: #b3261e; --warning: #7a5200; --info: #0b5cad; --debt: #6639ba; --waived: #555; --ok: #1a7f37; }
+  body { max-width: none; padding: 0; font-size: 11px; }
+  .filters, button { display: none; }
+  details.rel::details-content { content-visibility: visible; block-size: auto; }
+  details.rel > summary, .finding { break-inside: avoid; }
+  summary { list-style: none; }
+}
 </style>
 </head>
 <body>$html$ AS line
     UNION ALL
     SELECT 1, 0,
       format($html$<h1>Tenant isolation: database %s</h1>
-<p class="muted">trovella_guard %s, mode %s, profile %s, %s. %s: %s; %s without errors and warnings.</p>
-<svg width="460" height="%s" role="img" aria-label="%s">$html$,
+<p class="muted">trovella_guard %s, mode %s, profile %s, %s. %s: %s; %s without errors, warnings and debts%s.</p>
+<svg width="350" height="%s" viewBox="0 0 350 %s" role="img" aria-label="%s">$html$,
         trovella_guard_internal.escape_xml(current_database()),
         (SELECT trovella_guard_internal.escape_xml(e.extversion) FROM pg_extension e WHERE e.extname = 'trovella_guard'),
         current_setting('trovella_guard.mode'), current_setting('trovella_guard.profile'), to_char(now(), 'YYYY-MM-DD HH24:MI TZ'),
         trovella_guard_internal.count_of(s.relations, 'relation'), s.classes, s.clean,
-        4 * 24,
+        trovella_guard_internal.escape_xml(trovella_guard_internal.filter_in_words($1, $2, $3)),
+        5 * 24, 5 * 24,
         s.counts)
     FROM s
     UNION ALL
@@ -1163,46 +1387,67 @@ table.who { border-collapse: collapse; width: 100%; }
         b.what, b.n * 24 - 8, b.n * 24 - 20, b.width, 88 + b.width, b.amount)
     FROM s
     CROSS JOIN LATERAL (
-      SELECT v.*, ceil(300.0 * v.amount / greatest(s.errors, s.warnings, s.infos, s.waived, 1)) AS width
-      FROM (VALUES (1, 'error', s.errors), (2, 'warning', s.warnings), (3, 'info', s.infos), (4, 'waived', s.waived)) v (n, what, amount)) b
+      SELECT v.*, ceil(200.0 * v.amount / greatest(s.errors, s.warnings, s.infos, s.debts, s.waived, 1)) AS width
+      FROM (VALUES (1, 'error', s.errors), (2, 'warning', s.warnings), (3, 'info', s.infos), (4, 'debt', s.debts), (5, 'waived', s.waived)) v (n, what, amount)) b
     UNION ALL
-    SELECT 3, 0, $html$</svg>
-<div class="filters">
+    SELECT 3, 0, format(E'</svg>\n<p><b>%s</b></p>', s.counts)
+    FROM s
+    UNION ALL
+    SELECT 4, w.n,
+      CASE WHEN w.n = 1 THEN
+        format(E'<h2>Debts by week</h2>\n<svg class="weeks debt" width="350" height="112" viewBox="0 0 350 112" role="img" aria-label="%s debts in the week of %s, %s now">\n',
+               w.debts, w.week, (SELECT l.debts FROM weeks l WHERE l.n = l.total)) ELSE '' END ||
+      format('<rect x="%s" y="%s" width="%s" height="%s" fill="currentColor"><title>week of %s: %s</title></rect>',
+             round(350.0 / w.total * (w.n - 1), 1), 90 - ceil(70.0 * w.debts / w.most),
+             round(least(350.0 / w.total - 2, 40), 1), ceil(70.0 * w.debts / w.most), w.week,
+             trovella_guard_internal.count_of(w.debts, 'debt')) ||
+      CASE WHEN w.n = 1 THEN format('<text x="0" y="108">%s</text><text x="0" y="%s">%s</text>',
+                                    w.week, 85 - ceil(70.0 * w.debts / w.most), w.debts) ELSE '' END ||
+      CASE WHEN w.n = w.total AND w.n > 1 THEN
+        format('<text x="350" y="108" text-anchor="end">%s</text><text x="350" y="%s" text-anchor="end">%s</text>',
+               w.week, 85 - ceil(70.0 * w.debts / w.most), w.debts) ELSE '' END ||
+      CASE WHEN w.n = w.total THEN E'\n</svg>' ELSE '' END
+    FROM weeks w
+    UNION ALL
+    SELECT 5, 0, $html$<div class="filters">
 <input type="search" id="f-text" placeholder="Relation or rule" aria-label="Relation or rule">
-<label>Level <select id="f-level"><option value="">all</option><option>error</option><option>warning</option><option>info</option><option>waived</option></select></label>
+<label>Level <select id="f-level"><option value="">all</option><option>error</option><option>warning</option><option>info</option><option>debt</option><option>waived</option></select></label>
 <label>Class <select id="f-class"><option value="">all</option><option>tenant</option><option>global</option><option>unclassified</option><option>unprotectable</option><option>database</option></select></label>
 <span class="muted" id="f-count" aria-live="polite"></span>
 </div>
 <main>$html$
     UNION ALL
-    SELECT 4, row_number() OVER (ORDER BY r.errors DESC, r.warnings DESC, r.infos DESC, r.name),
-      format(E'<details class="rel" data-text="%s" data-levels="%s" data-class="%s"%s><summary><span class="name">%s</span><span class="kind">%s%s</span>%s</summary>\n%s%s</details>',
+    SELECT 6, row_number() OVER (ORDER BY r.harm, r.errors DESC, r.warnings DESC, r.infos DESC, r.debts DESC, r.name),
+      format(E'<details class="rel" data-text="%s" data-levels="%s" data-class="%s"%s><summary><span class="name">%s</span><span class="kind">%s%s</span>%s</summary>\n%s%s%s</details>',
         trovella_guard_internal.escape_xml(lower(concat_ws(' ', r.name, r.rules))), coalesce(r.levels, ''), r.class,
-        CASE WHEN r.errors > 0 THEN ' open' ELSE '' END,
+        CASE WHEN r.errors > 0 AND (SELECT count(*) FROM rows) <= 10 THEN ' open' ELSE '' END,
         trovella_guard_internal.escape_xml(r.name),
         CASE WHEN r.class IN ('tenant', 'global', 'unclassified') THEN r.class || ' ' ELSE '' END, r.kind,
         coalesce(nullif(concat(
           CASE WHEN r.errors > 0 THEN format('<span class="tag error">%s</span>', trovella_guard_internal.count_of(r.errors, 'error')) END,
           CASE WHEN r.warnings > 0 THEN format('<span class="tag warning">%s</span>', trovella_guard_internal.count_of(r.warnings, 'warning')) END,
           CASE WHEN r.infos > 0 THEN format('<span class="tag info">%s</span>', trovella_guard_internal.count_of(r.infos, 'info')) END,
+          CASE WHEN r.debts > 0 THEN format('<span class="tag debt">%s</span>', trovella_guard_internal.debts_in_words(r.debts, r.first_due, 0)) END,
           CASE WHEN r.waived > 0 THEN format('<span class="tag waived">%s waived</span>', r.waived) END), ''),
           CASE WHEN r.class = 'database' THEN '' ELSE '<span class="tag ok">clean</span>' END),
         coalesce('<p class="muted">' || trovella_guard_internal.escape_xml(r.reason) || '</p>', ''),
+        CASE WHEN r.repairs > 1 THEN E'<button type="button" class="copyall">Copy all</button>\n' ELSE '' END,
         coalesce(r.html, ''))
     FROM rows r
     UNION ALL
-    SELECT 5, 0, '</main>'
+    SELECT 7, 0, '</main>'
     UNION ALL
-    SELECT 6, w.ordinality,
+    SELECT 8, w.ordinality,
       CASE WHEN w.ordinality = 1 THEN E'<h2>Who sees all tenants</h2>\n<table class="who">\n<thead><tr><th>Role</th><th>Way</th><th>Tables</th><th>Reason</th></tr></thead>\n' ELSE '' END ||
       format('<tr><td>%s</td><td>%s</td><td>%s</td><td>%s</td></tr>',
         trovella_guard_internal.escape_xml(trovella_guard_internal.who(w.role, w.can_login)),
         trovella_guard_internal.escape_xml(w.how), w.tables,
         coalesce(trovella_guard_internal.escape_xml(w.excused), '')) ||
       CASE WHEN w.ordinality = w.total THEN E'\n</table>' ELSE '' END
-    FROM (SELECT *, count(*) OVER () AS total FROM trovella_guard_internal.who_sees_all() WITH ORDINALITY) w
+    FROM (SELECT *, count(*) OVER () AS total FROM trovella_guard_internal.who_sees_all() WITH ORDINALITY
+          WHERE $2 IS NULL AND $3 IS NULL) w
     UNION ALL
-    SELECT 7, 0, $html$<script>
+    SELECT 9, 0, $html$<script>
 (function () {
   var rows = Array.prototype.slice.call(document.querySelectorAll('details.rel'));
   var text = document.getElementById('f-text'), level = document.getElementById('f-level'),
@@ -1220,8 +1465,19 @@ table.who { border-collapse: collapse; width: 100%; }
   }
   [text, level, kind].forEach(function (field) { field.addEventListener('input', filter); });
   function copied(button) {
+    var label = button.dataset.label || button.textContent;
+    button.dataset.label = label;
     button.textContent = 'Copied';
-    setTimeout(function () { button.textContent = 'Copy'; }, 1500);
+    setTimeout(function () { button.textContent = label; }, 1500);
+  }
+  // what repair_sql() would say: each repair once, and no entry of the allowlist
+  function repairs(row) {
+    var found = [];
+    row.querySelectorAll('.finding:not([data-state="waived"]) pre').forEach(function (pre) {
+      var sql = pre.textContent;
+      if (found.indexOf(sql) < 0 && sql.indexOf('SELECT trovella_guard.') !== 0) found.push(sql);
+    });
+    return found.join('\n');
   }
   function copyByHand(button, sql) {
     var area = document.createElement('textarea');
@@ -1232,14 +1488,23 @@ table.who { border-collapse: collapse; width: 100%; }
     document.body.removeChild(area);
   }
   document.addEventListener('click', function (event) {
-    var button = event.target.closest('button.copy');
+    var button = event.target.closest('button.copy, button.copyall');
     if (!button) return;
-    var sql = button.parentNode.querySelector('pre').textContent;
+    var sql = button.className === 'copyall' ? repairs(button.parentNode) :
+        button.parentNode.querySelector('pre').textContent;
     if (navigator.clipboard && navigator.clipboard.writeText)
       navigator.clipboard.writeText(sql).then(function () { copied(button); },
                                               function () { copyByHand(button, sql); });
     else
       copyByHand(button, sql);
+  });
+  var opened = [];
+  window.addEventListener('beforeprint', function () {
+    opened = rows.filter(function (row) { return !row.open; });
+    opened.forEach(function (row) { row.open = true; });
+  });
+  window.addEventListener('afterprint', function () {
+    opened.forEach(function (row) { row.open = false; });
   });
   filter();
 })();
@@ -1248,40 +1513,96 @@ table.who { border-collapse: collapse; width: 100%; }
 </html>$html$) lines
   ORDER BY part, number;
 END;
-COMMENT ON FUNCTION trovella_guard_internal.report_html() IS 'report(''html''), line by line.';
+COMMENT ON FUNCTION trovella_guard_internal.report_html(pg_catalog.text, pg_catalog.text, pg_catalog.regclass) IS 'report(''html''), line by line.';
 
-CREATE FUNCTION trovella_guard.report_lines(format pg_catalog.text DEFAULT 'text')
+-- A workflow command is one line: https://github.com/actions/toolkit, command.ts
+CREATE FUNCTION trovella_guard_internal.escape_github(string pg_catalog.text)
+RETURNS pg_catalog.text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT replace(replace(regexp_replace(replace($1, '%', '%25'), E'[\x01-\x09\x0b\x0c\x0e-\x1f\x7f]', '?', 'g'),
+                         E'\r', '%0D'), E'\n', '%0A');
+END;
+COMMENT ON FUNCTION trovella_guard_internal.escape_github(pg_catalog.text) IS
+  'For GitHub reports: the message of a workflow command.';
+
+CREATE FUNCTION trovella_guard_internal.report_github(level pg_catalog.text, schema pg_catalog.text, relation pg_catalog.regclass) RETURNS SETOF pg_catalog.text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT line FROM (
+    SELECT 1 AS part, f.ordinality AS number,
+           format('::%s title=%s::%s',
+                  CASE f.level WHEN 'info' THEN 'notice' ELSE f.level END,
+                  replace(replace(trovella_guard_internal.escape_github(f.rule || ': ' || f.name), ':', '%3A'), ',', '%2C'),
+                  trovella_guard_internal.escape_github(
+                    f.message || coalesce(' (' || f.why || ')', '') || coalesce(E'\n' || f.repair_sql, ''))) AS line
+    FROM trovella_guard_internal.sorted_findings($1, $2, $3) WITH ORDINALITY f
+    WHERE f.waived_by IS NULL
+    UNION ALL
+    -- GitHub shows ten annotations of a kind: the totals say what it hides
+    SELECT 2, 0,
+           format('::notice title=Tenant isolation::%s', trovella_guard_internal.escape_github(
+             format('%s (%s): %s; profile %s%s', trovella_guard_internal.count_of(s.relations, 'relation'),
+                    s.classes, s.counts, current_setting('trovella_guard.profile'),
+                    trovella_guard_internal.filter_in_words($1, $2, $3))))
+    FROM trovella_guard_internal.summary($2, $3) s) lines
+  ORDER BY part, number;
+END;
+COMMENT ON FUNCTION trovella_guard_internal.report_github(pg_catalog.text, pg_catalog.text, pg_catalog.regclass) IS 'report(''github''), line by line.';
+
+CREATE FUNCTION trovella_guard.report_lines(
+  format pg_catalog.text DEFAULT 'text',
+  level pg_catalog.text DEFAULT 'info',
+  schema pg_catalog.text DEFAULT NULL,
+  relation pg_catalog.regclass DEFAULT NULL)
 RETURNS SETOF pg_catalog.text
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp SET jit = off
 AS $$
 BEGIN
+  -- a report that is limited to nothing would look clean
+  PERFORM trovella_guard_internal.levels_from(level);
+  PERFORM trovella_guard_internal.schema_named(schema);
+  IF relation IS NOT NULL AND NOT EXISTS (
+       SELECT FROM trovella_guard_internal.relations(relation) r WHERE schema IS NULL OR r.schema_name = schema) THEN
+    RAISE EXCEPTION 'there is no report about "%"', relation
+      USING ERRCODE = 'wrong_object_type',
+            HINT = 'Reports are about user tables, views, materialized views and foreign tables; of one schema, if it is given.';
+  END IF;
+
   CASE lower(format)
-    WHEN 'text' THEN RETURN QUERY SELECT trovella_guard_internal.in_utf8(l) FROM trovella_guard_internal.report_text() l;
-    WHEN 'markdown' THEN RETURN QUERY SELECT trovella_guard_internal.in_utf8(l) FROM trovella_guard_internal.report_markdown() l;
-    WHEN 'json' THEN RETURN QUERY SELECT trovella_guard_internal.in_utf8(l) FROM trovella_guard_internal.report_json() l;
-    WHEN 'sarif' THEN RETURN QUERY SELECT trovella_guard_internal.in_utf8(l) FROM trovella_guard_internal.report_sarif() l;
-    WHEN 'junit' THEN RETURN QUERY SELECT trovella_guard_internal.in_utf8(l) FROM trovella_guard_internal.report_junit() l;
-    WHEN 'html' THEN RETURN QUERY SELECT trovella_guard_internal.in_utf8(l) FROM trovella_guard_internal.report_html() l;
+    WHEN 'text' THEN RETURN QUERY SELECT trovella_guard_internal.in_utf8(l) FROM trovella_guard_internal.report_text(lower(level), schema, relation) l;
+    WHEN 'markdown' THEN RETURN QUERY SELECT trovella_guard_internal.in_utf8(l) FROM trovella_guard_internal.report_markdown(lower(level), schema, relation) l;
+    WHEN 'json' THEN RETURN QUERY SELECT trovella_guard_internal.in_utf8(l) FROM trovella_guard_internal.report_json(lower(level), schema, relation) l;
+    WHEN 'sarif' THEN RETURN QUERY SELECT trovella_guard_internal.in_utf8(l) FROM trovella_guard_internal.report_sarif(lower(level), schema, relation) l;
+    WHEN 'junit' THEN RETURN QUERY SELECT trovella_guard_internal.in_utf8(l) FROM trovella_guard_internal.report_junit(lower(level), schema, relation) l;
+    WHEN 'html' THEN RETURN QUERY SELECT trovella_guard_internal.in_utf8(l) FROM trovella_guard_internal.report_html(lower(level), schema, relation) l;
+    WHEN 'github' THEN RETURN QUERY SELECT trovella_guard_internal.in_utf8(l) FROM trovella_guard_internal.report_github(lower(level), schema, relation) l;
     ELSE
       RAISE EXCEPTION 'there is no report format "%"', coalesce(format, 'NULL')
         USING ERRCODE = 'invalid_parameter_value',
-              HINT = 'The formats are: text, markdown, json, sarif, junit, html.';
+              HINT = 'The formats are: text, markdown, json, sarif, junit, html, github.';
   END CASE;
 END
 $$;
-COMMENT ON FUNCTION trovella_guard.report_lines(pg_catalog.text) IS
+COMMENT ON FUNCTION trovella_guard.report_lines(pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.regclass) IS
   'report(), one line a row, for reports that are too large for one value.';
 
-CREATE FUNCTION trovella_guard.report(format pg_catalog.text DEFAULT 'text')
+CREATE FUNCTION trovella_guard.report(
+  format pg_catalog.text DEFAULT 'text',
+  level pg_catalog.text DEFAULT 'info',
+  schema pg_catalog.text DEFAULT NULL,
+  relation pg_catalog.regclass DEFAULT NULL)
 RETURNS pg_catalog.text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT string_agg(line, E'\n') FROM trovella_guard.report_lines($1) AS line;
+  SELECT string_agg(line, E'\n') FROM trovella_guard.report_lines($1, $2, $3, $4) AS line;
 END;
-COMMENT ON FUNCTION trovella_guard.report(pg_catalog.text) IS
-  'The audit as a document: text, markdown, json, sarif (2.1.0), junit or html.';
+COMMENT ON FUNCTION trovella_guard.report(pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.regclass) IS
+  'The audit as a document: text, markdown, json, sarif (2.1.0), junit, html or github (workflow commands); of findings at this level or above, of one schema, of one relation.';
 
 CREATE FUNCTION trovella_guard.status(
   OUT item pg_catalog.text, OUT value pg_catalog.text,

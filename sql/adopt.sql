@@ -59,7 +59,7 @@ CREATE TABLE legacy_2 (LIKE legacy INCLUDING ALL);
 DROP TABLE legacy;
 ALTER TABLE legacy_2 RENAME TO legacy;
 COMMIT;
-SELECT class, waived, allowlist_reason FROM trovella_guard.tables WHERE table_name = 'legacy';
+SELECT class, debts, first_due > now() AS due_later, waived, allowlist_reason FROM trovella_guard.tables WHERE table_name = 'legacy';
 
 -- Paying the debts: protect() does what was adopted, and the entries are stale
 SELECT count(*) > 0 AS repaired FROM trovella_guard.protect('legacy');

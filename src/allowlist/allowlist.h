@@ -42,6 +42,8 @@ typedef struct AllowlistEntry
 	char	   *object;			/* Finding.object, "*": any; or the name of the
 								 * role; or the switch */
 	char	   *reason;
+	NameData	author;
+	TimestampTz added_at;
 	bool		adopted;		/* a debt, written by adopt() */
 	TimestampTz expires_at;		/* infinity: never */
 	bool		expired;
@@ -84,6 +86,16 @@ extern const AllowlistEntry *tg_allowlist_debt(const Allowlist *allowlist,
 											   const RelationFacts *facts,
 											   const char *rule,
 											   const char *object);
+
+/*
+ * A debt that has expired, so that it silences nothing any more: for reports, or
+ * NULL.
+ */
+extern const AllowlistEntry *tg_allowlist_overdue(const Allowlist *allowlist,
+												  FactsReader *reader,
+												  const RelationFacts *facts,
+												  const char *rule,
+												  const char *object);
 
 /* Is any entry a debt? */
 extern bool tg_allowlist_has_debts(const Allowlist *allowlist);

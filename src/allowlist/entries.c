@@ -44,6 +44,14 @@ struct Allowlist
 	bool		has_debts;
 };
 
+/* Which entries are looked up. */
+typedef enum EntryClass
+{
+	DECISIONS,
+	DEBTS,
+	OVERDUE_DEBTS
+} EntryClass;
+
 static const char *const kind_names[] = {
 	[TG_ENTRY_RELATION] = "relation",
 	[TG_ENTRY_ROLE] = "role",
@@ -157,6 +165,9 @@ tg_allowlist_read(Snapshot snapshot, TimestampTz now)
 		entry->rule = TextDatumGetCString(slot->tts_values[Anum_allowlist_rule - 1]);
 		entry->object = TextDatumGetCString(slot->tts_values[Anum_allowlist_object - 1]);
 		entry->reason = TextDatumGetCString(slot->tts_values[Anum_allowlist_reason - 1]);
+		entry->author = *DatumGetName(slot->tts_values[Anum_allowlist_added_by - 1]);
+		entry->added_at =
+			DatumGetTimestampTz(slot->tts_values[Anum_allowlist_added_at - 1]);
 		entry->adopted =
 			DatumGetBool(slot->tts_values[Anum_allowlist_adopted - 1]);
 		if (slot->tts_isnull[Anum_allowlist_expires_at - 1])
@@ -311,13 +322,20 @@ includes_rule(const AllowlistEntry *entry, const char *rule,
 		strcmp(entry->rule, "tenant_column_lost") == 0;
 }
 
+static bool
+is_of_class(const AllowlistEntry *entry, EntryClass class)
+{
+	return entry->adopted == (class != DECISIONS) &&
+		entry->expired == (class == OVERDUE_DEBTS);
+}
+
 /*
- * The entry that names exactly this schema and table (or "*"), covers the rule
- * and the object and has not expired: the narrowest.
+ * The entry of a class that names exactly this schema and table (or "*") and
+ * covers the rule and the object: the narrowest.
  */
 static const AllowlistEntry *
 find_entry(const Allowlist *allowlist, const char *schema, const char *table,
-		   const char *rule, const char *object, bool adopted)
+		   const char *rule, const char *object, EntryClass class)
 {
 	const AllowlistEntry *for_any_rule = NULL;
 	const AllowlistEntry *for_any_object = NULL;
@@ -327,7 +345,7 @@ find_entry(const Allowlist *allowlist, const char *schema, const char *table,
 	{
 		AllowlistEntry *entry = lfirst(lc);
 
-		if (entry->expired || entry->adopted != adopted ||
+		if (!is_of_class(entry, class) ||
 			!tg_allowlist_names(entry, schema, table))
 			continue;
 		if (strcmp(entry->rule, TG_ANY) == 0)
@@ -349,7 +367,7 @@ find_entry(const Allowlist *allowlist, const char *schema, const char *table,
 static bool
 schema_entry_applies(const Allowlist *allowlist, FactsReader *reader,
 					 const RelationFacts *facts, const char *rule,
-					 const char *object, bool adopted)
+					 const char *object, EntryClass class)
 {
 	bool		alone;
 	List	   *ancestors;
@@ -366,9 +384,9 @@ schema_entry_applies(const Allowlist *allowlist, FactsReader *reader,
 		CHECK_FOR_INTERRUPTS();
 		if (ancestor != NULL && tg_is_tenant_table(ancestor) &&
 			find_entry(allowlist, ancestor->schema, ancestor->name, rule,
-					   object, adopted) == NULL &&
+					   object, class) == NULL &&
 			find_entry(allowlist, ancestor->schema, TG_ANY, rule,
-					   object, adopted) == NULL)
+					   object, class) == NULL)
 			alone = false;
 	}
 	return alone;
@@ -381,7 +399,7 @@ schema_entry_applies(const Allowlist *allowlist, FactsReader *reader,
 static const AllowlistEntry *
 match(const Allowlist *allowlist, FactsReader *reader,
 	  const RelationFacts *facts, const char *rule, const char *object,
-	  bool adopted)
+	  EntryClass class)
 {
 	if (allowlist->by_key == NULL)
 		return NULL;
@@ -390,7 +408,7 @@ match(const Allowlist *allowlist, FactsReader *reader,
 	{
 		const AllowlistEntry *entry = find_entry(allowlist, facts->schema,
 												 facts->name, rule, object,
-												 adopted);
+												 class);
 
 		CHECK_FOR_INTERRUPTS();
 		if (entry != NULL)
@@ -399,10 +417,10 @@ match(const Allowlist *allowlist, FactsReader *reader,
 			facts->tenant == NULL)
 		{
 			entry = find_entry(allowlist, facts->schema, TG_ANY, rule, object,
-							   adopted);
+							   class);
 			return entry != NULL &&
 				schema_entry_applies(allowlist, reader, facts, rule, object,
-									 adopted) ? entry : NULL;
+									 class) ? entry : NULL;
 		}
 		facts = tg_facts_outline(reader, linitial_oid(facts->parents));
 	}
@@ -415,7 +433,7 @@ tg_allowlist_match(const Allowlist *allowlist, FactsReader *reader,
 				   const char *object, Oid other_relid)
 {
 	const AllowlistEntry *entry = match(allowlist, reader, facts, rule, object,
-										false);
+										DECISIONS);
 	const RelationFacts *other;
 
 	/* An entry for a schema was not made for the rows of a table elsewhere */
@@ -424,7 +442,7 @@ tg_allowlist_match(const Allowlist *allowlist, FactsReader *reader,
 	{
 		other = tg_facts_outline(reader, other_relid);
 		if (other != NULL &&
-			match(allowlist, reader, other, rule, NULL, false) == NULL)
+			match(allowlist, reader, other, rule, NULL, DECISIONS) == NULL)
 			return NULL;
 	}
 	return entry;
@@ -435,7 +453,15 @@ tg_allowlist_debt(const Allowlist *allowlist, FactsReader *reader,
 				  const RelationFacts *facts, const char *rule,
 				  const char *object)
 {
-	return match(allowlist, reader, facts, rule, object, true);
+	return match(allowlist, reader, facts, rule, object, DEBTS);
+}
+
+const AllowlistEntry *
+tg_allowlist_overdue(const Allowlist *allowlist, FactsReader *reader,
+					 const RelationFacts *facts, const char *rule,
+					 const char *object)
+{
+	return match(allowlist, reader, facts, rule, object, OVERDUE_DEBTS);
 }
 
 /* The partitioned table whose entries cover a partition, or NULL. */
@@ -453,7 +479,7 @@ tg_allowlist_mark_rule_used(const Allowlist *allowlist, FactsReader *reader,
 	const AllowlistEntry *entry;
 	ListCell   *lc;
 
-	entry = match(allowlist, reader, facts, rule, NULL, false);
+	entry = match(allowlist, reader, facts, rule, NULL, DECISIONS);
 	if (entry != NULL)
 		tg_allowlist_mark_used(entry);
 	for (; facts != NULL; facts = covering_parent(reader, facts))
@@ -528,9 +554,9 @@ object_entry_taken_over(const Allowlist *after, FactsReader *after_reader,
 				!entry->adopted && !entry->fresh &&
 				entry->kind == TG_ENTRY_RELATION &&
 				match(after, after_reader, after_facts, entry->rule,
-					  entry->object, false) == entry &&
+					  entry->object, DECISIONS) == entry &&
 				match(before, before_reader, before_facts, entry->rule,
-					  entry->object, false) == NULL)
+					  entry->object, DECISIONS) == NULL)
 				return entry;
 		}
 	}

@@ -27,8 +27,9 @@ PG_FUNCTION_INFO_V1(trovella_guard_adopt_1_0);
 PG_FUNCTION_INFO_V1(trovella_guard_prune_1_0);
 
 /*
- * adopt(reason text, expires_at timestamptz): writes one entry for each object
- * that breaks a rule now.  Returns the number of entries.
+ * adopt(reason text, expires_at timestamptz, level text, schema text): writes one
+ * entry for each object that breaks a rule of this level or above now, in one
+ * schema or (NULL) in all.  Returns the number of entries.
  *
  * A relation that is really named "*" cannot be on the allowlist, because its
  * entry would cover its whole schema.  audit_failed cannot become a debt,
@@ -37,9 +38,9 @@ PG_FUNCTION_INFO_V1(trovella_guard_prune_1_0);
 Datum
 trovella_guard_adopt_1_0(PG_FUNCTION_ARGS)
 {
-	Oid			types[] = {TEXTOID, NAMEOID, TIMESTAMPTZOID};
-	Datum		values[3];
-	char		nulls[] = "   ";
+	Oid			types[] = {TEXTOID, NAMEOID, TIMESTAMPTZOID, TEXTOID, TEXTOID};
+	Datum		values[5];
+	char		nulls[] = "     ";
 	uint64		entries;
 
 	values[0] = CStringGetTextDatum(tg_allowlist_reason(fcinfo, 0,
@@ -47,19 +48,26 @@ trovella_guard_adopt_1_0(PG_FUNCTION_ARGS)
 														"what is planned"));
 	values[1] = tg_allowlist_author();
 	values[2] = tg_allowlist_expiry(fcinfo, 1, &nulls[2]);
+	for (int i = 2; i < 4; i++)
+	{
+		values[i + 1] = PG_ARGISNULL(i) ? (Datum) 0 : PG_GETARG_DATUM(i);
+		nulls[i + 1] = PG_ARGISNULL(i) ? 'n' : ' ';
+	}
 
 	entries = tg_allowlist_write("INSERT INTO trovella_guard.allowlist AS a"
 								 " (schema_name, table_name, rule, object, reason, added_by, expires_at, adopted)"
 								 " SELECT DISTINCT f.schema_name, f.table_name, f.rule, coalesce(f.object, '*'), $1, $2, $3, true"
-								 " FROM trovella_guard.findings() f"
+								 " FROM trovella_guard.findings(NULL::regclass) f"
 								 " JOIN trovella_guard_internal.registry() r ON r.rule = f.rule"
 								 " WHERE f.waived_by IS NULL AND f.table_name <> '*'"
 								 " AND r.is_about_relations"
 								 " AND f.rule <> 'audit_failed'"
+								 " AND f.level = ANY (trovella_guard_internal.levels_from($4))"
+								 " AND (trovella_guard_internal.schema_named($5) IS NULL OR f.schema_name = $5)"
 								 " ON CONFLICT (kind, schema_name, table_name, rule, object, adopted) DO UPDATE"
 								 " SET reason = EXCLUDED.reason, added_by = EXCLUDED.added_by,"
 								 " added_at = EXCLUDED.added_at, expires_at = EXCLUDED.expires_at",
-								 3, types, values, nulls, NULL);
+								 5, types, values, nulls, NULL);
 	PG_RETURN_INT64(entries);
 }
 

@@ -233,6 +233,19 @@ apply_allowlist(Audit *audit, const RelationFacts *facts, Finding *finding)
 		tg_allowlist_mark_used(entry);
 		finding->waived_by = entry->reason;
 	}
+	else if (finding->rule->check != tg_check_audit_failed)
+	{
+		entry = tg_allowlist_overdue(audit->allowlist, audit->reader, facts,
+									 finding->rule->name, finding->object);
+		finding->is_debt = entry != NULL;
+	}
+	if (entry != NULL)
+	{
+		finding->reason = entry->reason;
+		finding->author = NameStr(entry->author);
+		finding->since = entry->added_at;
+		finding->due = entry->expires_at;
+	}
 	return true;
 }
 

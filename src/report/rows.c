@@ -22,6 +22,7 @@
 #include "rules/rules.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 #include "utils/tuplestore.h"
 
 /* Columns of findings() */
@@ -36,6 +37,10 @@ enum
 	COL_FINDING_REPAIR_SQL,
 	COL_FINDING_WAIVED_BY,
 	COL_FINDING_IS_DEBT,
+	COL_FINDING_REASON,
+	COL_FINDING_AUTHOR,
+	COL_FINDING_SINCE,
+	COL_FINDING_DUE,
 	COL_FINDING_COLUMNS
 };
 
@@ -53,6 +58,9 @@ enum
 	COL_RELATION_ERRORS,
 	COL_RELATION_WARNINGS,
 	COL_RELATION_INFOS,
+	COL_RELATION_DEBTS,
+	COL_RELATION_OVERDUE,
+	COL_RELATION_FIRST_DUE,
 	COL_RELATION_WAIVED,
 	COL_RELATION_REASON,
 	COL_RELATION_COLUMNS
@@ -98,6 +106,7 @@ put_finding(ReturnSetInfo *result, const Finding *finding)
 	bool		nulls[COL_FINDING_COLUMNS];
 	NameData	schema;
 	NameData	table;
+	NameData	author;
 
 	memset(nulls, 0, sizeof(nulls));
 	nulls[COL_FINDING_SCHEMA_NAME] = finding->schema == NULL;
@@ -116,6 +125,16 @@ put_finding(ReturnSetInfo *result, const Finding *finding)
 	values[COL_FINDING_WAIVED_BY] = text_or_null(finding->waived_by,
 												 &nulls[COL_FINDING_WAIVED_BY]);
 	values[COL_FINDING_IS_DEBT] = BoolGetDatum(finding->is_debt);
+	values[COL_FINDING_REASON] = text_or_null(finding->reason,
+											  &nulls[COL_FINDING_REASON]);
+	nulls[COL_FINDING_AUTHOR] = finding->author == NULL;
+	namestrcpy(&author, finding->author ? finding->author : "");
+	values[COL_FINDING_AUTHOR] = NameGetDatum(&author);
+	nulls[COL_FINDING_SINCE] = finding->reason == NULL;
+	values[COL_FINDING_SINCE] = TimestampTzGetDatum(finding->since);
+	nulls[COL_FINDING_DUE] = finding->reason == NULL ||
+		TIMESTAMP_IS_NOEND(finding->due);
+	values[COL_FINDING_DUE] = TimestampTzGetDatum(finding->due);
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
@@ -225,25 +244,43 @@ waiver_reasons(List *findings)
 	return reasons.len > 0 ? reasons.data : NULL;
 }
 
+/* Findings by level; debts, and what a decision waives, apart from them. */
 static void
-put_counts(Datum *values, const List *findings)
+put_counts(Datum *values, bool *nulls, const List *findings)
 {
 	int			at_level[TG_LEVEL_ERROR + 1] = {0};
+	int			debts = 0;
+	int			overdue = 0;
 	int			waived = 0;
+	TimestampTz first_due;
 	ListCell   *lc;
+
+	TIMESTAMP_NOEND(first_due);
 
 	foreach(lc, findings)
 	{
 		Finding    *finding = lfirst(lc);
 
-		if (finding->waived_by != NULL)
-			waived++;
-		else
+		if (finding->waived_by == NULL)
+		{
 			at_level[finding->level]++;
+			overdue += finding->is_debt;
+		}
+		else if (finding->is_debt)
+		{
+			debts++;
+			first_due = Min(first_due, finding->due);
+		}
+		else
+			waived++;
 	}
 	values[COL_RELATION_ERRORS] = Int32GetDatum(at_level[TG_LEVEL_ERROR]);
 	values[COL_RELATION_WARNINGS] = Int32GetDatum(at_level[TG_LEVEL_WARNING]);
 	values[COL_RELATION_INFOS] = Int32GetDatum(at_level[TG_LEVEL_INFO]);
+	values[COL_RELATION_DEBTS] = Int32GetDatum(debts);
+	values[COL_RELATION_OVERDUE] = Int32GetDatum(overdue);
+	values[COL_RELATION_FIRST_DUE] = TimestampTzGetDatum(first_due);
+	nulls[COL_RELATION_FIRST_DUE] = TIMESTAMP_IS_NOEND(first_due);
 	values[COL_RELATION_WAIVED] = Int32GetDatum(waived);
 }
 
@@ -260,7 +297,7 @@ put_database(ReturnSetInfo *result, const List *findings)
 	nulls[COL_RELATION_CLASS] = false;
 	values[COL_RELATION_KIND] = CStringGetTextDatum("database");
 	values[COL_RELATION_CLASS] = CStringGetTextDatum("database");
-	put_counts(values, findings);
+	put_counts(values, nulls, findings);
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
@@ -300,7 +337,7 @@ put_relation(ReturnSetInfo *result, Audit *audit, const RelationFacts *facts,
 	nulls[COL_RELATION_TENANT_INDEX] = !OidIsValid(index);
 	values[COL_RELATION_FOREIGN_KEYS] =
 		Int32GetDatum(list_length(facts->foreign_keys));
-	put_counts(values, findings);
+	put_counts(values, nulls, findings);
 	values[COL_RELATION_REASON] =
 		text_or_null(entry != NULL ? entry->reason :
 					 tg_bookkeeping_tool(facts) != NULL ?

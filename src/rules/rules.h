@@ -14,6 +14,7 @@
 #ifndef TROVELLA_GUARD_RULES_H
 #define TROVELLA_GUARD_RULES_H
 
+#include "datatype/timestamp.h"
 #include "facts/facts.h"
 #include "utils/relcache.h"
 
@@ -87,7 +88,13 @@ typedef struct Finding
 	bool		took_away;		/* a tenant table has become less protected */
 	const char *waived_by;		/* the reason of the allowlist entry that
 								 * waives it, or NULL */
-	bool		is_debt;		/* and that entry was made by adopt() */
+	bool		is_debt;		/* adopt() made an entry for it; if nothing
+								 * waives it, that debt is overdue */
+	const char *reason;			/* of the entry that waives it, or that is
+								 * overdue, or NULL ... */
+	const char *author;			/* ... who wrote that entry ... */
+	TimestampTz since;			/* ... when, */
+	TimestampTz due;			/* and when it ends, or has ended */
 } Finding;
 
 /* What the transaction changed of a pre-existing relation. */

@@ -150,7 +150,10 @@ my @overloads = (
 	'report_lines(varchar) RETURNS SETOF text', 'report_lines() RETURNS SETOF text',
 	'levels_from(varchar) RETURNS text[]', 'registry(VARIADIC text[]) RETURNS SETOF record',
 	'summary(VARIADIC text[]) RETURNS SETOF record', 'registry(VARIADIC int[]) RETURNS SETOF record',
-	'report_text(VARIADIC int[]) RETURNS SETOF text');
+	'report_text(VARIADIC int[]) RETURNS SETOF text',
+	'report_text(varchar, text, regclass) RETURNS SETOF text', 'report_lines(text, text, text, oid) RETURNS SETOF text',
+	'sorted_findings(text, text, oid) RETURNS SETOF record', 'summary(text, oid) RETURNS SETOF record',
+	'schema_named(varchar) RETURNS text', 'debts_in_words(int8, timestamptz, int4) RETURNS text');
 push @overloads,
   'CREATE DOMAIN trovella_guard.text AS pg_catalog.text',
   'CREATE DOMAIN trovella_guard.regclass AS pg_catalog.text',
@@ -163,7 +166,7 @@ $node->safe_psql('early', q{
 	CREATE TABLE public.docs (id int PRIMARY KEY, organization_id text NOT NULL);
 	CREATE TABLE public.items (id int PRIMARY KEY, organization_id text NOT NULL)} =~ s/^/SET trovella_guard.mode = off;/r);
 foreach my $call (
-	(map { "SELECT length(trovella_guard.report('$_'::text)) > 0" } qw(text markdown json sarif junit html)),
+	(map { "SELECT length(trovella_guard.report('$_'::text)) > 0" } qw(text markdown json sarif junit html github)),
 	q{SELECT count(*) FROM trovella_guard.checklist('docs'::regclass)},
 	q{SELECT count(*) FROM trovella_guard.check(NULL::regclass)},
 	q{SELECT count(*) FROM trovella_guard.tables}, q{SELECT count(*) FROM trovella_guard.rules},
@@ -171,6 +174,8 @@ foreach my $call (
 	q{SELECT trovella_guard.allowlist_markdown()},
 	q{BEGIN; SELECT trovella_guard.protect('docs'::regclass); ROLLBACK},
 	q{BEGIN; SELECT trovella_guard.allow('docs'::text, 'x'::text); SELECT trovella_guard.prune(); ROLLBACK},
+	q{BEGIN; SELECT trovella_guard.adopt('x'::text, NULL::timestamptz, 'info'::text, 'public'::text); SELECT trovella_guard.assert_clean('error'::text); ROLLBACK},
+	q{SELECT count(*) FROM trovella_guard.debts},
 	q{SELECT trovella_guard.assert_clean('error'::text)},
 	q{BEGIN; SELECT trovella_guard.pending(); ROLLBACK},
 	q{SELECT trovella_guard.preload(); ALTER DATABASE early RESET session_preload_libraries})
@@ -182,10 +187,10 @@ foreach my $call (
 }
 
 # The worst is a call that is ambiguous
-run_as('mallory', 'early', 'CREATE FUNCTION trovella_guard_internal.report_text(int DEFAULT 1) RETURNS SETOF text '
+run_as('mallory', 'early', 'CREATE FUNCTION trovella_guard_internal.report_text(text, text, regclass, int DEFAULT 1) RETURNS SETOF text '
 	  . $evil =~ s/ NULL//r);
 like(run_as('chief', 'early', q{SELECT trovella_guard.report('text'::text)}),
-	qr/function trovella_guard_internal.report_text\(\) is not unique/, 'a default argument may stand in the way');
+	qr/function trovella_guard_internal.report_text\(text, text, regclass\) is not unique/, 'a default argument may stand in the way');
 is(superusers(), '', 'and no more than that');
 
 # ... and status() tells
