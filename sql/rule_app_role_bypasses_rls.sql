@@ -155,6 +155,17 @@ SELECT repair_sql FROM trovella_guard.check()
 :found;
 RESET trovella_guard.app_role;
 
+-- the owner of the database has the rights of pg_database_owner, and cannot SET ROLE to it
+DO $$BEGIN EXECUTE format('ALTER DATABASE %I OWNER TO regress_exposure_web', current_database()); END$$;
+BEGIN;
+CREATE TABLE note (:columns);
+ALTER TABLE note ENABLE ROW LEVEL SECURITY;
+CREATE POLICY note_tenant ON note USING (:tenant);
+CREATE INDEX ON note (organization_id);
+ALTER TABLE note OWNER TO pg_database_owner;
+COMMIT;
+DO $$BEGIN EXECUTE format('ALTER DATABASE %I OWNER TO CURRENT_USER', current_database()); END$$;
+
 DROP TABLE item;
 DROP SCHEMA regress_exposure;
 DROP ROLE regress_exposure_app, regress_exposure_owner, regress_exposure_group, regress_exposure_other,

@@ -167,6 +167,27 @@ CREATE OR REPLACE FUNCTION listed() RETURNS SETOF item LANGUAGE sql STABLE SECUR
 SELECT trovella_guard.disallow('regress_definer.item', 'function_exposes_tenants');
 RESET trovella_guard.rules;
 
+-- it runs as a role with BYPASSRLS, if that may use the table at all
+ALTER FUNCTION listed() OWNER TO regress_definer_plain;
+ALTER ROLE regress_definer_plain BYPASSRLS;
+:found;
+GRANT SELECT ON item TO regress_definer_plain;
+:found;
+-- a table without row-level security is the business of rls_disabled
+SET trovella_guard.mode = off;
+ALTER TABLE item DISABLE ROW LEVEL SECURITY;
+:found;
+ALTER TABLE item ENABLE ROW LEVEL SECURITY;
+SET trovella_guard.mode = enforce;
+REVOKE SELECT ON item FROM regress_definer_plain;
+ALTER ROLE regress_definer_plain NOBYPASSRLS;
+-- that the function's owner may execute it opens nothing: app_role_bypasses_rls names him
+SET trovella_guard.app_role = 'regress_definer_owner';
+REVOKE EXECUTE ON FUNCTION listed() FROM PUBLIC;
+ALTER FUNCTION listed() OWNER TO regress_definer_owner;
+:found;
+RESET trovella_guard.app_role;
+
 -- within one transaction, before the table
 BEGIN;
 CREATE FUNCTION early() RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER AS 'BEGIN RETURN (SELECT count(*) FROM later); END';

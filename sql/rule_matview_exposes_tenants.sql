@@ -63,6 +63,9 @@ SET trovella_guard.mode = off;
 ALTER MATERIALIZED VIEW counts OWNER TO regress_matview_app;
 SET trovella_guard.mode = enforce;
 :found
+-- nor is it gone if the owner has revoked it: owners grant it to themselves again
+REVOKE ALL ON counts FROM regress_matview_app;
+:found
 ALTER MATERIALIZED VIEW counts OWNER TO CURRENT_USER;
 
 -- waived; the waiver of relation_unprotectable is another one
