@@ -19,7 +19,7 @@ CREATE SCHEMA lab;
 -- superuser is that extension's business.
 CREATE VIEW lab.tenant AS
 SELECT c.oid AS relid, c.relnamespace, n.nspname, c.relname, c.relrowsecurity,
-       c.relispartition, c.relowner, c.relacl, a.attnum, a.attcollation
+       c.relforcerowsecurity, c.relispartition, c.relowner, c.relacl, a.attnum, a.attcollation
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'organization_id'
@@ -248,6 +248,16 @@ BEGIN
 END
 $$;
 
+-- The parents of a table, near and far, separated by "|".
+CREATE FUNCTION lab.ancestors(rel oid) RETURNS text
+LANGUAGE sql STABLE AS $$
+  WITH RECURSIVE up(relid) AS (
+    SELECT inhparent FROM pg_inherits WHERE inhrelid = rel
+    UNION SELECT i.inhparent FROM pg_inherits i JOIN up ON i.inhrelid = up.relid)
+  SELECT string_agg(n.nspname || '.' || c.relname, '|')
+  FROM up JOIN pg_class c ON c.oid = up.relid JOIN pg_namespace n ON n.oid = c.relnamespace
+$$;
+
 CREATE FUNCTION lab.is_waived(rel oid, about text) RETURNS bool
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
@@ -265,6 +275,38 @@ LANGUAGE sql STABLE AS $$
         UNION ALL
         SELECT 0, c.relowner, 'owner', false FROM pg_class c WHERE c.oid = rel) a
   WHERE a.grantee NOT IN (SELECT oid FROM pg_authid WHERE rolsuper)
+$$;
+
+-- Has the application's role the privileges of another one, or can get them?
+CREATE FUNCTION lab.app_acts_as(role oid) RETURNS bool
+LANGUAGE sql STABLE AS $$
+  SELECT role = 0 OR pg_has_role('regress_lab_app', role, 'MEMBER')
+$$;
+
+-- The views by which the application's role sees a tenant table as somebody to
+-- whom row-level security does not apply, and whether the table has it.
+CREATE FUNCTION lab.exposing_views()
+RETURNS TABLE (relid oid, tenant_table text, identity text)
+LANGUAGE sql STABLE AS $$
+  SELECT DISTINCT v.oid, t.nspname || '.' || t.relname,
+         t.relid || CASE WHEN t.relrowsecurity THEN ' protected' ELSE ' hidden' END
+  FROM pg_class v
+  JOIN pg_namespace n ON n.oid = v.relnamespace
+  JOIN pg_rewrite r ON r.ev_class = v.oid
+  JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+    AND d.refclassid = 'pg_class'::regclass
+  JOIN lab.tenant t ON t.relid = d.refobjid
+  WHERE v.relkind = 'v' AND v.relpersistence <> 't' AND v.oid >= 16384
+    AND n.nspname NOT IN ('lab', 'trovella_guard')
+    AND EXISTS (SELECT FROM aclexplode(coalesce(v.relacl, acldefault('r', v.relowner))) a
+                WHERE a.privilege_type IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
+                  AND lab.app_acts_as(a.grantee))
+    AND CASE WHEN t.relrowsecurity
+        THEN (SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE oid = v.relowner)
+          OR NOT t.relforcerowsecurity AND pg_has_role(v.relowner, t.relowner, 'USAGE')
+        ELSE lab.is_hidden(t.relid) END
+    -- of rows of a global table nothing is said
+    AND NOT lab.is_waived(t.relid, '*')
 $$;
 
 -- Everything that is unsafe.  "identity" tells one fault from another by
@@ -326,14 +368,25 @@ BEGIN
         RETURN NEXT;
       END IF;
     END LOOP;
+
+    IF NOT (t.relrowsecurity AND t.relforcerowsecurity) AND lab.app_acts_as(t.relowner)
+        AND (t.relrowsecurity OR NOT judged) THEN
+      rule := 'app_role_bypasses_rls'; object := 'regress_lab_app'; identity := '';
+      RETURN NEXT;
+    END IF;
   END LOOP;
+
+  RETURN QUERY
+    SELECT v.relid, 'view_exposes_tenants', v.tenant_table, v.identity
+    FROM lab.exposing_views() v;
 END
 $$;
 
 -- What the walker asks after each transaction: one line for each fact,
 -- fields separated by tabs.
 --   U relid table rule object identity waived    something unsafe
---   T relid table entries                        a tenant table
+--   T relid table entries reached-by ancestors   a tenant table
+--   V relid reached-by                           a view
 --   N relid table lost-is-waived                 another table
 --   E entry                                      an allowlist entry
 --   C relid table rule object                    what check() says
@@ -346,10 +399,15 @@ BEGIN
     FROM lab.unsafe() u JOIN pg_class c ON c.oid = u.relid
     JOIN pg_namespace n ON n.oid = c.relnamespace;
   RETURN QUERY
-    SELECT format(E'T\t%s\t%s.%s\t%s\t%s', t.relid, t.nspname, t.relname,
+    SELECT format(E'T\t%s\t%s.%s\t%s\t%s\t%s', t.relid, t.nspname, t.relname,
                   (SELECT string_agg(e.distance || ' ' || e.entry, '|')
-                   FROM lab.entries(t.relid) e), lab.reached_by(t.relid))
+                   FROM lab.entries(t.relid) e), lab.reached_by(t.relid),
+                  lab.ancestors(t.relid))
     FROM lab.tenant t;
+  RETURN QUERY
+    SELECT format(E'V\t%s\t%s', c.oid, lab.reached_by(c.oid))
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind = 'v' AND c.oid >= 16384 AND n.nspname NOT IN ('lab', 'trovella_guard');
   RETURN QUERY
     SELECT format(E'N\t%s\t%s.%s\t%s', c.oid, n.nspname, c.relname,
                   lab.is_waived(c.oid, 'tenant_column_lost')::int)
@@ -367,7 +425,8 @@ BEGIN
       LEFT JOIN pg_namespace n ON n.nspname = f.schema_name
       LEFT JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = f.table_name
       WHERE f.rule IN ('rls_disabled', 'policy_missing', 'tenant_index_missing',
-                       'fk_index_missing', 'policy_unscoped', 'policy_unproven')
+                       'fk_index_missing', 'policy_unscoped', 'policy_unproven',
+                       'app_role_bypasses_rls', 'view_exposes_tenants')
     $q$;
   END IF;
 END

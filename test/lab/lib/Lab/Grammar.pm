@@ -304,6 +304,7 @@ sub grant
 		"GRANT SELECT (organization_id) ON $table TO $who",
 		"REVOKE ALL ON $table FROM $who",
 		"REVOKE SELECT (organization_id) ON $table FROM $who",
+		'GRANT SELECT ON ' . $self->schema . ".v1 TO $who",
 		'GRANT SELECT ON ALL TABLES IN SCHEMA ' . $self->schema . " TO $who",
 		'REVOKE ALL ON ALL TABLES IN SCHEMA ' . $self->schema . " FROM $who",
 		"REVOKE ALL ON $table FROM PUBLIC, regress_lab_app, regress_lab_other, regress_lab_owner");
@@ -336,7 +337,7 @@ sub alter
 	return weighted(
 		[4, "ALTER TABLE $t DISABLE ROW LEVEL SECURITY"],
 		[5, "ALTER TABLE $t ENABLE ROW LEVEL SECURITY"],
-		[1, "ALTER TABLE $t " . pick('FORCE', 'NO FORCE') . ' ROW LEVEL SECURITY'],
+		[2, "ALTER TABLE $t " . pick('FORCE', 'NO FORCE') . ' ROW LEVEL SECURITY'],
 		[3, "ALTER TABLE $only$t ADD COLUMN organization_id text" . pick('', " NOT NULL DEFAULT 'a'")],
 		[3, "ALTER TABLE $only$t DROP COLUMN organization_id" . pick('', ' CASCADE')],
 		[2, "ALTER TABLE $only$t RENAME COLUMN organization_id TO org"],
@@ -455,7 +456,7 @@ sub action
 			[1, 'CREATE SCHEMA n' . (1 + int rand 3)
 				. " CREATE TABLE t1 (id text, organization_id text)"],
 			[1, 'CREATE SCHEMA n' . (1 + int rand 3)],
-			[1, "CREATE VIEW $schema.v1 AS SELECT * FROM $t"]);
+			[2, "CREATE VIEW $schema.v1 AS SELECT * FROM $t"]);
 		$self->remember($name);
 		return $statement;
 	}

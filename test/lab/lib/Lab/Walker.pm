@@ -50,6 +50,7 @@ sub prepare
 	$session->query("CREATE DATABASE $self->{template} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'");
 	$session->query("ALTER DATABASE $self->{template} SET client_min_messages = error");
 	$session->query("ALTER DATABASE $self->{template} SET trovella_guard.rules = 'table_unclassified=warning'");
+	$session->query("ALTER DATABASE $self->{template} SET trovella_guard.app_role = regress_lab_app");
 	$session->close;
 
 	$session = Lab::Session->new(name => 'setup', dbname => $self->{template});
@@ -124,6 +125,7 @@ sub open_world
 	$setup->query("ALTER DATABASE $self->{database} SET client_min_messages = error");
 	# the oracle has no opinion of tables without a tenant column
 	$setup->query("ALTER DATABASE $self->{database} SET trovella_guard.rules = 'table_unclassified=warning'");
+	$setup->query("ALTER DATABASE $self->{database} SET trovella_guard.app_role = regress_lab_app");
 	$setup->query("ALTER DATABASE $self->{database} SET session_preload_libraries = trovella_guard")
 	  if $style->{preload};
 
@@ -221,7 +223,12 @@ sub parse_state
 		{
 			$state{tenant}{ $field[0] } = { table => $field[1],
 				entries => [ map { /^(\d+) (.*)$/ ? [$1, $2] : () } split /\|/, $field[2] ],
-				reached_by => { map { $_ => 1 } split /\|/, $field[3] } };
+				ancestors => [ split /\|/, $field[4] ] };
+			$state{reached_by}{ $field[0] } = { map { $_ => 1 } split /\|/, $field[3] };
+		}
+		elsif ($what eq 'V')
+		{
+			$state{reached_by}{ $field[0] } = { map { $_ => 1 } split /\|/, $field[1] };
 		}
 		elsif ($what eq 'N')
 		{
@@ -290,7 +297,7 @@ sub worse
 	foreach my $relid (sort keys %{ $after->{tenant} })
 	{
 		my $old = $before->{tenant}{$relid} or next;
-		my $entry = taken_over($before, $old, $after->{tenant}{$relid});
+		my $entry = taken_over($before, $old, $after, $after->{tenant}{$relid});
 		push @worse, "exemption_taken_over: $after->{tenant}{$relid}{table} by $entry"
 		  if $entry;
 	}
@@ -306,18 +313,18 @@ sub reached_further
 	foreach my $key (sort keys %{ $after->{unsafe} })
 	{
 		my $relid = $after->{unsafe}{$key}{relid};
-		my $old = $before->{tenant}{$relid} or next;
+		my $old = $before->{reached_by}{$relid} or next;
 		push @further, "$after->{unsafe}{$key}{table} is reached by $_"
-		  foreach grep { !$old->{reached_by}{$_} }
-		  sort keys %{ $after->{tenant}{$relid}{reached_by} };
+		  foreach grep { !$old->{$_} } sort keys %{ $after->{reached_by}{$relid} };
 	}
 	return @further;
 }
 
-# An entry that was there before, and that covers the table only now.
+# An entry that was there before, and that covers the table only now.  A schema's
+# entry covers a child as soon as somebody has exempted its parents.
 sub taken_over
 {
-	my ($before_state, $before, $after) = @_;
+	my ($before_state, $before, $after_state, $after) = @_;
 	my (%had, %has_fresh);
 	my $rule_of = sub { $_[0] =~ m{/([^/@]*)@\d+$} ? $1 : '' };
 
@@ -325,6 +332,11 @@ sub taken_over
 	foreach (@{ $after->{entries} })
 	{
 		$has_fresh{ $rule_of->($_->[1]) } = 1 unless $before_state->{entries}{ $_->[1] };
+	}
+	my %is_ancestor = map { $_ => 1 } @{ $after->{ancestors} };
+	foreach (grep { !$before_state->{entries}{$_} } keys %{ $after_state->{entries} })
+	{
+		$has_fresh{ $rule_of->($_) } = 1 if m{^(.*)/[^/]*$} && $is_ancestor{$1};
 	}
 	foreach (@{ $after->{entries} })
 	{
@@ -957,7 +969,9 @@ sub script
 	$text .= /^\\/ ? "$_\n" : "$_;\n" foreach $self->world_sql, 'CREATE EXTENSION trovella_guard',
 	  "SELECT trovella_guard.allow('s1.users', 'shared by all tenants')",
 	  "SELECT trovella_guard.allow('s1.pref', 'shared by all tenants')",
-	  'DROP TABLE s1.probe', '\c';
+	  'DROP TABLE s1.probe',
+	  "DO 'BEGIN EXECUTE format(''ALTER DATABASE %I SET trovella_guard.app_role = regress_lab_app'', current_database()); END'",
+	  '\c';
 	$text .= "LOAD 'trovella_guard';\n" if $style->{preload};
 	$text .= "\\set ON_ERROR_ROLLBACK on\n" if $style->{on_error_rollback};
 	foreach my $step (@$steps)
