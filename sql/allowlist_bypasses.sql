@@ -55,6 +55,24 @@ SELECT trovella_guard.disallow_bypass('app.bypass_rls');
 RESET ROLE;
 \set VERBOSITY default
 
+-- a function that is no switch; one that doesn't exist yet may become one
+CREATE FUNCTION jwt() RETURNS jsonb LANGUAGE sql STABLE AS $$SELECT '{}'::jsonb$$;
+CREATE FUNCTION roles() RETURNS SETOF bool LANGUAGE sql STABLE AS $$SELECT true$$;
+CREATE FUNCTION "Is()"() RETURNS text LANGUAGE sql STABLE AS $$SELECT 'on'$$;
+CREATE FUNCTION has_role(text) RETURNS text LANGUAGE sql STABLE AS $$SELECT 'on'$$;
+SELECT trovella_guard.allow_bypass('regress_bypass.jwt()', 'service role');
+\set VERBOSITY terse
+SELECT trovella_guard.allow_bypass('regress_bypass.roles()', 'service role');
+SELECT trovella_guard.allow_bypass('regress_bypass."Is()"()', 'service role');
+SELECT trovella_guard.allow_bypass('pg_catalog.now()', 'service role');
+\set VERBOSITY default
+BEGIN;
+SELECT trovella_guard.allow_bypass('regress_bypass.has_role()', 'service role');
+SELECT trovella_guard.allow_bypass('nowhere.has_role()', 'service role');
+TABLE entries;
+ROLLBACK;
+DROP FUNCTION jwt(), roles(), "Is()"(), has_role(text);
+
 -- a switch that no policy names is stale
 CREATE FUNCTION is_admin() RETURNS bool LANGUAGE sql STABLE AS $$SELECT false$$;
 SELECT trovella_guard.allow_bypass('app.bypass_rls', 'platform administrators');

@@ -9,9 +9,14 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "allowlist/entries.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/syscache.h"
 #include "utils/varlena.h"
 
 PG_FUNCTION_INFO_V1(trovella_guard_allow_role_1_0);
@@ -169,6 +174,39 @@ trovella_guard_disallow_role_1_0(PG_FUNCTION_ARGS)
 }
 
 /*
+ * Refuses a function that can't be the switch of any policy.  One that doesn't
+ * exist yet may become one.
+ */
+static void
+check_switch(const AllowlistEntry *entry)
+{
+	DeclaredBypass bypass;
+	oidvector  *no_arguments = buildoidvector(NULL, 0);
+	HeapTuple	tuple;
+	Form_pg_proc form;
+	bool		fits;
+
+	if (!tg_parse_switch(entry->object, &bypass) || bypass.function == NULL)
+		return;
+	tuple = SearchSysCache3(PROCNAMEARGSNSP,
+							CStringGetDatum(bypass.function),
+							PointerGetDatum(no_arguments),
+							ObjectIdGetDatum(get_namespace_oid(bypass.schema,
+															   true)));
+	if (!HeapTupleIsValid(tuple))
+		return;
+	form = (Form_pg_proc) GETSTRUCT(tuple);
+	fits = form->prorettype == BOOLOID && !form->proretset;
+	ReleaseSysCache(tuple);
+	if (!fits)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("function %s does not return boolean",
+						entry->object),
+				 errhint("A switch is a function without arguments that returns boolean: write one that calls this function and compares its result, use it in the policies, and declare it.")));
+}
+
+/*
  * allow_bypass(switch text, reason text, expires_at timestamptz)
  */
 Datum
@@ -176,6 +214,7 @@ trovella_guard_allow_bypass_1_0(PG_FUNCTION_ARGS)
 {
 	AllowlistEntry entry = switch_argument(fcinfo);
 
+	check_switch(&entry);
 	insert(fcinfo, &entry,
 		   psprintf("declare \"%s\" a bypass", entry.object),
 		   "who may set the switch, and what for");
