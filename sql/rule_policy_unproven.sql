@@ -36,6 +36,28 @@ SELECT repair_sql FROM trovella_guard.findings('item') WHERE rule = 'policy_unpr
 SELECT count(*) FROM trovella_guard.check('item') WHERE rule ~ '^policy_un';
 SELECT trovella_guard.disallow('item', 'policy_unproven');
 
+-- rows of the session's user; a function that might as well be STABLE
+BEGIN;
+CREATE FUNCTION uid() RETURNS text STABLE LANGUAGE sql
+  AS $$ SELECT current_setting('app.user_id', true) $$;
+CREATE FUNCTION "Tenant"() RETURNS text LANGUAGE sql
+  AS $$ SELECT current_setting('app.current_organization_id', true) $$;
+CREATE FUNCTION audit(text) RETURNS boolean LANGUAGE sql AS $$ SELECT true $$;
+CREATE TABLE own (id int PRIMARY KEY, organization_id text NOT NULL, user_id text,
+  created_at timestamptz, updated_at timestamptz);
+CREATE INDEX ON own (organization_id);
+ALTER TABLE own ENABLE ROW LEVEL SECURITY;
+CREATE POLICY mine ON own FOR SELECT USING (user_id = uid());
+CREATE POLICY either ON own FOR SELECT USING (user_id = uid() OR may_see(organization_id));
+CREATE POLICY named ON own FOR DELETE USING (id = ANY (string_to_array(uid(), ',')::int[]));
+CREATE POLICY forgotten ON own FOR INSERT WITH CHECK (organization_id = "Tenant"());
+CREATE POLICY volatile ON own FOR UPDATE USING (audit(organization_id));
+SELECT object, message FROM trovella_guard.check('own') WHERE rule ~ 'policy_un' ORDER BY message;
+SELECT repair_sql FROM trovella_guard.check('own') WHERE object = 'forgotten' AND rule = 'policy_unproven';
+ALTER FUNCTION "Tenant"() STABLE;
+SELECT object FROM trovella_guard.check('own') WHERE rule ~ 'policy_un' ORDER BY message;
+ROLLBACK;
+
 -- a policy that reads a table owes what it does to the policies of that table:
 -- if these change, what was not proven is new
 SET trovella_guard.mode = off;

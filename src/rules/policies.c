@@ -142,6 +142,7 @@ repair_of(const RuleSubject *subject, const RelationFacts *facts,
 	bool		both = issue->restrictive != NULL;
 	char	   *qual = NULL;
 	char	   *with_check = NULL;
+	char	   *repair;
 
 	if (!subject->describe)
 		return NULL;
@@ -159,7 +160,14 @@ repair_of(const RuleSubject *subject, const RelationFacts *facts,
 		if (with_check == NULL)
 			return NULL;
 	}
-	return tg_remedy_scope(facts, policy, qual, with_check);
+	repair = tg_remedy_scope(facts, policy, qual, with_check);
+	if (repair == NULL || issue->forgotten_stable == NULL)
+		return repair;
+	return psprintf("%s\n%s",
+					tg_remedy_comment("If %s only reads, ALTER FUNCTION %s STABLE is enough, in place of this:",
+									  issue->forgotten_stable,
+									  issue->forgotten_stable),
+					repair);
 }
 
 /* "facts" are the subject's, or those of one of its parents. */

@@ -239,7 +239,18 @@ tg_prove_comparison(Node *node, Oid operator, Oid collation, Node *left,
 		(distributed = tg_distribute((OpExpr *) node, context)) != NULL)
 		return tg_prove(distributed, context);
 
-	return note_nulls(operator, left, right, tg_leaf(node, context), context);
+	result = tg_leaf(node, context);
+	for (int i = 0; i < 2; i++)
+	{
+		Node	   *value = i == 0 ? right : left;
+
+		if (tg_may_tie_row(i == 0 ? left : right, operator, context))
+			result.if_true = tg_tie_row(result.if_true,
+										tg_conclude_equal(tg_value_origin(value, context),
+														  collation, node, context),
+										value, false, context);
+	}
+	return note_nulls(operator, left, right, result, context);
 }
 
 /* An equality between two given sides, also to be shown to users. */
@@ -320,7 +331,16 @@ tg_prove_array_comparison(ScalarArrayOpExpr *expr, const ProofContext *context)
 	}
 
 	if (!tg_is_tenant_column(scalar, context, true, &type))
-		return tg_leaf(node, context);
+	{
+		Outcomes	result = tg_leaf(node, context);
+
+		if (expr->useOr && tg_may_tie_row(scalar, expr->opno, context))
+			result.if_true = tg_tie_row(result.if_true,
+										tg_conclude_equal(tg_member_origin(array, context),
+														  expr->inputcollid, node, context),
+										array, true, context);
+		return result;
+	}
 	if (tg_is_null_constant(array))
 		return tg_constant_outcome(node, false, true);
 	comparison = tg_comparison(expr->opno, type);

@@ -105,11 +105,21 @@ values_in_either(const Conclusion *one, List *ones, const Conclusion *other,
 	return common_values(ones, others);
 }
 
+/* Are the rows that it does not confine at least the session's in some way? */
+static bool
+ties_rows(const Conclusion *conclusion)
+{
+	return conclusion->reason == REASON_OWN_ROW ||
+		conclusion->reason == REASON_OWN_SET;
+}
+
 /* What never happens, or admits no foreign rows, says nothing by its flags. */
 Conclusion
 tg_if_either(Conclusion one, Conclusion other)
 {
-	Conclusion	result = other.rows > one.rows ? other : one;
+	bool		worse = other.rows != one.rows ? other.rows > one.rows :
+		ties_rows(&one) && !ties_rows(&other);
+	Conclusion	result = worse ? other : one;
 
 	result.equals_column = (one.equals_column || one.rows <= ROWS_OWN) &&
 		(other.equals_column || other.rows <= ROWS_OWN);
@@ -175,8 +185,8 @@ tg_if_both(Conclusion one, Conclusion other)
 	 * organization_id = owner_org AND owner_org = setting: not followed, but
 	 * it may be right.
 	 */
-	if (result.rows == ROWS_FOREIGN && result.equals_column &&
-		result.column_from_session)
+	if ((result.rows == ROWS_FOREIGN || ties_rows(&result)) &&
+		result.equals_column && result.column_from_session)
 	{
 		result.rows = ROWS_UNKNOWN;
 		result.reason = REASON_THROUGH_COLUMN;

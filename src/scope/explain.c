@@ -15,12 +15,27 @@
 #include "scope/proof.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/regproc.h"
 
 typedef struct FunctionWalk
 {
 	Origin		origin;
 	Oid			function;
+	bool		of_columns;		/* is the function given any column? */
 } FunctionWalk;
+
+static bool
+has_column(Node *node, void *unused)
+{
+	if (node == NULL)
+		return false;
+	CHECK_FOR_INTERRUPTS();
+	if (IsA(node, Var))
+		return true;
+	if (IsA(node, Query))
+		return query_tree_walker((Query *) node, has_column, unused, 0);
+	return expression_tree_walker(node, has_column, unused);
+}
 
 static bool
 find_function_behind(Node *node, FunctionWalk *walk)
@@ -48,6 +63,7 @@ find_function_behind(Node *node, FunctionWalk *walk)
 			 function >= FirstGenbkiObjectId))
 		{
 			walk->function = function;
+			walk->of_columns = expression_tree_walker(node, has_column, NULL);
 			return true;
 		}
 	}
@@ -61,10 +77,24 @@ find_function_behind(Node *node, FunctionWalk *walk)
 static char *
 function_name(const Conclusion *conclusion, Origin origin)
 {
-	FunctionWalk walk = {origin, InvalidOid};
+	FunctionWalk walk = {origin, InvalidOid, false};
 
 	(void) find_function_behind(conclusion->arm, &walk);
 	return OidIsValid(walk.function) ? get_func_name(walk.function) : NULL;
+}
+
+char *
+tg_forgotten_stable(const Conclusion *conclusion)
+{
+	FunctionWalk walk = {ORIGIN_VOLATILE, InvalidOid, false};
+
+	if (conclusion->reason != REASON_VOLATILE)
+		return NULL;
+	(void) find_function_behind(conclusion->arm, &walk);
+	if (walk.function < FirstNormalObjectId || walk.of_columns)
+		return NULL;
+	return format_procedure_extended(walk.function,
+									 FORMAT_PROC_INVALID_AS_NULL | FORMAT_PROC_FORCE_QUALIFY);
 }
 
 char *
@@ -74,6 +104,7 @@ tg_explain(const Conclusion *conclusion, const ProofContext *context)
 	const char *what = conclusion->in_or ? _("this OR arm") :
 		_("the expression");
 	char	   *function;
+	char	   *stable;
 
 	switch (conclusion->reason)
 	{
@@ -149,6 +180,12 @@ tg_explain(const Conclusion *conclusion, const ProofContext *context)
 		case REASON_TIED:
 			return psprintf(_("%s does not mention %s, which is tied to the columns that it checks"),
 							what, column);
+		case REASON_OWN_ROW:
+			return psprintf(_("%s does not mention %s: at best, the row is the session user's own, of whatever tenant"),
+							what, column);
+		case REASON_OWN_SET:
+			return psprintf(_("%s does not mention %s: the row is one of those that the session names, of whatever tenant"),
+							what, column);
 		case REASON_THROUGH_COLUMN:
 			return psprintf(_("%s ties %s to the session only through another column"),
 							what, column);
@@ -163,6 +200,10 @@ tg_explain(const Conclusion *conclusion, const ProofContext *context)
 							what, column);
 		case REASON_VOLATILE:
 			function = function_name(conclusion, ORIGIN_VOLATILE);
+			stable = tg_forgotten_stable(conclusion);
+			if (function != NULL && stable != NULL)
+				return psprintf(_("function %s is VOLATILE, so its value may change from row to row; if it only reads, ALTER FUNCTION %s STABLE settles this"),
+								quote_identifier(function), stable);
 			if (function != NULL)
 				return psprintf(_("function %s is VOLATILE, so its value may change from row to row"),
 								quote_identifier(function));

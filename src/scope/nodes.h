@@ -36,6 +36,13 @@ typedef struct TenantTies
 								 * together determine its tenant */
 } TenantTies;
 
+/* What the policies of the table compare the tenant column with; see own_row.c. */
+typedef struct TenantValues
+{
+	bool		known;			/* is the list filled in? */
+	List	   *values;
+} TenantValues;
+
 /* Where a proof stands: in a policy of a table, below some sub-selects. */
 typedef struct ProofContext
 {
@@ -45,6 +52,7 @@ typedef struct ProofContext
 	bool	   *by_row;			/* set to true if that makes a difference; may
 								 * be NULL */
 	TenantTies *ties;			/* NULL if nothing is enforced */
+	TenantValues *tenant_values;	/* NULL if only the expression counts */
 	List	   *queries;		/* enclosing sub-selects, innermost first; a
 								 * Var of the policy's row has their number as
 								 * varlevelsup */

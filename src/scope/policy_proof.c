@@ -208,7 +208,8 @@ make_context(ScopeProof *proof, ProofBudget *budget, bool new_row)
 		.reader = proof->reader,
 		.budget = budget,
 		.new_row = new_row,
-		.ties = &proof->ties
+		.ties = &proof->ties,
+		.tenant_values = &proof->tenant_values
 	};
 
 	return context;

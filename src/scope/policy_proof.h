@@ -37,6 +37,7 @@ typedef struct ScopeProof
 	FactsReader *reader;
 	const RelationFacts *facts;
 	TenantTies	ties;
+	TenantValues tenant_values;
 	ProofBudget budget;			/* for all expressions together */
 	HTAB	   *expressions;	/* of ExpressionProof */
 	HTAB	   *roles;			/* of RoleEntry */

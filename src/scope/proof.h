@@ -48,6 +48,8 @@ typedef enum Reason
 	REASON_OTHER_TABLE,
 	REASON_NEW_ROW,
 	REASON_TIED,
+	REASON_OWN_ROW,
+	REASON_OWN_SET,
 	REASON_THROUGH_COLUMN,
 	REASON_NOT_EQUALITY,
 	REASON_LOOSE,
@@ -142,6 +144,23 @@ extern bool tg_is_loose_comparison(Node *node, const ProofContext *context);
  */
 extern bool tg_names_tie(Node *node, const ProofContext *context);
 
+/* own_row.c */
+
+/*
+ * Might the equality of this side with a value of the session tie an old row to
+ * the session?
+ */
+extern bool tg_may_tie_row(Node *column, Oid operator,
+						   const ProofContext *context);
+
+/*
+ * What follows from that equality: "otherwise", unless the value comes from the
+ * session.  "equal" is what would follow if the column were the tenant's.
+ */
+extern Conclusion tg_tie_row(Conclusion otherwise, Conclusion equal,
+							 Node *value, bool is_set,
+							 const ProofContext *context);
+
 /* leaf.c */
 
 /* If the tenant column equals a value of this origin. */
@@ -206,5 +225,11 @@ extern Outcomes tg_prove_sublink(SubLink *sublink,
 /* The reason in words. */
 extern char *tg_explain(const Conclusion *conclusion,
 						const ProofContext *context);
+
+/*
+ * The function, with its arguments, that is VOLATILE and might as well be
+ * STABLE; NULL if that is not the reason.
+ */
+extern char *tg_forgotten_stable(const Conclusion *conclusion);
 
 #endif							/* TROVELLA_GUARD_PROOF_H */

@@ -92,6 +92,7 @@ add_issue(List **issues, const PolicyFacts *policy,
 	issue->in_check = tg_policy_sides[side].new_row &&
 		arm_policy->with_check != NULL;
 	issue->arm = conclusion->arm;
+	issue->forgotten_stable = tg_forgotten_stable(conclusion);
 	issue->reason = reason_of(result, facts);
 	foreach(lc, *issues)
 	{

@@ -50,6 +50,8 @@ typedef struct ScopeIssue
 								 * (which may be used as WITH CHECK, too) */
 	Node	   *arm;			/* the part of the expression that lets the
 								 * row through */
+	const char *forgotten_stable;	/* the VOLATILE function that is the
+									 * reason, or NULL */
 	const char *reason;			/* lower case, no full stop: "this OR arm does
 								 * not mention organization_id" */
 } ScopeIssue;

@@ -158,6 +158,30 @@ find_param(Node *node)
 	return NULL;
 }
 
+/* What holds if another column of the row is equal to one of the sub-select. */
+static Conclusion
+prove_tie(SubLink *sublink, Node *test, Conclusion otherwise,
+		  const ProofContext *context)
+{
+	Query	   *query = (Query *) sublink->subselect;
+	OpExpr	   *expr = (OpExpr *) test;
+	Node	   *param;
+
+	if (test == NULL || !IsA(test, OpExpr) || list_length(expr->args) != 2)
+		return otherwise;
+	param = tg_strip(lsecond(expr->args));
+	if (!IsA(param, Param) || ((Param *) param)->paramkind != PARAM_SUBLINK ||
+		!tg_may_tie_row(linitial(expr->args), expr->opno, context))
+		return otherwise;
+	return tg_tie_row(otherwise,
+					  tg_conclude_equal(tg_query_origin(query,
+														((Param *) param)->paramid,
+														context),
+										expr->inputcollid, (Node *) sublink, context),
+					  (Node *) query, query->hasTargetSRFs ||
+					  query->jointree->fromlist != NIL, context);
+}
+
 /*
  * Is the test "tenant column <operator> column of the sub-select"?  If so,
  * sets *equal to what holds if both are equal.
@@ -254,7 +278,11 @@ tg_prove_sublink(SubLink *sublink, const ProofContext *context)
 				{
 					if (!prove_test(sublink, lfirst(lc), context, &comparison,
 									&equal))
+					{
+						conclusion = tg_if_both(conclusion,
+												prove_tie(sublink, lfirst(lc), result.if_true, context));
 						continue;
+					}
 					if (comparison != COMPARES_EQUAL)
 					{
 						/* <> ANY is false if all are equal, or if there are none */

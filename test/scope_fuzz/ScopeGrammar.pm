@@ -173,6 +173,8 @@ sub free_condition
 	return leaf(pick(
 		'is_public', 'is_public', 'is_public IS TRUE', 'is_public IS NOT TRUE',
 		"user_id = $user", "user_id = $user", 'user_id IS NULL', "fuzz.owns(user_id)",
+		"user_id = ANY (string_to_array($user, ','))", "user_id IN (SELECT $user)", "user_id <> $user",
+		"user_id IS NOT DISTINCT FROM $user",
 		"other_org = fuzz.org_$k()", 'true', 'false', 'NULL::boolean', '1 = 1', '1 = 2',
 		q{current_setting('app.role', true) = 'admin'}, 'fuzz.is_admin()',
 		"fuzz.org_$k() IS NULL", "coalesce(current_setting('app.org_$k', true), '') = ''",

@@ -94,7 +94,8 @@ sub psql
 
 # Judges sets by the prover and by PostgreSQL.  Fills in, for each set:
 # invalid (why it could not be made), answer { command => unproven or unscoped },
-# leaks { command => session }.
+# leaks { command => session }, and strangers, of leaks of rows that are not the
+# user's own either, if that is what the prover says.
 sub judge
 {
 	my (@sets) = @_;
@@ -105,7 +106,7 @@ sub judge
 	{
 		$set->{name} = 'item_' . ++$i;
 		$set->{commands} = ScopeGrammar::commands($set);
-		delete @$set{qw(invalid answer leaks arm reason)};
+		delete @$set{qw(invalid answer leaks strangers arm reason)};
 		$sql .= sprintf "SELECT '%s', coalesce(fuzz.make('%s', '%s', '%s', %s, %s, ARRAY[%s]::text[]), '')\n"
 			. ", '|' || coalesce(fuzz.answer('%s'), '');\nSELECT fuzz.aim('%s') \\g /dev/null\n",
 			$set->{name}, $set->{name}, $set->{kind}, $set->{type}, $set->{not_null} ? 'true' : 'false', $set->{stays} ? 'true' : 'false',
@@ -131,6 +132,7 @@ sub judge
 
 	my @valid = grep { !$_->{invalid} && $_->{commands} ne '' } @sets;
 	observe(\%by_name, 0, \@sessions, @valid);
+	observe(\%by_name, 'spare', \@sessions, grep { own_rows($_) } @valid);
 
 	# a doubt where nothing leaks is worth a closer look
 	my @open = grep { unexplained($_) && !%{ $_->{leaks} || {} } } @valid;
@@ -196,11 +198,20 @@ sub unexplained
 	return grep { !$set->{leaks}{$_} } sort keys %{ $set->{answer} };
 }
 
+# The commands whose rows the prover calls the session user's own.
+sub own_rows
+{
+	my ($set) = @_;
+	return grep { $set->{answer}{$_} eq 'own' } sort keys %{ $set->{answer} };
+}
+
 # Lets PostgreSQL decide, in each of the sessions.
 sub observe
 {
-	my ($by_name, $closely, $sessions, @sets) = @_;
+	my ($by_name, $how, $sessions, @sets) = @_;
 	my $number = 0;
+	my $spare = $how eq 'spare';
+	my $closely = $how && !$spare;
 	for my $session (@$sessions)
 	{
 		my $sql = "SET client_min_messages = error;\n"
@@ -218,29 +229,30 @@ sub observe
 			@roles = ($roles[ $turn % 4 ], $roles[ ($turn + 1 + $turn / 4 % 2) % 4 ]) unless $closely;
 			@roles = ('scope_fuzz_app') unless $statements =~ / TO scope_fuzz/;
 
-			my $commands = $closely ? join(' ', unexplained($set)) : $set->{commands};
-			$sql .= sprintf "SELECT '%s|' || coalesce(fuzz.observe('%s', '%s', '%s', %s, '%s', '%s', '{%s}', %d), '');\n",
+			my $commands = $spare ? join(' ', own_rows($set)) : $closely ? join(' ', unexplained($set)) : $set->{commands};
+			$sql .= sprintf "SELECT '%s|' || coalesce(fuzz.observe('%s', '%s', '%s', %s, '%s', '%s', '{%s}', %d, %s), '');\n",
 				$set->{name}, $set->{name}, $set->{kind}, $set->{type}, $set->{not_null} ? 'true' : 'false',
-				$commands, $session->{mine}, join(',', @roles), $closely ? $number : 0;
+				$commands, $session->{mine}, join(',', @roles), $closely ? $number : 0, $spare ? 'true' : 'false';
 			$sql .= sprintf "SELECT '%s|' || coalesce(fuzz.observe_prepared('%s', '%s', '%s', '%s'), '');\n",
 				$set->{name}, $set->{name}, $set->{kind}, $set->{type}, $closely ? $commands : 'SELECT'
-				if $session->{prepared} && ($closely || $commands =~ /SELECT/);
+				if $session->{prepared} && !$spare && ($closely || $commands =~ /SELECT/);
 		}
 		for my $line (psql($sql))
 		{
 			my ($name, $leaks) = $line =~ /^(item_\d+)\|(.*)$/ or die "unexpected: $line\n";
-			$by_name->{$name}{leaks}{$_} //= $session->{name} for split / /, $leaks;
+			$by_name->{$name}{ $spare ? 'strangers' : 'leaks' }{$_} //= $session->{name} for split / /, $leaks;
 		}
 	}
 	return;
 }
 
-# The commands that leak although the prover had no doubt.
+# The commands that leak although the prover had no doubt, or rows that are not
+# the user's own although it says so.
 sub unsound
 {
 	my ($set) = @_;
 	return () if $set->{invalid};
-	return grep { !$set->{answer}{$_} } sort keys %{ $set->{leaks} || {} };
+	return (grep({ !$set->{answer}{$_} } sort keys %{ $set->{leaks} || {} }), sort keys %{ $set->{strangers} || {} });
 }
 
 sub show
@@ -308,7 +320,7 @@ sub worker
 				next;
 			}
 			my ($worst) = (grep({ $_ eq 'unscoped' } values %{ $set->{answer} }),
-				grep({ $_ eq 'unproven' } values %{ $set->{answer} }), 'scoped');
+				grep({ $_ eq 'unproven' } values %{ $set->{answer} }), %{ $set->{answer} } ? 'unproven' : 'scoped');
 			my $truth = $set->{leaks} && %{ $set->{leaks} } ? 'leaking' : 'isolating';
 
 			# what only a later execution of a plan, or a session that is
@@ -316,6 +328,7 @@ sub worker
 			$truth = 'undecided' if $truth eq 'isolating'
 				&& "@{[ ScopeGrammar::statements($set) ]}" =~ /frozen_|set_config/;
 			$count{"$truth $worst"}++;
+			$count{own}++ if own_rows($set);
 			$count{volatile}++ if "$truth $worst" eq 'isolating unproven'
 				&& "@{[ ScopeGrammar::statements($set) ]}" =~ /volatile_/;
 			if (unsound($set))
@@ -371,7 +384,7 @@ for my $number (0 .. $opt{j} - 1)
 my $died = 0;
 for (@children) { waitpid $_, 0; $died++ if $?; }
 
-my %count = map { $_ => 0 } ('unsound', 'invalid', 'volatile', map { my $t = $_; map { "$t $_" } qw(scoped unproven unscoped) } qw(isolating leaking undecided));
+my %count = map { $_ => 0 } ('unsound', 'invalid', 'volatile', 'own', map { my $t = $_; map { "$t $_" } qw(scoped unproven unscoped) } qw(isolating leaking undecided));
 for my $number (0 .. $opt{j} - 1)
 {
 	open my $in, '<', "$scratch/result.$number" or next;
@@ -401,5 +414,6 @@ printf "  %6d of those called unscoped: %s\n", $count{$_}, s/^class //r
 	for sort { $count{$b} <=> $count{$a} } grep { /^class / } keys %count;
 printf "  %6d can't be decided by observation: %d proven, %d unproven, %d called unscoped\n",
 	$undecided, @count{ 'undecided scoped', 'undecided unproven', 'undecided unscoped' };
+printf "  %6d show rows of the session's user, according to the prover\n", $count{own};
 printf "  %6d unsound answers\n", $count{unsound};
 exit($died || $count{unsound} ? 1 : 0);

@@ -124,16 +124,20 @@ EXCEPTION WHEN OTHERS THEN
 	RETURN SQLERRM;
 END $$;
 
--- The prover's answer: 'command:answer' for each command with a doubt.
+-- The prover's answer: 'command:answer' for each command with a doubt.  "own"
+-- is unproven, too, but says that the rows are the session user's own.
 CREATE FUNCTION fuzz.answer(name text) RETURNS text LANGUAGE sql AS $$
-	SELECT string_agg(DISTINCT command || ':' ||
-		CASE rule WHEN 'policy_unscoped' THEN 'unscoped' ELSE 'unproven' END,
-		' ')
-	FROM trovella_guard.check(('fuzz.' || name)::regclass),
-		regexp_split_to_table(substring(message FROM
-			'^policy "\w+"(?: with restrictive policy "\w+")? for ([A-Z, ]+):'),
-			', ') command
-	WHERE rule IN ('policy_unscoped', 'policy_unproven')
+	SELECT string_agg(command || ':' || answer, ' ')
+	FROM (SELECT command, CASE
+			WHEN bool_or(rule = 'policy_unscoped') THEN 'unscoped'
+			WHEN bool_and(message ~ ', of whatever tenant$') THEN 'own'
+			ELSE 'unproven' END AS answer
+		FROM trovella_guard.check(('fuzz.' || name)::regclass),
+			regexp_split_to_table(substring(message FROM
+				'^policy "\w+"(?: with restrictive policy "\w+")? for ([A-Z, ]+):'),
+				', ') command
+		WHERE rule IN ('policy_unscoped', 'policy_unproven')
+		GROUP BY command) a
 $$;
 
 -- The first of the findings that call the table unscoped, on one line.
@@ -176,10 +180,11 @@ BEGIN
 END $$;
 
 -- All ways in which this session, whose tenants are "mine", can see, add,
--- change or remove a row of another one: 'command'.
+-- change or remove a row of another one: 'command'.  "spare": which is not its
+-- user's own either.
 CREATE FUNCTION fuzz.observe(name text, kind text, type text,
 	not_null boolean, commands text, mine text[], roles text[],
-	closer_look int)
+	closer_look int, spare boolean)
 RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
 	role text;
@@ -193,7 +198,10 @@ BEGIN
 	-- nobody's rows are foreign to everybody, to nobody's session, too
 	SELECT array_agg(id) FILTER (WHERE label = ANY (mine)),
 		array_agg(id) FILTER (WHERE CASE WHEN label IS NULL THEN NOT not_null
-			ELSE label <> ALL (mine) END)
+			ELSE label <> ALL (mine) END
+			AND NOT (spare AND (other = ANY (mine) OR user_id = ANY
+				(string_to_array(current_setting('app.user', true), ',')))
+				IS TRUE))
 		INTO own, foreigners FROM fuzz.row
 		WHERE NOT extra OR closer_look > 0;
 	FOREACH role IN ARRAY roles LOOP
