@@ -285,7 +285,7 @@ sub refused
 	# As node shows a string: in quotes, line feeds spelled out.
 	like($output, qr/detail: .*(?:["'`]|\\n)$_\b/s, "... in detail: $_")
 	  for split /, /, $rules;
-	like($output, qr/hint: .*trovella_guard\.allow\(/s,
+	like($output, qr/hint: .*Add this to the migration, before COMMIT:/s,
 		'... and what to do about it');
 	is(changes_since(@before), '', '... and leaves nothing behind');
 
@@ -293,13 +293,13 @@ sub refused
 	isnt($?, 0, 'migrate.mjs fails');
 	like($output, qr/^ERROR:  $refusal$/m, '... and says why');
 	like($output, qr/^$_\b/m, "... in detail: $_") for split /, /, $rules;
-	like($output, qr/trovella_guard\.allow\(/,
+	like($output, qr/^(?:Or: )?Add this to the migration, before COMMIT:$/m,
 		'... and what to do about it');
 	unlike($output, qr/^WARNING/m, '... and nothing besides');
 	is(changes_since(@before), '', '... and leaves nothing behind');
 
 	my ($repair) =
-	  $output =~ /^Add this to the migration.*:\n(.*)^If the table is meant/ms;
+	  $output =~ /^(?:Or: )?Add this to the migration.*?:\n(.*?)^(?:If|See) /ms;
 	spew($file, join "--> statement-breakpoint\n", slurp($file), $repair // '');
 	is(run(qw(node migrate.mjs)), '', 'repaired as proposed, it commits');
 	return;
