@@ -153,6 +153,16 @@ ALTER GROUP regress_exposure_service ADD USER regress_exposure_web;
 SELECT repair_sql FROM trovella_guard.check()
   WHERE rule = 'app_role_bypasses_rls' AND schema_name IS NULL ORDER BY object, message \gexec
 :found;
+-- a role that has the attribute itself comes first; no REVOKE from a member's member would help
+SET trovella_guard.mode = off;
+CREATE ROLE regress_exposure_bridge ROLE regress_exposure_app IN ROLE regress_exposure_service;
+GRANT regress_exposure_web TO regress_exposure_app;
+ALTER ROLE regress_exposure_service BYPASSRLS;
+ALTER ROLE regress_exposure_web BYPASSRLS;
+:found;
+ALTER ROLE regress_exposure_service NOBYPASSRLS;
+ALTER ROLE regress_exposure_web NOBYPASSRLS;
+SET trovella_guard.mode = enforce;
 RESET trovella_guard.app_role;
 
 -- the owner of the database has the rights of pg_database_owner, and cannot SET ROLE to it
@@ -169,4 +179,4 @@ DO $$BEGIN EXECUTE format('ALTER DATABASE %I OWNER TO CURRENT_USER', current_dat
 DROP TABLE item;
 DROP SCHEMA regress_exposure;
 DROP ROLE regress_exposure_app, regress_exposure_owner, regress_exposure_group, regress_exposure_other,
-  regress_exposure_service, regress_exposure_web;
+  regress_exposure_service, regress_exposure_web, regress_exposure_bridge;
