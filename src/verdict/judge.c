@@ -399,6 +399,22 @@ end_waiver_of_lost_column(Attempt *attempt, const RelationFacts *before)
 	}
 }
 
+/*
+ * Does the allowlist say of a table without a tenant column that it is meant to
+ * have none?  Then nobody reads how to add one, and to say it takes a look at
+ * other tables.
+ */
+static bool
+is_meant_to_be_global(Attempt *attempt, const RelationFacts *facts)
+{
+	int			rule = tg_rule_by_check(tg_check_table_unclassified);
+
+	return facts->tenant == NULL &&
+		tg_allowlist_match(tg_attempt_allowlist(attempt, true),
+						   attempt->after, facts, tg_rules[rule].name, NULL,
+						   InvalidOid) != NULL;
+}
+
 static void
 judge_relation(Attempt *attempt, QueueEntry *entry, JudgedRelation *judged)
 {
@@ -468,7 +484,8 @@ judge_relation(Attempt *attempt, QueueEntry *entry, JudgedRelation *judged)
 	if (!existed || before != NULL)
 		tg_keep_debts(attempt, facts, before);
 	findings = tg_apply_rules(attempt->after, facts, &history,
-							  TG_LEVEL_WARNING, true);
+							  TG_LEVEL_WARNING,
+							  !is_meant_to_be_global(attempt, facts));
 	mark_waived(attempt, findings, facts, true);
 	if (!past_matters(attempt, findings) ||
 		tg_facts_is_trusted_member(attempt->after, relid))
