@@ -5,6 +5,8 @@
 \set SHOW_CONTEXT never
 \set VERBOSITY default
 \set columns 'created_at timestamptz NOT NULL DEFAULT now(), updated_at timestamptz NOT NULL DEFAULT now()'
+-- whether this cluster has a role "authenticated" or not
+SET trovella_guard.app_role = regress_no_such_role;
 CREATE ROLE regress_adopt_dba NOLOGIN;
 CREATE ROLE regress_adopt_nobody NOLOGIN;
 CREATE SCHEMA regress_adopt;

@@ -3,6 +3,8 @@
 --
 \set SHOW_CONTEXT never
 SET client_min_messages = warning;
+-- whether this cluster has a role "authenticated" or not
+SET trovella_guard.app_role = regress_no_such_role;
 SELECT now() AS start \gset
 CREATE ROLE regress_migrator;
 CREATE ROLE "Regress ""Backup""";

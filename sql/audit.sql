@@ -6,6 +6,8 @@
 \set columns 'id text PRIMARY KEY, organization_id text NOT NULL, created_at timestamptz NOT NULL DEFAULT now(), updated_at timestamptz NOT NULL DEFAULT now()'
 \set tenant 'organization_id = (SELECT current_setting(''app.current_organization_id'', true))'
 SET client_min_messages = warning;
+-- whether this cluster has a role "authenticated" or not
+SET trovella_guard.app_role = regress_no_such_role;
 CREATE SCHEMA regress_audit;
 SET search_path = regress_audit;
 
@@ -83,6 +85,7 @@ RESET trovella_guard.rules;
 --
 -- status
 --
+RESET trovella_guard.app_role;
 SELECT item, value, ok, detail FROM trovella_guard.status()
   WHERE item NOT LIKE '%version' AND item <> 'preloading' ORDER BY item;
 SELECT item, value = (SELECT extversion FROM pg_extension WHERE extname = 'trovella_guard') AS same, ok, detail
@@ -99,7 +102,7 @@ SET trovella_guard.app_role = 'regress_audit_nobody';
 SELECT * FROM trovella_guard.status() WHERE item IN ('tenant_columns', 'rules', 'app_role');
 RESET trovella_guard.tenant_columns;
 RESET trovella_guard.rules;
-RESET trovella_guard.app_role;
+SET trovella_guard.app_role = regress_no_such_role;
 ALTER EVENT TRIGGER trovella_guard_open DISABLE;
 ALTER EVENT TRIGGER trovella_guard_collect ENABLE;
 SELECT * FROM trovella_guard.status() WHERE NOT ok AND item LIKE 'event%' ORDER BY item;

@@ -7,6 +7,8 @@
 \set columns 'id int NOT NULL, organization_id text NOT NULL, created_at timestamptz NOT NULL DEFAULT now(), updated_at timestamptz NOT NULL DEFAULT now()'
 \set tenant 'organization_id = (SELECT current_setting(''app.current_organization_id'', true))'
 SET client_min_messages = warning;
+-- whether this cluster has a role "authenticated" or not
+SET trovella_guard.app_role = regress_no_such_role;
 CREATE ROLE regress_reader;
 CREATE SCHEMA regress_children;
 SET search_path = regress_children;

@@ -4,6 +4,8 @@
 \set SHOW_CONTEXT never
 \set columns 'id text PRIMARY KEY, organization_id text NOT NULL, created_at timestamptz NOT NULL DEFAULT now(), updated_at timestamptz NOT NULL DEFAULT now()'
 SET client_min_messages = warning;
+-- whether this cluster has a role "authenticated" or not
+SET trovella_guard.app_role = regress_no_such_role;
 CREATE SCHEMA regress_modes;
 SET search_path = regress_modes;
 
@@ -67,6 +69,7 @@ SELECT to_regclass('other') IS NULL AS refused;
 -- per role and database
 ALTER DATABASE contrib_regression SET trovella_guard.mode = warn;
 \c
+SET trovella_guard.app_role = regress_no_such_role;
 SHOW trovella_guard.mode;
 \set VERBOSITY terse
 CREATE TABLE regress_modes.other (id text, organization_id text NOT NULL,
@@ -74,6 +77,7 @@ CREATE TABLE regress_modes.other (id text, organization_id text NOT NULL,
 DROP TABLE regress_modes.other;
 ALTER DATABASE contrib_regression RESET trovella_guard.mode;
 \c
+SET trovella_guard.app_role = regress_no_such_role;
 SET client_min_messages = warning;
 DROP FUNCTION regress_modes.make_other();
 DROP TABLE regress_modes.item;

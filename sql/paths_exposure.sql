@@ -3,6 +3,8 @@
 \set VERBOSITY sqlstate
 \set tenant 'organization_id = (SELECT current_setting(''app.current_organization_id'', true))'
 SET client_min_messages = warning;
+-- whether this cluster has a role "authenticated" or not
+SET trovella_guard.app_role = regress_no_such_role;
 CREATE ROLE regress_paths_owner;
 CREATE ROLE regress_paths_group;
 CREATE ROLE regress_paths_app LOGIN;
@@ -82,16 +84,19 @@ GRANT regress_paths_owner TO regress_paths_admin WITH ADMIN OPTION;
 SET trovella_guard.mode = off;
 GRANT regress_paths_owner TO regress_paths_admin WITH ADMIN OPTION;
 \c -
+SET trovella_guard.app_role = regress_no_such_role;
 SET SESSION AUTHORIZATION regress_paths_admin;
 CREATE TEMPORARY TABLE loads_the_library ();
 GRANT regress_paths_owner TO regress_paths_app;
 -- road: GRANT of a role in a fresh session, nothing preloaded (passes, until the audit)
 \c -
+SET trovella_guard.app_role = regress_no_such_role;
 SET SESSION AUTHORIZATION regress_paths_admin;
 GRANT regress_paths_owner TO regress_paths_app;
 SELECT table_name, rule, object FROM trovella_guard.check() WHERE schema_name = 'paths' AND level = 'error';
 REVOKE regress_paths_owner FROM regress_paths_app;
 \c -
+SET trovella_guard.app_role = regress_no_such_role;
 SET search_path = paths;
 LOAD 'trovella_guard';
 REVOKE regress_paths_owner FROM regress_paths_admin;
@@ -103,11 +108,11 @@ ALTER ROLE regress_paths_app SUPERUSER;
 -- road: GRANT of a role with BYPASSRLS to the application (refused)
 CREATE ROLE regress_paths_service BYPASSRLS;
 GRANT regress_paths_service TO regress_paths_app;
-RESET trovella_guard.app_role;
+SET trovella_guard.app_role = regress_no_such_role;
 -- road: SET trovella_guard.app_role (passes, until the audit)
 SET trovella_guard.app_role = regress_paths_owner;
 SELECT table_name, rule, object FROM trovella_guard.check() WHERE schema_name = 'paths' AND level = 'error';
-RESET trovella_guard.app_role;
+SET trovella_guard.app_role = regress_no_such_role;
 
 -- road: GRANT on a view of all tenants (refused)
 GRANT SELECT ON all_items TO regress_paths_app;

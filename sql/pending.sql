@@ -4,6 +4,8 @@
 \set SHOW_CONTEXT never
 \set VERBOSITY terse
 \set tenant 'organization_id = (SELECT current_setting(''app.current_organization_id'', true))'
+-- whether this cluster has a role "authenticated" or not
+SET trovella_guard.app_role = regress_no_such_role;
 CREATE ROLE regress_pending NOLOGIN;
 CREATE SCHEMA regress_pending;
 GRANT ALL ON SCHEMA regress_pending TO regress_pending;
@@ -12,6 +14,7 @@ SET search_path = regress_pending;
 -- nothing was touched
 SELECT * FROM trovella_guard.pending();
 \c -
+SET trovella_guard.app_role = regress_no_such_role;
 SET search_path = regress_pending;
 SELECT * FROM trovella_guard.pending();
 

@@ -8,6 +8,8 @@
 \set tenant 'organization_id = (SELECT current_setting(''app.current_organization_id'', true))'
 \set found 'SELECT table_name, level, object, message, repair_sql FROM trovella_guard.check() WHERE rule = ''app_role_bypasses_rls'' AND (schema_name = ''regress_exposure'' OR schema_name IS NULL) ORDER BY table_name, object'
 SET client_min_messages = warning;
+-- whether this cluster has a role "authenticated" or not
+SET trovella_guard.app_role = regress_no_such_role;
 CREATE ROLE regress_exposure_app LOGIN;
 CREATE ROLE regress_exposure_owner;
 CREATE SCHEMA regress_exposure;
@@ -36,7 +38,7 @@ ALTER TABLE item OWNER TO regress_exposure_owner;
 ALTER ROLE regress_exposure_owner LOGIN;
 SET trovella_guard.app_role = 'regress_exposure_owner, regress_nobody';
 :found;
-RESET trovella_guard.app_role;
+SET trovella_guard.app_role = regress_no_such_role;
 
 -- a member of the owner, and a member of a member
 \set VERBOSITY default
@@ -163,7 +165,7 @@ ALTER ROLE regress_exposure_web BYPASSRLS;
 ALTER ROLE regress_exposure_service NOBYPASSRLS;
 ALTER ROLE regress_exposure_web NOBYPASSRLS;
 SET trovella_guard.mode = enforce;
-RESET trovella_guard.app_role;
+SET trovella_guard.app_role = regress_no_such_role;
 
 -- the owner of the database has the rights of pg_database_owner, and cannot SET ROLE to it
 DO $$BEGIN EXECUTE format('ALTER DATABASE %I OWNER TO regress_exposure_web', current_database()); END$$;

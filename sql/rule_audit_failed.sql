@@ -5,6 +5,8 @@
 \set VERBOSITY terse
 \set SHOW_CONTEXT never
 SET client_min_messages = warning;
+-- whether this cluster has a role "authenticated" or not
+SET trovella_guard.app_role = regress_no_such_role;
 CREATE SCHEMA regress_failed;
 SET search_path = regress_failed;
 \set columns 'id int PRIMARY KEY, organization_id text NOT NULL, created_at timestamptz, updated_at timestamptz'

@@ -7,6 +7,8 @@
 \set tenant 'organization_id = (SELECT current_setting(''app.current_organization_id'', true))'
 \set found 'SELECT object, replace(message, quote_ident(current_user), ''me'') AS message, repair_sql FROM trovella_guard.check(''item'') WHERE rule = ''function_exposes_tenants'''
 SET client_min_messages = warning;
+-- whether this cluster has a role "authenticated" or not
+SET trovella_guard.app_role = regress_no_such_role;
 CREATE ROLE regress_definer_app LOGIN;
 CREATE ROLE regress_definer_owner NOLOGIN;
 CREATE ROLE regress_definer_plain NOLOGIN;
@@ -154,7 +156,7 @@ GRANT EXECUTE ON FUNCTION listed() TO regress_definer_owner, regress_definer_pla
 :found;
 SET trovella_guard.app_role = 'regress_definer_plain';
 :found;
-RESET trovella_guard.app_role;
+SET trovella_guard.app_role = regress_no_such_role;
 
 -- other levels, and waived
 SET trovella_guard.rules = 'function_exposes_tenants=off';

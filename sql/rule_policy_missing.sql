@@ -128,7 +128,7 @@ SELECT repair_sql FROM trovella_guard.check('item')
 COMMIT;
 SELECT polname, polcmd, polroles::regrole[] FROM pg_policy
   WHERE polrelid = 'item'::regclass AND polcmd = 'w' ORDER BY 1;
-RESET trovella_guard.app_role;
+SET trovella_guard.app_role = regress_no_such_role;
 
 -- a tenant column of another type, and names that need quotes
 BEGIN;

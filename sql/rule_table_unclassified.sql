@@ -3,6 +3,8 @@
 --
 \set SHOW_CONTEXT never
 SET client_min_messages = warning;
+-- whether this cluster has a role "authenticated" or not
+SET trovella_guard.app_role = regress_no_such_role;
 CREATE SCHEMA regress_unclassified;
 SET search_path = regress_unclassified;
 

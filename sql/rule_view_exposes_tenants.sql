@@ -7,6 +7,8 @@
 \set tenant 'organization_id = (SELECT current_setting(''app.current_organization_id'', true))'
 \set found 'SELECT table_name, rule, level, object, regexp_replace(message, ''as role "[^"]*"'', ''as role "me"'') AS message, repair_sql FROM trovella_guard.check() WHERE schema_name = ''regress_exposes'' ORDER BY 1, 2, 4, 5;'
 SET client_min_messages = warning;
+-- whether this cluster has a role "authenticated" or not
+SET trovella_guard.app_role = regress_no_such_role;
 CREATE ROLE regress_exposes_app;
 CREATE ROLE regress_exposes_group;
 CREATE ROLE regress_exposes_reader;
@@ -143,7 +145,7 @@ GRANT UPDATE ON names TO regress_exposes_app;
 RESET trovella_guard.rules;
 
 -- without a named role: every login role, and PUBLIC
-RESET trovella_guard.app_role;
+SET trovella_guard.app_role = regress_no_such_role;
 REVOKE ALL ON names FROM regress_exposes_app;
 GRANT SELECT ON names TO regress_exposes_app;
 ALTER ROLE regress_exposes_app LOGIN;

@@ -7,6 +7,8 @@ SET client_min_messages = warning;
 SELECT count(*) > 0 AS loaded FROM trovella_guard.status();
 SELECT name, setting, context, vartype, enumvals FROM pg_settings
   WHERE name LIKE 'trovella\_guard.%' ORDER BY name;
+-- whether this cluster has a role "authenticated" or not
+SET trovella_guard.app_role = regress_no_such_role;
 
 --
 -- mode
@@ -125,7 +127,7 @@ SHOW trovella_guard.tenant_expression;
 COMMIT;
 RESET trovella_guard.tenant_expression;
 SET trovella_guard.app_role = 'regress_nobody_yet';
-RESET trovella_guard.app_role;
+SET trovella_guard.app_role = regress_no_such_role;
 
 -- there are no others
 SET trovella_guard.nonsense = 1;
@@ -138,6 +140,7 @@ SET trovella_guard.rule = 'rls_disabled=off';
 CREATE SCHEMA regress_settings;
 \c
 SET client_min_messages = warning;
+SET trovella_guard.app_role = regress_no_such_role;
 SET trovella_guard.mode = 'nonsense';
 SET trovella_guard.rules = 'rls_disabled=nonsense';
 SET trovella_guard.tenant_columns = '';
@@ -149,12 +152,14 @@ SHOW trovella_guard.rules;
 SHOW trovella_guard.tenant_columns;
 \c
 SET client_min_messages = warning;
+SET trovella_guard.app_role = regress_no_such_role;
 SET trovella_guard.rules = 'rls_disabled';
 CREATE TABLE regress_settings.item (id text, organization_id text);
 SHOW trovella_guard.rules;
 -- and sense is taken over
 \c
 SET client_min_messages = warning;
+SET trovella_guard.app_role = regress_no_such_role;
 SET trovella_guard.tenant_columns = 'tenant_id';
 SET trovella_guard.rules = 'table_unclassified=off';
 CREATE TABLE regress_settings.item (id text, organization_id text);
@@ -163,6 +168,7 @@ DROP TABLE regress_settings.item;
 -- also one that lasts only as long as the transaction that loads it
 \c
 SET client_min_messages = warning;
+SET trovella_guard.app_role = regress_no_such_role;
 \set VERBOSITY terse
 BEGIN;
 SET LOCAL trovella_guard.mode = off;
@@ -173,6 +179,7 @@ ALTER TABLE regress_settings.item ADD COLUMN a text;
 DROP TABLE regress_settings.item;
 \c
 SET client_min_messages = warning;
+SET trovella_guard.app_role = regress_no_such_role;
 BEGIN;
 SAVEPOINT a;
 SET trovella_guard.mode = off;
