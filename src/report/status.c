@@ -221,6 +221,6 @@ trovella_guard_status_1_0(PG_FUNCTION_ARGS)
 	else
 		put_status(result, "preloading", "none", false,
 				   "In a new session, commands that fire no event trigger go unnoticed: EXPLAIN ANALYZE CREATE TABLE AS, REASSIGN OWNED, ALTER ROLE, "
-				   "changes that other extensions make in C; see \"Preloading\" in the README.");
+				   "changes that other extensions make in C; see \"Preloading\" in docs/operating.md.");
 	return (Datum) 0;
 }

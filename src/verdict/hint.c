@@ -317,7 +317,7 @@ tg_hint(HintKind kind, const RelationVerdict *first, const List *findings,
 
 	initStringInfo(&text);
 	if (kind == HINT_REFUSAL && !IsTransactionBlock() && is_restore())
-		return pstrdup("A dump creates policies and indexes after the tables. Restore it in one transaction, or with trovella_guard.mode = off; see \"Dump and restore\" in the README.");
+		return pstrdup("A dump creates policies and indexes after the tables. Restore it in one transaction, or with trovella_guard.mode = off; see \"Dump and restore\" in docs/operating.md.");
 
 	if (kind == HINT_REFUSAL)
 		add_undos(&text, findings);

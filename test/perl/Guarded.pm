@@ -3,7 +3,7 @@
 # Guarded.pm
 #		What the TAP tests share: a guarded database with something in it,
 #		a picture of the guard's state that two databases can be compared by,
-#		and the commands of the README, so that its words are what is tested.
+#		and the commands of docs/operating.md, so that its words are what is tested.
 #
 # Copyright (c) 2026, Trovella
 #
@@ -18,7 +18,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 our @EXPORT = qw(tenant_table unsafe_table make_guarded_db fill_db
-  guard_state refuses readme_command run_readme);
+  guard_state refuses code_blocks operating_command only_commands run_documented);
 
 # The SQL of a table that follows the checklist to the letter.
 sub tenant_table
@@ -133,23 +133,47 @@ sub refuses
 		't', "$name: and it is not there");
 }
 
-# The line of the README's section that starts with a command.
-sub readme_command
+# The blocks of code in a document, or in one of its sections: a list of
+# [language, text].
+sub code_blocks
+{
+	my ($document, $section) = @_;
+	my $text = slurp_file("$ENV{TESTDIR}/$document");
+	my @blocks;
+
+	($text) = $text =~ /^## \Q$section\E\n(.*?)(?=^## |\z)/ms if defined $section;
+	push @blocks, [ $1, $2 ] while ($text // '') =~ /^```(\w*)\n(.*?)^```/msg;
+	return @blocks;
+}
+
+sub operating_lines
+{
+	return map { split /\n/, $_->[1] } code_blocks('docs/operating.md', $_[0]);
+}
+
+# The line of a section of docs/operating.md that starts with a command.
+sub operating_command
 {
 	my ($section, $start) = @_;
-	my $readme = slurp_file("$ENV{TESTDIR}/README.md");
-	my ($text) = $readme =~ /^## \Q$section\E\n(.*?)(?=^## |\z)/ms;
-	my @blocks = defined $text ? $text =~ /^```\w*\n(.*?)^```/msg : ();
-	my @lines = grep { index($_, $start) == 0 } map { split /\n/ } @blocks;
+	my @lines = grep { index($_, $start) == 0 } operating_lines($section);
 
-	is(scalar @lines, 1,
-		"README, \"$section\", says once: $start ...");
+	is(scalar @lines, 1, "docs/operating.md, \"$section\", says once: $start ...");
 	return $lines[0] // 'false';
+}
+
+# The section has no commands but those that start like these.
+sub only_commands
+{
+	my ($section, @starts) = @_;
+
+	is_deeply(
+		[ grep { my $line = $_; !grep { index($line, $_) == 0 } @starts } operating_lines($section) ],
+		[], "\"$section\" has no command that is not tested");
 }
 
 # Runs it as it stands, but for the names of the database and the dump.
 # Returns what it printed, and whether it succeeded.
-sub run_readme
+sub run_documented
 {
 	my ($node, $command, %names) = @_;
 	my ($out, $err) = ('', '');

@@ -2,7 +2,7 @@
 #
 # 001_loading.pl
 #		How the library comes into a session, and what is different then:
-#		nothing but what the README says.
+#		nothing but what docs/operating.md says.
 #
 # Copyright (c) 2026, Trovella
 #

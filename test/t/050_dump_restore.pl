@@ -2,10 +2,10 @@
 #
 # 050_dump_restore.pl
 #		A database goes from one guarded cluster to another by each road that
-#		the README names, and arrives whole: tables, entries, guard.
+#		docs/operating.md names, and arrives whole: tables, entries, guard.
 #
 # A dump puts row-level security, policies and indexes long after CREATE
-# TABLE, so a restore that commits in between must be refused; the README
+# TABLE, so a restore that commits in between must be refused; docs/operating.md
 # tells how to restore, and its lines are what is run here.
 #
 # Copyright (c) 2026, Trovella
@@ -14,7 +14,7 @@
 use strict;
 use warnings FATAL => 'all';
 
-# road: pg_dump and pg_restore by every way of the README (passes)
+# road: pg_dump and pg_restore by every way of docs/operating.md (passes)
 # road: a restore that commits in between (refused)
 
 use PostgreSQL::Test::Cluster;
@@ -50,7 +50,7 @@ $new->start;
 sub restore
 {
 	my ($db, $start) = @_;
-	return run_readme($new, readme_command($section, $start),
+	return run_documented($new, operating_command($section, $start),
 		'mydb' => $db,
 		'dump.custom' => "$dir/dump.custom",
 		'dump.sql' => "$dir/dump.sql");
@@ -69,6 +69,7 @@ foreach my $road (
 		$err,
 		qr/commit refused: table "public.legacy" breaks/,
 		"$start: an old sin is a new one in a new database");
+	ok(!$ok, "$start: and its exit status says so");
 	is( $new->safe_psql(
 			$db, q{SELECT count(*) FROM pg_extension WHERE extname = 'trovella_guard'}),
 		'0',
@@ -82,7 +83,7 @@ ok($ok, 'pg_restore -j 4 with the guard off');
 is(guard_state($new, 'parallel'), $state, 'pg_restore -j 4: all of it arrived');
 refuses($new, 'parallel', 'pg_restore -j 4: the new database is guarded');
 ($ok, $out, $err) = restore('parallel', 'psql -d mydb -c "SELECT * FROM trovella_guard.check()');
-ok($ok, 'the audit of the README');
+ok($ok, 'the audit of docs/operating.md');
 like($out, qr/legacy .*rls_disabled/, 'it tells the old sin');
 unlike($out, qr/invoice/, 'and nothing else');
 
@@ -94,9 +95,9 @@ $all->start;
 $old->safe_psql('mydb',
 	q{ALTER DATABASE mydb SET session_preload_libraries = 'trovella_guard'});
 $old->command_ok([ 'pg_dumpall', '-f', "$dir/dumpall.sql" ], 'pg_dumpall');
-($ok, $out, $err) = run_readme(
+($ok, $out, $err) = run_documented(
 	$all,
-	readme_command($section, q{PGOPTIONS='-c trovella_guard.mode=off' psql}),
+	operating_command($section, q{PGOPTIONS='-c trovella_guard.mode=off' psql}),
 	'dumpall.sql' => "$dir/dumpall.sql");
 ok($ok, 'pg_dumpall restores with the guard off');
 is(guard_state($all, 'mydb'), $state, 'pg_dumpall: all of it arrived');
@@ -125,6 +126,13 @@ foreach my $road (
 	is(guard_state($new, $db), $state, "$start: all of it arrived");
 	refuses($new, $db, "$start: the new database is guarded");
 }
+
+only_commands($section,
+	'pg_restore --single-transaction',
+	'psql --single-transaction',
+	q{PGOPTIONS='-c trovella_guard.mode=off' pg_restore -j 4},
+	'psql -d mydb -c "SELECT * FROM trovella_guard.check()',
+	q{PGOPTIONS='-c trovella_guard.mode=off' psql});
 
 # Statement by statement, without either of the two
 $new->safe_psql('postgres', 'CREATE DATABASE bare');

@@ -1,7 +1,7 @@
 #-------------------------------------------------------------------------
 #
 # 056_uninstall.pl
-#		The way out, by the commands of the README, and why their order
+#		The way out, by the commands of docs/operating.md, and why their order
 #		matters.
 #
 # Copyright (c) 2026, Trovella
@@ -18,7 +18,6 @@ use FindBin;
 use lib "$FindBin::RealBin/../perl";
 use Guarded;
 
-my $section = 'Upgrade and uninstall';
 my $node = PostgreSQL::Test::Cluster->new('node');
 $node->init;
 $node->start;
@@ -29,16 +28,16 @@ $node->safe_psql('mydb',
 
 sub run_it
 {
-	my ($start) = @_;
+	my ($start, $section) = @_;
 	my ($ok, $out, $err) =
-	  run_readme($node, readme_command($section, "psql -d mydb -c '$start"),
+	  run_documented($node, operating_command($section // 'Uninstall', "psql -d mydb -c '$start"),
 		' TO ' => ' TO ' . $node->basedir . '/');
 
 	ok($ok, $start) or diag($err);
 	return $err;
 }
 
-like(run_it('ALTER EXTENSION trovella_guard UPDATE'),
+like(run_it('ALTER EXTENSION trovella_guard UPDATE', 'Upgrade'),
 	qr/version .* is already installed/, 'there is nothing newer');
 refuses($node, 'mydb', 'an updated database is guarded');
 
@@ -71,6 +70,11 @@ is($node->safe_psql('mydb', q{SELECT count(*) FROM pg_event_trigger}),
 	'0', 'no event trigger, either');
 ($status, $out, $err) = $node->psql('mydb', unsafe_table('anything_goes'));
 is("$status$err", '0', 'and nothing is guarded');
+
+only_commands('Upgrade', q{psql -d mydb -c 'ALTER EXTENSION});
+only_commands('Uninstall', map { "psql -d mydb -c '$_" }
+	  '\copy trovella_guard.allowlist TO', '\copy trovella_guard.allowlist_log TO',
+	'ALTER DATABASE mydb RESET', 'DROP EXTENSION', 'DROP SCHEMA');
 
 $node->stop;
 done_testing();
