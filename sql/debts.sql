@@ -5,6 +5,8 @@
 --
 \set SHOW_CONTEXT never
 \set columns 'created_at timestamptz NOT NULL DEFAULT now(), updated_at timestamptz NOT NULL DEFAULT now()'
+-- whether this cluster has a role "authenticated" or not
+SET trovella_guard.app_role = regress_no_such_role;
 CREATE SCHEMA regress_debts;
 CREATE SCHEMA regress_debts_2;
 SET search_path = regress_debts;
