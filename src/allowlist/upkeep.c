@@ -24,6 +24,7 @@
 #include "allowlist/entries.h"
 #include "catalog/indexing.h"
 #include "executor/tuptable.h"
+#include "hashtable.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -150,14 +151,35 @@ take_out(Relation relation, const AllowlistEntry *entry)
 	return NULL;				/* keep compiler quiet */
 }
 
-/* Is there an entry already that says what an entry says under its new names? */
-static bool
-is_said(const Allowlist *allowlist, const AllowlistEntry *entry,
-		const List *moved)
+/* The entries that have been written under new names, by their hash. */
+typedef struct MovedEntries
+{
+	uint32		key;			/* hash key, must be first */
+	List	   *entries;
+} MovedEntries;
+
+static void
+note_moved(HTAB *moved, AllowlistEntry *entry)
 {
 	const EntryNames *names = entry->follows;
 	uint32		key = tg_allowlist_hash_names(NameStr(names->schema),
 											  NameStr(names->table));
+	bool		found;
+	MovedEntries *same = hash_search(moved, &key, HASH_ENTER, &found);
+
+	if (!found)
+		same->entries = NIL;
+	same->entries = lappend(same->entries, entry);
+}
+
+/* Is there an entry already that says what an entry says under its new names? */
+static bool
+is_said(const Allowlist *allowlist, const AllowlistEntry *entry, HTAB *moved)
+{
+	const EntryNames *names = entry->follows;
+	uint32		key = tg_allowlist_hash_names(NameStr(names->schema),
+											  NameStr(names->table));
+	const MovedEntries *same = hash_search(moved, &key, HASH_FIND, NULL);
 	const ListCell *lc;
 
 	foreach(lc, tg_allowlist_entries_of(allowlist, key))
@@ -171,7 +193,7 @@ is_said(const Allowlist *allowlist, const AllowlistEntry *entry,
 			strcmp(other->object, names->object) == 0)
 			return true;
 	}
-	foreach(lc, moved)
+	foreach(lc, same != NULL ? same->entries : NIL)
 	{
 		const AllowlistEntry *other = lfirst(lc);
 
@@ -195,7 +217,9 @@ write_changes(const Allowlist *allowlist, List *changed, Relation relation,
 {
 	TupleDesc	descriptor = RelationGetDescr(relation);
 	List	   *tuples = NIL;
-	List	   *moved = NIL;
+	HTAB	   *moved = tg_hash_create("trovella_guard moved entries",
+									   sizeof(uint32), sizeof(MovedEntries),
+									   CurrentMemoryContext);
 	ListCell   *lc;
 	ListCell   *lc2;
 
@@ -221,9 +245,10 @@ write_changes(const Allowlist *allowlist, List *changed, Relation relation,
 		tuple = renamed(tuple, descriptor, entry->follows);
 		CatalogTupleInsert(relation, tuple);
 		write_log(log, "follow", tuple, descriptor);
-		moved = lappend(moved, entry);
+		note_moved(moved, entry);
 	}
 	CommandCounterIncrement();
+	hash_destroy(moved);
 }
 
 void
