@@ -67,6 +67,7 @@ static void
 add_value(Node *value, ValueWalk *walk)
 {
 	value = value_core(value);
+	(void) tg_spend(walk->context->budget, list_length(walk->values));
 	if (value != NULL && list_length(walk->values) < MAX_TENANT_VALUES &&
 		!list_member(walk->values, value))
 		walk->values = lappend(walk->values, value);
@@ -122,11 +123,14 @@ is_tenants_value(Node *value, const ProofContext *context)
 		return false;
 	if (!known->known)
 	{
+		/* a budget of its own: the policies are not those of this proof */
+		ProofBudget budget = {.steps = PROOF_BUDGET_SINGLE};
 		ProofContext outer = *context;
 		ValueWalk	walk = {&outer, NIL};
 		ListCell   *lc;
 
 		outer.queries = NIL;
+		outer.budget = &budget;
 		foreach(lc, context->facts->policies)
 		{
 			const PolicyFacts *policy = lfirst(lc);
@@ -137,6 +141,7 @@ is_tenants_value(Node *value, const ProofContext *context)
 		known->values = walk.values;
 		known->known = true;
 	}
+	(void) tg_spend(context->budget, list_length(known->values));
 	return list_member(known->values, value_core(value));
 }
 
