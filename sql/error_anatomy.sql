@@ -96,6 +96,46 @@ BEGIN
 END $$;
 RESET trovella_guard.rules;
 
+-- of a table with more, the rest is told by check(): this has committed
+\set VERBOSITY default
+BEGIN;
+CREATE TABLE lax (organization_id text NOT NULL, created_at timestamptz, updated_at timestamptz);
+ALTER TABLE lax ENABLE ROW LEVEL SECURITY;
+CREATE INDEX ON lax (organization_id);
+CREATE PROCEDURE make_lax(n int) LANGUAGE plpgsql AS $$
+BEGIN
+  FOR i IN 1..n LOOP
+    EXECUTE format('CREATE POLICY lax_%s ON lax FOR SELECT USING (true)', lpad(i::text, 2, '0'));
+  END LOOP;
+END $$;
+CALL make_lax(22);
+SET LOCAL trovella_guard.rules = 'policy_missing=off, policy_unscoped=warning';
+COMMIT;
+DROP TABLE lax;
+DROP PROCEDURE make_lax;
+RESET trovella_guard.rules;
+
+-- a refusal repairs what refuses, and adds what is missing besides; it takes
+-- nothing away because of what only warns
+BEGIN;
+CREATE FUNCTION mine() RETURNS text LANGUAGE plpgsql AS $$ BEGIN RETURN current_setting('app.mine', true); END $$;
+CREATE TABLE opaque (id text PRIMARY KEY, organization_id text);
+ALTER TABLE opaque ENABLE ROW LEVEL SECURITY;
+CREATE POLICY p ON opaque USING (organization_id = mine());
+CREATE INDEX ON opaque (organization_id);
+CREATE FUNCTION all_opaque() RETURNS SETOF opaque LANGUAGE sql SECURITY DEFINER AS 'SELECT * FROM regress_error.opaque';
+CREATE TABLE lax (:columns);
+ALTER TABLE lax ENABLE ROW LEVEL SECURITY;
+CREATE POLICY p ON lax USING (true);
+CREATE INDEX ON lax (organization_id);
+COMMIT;
+-- what only warns is not counted among what the query prints
+BEGIN;
+SET LOCAL trovella_guard.rules = 'policy_missing=off, tenant_index_missing=warning';
+CALL make_many(12);
+SELECT count(*) AS printed FROM trovella_guard.pending() WHERE refused;
+COMMIT;
+
 -- one repair for two findings is said once
 \set VERBOSITY default
 BEGIN;

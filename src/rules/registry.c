@@ -108,7 +108,8 @@ const Rule	tg_rules[] = {
 		.check = tg_check_policy_missing,
 		.purpose = "A tenant table has policies for SELECT, INSERT, UPDATE and DELETE; a command without a policy finds no rows.",
 		.waiver = TG_WAIVE_OBJECT,
-		.undo = "the statement that takes a policy away (DROP POLICY, ALTER POLICY)"
+		.undo = "the statement that takes a policy away (DROP POLICY, ALTER POLICY)",
+		.repair_adds = true
 	},
 	{
 		.name = "table_unclassified",
@@ -172,7 +173,8 @@ const Rule	tg_rules[] = {
 		.check = tg_check_tenant_column_nullable,
 		.purpose = "A row without a tenant belongs to nobody; depending on the policy, it is visible to no tenant or to all of them.",
 		.waiver = TG_WAIVE_OBJECT,
-		.undo = "DROP NOT NULL"
+		.undo = "DROP NOT NULL",
+		.repair_adds = true
 	},
 	{
 		.name = "tenant_index_missing",
@@ -182,7 +184,8 @@ const Rule	tg_rules[] = {
 		.purpose = "Every query is filtered by the tenant column; without an index led by it, each one reads the whole table.",
 		.waiver = TG_WAIVE_OBJECT,
 		.undo = "the statement that drops the index, or first create another one that starts with the tenant column",
-		.undo_only = true
+		.undo_only = true,
+		.repair_adds = true
 	},
 	{
 		.name = "fk_index_missing",
@@ -192,7 +195,8 @@ const Rule	tg_rules[] = {
 		.purpose = "PostgreSQL does not index foreign keys; without an index, joins and cascades scan the whole table.",
 		.waiver = TG_WAIVE_OBJECT,
 		.undo = "the statement that drops the index, or first create another one that starts with the columns of the foreign key",
-		.undo_only = true
+		.undo_only = true,
+		.repair_adds = true
 	},
 	{
 		.name = "fk_on_delete",
@@ -200,7 +204,8 @@ const Rule	tg_rules[] = {
 		.about = TG_ABOUT_TENANT_TABLES,
 		.check = tg_check_fk_on_delete,
 		.purpose = "The checklist wants ON DELETE CASCADE or SET NULL, so that deleting a tenant or a user does not fail halfway.",
-		.waiver = TG_WAIVE_OBJECT
+		.waiver = TG_WAIVE_OBJECT,
+		.repair_adds = true
 	},
 	{
 		.name = "required_columns_missing",
@@ -209,7 +214,8 @@ const Rule	tg_rules[] = {
 		.check = tg_check_required_columns_missing,
 		.purpose = "The checklist's base columns record when a row was created and updated.",
 		.waiver = TG_WAIVE_OBJECT,
-		.undo = "the statement that drops the column"
+		.undo = "the statement that drops the column",
+		.repair_adds = true
 	},
 	{
 		.name = "fk_crosses_tenants",

@@ -149,6 +149,9 @@ typedef struct RuleSubject
 										 * else NULL */
 	bool		describe;		/* are the facts current, so that expressions
 								 * can be printed? */
+	bool		alone;			/* report also what another rule says of
+								 * another relation, as nobody asks that one:
+								 * see tg_why_unguarded() */
 	const RuleFailure *failure; /* for audit_failed, else NULL */
 	RuleMemo   *memo;
 	const Rule *rule;			/* the rule being checked */
@@ -192,6 +195,8 @@ struct Rule
 	const char *undo;			/* what to leave out, if the transaction has
 								 * taken away what a tenant table had; or NULL */
 	bool		undo_only;		/* and not to repair */
+	bool		repair_adds;	/* the repair takes nothing away from whoever
+								 * uses the table */
 };
 
 extern const Rule tg_rules[];
@@ -284,6 +289,17 @@ extern void tg_check_not_protected_yet(const RuleSubject *subject);
  * the application can reach the table?
  */
 extern bool tg_is_not_reached_yet(const RuleSubject *subject);
+
+/*
+ * For rules about views and functions: why do all who may read a tenant table see
+ * the rows of all tenants?  NULL if they do not, or if rls_disabled or
+ * policy_unscoped say it of the table itself, which they do unless it is not
+ * reached yet.  ("alone": whatever rls_disabled says.)  Sets *relied_on to what
+ * the answer rests on.
+ */
+extern const char *tg_why_unguarded(FactsReader *reader,
+									const RelationFacts *table, bool alone,
+									uint64 *relied_on);
 
 /* rules/policies.c */
 extern void tg_check_policy_missing(const RuleSubject *subject);

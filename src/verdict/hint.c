@@ -102,11 +102,25 @@ add_undos(StringInfo text, const List *findings)
 }
 
 /*
- * The statements that repair the findings.  Nobody drops an index, by a
- * statement of its own, to create it again.
+ * Does the hint repair it?  Nobody drops an index, by a statement of its own, to
+ * create it again.  What only warns may be meant as it is: a refusal of something
+ * else is no reason to take a privilege or the words of a policy away.
  */
+static bool
+has_repair(HintKind kind, const Finding *finding)
+{
+	if (finding->repair_sql == NULL)
+		return false;
+	if (kind == HINT_REFUSAL && !tg_refuses(finding) &&
+		!finding->rule->repair_adds)
+		return false;
+	return !(finding->took_away && finding->rule->undo_only &&
+			 tg_is_autocommit());
+}
+
+/* The statements that repair the findings. */
 static List *
-repairs(const List *findings)
+repairs(HintKind kind, const List *findings)
 {
 	List	   *result = NIL;
 	const ListCell *lc;
@@ -115,9 +129,7 @@ repairs(const List *findings)
 	{
 		const Finding *finding = lfirst(lc);
 
-		if (finding->repair_sql != NULL &&
-			!(finding->took_away && finding->rule->undo_only &&
-			  tg_is_autocommit()))
+		if (has_repair(kind, finding))
 			result = add_once(result, finding->repair_sql);
 	}
 	return result;
@@ -142,6 +154,47 @@ add_repairs(StringInfo text, const List *statements, HintKind kind)
 	append_paragraph(text, text->len > 0 ? psprintf("Or: %s", lead) : lead);
 	foreach(lc, statements)
 		append_paragraph(text, lfirst(lc));
+}
+
+/*
+ * Says how to get the repairs of findings that the client is not shown: of a
+ * refusal those that refuse.
+ */
+static void
+add_hidden_repairs(StringInfo text, HintKind kind,
+				   const RelationVerdict *first, const List *hidden)
+{
+	int			more = 0;
+	const ListCell *lc;
+
+	foreach(lc, hidden)
+	{
+		const Finding *finding = lfirst(lc);
+
+		if (finding->repair_sql != NULL &&
+			(kind == HINT_WARNING || tg_refuses(finding)))
+			more++;
+	}
+	if (more == 0)
+		return;
+	if (kind == HINT_REFUSAL)
+	{
+		append_paragraph(text,
+						 psprintf(ngettext("and what repairs %d more finding that refuses; before COMMIT, this prints all:",
+										   "and what repairs %d more findings that refuse; before COMMIT, this prints all:",
+										   more), more));
+		append_paragraph(text, "SELECT repair_sql FROM trovella_guard.pending() WHERE refused;");
+		return;
+	}
+	append_paragraph(text,
+					 psprintf(ngettext("and what repairs %d more finding; this prints all:",
+									   "and what repairs %d more findings; this prints all:",
+									   more), more));
+	append_paragraph(text, first->schema == NULL ?
+					 "SELECT repair_sql FROM trovella_guard.check() WHERE table_name IS NULL AND level <> 'info';" :
+					 psprintf("SELECT repair_sql FROM trovella_guard.check(%s) WHERE level <> 'info';",
+							  quote_literal_cstr(quote_qualified_identifier(first->schema,
+																			first->name))));
 }
 
 /* The row of pg_proc of allow(), or NULL without the extension. */
@@ -308,10 +361,10 @@ is_restore(void)
 
 char *
 tg_hint(HintKind kind, const RelationVerdict *first, const List *findings,
-		int more)
+		const List *hidden)
 {
 	StringInfoData text;
-	List	   *statements = repairs(findings);
+	List	   *statements = repairs(kind, findings);
 	List	   *waivable = NIL;
 	const ListCell *lc;
 
@@ -325,13 +378,7 @@ tg_hint(HintKind kind, const RelationVerdict *first, const List *findings,
 	if (text.len > 0 && statements == NIL)
 		appendStringInfoChar(&text, '.');
 	add_repairs(&text, statements, kind);
-	if (more > 0)
-		appendStringInfo(&text,
-						 ngettext("\nand what repairs %d more finding; before COMMIT, this prints all:",
-								  "\nand what repairs %d more findings; before COMMIT, this prints all:",
-								  more), more);
-	if (more > 0)
-		appendStringInfoString(&text, "\nSELECT repair_sql FROM trovella_guard.pending() WHERE refused;");
+	add_hidden_repairs(&text, kind, first, hidden);
 
 	/* Only what the first relation is refused for, or warned of */
 	foreach(lc, findings)

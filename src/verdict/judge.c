@@ -206,6 +206,7 @@ record(Attempt *attempt, QueueEntry *entry, const RelationFacts *facts,
 		verdict->schema = pstrdup(facts->schema);
 		verdict->name = pstrdup(facts->name);
 		verdict->kind = facts->kind;
+		verdict->is_tenant_table = tg_is_tenant_table(facts);
 	}
 	verdict->created = created;
 	foreach(lc, findings)

@@ -38,7 +38,7 @@ typedef struct VerdictMessage
 	StringInfoData detail;		/* for the client, capped */
 	StringInfoData detail_log;	/* for the server log, complete */
 	List	   *findings;		/* those that the client sees */
-	int			more;			/* how many it does not see */
+	List	   *hidden;			/* those that it does not see */
 	const RelationVerdict *verdict; /* if all are about one relation */
 } VerdictMessage;
 
@@ -58,6 +58,18 @@ every_finding(const Finding *finding pg_attribute_unused())
 	return true;
 }
 
+static bool
+is_new(const Finding *finding)
+{
+	return !finding->was_there;
+}
+
+static bool
+is_old(const Finding *finding)
+{
+	return finding->was_there;
+}
+
 /* What a refused transaction has done besides, and would be told next. */
 static bool
 warns(const Finding *finding)
@@ -65,27 +77,43 @@ warns(const Finding *finding)
 	return !tg_refuses(finding) && !finding->was_there;
 }
 
-/* "rls_disabled, policy_missing", each rule once. */
-static char *
-rule_list(const RelationVerdict *verdict, FindingFilter filter)
+/* The rules of the findings that pass the filter. */
+static List *
+rules_of(const RelationVerdict *verdict, FindingFilter filter)
 {
-	StringInfoData names;
-	const Rule *last = NULL;
+	List	   *rules = NIL;
 	ListCell   *lc;
 
-	initStringInfo(&names);
 	foreach(lc, verdict->findings)
 	{
 		Finding    *finding = lfirst(lc);
 
 		/* Findings come in the order of the rules */
-		if (!filter(finding) || finding->rule == last)
-			continue;
-		appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "",
-						 finding->rule->name);
-		last = finding->rule;
+		if (filter(finding) &&
+			(rules == NIL || llast(rules) != (void *) finding->rule))
+			rules = lappend(rules, unconstify(Rule *, finding->rule));
 	}
+	return rules;
+}
+
+/* "rls_disabled, policy_missing", each rule once. */
+static char *
+names_of(const List *rules)
+{
+	StringInfoData names;
+	const ListCell *lc;
+
+	initStringInfo(&names);
+	foreach(lc, rules)
+		appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "",
+						 ((const Rule *) lfirst(lc))->name);
 	return names.data;
+}
+
+static char *
+rule_list(const RelationVerdict *verdict, FindingFilter filter)
+{
+	return names_of(rules_of(verdict, filter));
 }
 
 static void
@@ -135,18 +163,20 @@ add_to_message(VerdictMessage *message, const RelationVerdict *verdict,
 			message->findings = lappend(message->findings, finding);
 		}
 		else
-			message->more++;
+			message->hidden = lappend(message->hidden, finding);
 	}
 }
 
 static void
 end_message(VerdictMessage *message)
 {
-	if (message->more > 0)
+	int			more = list_length(message->hidden);
+
+	if (more > 0)
 		appendStringInfo(&message->detail,
 						 ngettext("\nand %d more finding (see the server log)",
 								  "\nand %d more findings (see the server log)",
-								  message->more), message->more);
+								  more), more);
 }
 
 /*
@@ -208,7 +238,7 @@ raise_refusal(const List *verdicts, const List *refused, bool enforce)
 						 tables);
 	if (tables < others)
 		appendStringInfoString(&more, " (and the database breaks rules)");
-	if (tg_is_autocommit() && first->created)
+	if (tg_is_autocommit() && first->created && first->is_tenant_table)
 		appendStringInfoString(&more,
 							   "; create and protect it in the same transaction");
 
@@ -224,7 +254,7 @@ raise_refusal(const List *verdicts, const List *refused, bool enforce)
 			 errdetail_internal("%s", message.detail.data),
 			 errdetail_log("%s", message.detail_log.data),
 			 errhint("%s", tg_hint(HINT_REFUSAL, first, message.findings,
-								   message.more)),
+								   message.hidden)),
 			 errfindings(&message)));
 }
 
@@ -232,11 +262,10 @@ static void
 raise_warning(const RelationVerdict *verdict)
 {
 	VerdictMessage message;
-	bool		all_old = true;
-	ListCell   *lc;
-
-	foreach(lc, verdict->findings)
-		all_old = all_old && ((Finding *) lfirst(lc))->was_there;
+	const char *what = what_is_judged(verdict);
+	List	   *new_rules = rules_of(verdict, is_new);
+	List	   *old_rules = list_difference_ptr(rules_of(verdict, is_old),
+												new_rules);
 
 	begin_message(&message);
 	add_to_message(&message, verdict, every_finding, false);
@@ -244,15 +273,16 @@ raise_warning(const RelationVerdict *verdict)
 
 	ereport(WARNING,
 			(errcode(ERRCODE_WARNING_TENANT_TABLE),
-			 all_old ?
-			 errmsg("%s still breaks %s", what_is_judged(verdict),
-					rule_list(verdict, every_finding)) :
-			 errmsg("%s breaks %s", what_is_judged(verdict),
-					rule_list(verdict, every_finding)),
+			 new_rules == NIL ?
+			 errmsg("%s still breaks %s", what, names_of(old_rules)) :
+			 old_rules == NIL ?
+			 errmsg("%s breaks %s", what, names_of(new_rules)) :
+			 errmsg("%s breaks %s, still breaks %s", what,
+					names_of(new_rules), names_of(old_rules)),
 			 errdetail_internal("%s", message.detail.data),
 			 errdetail_log("%s", message.detail_log.data),
 			 errhint("%s", tg_hint(HINT_WARNING, verdict, message.findings,
-								   message.more)),
+								   message.hidden)),
 			 errfindings(&message)));
 }
 

@@ -37,10 +37,10 @@ typedef enum HintKind
 
 /*
  * What to do about findings (a List of Finding), of which "first" has the first
- * ones, and about "more" that the client is not shown.
+ * ones, and about those that the client is not shown.
  */
 extern char *tg_hint(HintKind kind, const RelationVerdict *first,
-					 const List *findings, int more);
+					 const List *findings, const List *hidden);
 
 /* Does the client send each statement as a transaction of its own? */
 extern bool tg_is_autocommit(void);

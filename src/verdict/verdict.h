@@ -20,6 +20,7 @@ typedef struct RelationVerdict
 	const char *name;
 	char		kind;			/* RELKIND_xxx */
 	bool		created;		/* by this transaction */
+	bool		is_tenant_table;
 	List	   *findings;		/* of Finding, waived ones left out */
 } RelationVerdict;
 
