@@ -65,6 +65,44 @@ SET client_min_messages = warning;
 SELECT * FROM said;
 -- no type is invented where the database has one; the key gets its index
 SELECT repair_sql FROM trovella_guard.check('keyed') WHERE rule = 'table_unclassified';
+-- the table of the tenants themselves needs no tenant column: by what refers to
+-- it, or by its name, unless it has a tenant
+CREATE TABLE organization (id int PRIMARY KEY);
+CREATE TABLE "Organizations" (id int PRIMARY KEY);
+CREATE TABLE organization_member (id int PRIMARY KEY);
+CREATE SCHEMA regress_unclassified_2;
+CREATE TABLE regress_unclassified_2.organization (id int PRIMARY KEY, tenant_id int);
+SELECT table_name, substr(message, 59) AS more, split_part(repair_sql, E'\n', 1) AS first
+  FROM trovella_guard.check() WHERE rule = 'table_unclassified' AND schema_name ~ 'regress_unclassified' AND table_name ~* 'organization'
+  ORDER BY schema_name COLLATE "C", table_name COLLATE "C";
+SET client_min_messages = error;
+DROP SCHEMA regress_unclassified_2 CASCADE;
+SET client_min_messages = warning;
+DROP TABLE organization, "Organizations", organization_member;
+
+-- a column that is the configured one but for its case: the setting is wrong
+SET client_min_messages = error;
+CREATE TABLE camel (id int PRIMARY KEY, "Organization_Id" int NOT NULL);
+CREATE VIEW spelled WITH (security_invoker = true) AS
+  SELECT substr(message, 59) AS more, replace(repair_sql, quote_ident(current_database()), 'me') AS repair
+  FROM trovella_guard.check('camel');
+SET client_min_messages = warning;
+SELECT * FROM spelled;
+SET trovella_guard.tenant_columns = '"Organization_Id", organization_id';
+SELECT rule FROM trovella_guard.check('camel') WHERE rule IN ('table_unclassified', 'rls_disabled');
+-- where no table has the folded name, it is replaced
+SET trovella_guard.tenant_columns = orgId, workspaceId;
+ALTER TABLE camel RENAME "Organization_Id" TO "workspaceId";
+SELECT * FROM spelled;
+SHOW trovella_guard.tenant_columns;
+RESET trovella_guard.tenant_columns;
+\set VERBOSITY default
+SET trovella_guard.rules = 'policy_missing=off';
+CREATE TABLE camel2 (id int PRIMARY KEY, "organization_ID" int NOT NULL);
+\set VERBOSITY terse
+SET trovella_guard.rules = 'table_unclassified=warning, policy_missing=off, fk_on_delete=off';
+DROP VIEW spelled;
+DROP TABLE camel;
 DROP TABLE named_a, named_b, named_c, named_d, typed, keyed, item, orgs;
 DROP DOMAIN tenant_id;
 RESET trovella_guard.rules;

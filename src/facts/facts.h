@@ -121,6 +121,7 @@ typedef struct RewriteFacts
 {
 	Oid			oid;
 	char	   *name;
+	CommandSet	command;		/* the one that it is for */
 	bool		select;			/* ON SELECT: the query of a view */
 	uint64		fingerprint;	/* differs when it says something else */
 	List	   *reads;			/* the relations that it names */
@@ -272,6 +273,13 @@ typedef struct RelationPlace
 	char		persistence;
 	bool		partition;		/* or the index of one */
 } RelationPlace;
+
+/*
+ * Which commands can be carried out on a relation, whoever may?  A view can be
+ * written if its query is simple, or by way of INSTEAD rules and triggers (see
+ * relation_is_updatable() in PostgreSQL's rewriteHandler.c, which locks it).
+ */
+extern CommandSet tg_facts_possible_commands(FactsReader *reader, Oid relid);
 
 /* False if the snapshot does not see the relation. */
 extern bool tg_facts_place(FactsReader *reader, Oid relid,
@@ -551,9 +559,12 @@ extern List *tg_facts_new_members(FactsReader *after, FactsReader *before,
 
 /*
  * The relations that open to whoever begins to act as a role: those that it
- * owns, and those on which it was granted something.
+ * owns, and those on which it was granted something.  "tables": of
+ * pg_read_all_data and pg_write_all_data also plain tables, which they open if
+ * nothing protects them.
  */
-extern List *tg_facts_relations_opened_by(FactsReader *reader, Oid role);
+extern List *tg_facts_relations_opened_by(FactsReader *reader, Oid role,
+										  bool tables);
 
 /*
  * By which grantees does an application role have one of these privileges on a
@@ -639,6 +650,15 @@ extern bool tg_facts_is_tenants_table(FactsReader *reader, Oid relid);
 
 /* Does a name sound like that of a tenant column ("org_id", "tenantId")? */
 extern bool tg_looks_like_tenant_column(const char *name);
+
+/*
+ * The configured tenant column that a name equals, perhaps but for case; NULL if
+ * there is none.  (The setting folds names that are not quoted to lower case.)
+ */
+extern const char *tg_tenant_column_but_for_case(const char *name);
+
+/* Does a table have the name of what a tenant column refers to? */
+extern bool tg_looks_like_tenants_table(const char *name);
 
 /* The foreign keys of a table, also of one without a tenant column. */
 extern List *tg_facts_foreign_keys(FactsReader *reader,

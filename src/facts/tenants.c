@@ -53,6 +53,18 @@ is_tenant_column_name(const char *name)
 	return false;
 }
 
+const char *
+tg_tenant_column_but_for_case(const char *name)
+{
+	for (const char *configured = tg_tenant_column_names();
+		 *configured != '\0'; configured = tg_next_name(configured))
+	{
+		if (pg_strcasecmp(name, configured) == 0)
+			return configured;
+	}
+	return NULL;
+}
+
 Oid
 tg_facts_tenant_type(FactsReader *reader)
 {
@@ -127,7 +139,8 @@ is_referenced_by_tenant_column(FactsReader *reader, Oid relid)
 		{
 			char	   *column = only_key_column(reader, tuple);
 
-			result = column != NULL && is_tenant_column_name(column);
+			result = column != NULL &&
+				tg_tenant_column_but_for_case(column) != NULL;
 		}
 		systable_endscan(scan);
 		if (result)
@@ -236,6 +249,29 @@ tg_looks_like_tenant_column(const char *name)
 		char	   *other = stem_of(configured);
 
 		result = strcmp(stem, other) == 0;
+		pfree(other);
+	}
+	pfree(stem);
+	return result;
+}
+
+bool
+tg_looks_like_tenants_table(const char *name)
+{
+	char	   *stem = stem_of(name);
+	int			length = strlen(stem);
+	bool		result = false;
+
+	for (const char *configured = tg_tenant_column_names();
+		 !result && *configured != '\0'; configured = tg_next_name(configured))
+	{
+		char	   *other = stem_of(configured);
+		int			other_length = strlen(other);
+
+		/* "organizations" has the tenants of "organization_id" */
+		result = strncmp(stem, other, other_length) == 0 &&
+			(length == other_length ||
+			 (length == other_length + 1 && stem[other_length] == 's'));
 		pfree(other);
 	}
 	pfree(stem);

@@ -625,14 +625,38 @@ tg_remedy_on_delete(FactsReader *reader, const RelationFacts *facts,
 	return tg_remedy_table(facts, action.data);
 }
 
-char *
-tg_remedy_tenant_columns(const TenantGuess *guess)
+static char *
+set_tenant_columns(const char *columns)
 {
 	char	   *database = get_database_name(MyDatabaseId);
 
 	return psprintf("ALTER DATABASE %s SET trovella_guard.tenant_columns = %s;",
 					quote_identifier(database ? database : "?"),
-					quote_literal_cstr(quote_identifier(guess->column)));
+					quote_literal_cstr(columns));
+}
+
+char *
+tg_remedy_tenant_columns(const TenantGuess *guess)
+{
+	return set_tenant_columns(quote_identifier(guess->column));
+}
+
+char *
+tg_remedy_spelling(const char *column, bool in_use)
+{
+	StringInfoData columns;
+
+	initStringInfo(&columns);
+	appendStringInfoString(&columns, quote_identifier(column));
+	for (const char *name = tg_tenant_column_names(); *name != '\0';
+		 name = tg_next_name(name))
+	{
+		if (in_use || pg_strcasecmp(name, column) != 0)
+			appendStringInfo(&columns, ", %s", quote_identifier(name));
+	}
+	return psprintf("%s\n%s",
+					tg_remedy_comment("First, by itself, and then reconnect (in trovella_guard.tenant_columns a name is lower case unless it is quoted):"),
+					set_tenant_columns(columns.data));
 }
 
 char *

@@ -43,6 +43,13 @@ extern char *tg_remedy_on_delete(FactsReader *reader,
 								 const RelationFacts *facts,
 								 const ForeignKeyFacts *key);
 extern char *tg_remedy_tenant_columns(const TenantGuess *guess);
+
+/*
+ * Sets the tenant columns so that "column" is one, beside the configured ones;
+ * "in_use": do tables have those?  Otherwise it takes the place of the one that
+ * equals it but for case.
+ */
+extern char *tg_remedy_spelling(const char *column, bool in_use);
 extern char *tg_remedy_required_column(const RelationFacts *facts,
 									   const char *column);
 #define TG_ALLOW_CALL "SELECT trovella_guard.allow("

@@ -6,7 +6,7 @@
  * "If you are unsure, it is tenant-scoped."  So the rule names what looks like
  * the tenant's column, and its repair makes a protected tenant table.  To say
  * that the table is global is left to the user: nobody can tell that from the
- * catalogs.
+ * catalogs, except of the table that has the tenants themselves.
  *
  * Copyright (c) 2026, Trovella
  *
@@ -64,26 +64,41 @@ has_such_a_name(const RuleSubject *subject, const ColumnFacts *column)
 	return type != NULL && tg_looks_like_tenant_column(type);
 }
 
-/*
- * "; column "org_id" looks like one".  Sets *type to the type that a tenant
- * column should have if it is to refer to the tenants' table.
- */
-static char *
-look_alikes(const RuleSubject *subject, Oid *type)
+/* What is known of a table without a tenant column. */
+typedef struct LookAlikes
+{
+	char	   *words;			/* "; column "org_id" looks like one" */
+	int			count;
+	Oid			type;			/* that a tenant column should have if it is to
+								 * refer to the tenants' table, or InvalidOid */
+	const char *misspelled;		/* a column that is a configured one but for
+								 * case, or NULL */
+} LookAlikes;
+
+static LookAlikes
+look_alikes(const RuleSubject *subject)
 {
 	const RelationFacts *facts = subject->facts;
+	LookAlikes	result = {0};
 	StringInfoData text;
-	int			count = 0;
 	ListCell   *lc;
 
 	initStringInfo(&text);
 	foreach(lc, facts->columns)
 	{
 		const ColumnFacts *column = lfirst(lc);
+		const char *meant = tg_tenant_column_but_for_case(column->name);
 
 		CHECK_FOR_INTERRUPTS();
-		if (has_such_a_name(subject, column))
-			append_look_alike(&text, &count, column->name,
+		if (meant != NULL && result.misspelled == NULL)
+		{
+			result.misspelled = column->name;
+			append_look_alike(&text, &result.count, column->name,
+							  psprintf("is the tenant column \"%s\" but for its case",
+									   meant));
+		}
+		else if (has_such_a_name(subject, column))
+			append_look_alike(&text, &result.count, column->name,
 							  "looks like the tenant's");
 	}
 	foreach(lc, tg_facts_foreign_keys(subject->reader, facts))
@@ -96,11 +111,24 @@ look_alikes(const RuleSubject *subject, Oid *type)
 		if (column == NULL || has_such_a_name(subject, column) ||
 			!tg_facts_is_tenants_table(subject->reader, key->referenced))
 			continue;
-		*type = column->type;
-		append_look_alike(&text, &count, column->name,
+		result.type = column->type;
+		append_look_alike(&text, &result.count, column->name,
 						  "refers to the tenants' table");
 	}
-	return text.data;
+	result.words = text.data;
+	return result;
+}
+
+/*
+ * Is it the table that tenant columns refer to?  It has the tenants themselves,
+ * and needs no column that says whose they are.
+ */
+static bool
+is_tenants_table(const RuleSubject *subject, const LookAlikes *alikes)
+{
+	return tg_facts_is_tenants_table(subject->reader, subject->facts->relid) ||
+		(alikes->count == 0 &&
+		 tg_looks_like_tenants_table(subject->facts->name));
 }
 
 /* The tenant column that the table would get. */
@@ -177,8 +205,9 @@ tg_check_table_unclassified(const RuleSubject *subject)
 {
 	const RelationFacts *facts = subject->facts;
 	const TenantGuess *guess = NULL;
-	const char *more = "";
-	Oid			type = InvalidOid;
+	LookAlikes	alikes = {.words = ""};
+	const char *more;
+	bool		has_tenants = false;
 	Finding    *finding;
 
 	/* A partition has the class of its parent */
@@ -197,19 +226,34 @@ tg_check_table_unclassified(const RuleSubject *subject)
 	 */
 	if (subject->describe)
 	{
-		more = look_alikes(subject, &type);
-		if (subject->history == NULL)
+		alikes = look_alikes(subject);
+		has_tenants = alikes.misspelled == NULL &&
+			is_tenants_table(subject, &alikes);
+		if (subject->history == NULL && alikes.misspelled == NULL)
 			guess = tg_facts_guess_tenant(subject->reader);
-		if (guess != NULL)
-			more = psprintf("%s; no table has one, but \"%s\" refers to %s in %d %s",
-							more, guess->column, guess->tenants_table,
-							guess->tables, guess->tables == 1 ? "table" : "tables");
 	}
+	more = alikes.words;
+	if (guess != NULL)
+		more = psprintf("%s; no table has one, but \"%s\" refers to %s in %d %s",
+						more, guess->column, guess->tenants_table,
+						guess->tables, guess->tables == 1 ? "table" : "tables");
+	else if (has_tenants)
+		more = psprintf("%s; it seems to be the table of the tenants themselves",
+						more);
 	finding = tg_report_finding(subject,
 								"the table has no tenant column and is not on the allowlist%s",
 								more);
+	if (!subject->describe)
+		return;
 	if (guess != NULL)
 		finding->repair_sql = tg_remedy_tenant_columns(guess);
-	else if (subject->describe)
-		finding->repair_sql = remedy(subject, type);
+	else if (alikes.misspelled != NULL)
+		finding->repair_sql =
+			tg_remedy_spelling(alikes.misspelled,
+							   OidIsValid(tg_facts_tenant_type(subject->reader)));
+	else if (has_tenants)
+		finding->repair_sql = tg_remedy_allow(facts->schema, facts->name, NULL,
+											  NULL);
+	else
+		finding->repair_sql = remedy(subject, alikes.type);
 }
