@@ -108,6 +108,39 @@ DROP VIEW all_items, over_items, over_kept;
 DROP MATERIALIZED VIEW "Kept";
 DROP TABLE log_table;
 
+-- of what a view's grantees were granted, only what can be done
+CREATE VIEW w_simple AS SELECT * FROM item;
+CREATE VIEW w_nested AS SELECT id, organization_id FROM w_simple WHERE id > '';
+CREATE VIEW w_words AS SELECT upper(id) AS id FROM item;
+CREATE VIEW w_words_nested AS SELECT id FROM w_words;
+CREATE VIEW w_count AS SELECT count(*) FROM item;
+CREATE VIEW w_join AS SELECT a.* FROM item a JOIN item b USING (id);
+CREATE VIEW w_over_join AS SELECT * FROM w_join;
+CREATE FUNCTION w_write() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE VIEW w_trigger AS SELECT DISTINCT * FROM item;
+CREATE TRIGGER w INSTEAD OF INSERT OR DELETE ON w_trigger FOR EACH ROW EXECUTE FUNCTION w_write();
+CREATE VIEW w_over_trigger AS SELECT * FROM w_trigger;
+CREATE VIEW w_rule AS SELECT DISTINCT * FROM item;
+CREATE RULE w AS ON UPDATE TO w_rule DO INSTEAD NOTHING;
+CREATE VIEW w_rule_if AS SELECT DISTINCT * FROM item;
+CREATE RULE w AS ON UPDATE TO w_rule_if WHERE OLD.id > '' DO INSTEAD NOTHING;
+CREATE MATERIALIZED VIEW w_kept AS SELECT * FROM item;
+CREATE TABLE w_log (id text);
+CREATE RULE w AS ON INSERT TO w_log DO ALSO DELETE FROM item;
+GRANT ALL ON w_simple, w_nested, w_words, w_words_nested, w_count, w_join, w_over_join, w_trigger, w_over_trigger, w_rule, w_rule_if, w_kept, w_log
+  TO regress_sees_app;
+GRANT INSERT, DELETE ON w_simple TO regress_sees_group;
+GRANT INSERT, DELETE ON w_count TO regress_sees_group;
+SELECT role, commands, how FROM trovella_guard.who_sees('item') WHERE how ~ 'w_' ORDER BY how COLLATE "C", role;
+-- PostgreSQL says the same
+SELECT relname, pg_relation_is_updatable(oid, true) & 8 > 0 AS insert, pg_relation_is_updatable(oid, true) & 4 > 0 AS update,
+    pg_relation_is_updatable(oid, true) & 16 > 0 AS delete
+  FROM pg_class WHERE relname LIKE 'w\_%' AND relkind = 'v' ORDER BY relname COLLATE "C";
+DROP VIEW w_simple, w_nested, w_words, w_words_nested, w_count, w_join, w_over_join, w_trigger, w_over_trigger, w_rule, w_rule_if;
+DROP MATERIALIZED VIEW w_kept;
+DROP TABLE w_log;
+DROP FUNCTION w_write();
+
 -- functions, whoever may execute them
 CREATE FUNCTION all_rows() RETURNS SETOF item LANGUAGE sql SECURITY DEFINER AS 'SELECT * FROM item';
 CREATE PROCEDURE clear() LANGUAGE sql SECURITY DEFINER AS 'DELETE FROM item';

@@ -171,8 +171,10 @@ tg_facts_new_members(FactsReader *after, FactsReader *before, Oid role)
  * relations that they own.
  */
 static List *
-relations_of_builtin_role(FactsReader *reader, Oid role)
+relations_of_builtin_role(FactsReader *reader, Oid role, bool tables)
 {
+	bool		opens_tables = tables && (role == ROLE_PG_READ_ALL_DATA ||
+										  role == ROLE_PG_WRITE_ALL_DATA);
 	SysScanDesc scan = systable_beginscan(tg_reader_catalog(reader, CAT_CLASS),
 										  InvalidOid, false,
 										  reader->snapshot, 0, NULL);
@@ -186,16 +188,19 @@ relations_of_builtin_role(FactsReader *reader, Oid role)
 		CHECK_FOR_INTERRUPTS();
 		if (form->oid >= FirstNormalObjectId &&
 			(form->relowner == role || form->relhasrules ||
+			 (opens_tables && (form->relkind == RELKIND_RELATION ||
+							   form->relkind == RELKIND_PARTITIONED_TABLE)) ||
 			 form->relkind == RELKIND_MATVIEW ||
 			 form->relkind == RELKIND_FOREIGN_TABLE))
 			result = lappend_oid(result, form->oid);
 	}
 	systable_endscan(scan);
+	list_sort(result, list_oid_cmp);
 	return result;
 }
 
 List *
-tg_facts_relations_opened_by(FactsReader *reader, Oid role)
+tg_facts_relations_opened_by(FactsReader *reader, Oid role, bool tables)
 {
 	Relation	catalog;
 	ScanKeyData keys[2];
@@ -204,7 +209,7 @@ tg_facts_relations_opened_by(FactsReader *reader, Oid role)
 	OidSet		result = {0};
 
 	if (role < FirstNormalObjectId)
-		return relations_of_builtin_role(reader, role);
+		return relations_of_builtin_role(reader, role, tables);
 
 	catalog = table_open(SharedDependRelationId, AccessShareLock);
 	ScanKeyInit(&keys[0], Anum_pg_shdepend_refclassid, BTEqualStrategyNumber,

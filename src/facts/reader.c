@@ -27,6 +27,7 @@
 #include "catalog/pg_policy.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_rewrite.h"
+#include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "compat.h"
 #include "facts/facts.h"
@@ -53,6 +54,7 @@ static const Oid catalog_oids[CAT_COUNT] = {
 	[CAT_AUTHID] = AuthIdRelationId,
 	[CAT_AUTH_MEMBERS] = AuthMemRelationId,
 	[CAT_TYPE] = TypeRelationId,
+	[CAT_TRIGGER] = TriggerRelationId,
 };
 
 FactsReader *

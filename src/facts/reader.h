@@ -41,6 +41,7 @@ typedef enum ReaderCatalog
 	CAT_AUTHID,
 	CAT_AUTH_MEMBERS,
 	CAT_TYPE,
+	CAT_TRIGGER,
 	CAT_COUNT
 } ReaderCatalog;
 

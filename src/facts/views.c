@@ -9,9 +9,14 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_class.h"
 #include "catalog/pg_rewrite.h"
+#include "catalog/pg_trigger.h"
 #include "facts/facts.h"
+#include "facts/oidset.h"
 #include "facts/reader.h"
+#include "miscadmin.h"
+#include "rewrite/rewriteHandler.h"
 #include "utils/builtins.h"
 #include "utils/rel.h"
 
@@ -70,6 +75,21 @@ read_tree(Datum value, RewriteFacts *rewrite, Oid relid,
 												 strlen(stored));
 }
 
+static CommandSet
+command_of(Form_pg_rewrite form)
+{
+	static const CommandSet commands[] = {
+		[CMD_SELECT] = TG_SELECT,
+		[CMD_UPDATE] = TG_UPDATE,
+		[CMD_INSERT] = TG_INSERT,
+		[CMD_DELETE] = TG_DELETE
+	};
+	int			type = form->ev_type - '0';
+
+	return type >= 0 && type < (int) lengthof(commands) ? commands[type] :
+		TG_NO_COMMAND;
+}
+
 void
 tg_read_rewrites(FactsReader *reader, RelationFacts *facts)
 {
@@ -89,7 +109,8 @@ tg_read_rewrites(FactsReader *reader, RelationFacts *facts)
 
 		rewrite->oid = form->oid;
 		rewrite->name = pstrdup(NameStr(form->rulename));
-		rewrite->select = form->ev_type == '1';
+		rewrite->command = command_of(form);
+		rewrite->select = rewrite->command == TG_SELECT;
 		value = heap_getattr(tuple, Anum_pg_rewrite_ev_action, descriptor,
 							 &isnull);
 		read_tree(value, rewrite, facts->relid, &reads);
@@ -101,4 +122,108 @@ tg_read_rewrites(FactsReader *reader, RelationFacts *facts)
 		facts->rewrites = lappend(facts->rewrites, rewrite);
 	}
 	systable_endscan(scan);
+}
+
+/* What rules carry out instead, whatever the row. */
+static CommandSet
+commands_by_rules(FactsReader *reader, Oid relid, Query **query)
+{
+	SysScanDesc scan = tg_reader_scan(reader, CAT_REWRITE,
+									  RewriteRelRulenameIndexId,
+									  Anum_pg_rewrite_ev_class, relid);
+	TupleDesc	descriptor = RelationGetDescr(tg_reader_catalog(reader, CAT_REWRITE));
+	CommandSet	result = TG_NO_COMMAND;
+	HeapTuple	tuple;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_rewrite form = (Form_pg_rewrite) GETSTRUCT(tuple);
+		bool		isnull;
+		Datum		value;
+
+		if (command_of(form) == TG_SELECT)
+		{
+			value = heap_getattr(tuple, Anum_pg_rewrite_ev_action, descriptor,
+								 &isnull);
+			*query = linitial_node(Query,
+								   (List *) stringToNode(TextDatumGetCString(value)));
+			continue;
+		}
+		value = heap_getattr(tuple, Anum_pg_rewrite_ev_qual, descriptor,
+							 &isnull);
+		if (form->is_instead &&
+			stringToNode(TextDatumGetCString(value)) == NULL)
+			result |= command_of(form);
+	}
+	systable_endscan(scan);
+	return result;
+}
+
+static CommandSet
+commands_by_triggers(FactsReader *reader, Oid relid)
+{
+	SysScanDesc scan = tg_reader_scan(reader, CAT_TRIGGER,
+									  TriggerRelidNameIndexId,
+									  Anum_pg_trigger_tgrelid, relid);
+	CommandSet	result = TG_NO_COMMAND;
+	HeapTuple	tuple;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		int16		type = ((Form_pg_trigger) GETSTRUCT(tuple))->tgtype;
+
+		if (!TRIGGER_FOR_INSTEAD(type))
+			continue;
+		if (TRIGGER_FOR_INSERT(type))
+			result |= TG_INSERT;
+		if (TRIGGER_FOR_UPDATE(type))
+			result |= TG_UPDATE;
+		if (TRIGGER_FOR_DELETE(type))
+			result |= TG_DELETE;
+	}
+	systable_endscan(scan);
+	return result;
+}
+
+/* The relation to which PostgreSQL passes what is written to a view. */
+static Oid
+base_of(const Query *query)
+{
+	const RangeTblRef *ref = linitial_node(RangeTblRef,
+										   query->jointree->fromlist);
+
+	return ((RangeTblEntry *) list_nth(query->rtable, ref->rtindex - 1))->relid;
+}
+
+CommandSet
+tg_facts_possible_commands(FactsReader *reader, Oid relid)
+{
+	const CommandSet writes = TG_INSERT | TG_UPDATE | TG_DELETE;
+	CommandSet	passed = writes;
+	CommandSet	result = TG_SELECT;
+	OidSet		seen = {0};
+	RelationPlace place;
+
+	while (passed != TG_NO_COMMAND && tg_oidset_add(&seen, relid) &&
+		   tg_facts_place(reader, relid, &place))
+	{
+		Query	   *query = NULL;
+
+		CHECK_FOR_INTERRUPTS();
+		if (place.kind == RELKIND_MATVIEW)
+			break;
+		if (place.kind != RELKIND_VIEW)
+			return result | passed;
+		result |= passed & (commands_by_rules(reader, relid, &query) |
+							commands_by_triggers(reader, relid));
+		if (query == NULL ||
+			view_query_is_auto_updatable(query, false) != NULL)
+			break;
+
+		/* Without a column that can be written, rows can only go */
+		if (view_query_is_auto_updatable(query, true) != NULL)
+			passed &= TG_DELETE;
+		relid = base_of(query);
+	}
+	return result;
 }

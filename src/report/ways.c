@@ -41,7 +41,7 @@ static const RuleCheck window_checks[] = {
 };
 
 static const char *
-privileges_in_words(AclMode privileges)
+privileges_in_words(AclMode privileges, CommandSet possible)
 {
 	CommandSet	commands = TG_NO_COMMAND;
 
@@ -53,13 +53,14 @@ privileges_in_words(AclMode privileges)
 		commands |= TG_UPDATE;
 	if ((privileges & ACL_DELETE) != 0)
 		commands |= TG_DELETE;
+	commands &= possible;
 	return commands == TG_NO_COMMAND ? NULL : tg_command_names(commands);
 }
 
 const char *
 tg_commands_of(Oid role, const RelationFacts *facts)
 {
-	return privileges_in_words(tg_privileges_of(role, facts));
+	return privileges_in_words(tg_privileges_of(role, facts), TG_ALL_COMMANDS);
 }
 
 void
@@ -223,7 +224,8 @@ add_grantees(WaySource *source, const RelationFacts *facts)
 	{
 		Oid			grantee = lfirst_oid(lc);
 		Granted    *entry = hash_search(granted, &grantee, HASH_FIND, NULL);
-		const char *commands = privileges_in_words(entry->privileges);
+		const char *commands = privileges_in_words(entry->privileges,
+														 TG_ALL_COMMANDS);
 
 		CHECK_FOR_INTERRUPTS();
 		if (commands == NULL ||
@@ -397,10 +399,14 @@ add_switches(WaySource *source, const RelationFacts *facts)
 	}
 }
 
-/* Each role but one that was granted something on a relation, with what. */
+/*
+ * Each role but one that was granted something on a relation, with what of that
+ * is possible.
+ */
 static void
 add_readers(WaySource *source, WayKind kind, Oid table,
-			const RelationFacts *read, Oid except, const char *how,
+			const RelationFacts *read, CommandSet possible, Oid except,
+			const char *how,
 			const RelationFacts *excused_by, const char *rule,
 			const char *object, Oid other_relid)
 {
@@ -416,7 +422,7 @@ add_readers(WaySource *source, WayKind kind, Oid table,
 		{
 			Oid			grantee = items[i].ai_grantee;
 			const char *commands =
-				privileges_in_words(ACLITEM_GET_PRIVS(items[i]));
+				privileges_in_words(ACLITEM_GET_PRIVS(items[i]), possible);
 			Way		   *way;
 
 			CHECK_FOR_INTERRUPTS();
@@ -456,7 +462,7 @@ add_parents(WaySource *source, const RelationFacts *facts)
 			add_issues(source, facts, parent->issues, parent->facts);
 		else
 			add_readers(source, WAY_PARENT, facts->relid, parent->facts,
-						facts->owner,
+						TG_ALL_COMMANDS, facts->owner,
 						psprintf("parent %s",
 								 quote_qualified_identifier(parent->facts->schema,
 															parent->facts->name)),
@@ -478,12 +484,12 @@ add_parents(WaySource *source, const RelationFacts *facts)
 	}
 }
 
-static void
-add_functions(WaySource *source, const RelationFacts *facts)
+void
+tg_add_functions(WaySource *source, const RelationFacts *facts, Oid table)
 {
 	ListCell   *lc;
 
-	foreach(lc, tg_exposing_functions(source->reader, facts, true))
+	foreach(lc, tg_exposing_functions(source->reader, facts, true, true))
 	{
 		const ExposingFunction *function = lfirst(lc);
 		char	   *signature =
@@ -500,8 +506,8 @@ add_functions(WaySource *source, const RelationFacts *facts)
 			if (OidIsValid(lfirst_oid(lc2)) &&
 				tg_is_above_rls(source->reader, lfirst_oid(lc2)))
 				continue;
-			way = add_way(source, WAY_FUNCTION, facts->relid,
-						  lfirst_oid(lc2), "EXECUTE",
+			way = add_way(source, WAY_FUNCTION, table, lfirst_oid(lc2),
+						  "EXECUTE",
 						  psprintf("%s %s",
 								   function->read->definer->is_procedure ?
 								   "procedure" : "function", signature));
@@ -542,7 +548,7 @@ tg_add_ways_of_table(WaySource *source, const RelationFacts *facts)
 		add_switches(source, facts);
 	}
 	add_parents(source, facts);
-	add_functions(source, facts);
+	tg_add_functions(source, facts, facts->relid);
 	add_publications(source, facts);
 }
 
@@ -571,7 +577,9 @@ add_views_above(WaySource *source, const RelationFacts *window, Oid table)
 		if (view == NULL || view->kind != RELKIND_VIEW ||
 			view->security_invoker)
 			continue;
-		add_readers(source, WAY_VIEW, table, view, view->owner,
+		add_readers(source, WAY_VIEW, table, view,
+					tg_facts_possible_commands(source->reader, view->relid),
+					view->owner,
 					psprintf("view %s over %s",
 							 quote_qualified_identifier(view->schema,
 														view->name),
@@ -581,9 +589,25 @@ add_views_above(WaySource *source, const RelationFacts *window, Oid table)
 	}
 }
 
+static CommandSet
+command_of_rule(const RelationFacts *window, Oid rule)
+{
+	ListCell   *lc;
+
+	foreach(lc, window->rewrites)
+	{
+		const RewriteFacts *rewrite = lfirst(lc);
+
+		if (rewrite->oid == rule)
+			return rewrite->command;
+	}
+	return TG_NO_COMMAND;
+}
+
 void
 tg_add_ways_of_window(WaySource *source, const RelationFacts *window)
 {
+	CommandSet	possible = TG_NO_COMMAND;
 	OidSet		tables = {0};
 	ListCell   *lc;
 
@@ -603,7 +627,12 @@ tg_add_ways_of_window(WaySource *source, const RelationFacts *window)
 				continue;
 			if (kind != WAY_RULE && !tg_oidset_add(&tables, finding->other_relid))
 				continue;
+			if (kind != WAY_RULE && possible == TG_NO_COMMAND)
+				possible = tg_facts_possible_commands(source->reader,
+													  window->relid);
 			add_readers(source, kind, finding->other_relid, window,
+						kind == WAY_RULE ?
+						command_of_rule(window, finding->object_oid) : possible,
 						window->owner,
 						kind == WAY_RULE ? psprintf("rule on %s", name) :
 						psprintf("%s %s", tg_kind_name(window->kind), name),

@@ -75,6 +75,10 @@ extern const char *tg_commands_of(Oid role, const RelationFacts *facts);
 extern void tg_add_ways_of_table(WaySource *source,
 								 const RelationFacts *facts);
 
+/* Those that lead by a function that reads a table, or a parent of it. */
+extern void tg_add_functions(WaySource *source, const RelationFacts *facts,
+							 Oid table);
+
 /*
  * Those that lead by a view, a materialized view, a foreign table, or a rule, to
  * each of the tables whose rows it shows.

@@ -205,18 +205,50 @@ put_ways(ReturnSetInfo *result, const WaySource *source, Oid relid)
 	}
 }
 
-/* Views over the table, and over parents by way of which it is read. */
+/* What shows all rows of a parent shows those of the table, too. */
+static void
+add_parents_ways(WaySource *source, const OidSet *parents, Oid table)
+{
+	ListCell   *lc;
+
+	foreach(lc, parents->oids)
+	{
+		const RelationFacts *parent = tg_facts_read(source->reader,
+													lfirst_oid(lc));
+
+		CHECK_FOR_INTERRUPTS();
+		if (parent != NULL)
+			tg_add_functions(source, parent, table);
+	}
+	foreach(lc, source->ways)
+	{
+		Way		   *way = lfirst(lc);
+
+		CHECK_FOR_INTERRUPTS();
+		if (tg_oidset_has(parents, way->table))
+			way->table = table;
+	}
+}
+
+/*
+ * Views over the table, and over parents by way of which it is read; functions
+ * over parents.
+ */
 static void
 add_windows(WaySource *source, const RelationFacts *facts)
 {
 	OidSet		windows = {0};
+	OidSet		parents = {0};
 	List	   *read = list_make1_oid(facts->relid);
 	bool		all;
 	ListCell   *lc;
 
 	if (facts->parents != NIL)
-		read = list_concat(read, tg_facts_ancestors(source->reader,
-													facts->relid, &all));
+	{
+		foreach(lc, tg_facts_ancestors(source->reader, facts->relid, &all))
+			(void) tg_oidset_add(&parents, lfirst_oid(lc));
+		read = list_concat(read, parents.oids);
+	}
 	foreach(lc, read)
 	{
 		ListCell   *lc2;
@@ -234,6 +266,7 @@ add_windows(WaySource *source, const RelationFacts *facts)
 		if (window != NULL)
 			tg_add_ways_of_window(source, window);
 	}
+	add_parents_ways(source, &parents, facts->relid);
 
 	/* A foreign table has its own rows, and a rule may be on the table itself */
 	if (facts->rewrites != NIL)

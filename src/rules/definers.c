@@ -35,12 +35,13 @@ tg_function_signature(Oid function)
 
 /* Why the policies of a table do not confine a role, or NULL. */
 static const char *
-why_not_confined(FactsReader *reader, const RelationFacts *table, Oid role)
+why_not_confined(FactsReader *reader, const RelationFacts *table, Oid role,
+				 const char *unguarded)
 {
 	RoleFacts	facts;
 
-	/* Otherwise rls_disabled reports the table */
-	if (!table->rls_enabled && !tg_is_unreachable_child(reader, table))
+	if (!table->rls_enabled && unguarded == NULL &&
+		!tg_is_unreachable_child(reader, table))
 		return NULL;
 	if (!tg_facts_role(reader, role, &facts))
 		return NULL;
@@ -48,24 +49,32 @@ why_not_confined(FactsReader *reader, const RelationFacts *table, Oid role)
 		return "a superuser";
 	if (tg_privileges_of(role, table) == ACL_NO_RIGHTS)
 		return NULL;
-	if (!table->rls_enabled)
+	if (!table->rls_enabled && tg_is_unreachable_child(reader, table))
 		return "which may use this child without its parent";
+	if (!table->rls_enabled)
+		return "which may use the table";
 	if (facts.bypasses_rls)
 		return "which has BYPASSRLS";
 	if (!table->rls_forced &&
 		tg_has_privileges_of(reader, role, table->owner))
 		return "which has the rights of the table's owner, and row-level security is not forced";
-	return NULL;
+	return unguarded != NULL ? "which may use the table" : NULL;
 }
 
 List *
 tg_exposing_functions(FactsReader *reader, const RelationFacts *facts,
-					  bool to_anybody)
+					  bool to_anybody, bool alone)
 {
+	List	   *reads = tg_facts_definers_reading(reader, facts);
 	List	   *result = NIL;
+	const char *unguarded;
+	uint64		relied_on;
 	ListCell   *lc;
 
-	foreach(lc, tg_facts_definers_reading(reader, facts))
+	if (reads == NIL)
+		return NIL;
+	unguarded = tg_why_unguarded(reader, facts, alone, &relied_on);
+	foreach(lc, reads)
 	{
 		const DefinerRead *read = lfirst(lc);
 		ExposingFunction *function;
@@ -77,7 +86,7 @@ tg_exposing_functions(FactsReader *reader, const RelationFacts *facts,
 			tg_app_executors(reader, read->definer);
 		if (grantees == NIL)
 			continue;
-		why = why_not_confined(reader, facts, read->definer->owner);
+		why = why_not_confined(reader, facts, read->definer->owner, unguarded);
 		if (why == NULL ||
 			(!to_anybody && !read->definer->returns_rows &&
 			 tg_facts_policy_calls(reader, read->definer)))
@@ -106,7 +115,7 @@ tg_tables_exposed_by_functions(FactsReader *reader)
 		MemoryContext old = MemoryContextSwitchTo(context);
 		const RelationFacts *facts = tg_facts_outline(reader, lfirst_oid(lc));
 		bool		exposed = facts != NULL && tg_is_tenant_table(facts) &&
-			tg_exposing_functions(reader, facts, false) != NIL;
+			tg_exposing_functions(reader, facts, false, false) != NIL;
 
 		CHECK_FOR_INTERRUPTS();
 		MemoryContextSwitchTo(old);
@@ -198,8 +207,8 @@ tg_check_function_exposes_tenants(const RuleSubject *subject)
 {
 	ListCell   *lc;
 
-	foreach(lc, tg_exposing_functions(subject->reader, subject->facts,
-									 false))
+	foreach(lc, tg_exposing_functions(subject->reader, subject->facts, false,
+									 subject->alone))
 	{
 		CHECK_FOR_INTERRUPTS();
 		report(subject, lfirst(lc));

@@ -23,11 +23,12 @@ typedef struct ExposingFunction
 /*
  * Those of a tenant table that application roles may execute, as a List of
  * ExposingFunction; without those that are a part of a policy.  "to_anybody":
- * all of them, whoever may execute them.
+ * all of them, whoever may execute them.  "alone": also where rls_disabled
+ * reports the table.
  */
 extern List *tg_exposing_functions(FactsReader *reader,
 								   const RelationFacts *facts,
-								   bool to_anybody);
+								   bool to_anybody, bool alone);
 
 /*
  * The tenant tables that the functions to which the reader is limited expose, as

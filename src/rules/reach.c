@@ -6,7 +6,9 @@
  * Many migration tools commit each statement: the table first, its protection
  * later, the grants last.  Where not_protected_yet is on (profile isolation),
  * such a table has this one finding in place of those about leaks, until
- * something makes it reachable: then these are new, and refuse the commit.
+ * something makes it reachable: then these are new, and refuse the commit.  A
+ * view or a function over it that the application may use has a finding of its
+ * own.
  *
  * Copyright (c) 2026, Trovella
  *
@@ -14,10 +16,12 @@
  */
 #include "postgres.h"
 
+#include "common/hashfn.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "rules/rules.h"
+#include "scope/scope.h"
 
 static const RuleCheck about_leaks[] = {
 	tg_check_rls_disabled,
@@ -54,19 +58,58 @@ is_reached_through_parents(FactsReader *reader, const RelationFacts *facts)
 	return false;
 }
 
+static bool
+is_left_for_later(FactsReader *reader, const RelationFacts *facts)
+{
+	return tg_rule_level(tg_rule_by_check(tg_check_not_protected_yet)) > TG_LEVEL_OFF &&
+		!is_reached(reader, facts) &&
+		!is_reached_through_parents(reader, facts);
+}
+
 bool
 tg_is_not_reached_yet(const RuleSubject *subject)
 {
-	const RelationFacts *facts = subject->facts;
 	RuleMemo   *memo = subject->memo;
 
 	if (memo->reach == REACH_UNKNOWN)
-		memo->reach =
-			tg_rule_level(tg_rule_by_check(tg_check_not_protected_yet)) > TG_LEVEL_OFF &&
-			!is_reached(subject->reader, facts) &&
-			!is_reached_through_parents(subject->reader, facts) ?
+		memo->reach = is_left_for_later(subject->reader, subject->facts) ?
 			REACH_NONE : REACH_SOME;
 	return memo->reach == REACH_NONE;
+}
+
+const char *
+tg_why_unguarded(FactsReader *reader, const RelationFacts *table, bool alone,
+				 uint64 *relied_on)
+{
+	const RelationFacts *whole;
+	ListCell   *lc;
+
+	if (!table->rls_enabled)
+	{
+		if (!alone && !is_left_for_later(reader, table))
+			return NULL;
+		*relied_on = hash_combine64(table->relid, 0);
+		return "the table has no row-level security";
+	}
+	if (table->tenant == NULL || !is_left_for_later(reader, table))
+		return NULL;
+
+	/* An outline has no policies */
+	whole = tg_facts_read(reader, table->relid);
+	if (whole == NULL)
+		return NULL;
+	foreach(lc, tg_scope_issues(reader, whole))
+	{
+		const ScopeIssue *issue = lfirst(lc);
+
+		CHECK_FOR_INTERRUPTS();
+		if (issue->answer != SCOPE_UNSCOPED)
+			continue;
+		*relied_on = hash_combine64(issue->policy->fingerprint, 0);
+		return psprintf("policy \"%s\" does not confine rows to a tenant",
+						issue->policy->name);
+	}
+	return NULL;
 }
 
 void

@@ -83,6 +83,7 @@ tg_apply_rules(FactsReader *reader, const RelationFacts *facts,
 		.facts = facts,
 		.history = history,
 		.describe = describe,
+		.alone = !describe,
 		.memo = &memo,
 		.findings = &findings
 	};
@@ -145,6 +146,7 @@ tg_apply_check(FactsReader *reader, const RelationFacts *facts,
 	RuleSubject subject = {
 		.reader = reader,
 		.facts = facts,
+		.alone = true,
 		.memo = &memo,
 		.rule = rule,
 		.findings = &findings

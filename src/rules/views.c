@@ -286,25 +286,31 @@ typedef struct BypassReason
 } BypassReason;
 
 static BypassReason
-why_it_bypasses(FactsReader *reader, const RelationFacts *table, Oid role)
+why_it_bypasses(const RuleSubject *subject, const RelationFacts *table,
+				Oid role)
 {
+	FactsReader *reader = subject->reader;
 	BypassReason reason = {0};
 	OidSet		relied_on = {0};
 	ListCell   *lc;
 
-	if (!table->rls_enabled)
+	if (!table->rls_enabled && tg_is_unreachable_child(reader, table))
 	{
-		/* Otherwise rls_disabled reports the table */
-		if (tg_is_unreachable_child(reader, table))
-			reason.words = "the table has no row-level security of its own";
+		reason.words = "the table has no row-level security of its own";
 		return reason;
 	}
-	if (bypasses(reader, role, table))
+	if (table->rls_enabled && bypasses(reader, role, table))
 	{
 		reason.words = "the table's row-level security does not apply to that role";
 		reason.relied_on = 1;
 		return reason;
 	}
+
+	/* No matter what the role may do with it now: that changes by GRANT */
+	reason.words = tg_why_unguarded(reader, table, subject->alone,
+									&reason.relied_on);
+	if (reason.words != NULL || !table->rls_enabled)
+		return reason;
 
 	/* Sub-selects of its policies are read as the same role */
 	foreach(lc, table->policies)
@@ -504,7 +510,7 @@ examine(ViewBypass *bypass, Oid relid, const RelationFacts *parent)
 	CHECK_FOR_INTERRUPTS();
 	if (table != NULL && tg_is_tenant_table(table))
 		reason = parent == NULL ?
-			why_it_bypasses(reader, table, bypass->view->owner) :
+			why_it_bypasses(bypass->subject, table, bypass->view->owner) :
 			why_parent_shows(reader, parent, bypass->view->owner);
 	if (table != NULL && parent == NULL)
 		goes_on = leads_on(bypass, table);

@@ -182,8 +182,9 @@ enqueue_opened(Attempt *attempt, Oid role)
 			!tg_app_roles_act_anew(attempt->after, attempt->before, above))
 			continue;
 		tg_lock_changed(attempt->locks, AuthIdRelationId, above);
-		enqueue_all(attempt, tg_facts_relations_opened_by(attempt->after,
-														  above));
+		enqueue_all(attempt,
+					tg_facts_relations_opened_by(attempt->after, above,
+												 is_at_commit(tg_check_not_protected_yet)));
 	}
 	foreach(lc, tg_facts_new_members(attempt->after, attempt->before, role))
 		tg_facts_note_read(attempt->after, AuthIdRelationId, lfirst_oid(lc));
@@ -496,8 +497,9 @@ views_show_more(const QueueEntry *entry, const RelationFacts *facts,
 		 before->rls_enabled != facts->rls_enabled ||
 		 (before->rls_forced && !facts->rls_forced) ||
 		 (before->tenant == NULL) != (facts->tenant == NULL) ||
-		 (entry->policies_changed && facts->tenant == NULL &&
-		  facts->rls_enabled));
+		 (entry->policies_changed && facts->rls_enabled &&
+		  (facts->tenant == NULL ||
+		   is_at_commit(tg_check_not_protected_yet))));
 }
 
 /*
