@@ -195,7 +195,7 @@ FROM (VALUES
   ('disallow_role', '{text}', '{}'),
   ('allow_bypass', '{text,text,"timestamp with time zone"}', '{}'),
   ('disallow_bypass', '{text}', '{}'),
-  ('adopt', '{text,"timestamp with time zone"}', '{}'),
+  ('adopt', '{text,"timestamp with time zone",text,text}', '{}'),
   ('prune', '{}', '{}'),
   ('require_tenant', '{text}', '{EXECUTE}'),
   ('preload', '{}', '{}')) AS f (name, args, privs);
