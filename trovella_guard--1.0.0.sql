@@ -128,6 +128,25 @@ LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'trovella_guard_allow_1_0';
 COMMENT ON FUNCTION trovella_guard.allow(pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.timestamptz, pg_catalog.text) IS
   'Adds a relation (schema.table, which need not exist yet) or a schema (schema.*) to the allowlist, for one rule or, with rule *, for all; and of one rule for one object (the column object of check()) or, with object *, for all. A reason is required. A second call replaces reason and expiry.';
 
+-- For who has a regclass at hand.  The permission is asked for where it is used,
+-- by the function above.
+CREATE FUNCTION trovella_guard.allow(
+  relation pg_catalog.regclass,
+  reason pg_catalog.text,
+  rule pg_catalog.text DEFAULT '*',
+  expires_at pg_catalog.timestamptz DEFAULT NULL,
+  object pg_catalog.text DEFAULT '*')
+RETURNS pg_catalog.void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT trovella_guard.allow(
+    (SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = $1),
+    $2, $3, $4, $5);
+END;
+COMMENT ON FUNCTION trovella_guard.allow(pg_catalog.regclass, pg_catalog.text, pg_catalog.text, pg_catalog.timestamptz, pg_catalog.text) IS
+  'allow() of a relation that exists.';
+
 CREATE FUNCTION trovella_guard.disallow(
   relation pg_catalog.text,
   rule pg_catalog.text DEFAULT '*',
@@ -1613,6 +1632,84 @@ COMMENT ON FUNCTION trovella_guard.status() IS
   'What is active in this session: mode, versions, hook, event triggers, settings, preloading. ok is false where the guard is weaker than it could be; detail says what to do.';
 
 --
+-- Settings
+--
+
+CREATE FUNCTION trovella_guard_internal.setting_names(setting pg_catalog.text)
+RETURNS pg_catalog.text
+LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'trovella_guard_setting_names_1_0';
+COMMENT ON FUNCTION trovella_guard_internal.setting_names(pg_catalog.text) IS
+  'What the names in a setting that is a list are understood as, quoted where necessary; NULL if it is none.';
+
+CREATE FUNCTION trovella_guard.set(
+  setting pg_catalog.text,
+  value pg_catalog.text,
+  scope pg_catalog.text DEFAULT 'database')
+RETURNS pg_catalog.void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  -- calling C loads the library: only then are settings known, and checked
+  loaded CONSTANT int := trovella_guard_internal.rule_position('rls_disabled'::text);
+  full_name CONSTANT text := CASE WHEN starts_with(lower(setting), 'trovella_guard.') THEN lower(setting)
+                                  ELSE 'trovella_guard.' || lower(setting) END;
+  understood text;
+  own record;
+BEGIN
+  IF setting IS NULL OR NOT EXISTS (
+       SELECT FROM pg_settings s WHERE s.name = full_name AND starts_with(s.name, 'trovella_guard.')) THEN
+    RAISE EXCEPTION 'there is no setting "%"', coalesce(full_name, 'NULL')
+      USING ERRCODE = 'undefined_object',
+            HINT = 'The settings are: ' || (SELECT string_agg(substr(s.name, 16), ', ' ORDER BY s.name)
+                                            FROM pg_settings s WHERE starts_with(s.name, 'trovella_guard.')) || '.';
+  END IF;
+
+  CASE lower(scope)
+    WHEN 'database' THEN
+      EXECUTE format(CASE WHEN value IS NULL THEN 'ALTER DATABASE %I RESET %s' ELSE 'ALTER DATABASE %I SET %s = %L' END,
+                     current_database(), full_name, value);
+      -- what a role has set for itself counts more
+      FOR own IN
+        SELECT coalesce(r.rolname, 'ALL') AS role, d.setdatabase = 0 AS everywhere
+        FROM pg_db_role_setting d JOIN pg_roles r ON r.oid = d.setrole, unnest(d.setconfig) c
+        WHERE d.setdatabase IN (0, (SELECT b.oid FROM pg_database b WHERE b.datname = current_database()))
+          AND starts_with(lower(c), full_name || '=')
+        ORDER BY 1, 2
+      LOOP
+        RAISE WARNING 'role "%" has its own %', own.role, full_name
+          USING HINT = format('Run ALTER ROLE %I %sRESET %s;', own.role,
+                              CASE WHEN own.everywhere THEN '' ELSE format('IN DATABASE %I ', current_database()) END, full_name);
+      END LOOP;
+    WHEN 'session', 'transaction' THEN
+      NULL;
+    ELSE
+      RAISE EXCEPTION 'there is no scope "%"', coalesce(scope, 'NULL')
+        USING ERRCODE = 'invalid_parameter_value',
+              HINT = 'The scopes are: database, session, transaction.';
+  END CASE;
+
+  IF value IS NOT NULL THEN
+    PERFORM set_config(full_name, value, lower(scope) = 'transaction');
+  ELSE
+    EXECUTE format(CASE WHEN lower(scope) = 'transaction' THEN 'SET LOCAL %s TO DEFAULT' ELSE 'RESET %s' END, full_name);
+    IF lower(scope) = 'database' AND EXISTS (SELECT FROM pg_settings s WHERE s.name = full_name AND s.source <> 'default') THEN
+      RAISE NOTICE '% is reset for new sessions; this one began with "%" and keeps it', full_name, current_setting(full_name);
+    END IF;
+  END IF;
+
+  -- nobody means "workspaceid" by workspaceId
+  understood := trovella_guard_internal.setting_names(full_name);
+  IF value IS NOT NULL AND regexp_replace(understood, '\s', '', 'g') <> regexp_replace(value, '\s', '', 'g') THEN
+    RAISE NOTICE '% means: %', full_name, understood
+      USING HINT = 'Put double quotes around names that are not lower case.';
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION trovella_guard.set(pg_catalog.text, pg_catalog.text, pg_catalog.text) IS
+  'Sets a setting of the guard, with or without its prefix, or (NULL) resets it, after checking the value; for new sessions of this database and this session, for this session, or for this transaction. ALTER DATABASE takes any value in a session that has not loaded the library.';
+
+--
 -- The tenant of a session
 --
 
@@ -1759,7 +1856,8 @@ GRANT USAGE ON SCHEMA trovella_guard, trovella_guard_internal TO PUBLIC;
 GRANT SELECT ON ALL TABLES IN SCHEMA trovella_guard TO PUBLIC;
 GRANT EXECUTE ON ALL ROUTINES IN SCHEMA trovella_guard, trovella_guard_internal TO PUBLIC;
 REVOKE EXECUTE ON FUNCTION
-  trovella_guard.allow, trovella_guard.disallow, trovella_guard.allow_role, trovella_guard.disallow_role,
+  trovella_guard.allow(pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.timestamptz, pg_catalog.text),
+  trovella_guard.disallow, trovella_guard.allow_role, trovella_guard.disallow_role,
   trovella_guard.allow_bypass, trovella_guard.disallow_bypass, trovella_guard.adopt, trovella_guard.prune, trovella_guard.preload,
   trovella_guard_internal.allowlist_changed, trovella_guard_internal.allowlist_logged, trovella_guard_internal.allowlist_log_kept,
   trovella_guard_internal.open, trovella_guard_internal.collect

@@ -61,9 +61,15 @@ CREATE FUNCTION regress_list.yes(name, name) RETURNS bool LANGUAGE plpgsql
   AS $$BEGIN RAISE EXCEPTION 'called as %', current_user; END$$;
 CREATE OPERATOR regress_list.= (LEFTARG = name, RIGHTARG = name, FUNCTION = regress_list.yes);
 GRANT USAGE ON SCHEMA regress_list TO PUBLIC;
+-- nor does a regclass get around the permission
+SELECT trovella_guard.allow('regress_list.mine'::regclass, 'let me in', rule => 'rls_disabled');
 \c -
 SET SESSION AUTHORIZATION regress_list_admin;
 SET search_path = regress_list, pg_catalog;
+-- a regclass does as well
+SELECT trovella_guard.allow('mine'::regclass, 'is global, by regclass', object => NULL);
+SELECT table_name, reason, added_by FROM trovella_guard.allowlist ORDER BY 1;
+SELECT trovella_guard.allow(NULL::regclass, 'nothing');
 SELECT trovella_guard.allow('regress_list.third', 'is global');
 SELECT trovella_guard.disallow('regress_list.third');
 SELECT count(*) FROM trovella_guard.check('regress_list.mine');

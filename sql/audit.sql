@@ -108,6 +108,15 @@ ALTER EVENT TRIGGER trovella_guard_collect ENABLE;
 SELECT * FROM trovella_guard.status() WHERE NOT ok AND item LIKE 'event%' ORDER BY item;
 SELECT detail FROM trovella_guard.status() WHERE NOT ok AND item LIKE 'event%' ORDER BY item \gexec
 SELECT item FROM trovella_guard.status() WHERE NOT ok AND item LIKE 'event%';
+BEGIN;
+ALTER EXTENSION trovella_guard DROP EVENT TRIGGER trovella_guard_open;
+ALTER EXTENSION trovella_guard DROP EVENT TRIGGER trovella_guard_collect;
+DROP EVENT TRIGGER trovella_guard_open;
+DROP EVENT TRIGGER trovella_guard_collect;
+SELECT item, value, detail FROM trovella_guard.status() WHERE NOT ok AND item LIKE 'event%' ORDER BY item;
+SELECT substring(detail from 'CREATE.*') FROM trovella_guard.status() WHERE NOT ok AND item LIKE 'event%' ORDER BY item \gexec
+SELECT item, value FROM trovella_guard.status() WHERE item LIKE 'event%' ORDER BY item;
+ROLLBACK;
 -- since PostgreSQL 17 there is a setting that switches them all off
 SELECT current_setting('server_version_num')::int >= 170000 AS has_setting \gset
 SELECT set_config(CASE WHEN :'has_setting' THEN '' ELSE 'regress_audit.' END || 'event_triggers', 'off', false);

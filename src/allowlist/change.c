@@ -138,8 +138,8 @@ object_argument(FunctionCallInfo fcinfo, int n, const char *rule)
 }
 
 /*
- * Says what an entry is about to waive: who only meant one table, or one rule,
- * should see it.  That the table is unclassified is what entries are for.
+ * Says what an entry is about to waive, or that it is about nothing that is there:
+ * who only meant one table, or one rule, or another name, should see it.  That the table is unclassified is what entries are for.
  */
 static void
 notice_findings(const AllowlistEntry *entry)
@@ -153,13 +153,18 @@ notice_findings(const AllowlistEntry *entry)
 	int64		findings;
 	char	   *rules;
 
-	if (!OidIsValid(schema_oid))
-		return;
-	if (!whole_schema)
-	{
+	if (OidIsValid(schema_oid) && !whole_schema)
 		relid = get_relname_relid(NameStr(entry->table), schema_oid);
-		if (!OidIsValid(relid))
-			return;
+	if (!OidIsValid(schema_oid) || (!whole_schema && !OidIsValid(relid)))
+	{
+		/* It may be made ahead; or a name is wrong */
+		ereport(NOTICE,
+				(OidIsValid(schema_oid) ?
+				 errmsg("there is no relation \"%s.%s\" yet",
+						NameStr(entry->schema), NameStr(entry->table)) :
+				 errmsg("there is no schema \"%s\" yet",
+						NameStr(entry->schema))));
+		return;
 	}
 	values[0] = ObjectIdGetDatum(relid);
 	nulls[0] = whole_schema ? 'n' : ' ';

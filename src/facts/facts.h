@@ -677,11 +677,18 @@ extern RelationFacts *tg_facts_as_tenant_table(FactsReader *reader,
 typedef struct TenantGuess
 {
 	char	   *column;
-	char	   *tenants_table;	/* quoted and qualified */
+	char	   *tenants_table;	/* quoted and qualified; NULL: see
+								 * tg_facts_look_alike() */
 	int			tables;			/* that have the column */
 } TenantGuess;
 
 extern const TenantGuess *tg_facts_guess_tenant(FactsReader *reader);
+
+/*
+ * If no table has a tenant column: the column that most tables have of those
+ * that sound like a tenant's, whatever they refer to.  NULL if there is none.
+ */
+extern const TenantGuess *tg_facts_look_alike(FactsReader *reader);
 
 /*
  * Which relations depend on an object?

@@ -384,3 +384,69 @@ tg_facts_guess_tenant(FactsReader *reader)
 	}
 	return reader->guess;
 }
+
+static bool
+is_ordinary_table(FactsReader *reader, Oid relid)
+{
+	const RelationFacts *facts = tg_facts_outline(reader, relid);
+
+	return facts != NULL && !facts->temporary &&
+		(facts->kind == RELKIND_RELATION ||
+		 facts->kind == RELKIND_PARTITIONED_TABLE);
+}
+
+const TenantGuess *
+tg_facts_look_alike(FactsReader *reader)
+{
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	HTAB	   *columns;
+	HASH_SEQ_STATUS status;
+	KeyColumn  *column;
+	KeyColumn  *best = NULL;
+	TenantGuess *guess = NULL;
+
+	if (OidIsValid(tg_facts_tenant_type(reader)))
+		return NULL;
+
+	columns = tg_hash_create("trovella_guard look-alikes", sizeof(NameData),
+							 sizeof(KeyColumn), CurrentMemoryContext);
+	scan = systable_beginscan(tg_reader_catalog(reader, CAT_ATTRIBUTE),
+							  InvalidOid, false, reader->snapshot, 0, NULL);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_attribute form = (Form_pg_attribute) GETSTRUCT(tuple);
+		NameData	name = form->attname;
+		bool		found;
+
+		CHECK_FOR_INTERRUPTS();
+		if (form->attnum <= 0 || form->attisdropped ||
+			form->attrelid < FirstNormalObjectId ||
+			!tg_looks_like_tenant_column(NameStr(name)) ||
+			!is_ordinary_table(reader, form->attrelid))
+			continue;
+		column = hash_search(columns, &name, HASH_ENTER, &found);
+		if (!found)
+		{
+			column->looks_like_tenant = true;
+			column->tables = 0;
+		}
+		column->tables++;
+	}
+	systable_endscan(scan);
+
+	hash_seq_init(&status, columns);
+	while ((column = hash_seq_search(&status)) != NULL)
+	{
+		if (is_better(column, best))
+			best = column;
+	}
+	if (best != NULL)
+	{
+		guess = palloc0(sizeof(TenantGuess));
+		guess->column = pstrdup(NameStr(best->name));
+		guess->tables = best->tables;
+	}
+	hash_destroy(columns);
+	return guess;
+}

@@ -37,6 +37,45 @@ enum
 };
 
 PG_FUNCTION_INFO_V1(trovella_guard_status_1_0);
+PG_FUNCTION_INFO_V1(trovella_guard_setting_names_1_0);
+
+/* The names in a setting that is a list, as they are understood, or NULL. */
+static char *
+names_in_setting(const char *setting)
+{
+	const char *name;
+	StringInfoData names;
+
+	if (strcmp(setting, "tenant_columns") == 0)
+		name = tg_tenant_column_names();
+	else if (strcmp(setting, "required_columns") == 0)
+		name = tg_required_column_names();
+	else if (strcmp(setting, "app_role") == 0)
+		name = tg_app_role_names();
+	else
+		return NULL;
+
+	initStringInfo(&names);
+	for (; *name != '\0'; name = tg_next_name(name))
+		appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "",
+						 quote_identifier(name));
+	return names.data;
+}
+
+/* setting_names(setting text) */
+Datum
+trovella_guard_setting_names_1_0(PG_FUNCTION_ARGS)
+{
+	const char *setting = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	const char *names;
+
+	if (strncmp(setting, TG_EXTENSION ".", strlen(TG_EXTENSION ".")) == 0)
+		setting += strlen(TG_EXTENSION ".");
+	names = names_in_setting(setting);
+	if (names == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(names));
+}
 
 static void
 put_status(ReturnSetInfo *result, const char *item, const char *value,
@@ -57,9 +96,11 @@ put_status(ReturnSetInfo *result, const char *item, const char *value,
 static void
 put_setting_status(ReturnSetInfo *result, const char *name)
 {
-	const char *value = GetConfigOption(psprintf(TG_EXTENSION ".%s", name),
-										false, false);
+	const char *value = names_in_setting(name);
 
+	if (value == NULL)
+		value = GetConfigOption(psprintf(TG_EXTENSION ".%s", name), false,
+								false);
 	put_status(result, name, *value != '\0' ? value : "none", true, NULL);
 }
 
@@ -75,11 +116,17 @@ put_tenant_columns_status(ReturnSetInfo *result)
 	const TenantGuess *guess = tg_facts_guess_tenant(reader);
 
 	if (guess == NULL)
+		guess = tg_facts_look_alike(reader);
+	if (guess == NULL)
 		put_setting_status(result, "tenant_columns");
 	else
 		put_status(result, "tenant_columns",
-				   GetConfigOption(TG_EXTENSION ".tenant_columns", false, false),
-				   false,
+				   names_in_setting("tenant_columns"),
+				   false, guess->tenants_table == NULL ?
+				   psprintf("No table has such a column, but %d %s \"%s\": %s",
+							guess->tables,
+							guess->tables == 1 ? "table has a column" : "tables have a column",
+							guess->column, tg_remedy_tenant_columns(guess)) :
 				   psprintf("No table has such a column, but \"%s\" refers to %s in %d %s: %s",
 							guess->column, guess->tenants_table,
 							guess->tables, guess->tables == 1 ? "table" : "tables",
@@ -168,7 +215,7 @@ trovella_guard_status_1_0(PG_FUNCTION_ARGS)
 			   tg_mode == TG_MODE_WARN ? "warn" : "off",
 			   tg_mode == TG_MODE_ENFORCE,
 			   tg_mode == TG_MODE_ENFORCE ? NULL :
-			   "No commit is refused in this session.");
+			   "No commit is refused in this session: SELECT trovella_guard.set('mode', 'enforce');");
 
 	put_status(result, "library version", TG_VERSION, true, NULL);
 
@@ -200,9 +247,15 @@ trovella_guard_status_1_0(PG_FUNCTION_ARGS)
 			   "The other module must call the previous hook.");
 
 	put_event_trigger_status(result, "trovella_guard_open",
-							 "A new session does not load the library before its first DDL statement.");
+							 "A new session does not load the library before its first DDL statement: "
+							 "CREATE EVENT TRIGGER trovella_guard_open ON ddl_command_start EXECUTE FUNCTION trovella_guard_internal.open(); "
+							 "ALTER EVENT TRIGGER trovella_guard_open ENABLE ALWAYS; "
+							 "ALTER EXTENSION trovella_guard ADD EVENT TRIGGER trovella_guard_open;");
 	put_event_trigger_status(result, "trovella_guard_collect",
-							 "GRANT, REVOKE and (before PostgreSQL 17) switching row-level security go unnoticed.");
+							 "GRANT, REVOKE and (before PostgreSQL 17) switching row-level security go unnoticed: "
+							 "CREATE EVENT TRIGGER trovella_guard_collect ON ddl_command_end EXECUTE FUNCTION trovella_guard_internal.collect(); "
+							 "ALTER EVENT TRIGGER trovella_guard_collect ENABLE ALWAYS; "
+							 "ALTER EXTENSION trovella_guard ADD EVENT TRIGGER trovella_guard_collect;");
 
 	/* A copy or a restore of the database may have lost these */
 	put_tenant_columns_status(result);
@@ -221,6 +274,6 @@ trovella_guard_status_1_0(PG_FUNCTION_ARGS)
 	else
 		put_status(result, "preloading", "none", false,
 				   "In a new session, commands that fire no event trigger go unnoticed: EXPLAIN ANALYZE CREATE TABLE AS, REASSIGN OWNED, ALTER ROLE, "
-				   "changes that other extensions make in C; see \"Preloading\" in docs/operating.md.");
+				   "changes that other extensions make in C: SELECT trovella_guard.preload(); (see \"Preloading\" in docs/operating.md)");
 	return (Datum) 0;
 }

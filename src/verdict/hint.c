@@ -18,6 +18,7 @@
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
 #include "compat.h"
 #include "guard.h"
 #include "lib/stringinfo.h"
@@ -197,7 +198,7 @@ add_hidden_repairs(StringInfo text, HintKind kind,
 																			first->name))));
 }
 
-/* The row of pg_proc of allow(), or NULL without the extension. */
+/* The row of pg_proc of allow(text, ...), or NULL without the extension. */
 static HeapTuple
 find_allow(CatCList **list)
 {
@@ -208,7 +209,10 @@ find_allow(CatCList **list)
 	{
 		HeapTuple	tuple = &(*list)->members[i]->tuple;
 
-		if (((Form_pg_proc) GETSTRUCT(tuple))->pronamespace == schema)
+		Form_pg_proc form = (Form_pg_proc) GETSTRUCT(tuple);
+
+		if (form->pronamespace == schema && form->pronargs == 5 &&
+			form->proargtypes.values[0] == TEXTOID)
 			return tuple;
 	}
 	return NULL;
