@@ -208,7 +208,6 @@ find_allow(CatCList **list)
 	for (int i = 0; i < (*list)->n_members; i++)
 	{
 		HeapTuple	tuple = &(*list)->members[i]->tuple;
-
 		Form_pg_proc form = (Form_pg_proc) GETSTRUCT(tuple);
 
 		if (form->pronamespace == schema && form->pronargs == 5 &&
