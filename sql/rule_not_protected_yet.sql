@@ -74,6 +74,7 @@ CREATE POLICY p ON top USING (:tenant);
 GRANT SELECT ON top TO regress_yet_app;
 COMMIT;
 
+-- road: GRANT on a view over a table that is not protected yet (isolation), or that table's loss of protection below the view (refused)
 -- a view or a function over a table that is not protected yet shows all tenants,
 -- and has a finding of its own as soon as the application may use it
 CREATE TABLE hidden (:columns);
@@ -168,6 +169,7 @@ SELECT role, commands, how FROM trovella_guard.who_sees('whole_part')
 SELECT role, commands, how FROM trovella_guard.who_sees('heap_child')
   WHERE role ~ 'regress_yet|PUBLIC' ORDER BY 1, 2, 3;
 
+-- road: GRANT of pg_read_all_data or pg_write_all_data where a table is not protected yet (isolation) (refused)
 -- whoever may read or write everything reaches the table
 GRANT pg_read_all_data TO regress_yet_app;
 GRANT pg_write_all_data TO regress_yet_app;
