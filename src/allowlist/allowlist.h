@@ -39,8 +39,8 @@ typedef struct AllowlistEntry
 	NameData	schema;			/* of a relation, else empty */
 	NameData	table;			/* "*": the whole schema */
 	char	   *rule;			/* "*": every rule, the table is global */
-	char	   *object;			/* Finding.object, "*": any; or the name of the
-								 * role; or the switch */
+	char	   *object;			/* Finding.object, "*": any; or the name of
+								 * the role; or the switch */
 	char	   *reason;
 	NameData	author;
 	TimestampTz added_at;

@@ -540,7 +540,7 @@ object_entry_taken_over(const Allowlist *after, FactsReader *after_reader,
 		 facts = covering_parent(after_reader, facts))
 	{
 		List	   *entries = list_concat_copy(entries_about(after, facts->schema,
-														 facts->name),
+															 facts->name),
 											   entries_about(after, facts->schema,
 															 TG_ANY));
 		ListCell   *lc;

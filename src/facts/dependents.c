@@ -180,7 +180,7 @@ tg_facts_relations_whose_policies_read(FactsReader *reader, Oid relid)
 							 relations_of_dependents(reader, PolicyRelationId,
 													 lfirst_oid(lc)));
 	return tg_with_inheritance_descendants(reader,
-										list_delete_oid(relids, relid));
+										   list_delete_oid(relids, relid));
 }
 
 List *
@@ -206,8 +206,8 @@ tg_facts_relations_using_function(FactsReader *reader, Oid function_oid)
 											 OperatorRelationId,
 											 lfirst_oid(lc)));
 	return tg_with_inheritance_descendants(reader,
-										relations_of(PolicyRelationId,
-													 policies));
+										   relations_of(PolicyRelationId,
+														policies));
 }
 
 List *

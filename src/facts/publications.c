@@ -50,7 +50,7 @@ add_published(Publications *publications, HTAB *published, Oid oid,
 			  Oid publication)
 {
 	KeptPublication *found = hash_search(publications->all, &publication,
-									 HASH_FIND, NULL);
+										 HASH_FIND, NULL);
 	Published  *entry;
 	bool		is_there;
 
@@ -75,7 +75,7 @@ read_publications(FactsReader *reader, Publications *publications)
 	{
 		Form_pg_publication form = (Form_pg_publication) GETSTRUCT(tuple);
 		KeptPublication *publication = hash_search(publications->all, &form->oid,
-											   HASH_ENTER, NULL);
+												   HASH_ENTER, NULL);
 
 		publication->name = form->pubname;
 		if (form->puballtables)

@@ -225,7 +225,7 @@ add_grantees(WaySource *source, const RelationFacts *facts)
 		Oid			grantee = lfirst_oid(lc);
 		Granted    *entry = hash_search(granted, &grantee, HASH_FIND, NULL);
 		const char *commands = privileges_in_words(entry->privileges,
-														 TG_ALL_COMMANDS);
+												   TG_ALL_COMMANDS);
 
 		CHECK_FOR_INTERRUPTS();
 		if (commands == NULL ||

@@ -539,7 +539,7 @@ count_table(Summary *summary, const RelationFacts *facts)
 typedef struct Batch
 {
 	Summary    *summary;
-	const Oid *relids;
+	const Oid  *relids;
 	int			from;
 	int			to;				/* exclusive */
 	List	   *tables;			/* of RelationFacts: the tenant tables */

@@ -208,7 +208,7 @@ tg_check_function_exposes_tenants(const RuleSubject *subject)
 	ListCell   *lc;
 
 	foreach(lc, tg_exposing_functions(subject->reader, subject->facts, false,
-									 subject->alone))
+									  subject->alone))
 	{
 		CHECK_FOR_INTERRUPTS();
 		report(subject, lfirst(lc));

@@ -43,7 +43,7 @@ typedef struct Rule Rule;
 typedef enum FindingWaiver
 {
 	TG_WAIVABLE_BY_ANY_ENTRY,
-	TG_WAIVABLE_BY_ITS_RULE,		/* one that names the rule, not "*" */
+	TG_WAIVABLE_BY_ITS_RULE,	/* one that names the rule, not "*" */
 	TG_WAIVABLE_BY_NONE
 } FindingWaiver;
 
@@ -72,9 +72,9 @@ typedef struct Finding
 								 * if unused */
 	const struct Basis *basis;	/* what can get worse (basis.h), or NULL;
 								 * lives as long as the facts */
-	const char *object;			/* what breaks the rule, by a name that entries
-								 * of the allowlist contain: a policy, a
-								 * constraint, "SELECT, INSERT"; NULL: the
+	const char *object;			/* what breaks the rule, by a name that
+								 * entries of the allowlist contain: a policy,
+								 * a constraint, "SELECT, INSERT"; NULL: the
 								 * relation */
 	const char *message;		/* lower case, no full stop */
 	const char *repair_sql;		/* statements, each with a semicolon at its

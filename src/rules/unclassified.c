@@ -69,8 +69,9 @@ typedef struct LookAlikes
 {
 	char	   *words;			/* "; column "org_id" looks like one" */
 	int			count;
-	Oid			type;			/* that a tenant column should have if it is to
-								 * refer to the tenants' table, or InvalidOid */
+	Oid			type;			/* that a tenant column should have if it is
+								 * to refer to the tenants' table, or
+								 * InvalidOid */
 	const char *misspelled;		/* a column that is a configured one but for
 								 * case, or NULL */
 } LookAlikes;

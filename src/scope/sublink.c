@@ -285,7 +285,10 @@ tg_prove_sublink(SubLink *sublink, const ProofContext *context)
 					}
 					if (comparison != COMPARES_EQUAL)
 					{
-						/* <> ANY is false if all are equal, or if there are none */
+						/*
+						 * <> ANY is false if all are equal, or if there are
+						 * none
+						 */
 						all_equal = equal;
 						only_equal = list_length(tests) == 1 &&
 							tg_always_yields(query);

@@ -16,8 +16,8 @@
 /* How an object was touched.  If several are true, the last one counts. */
 typedef enum TouchedHow
 {
-	TG_GRANTED,					/* only GRANT or REVOKE on a whole relation, or
-								 * GRANT on a function */
+	TG_GRANTED,					/* only GRANT or REVOKE on a whole relation,
+								 * or GRANT on a function */
 	TG_CHANGED					/* created or altered */
 } TouchedHow;
 
