@@ -79,7 +79,7 @@ SELECT has_function('trovella_guard', 'findings', '{regclass}'::name[]);
 SELECT has_function('trovella_guard', 'who_sees', '{regclass}'::name[]);
 SELECT has_function('trovella_guard', 'status', '{}'::name[]);
 SELECT functions_are('trovella_guard',
-  '{adopt,allow,allow_bypass,allow_role,allowlist_markdown,assert_clean,check,checklist,disallow,disallow_bypass,disallow_role,findings,pending,preload,protect,prune,repair_sql,report,report_lines,require_tenant,status,who_sees}'::name[],
+  '{adopt,allow,allow_bypass,allow_role,allowlist_markdown,assert_clean,check,checklist,disallow,disallow_bypass,disallow_role,findings,pending,preload,protect,prune,repair_sql,report,report_lines,require_tenant,set,status,who_sees}'::name[],
   'these functions, and no others, are for users');
 SELECT is(
   (SELECT proconfig FROM pg_proc WHERE oid = 'trovella_guard.report_lines'::regproc),
@@ -96,14 +96,14 @@ SELECT volatility_is('trovella_guard', 'findings', '{regclass}'::name[], 'stable
 SELECT volatility_is('trovella_guard', 'status', '{}'::name[], 'stable');
 SELECT volatility_is('trovella_guard', 'require_tenant', '{text}'::name[], 'stable');
 SELECT is(
-  pg_get_function_arguments('trovella_guard.allow'::regproc),
+  pg_get_function_arguments('trovella_guard.allow(text,text,text,timestamptz,text)'::regprocedure),
   $$relation text, reason text, rule text DEFAULT '*'::text, expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone, object text DEFAULT '*'::text$$,
   'the arguments of allow() have these names and defaults');
 SELECT is(
   pg_get_function_arguments('trovella_guard.disallow'::regproc),
   $$relation text, rule text DEFAULT '*'::text, object text DEFAULT '*'::text$$,
   'and those of disallow() these');
-SELECT is(pg_get_function_result('trovella_guard.allow'::regproc), 'void', 'allow() returns nothing');
+SELECT is(pg_get_function_result('trovella_guard.allow(text,text,text,timestamptz,text)'::regprocedure), 'void', 'allow() returns nothing');
 SELECT is(pg_get_function_result('trovella_guard.disallow'::regproc), 'void', 'nor does disallow()');
 SELECT is(pg_get_function_result('trovella_guard.allowlist_markdown'::regproc), 'text', 'allowlist_markdown() returns a text');
 SELECT is(
@@ -190,6 +190,9 @@ FROM (VALUES
   ('status', '{}', '{EXECUTE}'),
   ('allowlist_markdown', '{}', '{EXECUTE}'),
   ('allow', '{text,text,text,"timestamp with time zone",text}', '{}'),
+  -- these do with the rights of the caller what needs more
+  ('allow', '{regclass,text,text,"timestamp with time zone",text}', '{EXECUTE}'),
+  ('set', '{text,text,text}', '{EXECUTE}'),
   ('disallow', '{text,text,text}', '{}'),
   ('allow_role', '{text,text,"timestamp with time zone"}', '{}'),
   ('disallow_role', '{text}', '{}'),
