@@ -98,6 +98,13 @@ ALTER POLICY item_select ON item USING (:tenant);
 ALTER POLICY item_insert ON item WITH CHECK (:tenant);
 SELECT trovella_guard.disallow_bypass('app.bypass_rls');
 
+-- the wrong column: all users of a tenant share its setting, so it ties no row to one of them
+ALTER POLICY item_select ON item USING (user_id = (SELECT current_setting('app.current_organization_id', true)));
+ALTER POLICY item_select ON item USING (user_id = nullif(current_setting('App.Current_Organization_Id'), ''));
+ALTER POLICY item_select ON item USING (user_id = (SELECT current_setting('app.user_id', true)));
+SELECT level, rule FROM trovella_guard.check('item') WHERE rule LIKE 'policy_un%';
+ALTER POLICY item_select ON item USING (:tenant);
+
 -- what is still right
 ALTER POLICY item_select ON item USING (:tenant AND user_id IS NOT NULL);
 ALTER POLICY item_select ON item USING (false);

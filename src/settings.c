@@ -21,6 +21,7 @@
 
 #include "compat.h"
 #include "settings.h"
+#include "utils/formatting.h"
 #include "utils/varlena.h"
 
 int			tg_mode = TG_MODE_ENFORCE;
@@ -57,6 +58,16 @@ const char *
 tg_app_role_names(void)
 {
 	return app_roles;
+}
+
+bool
+tg_tenant_expression_reads(const char *setting)
+{
+	char	   *expression = asc_tolower(tg_tenant_expression,
+										 strlen(tg_tenant_expression));
+
+	return strstr(expression,
+				  psprintf("'%s'", asc_tolower(setting, strlen(setting)))) != NULL;
 }
 
 const char *

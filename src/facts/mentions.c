@@ -185,7 +185,7 @@ add_part(Scanner *scanner, char *part, char *verbatim)
 static int
 bounded(ptrdiff_t length)
 {
-	return (int) Min(length, 4 * NAMEDATALEN);
+	return (int) Min(length, (ptrdiff_t) 4 * NAMEDATALEN);
 }
 
 static void

@@ -37,7 +37,7 @@ typedef struct KeptOutline
 } KeptOutline;
 
 /* In bytes: enough for TG_MAX_ANCESTORS tables of ten columns. */
-#define MAX_OUTLINES_KEPT (4 * 1024 * 1024)
+#define MAX_OUTLINES_KEPT ((Size) 4 * 1024 * 1024)
 
 bool
 tg_view_option(Datum reloptions, const char *name)

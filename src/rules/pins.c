@@ -28,7 +28,6 @@
 #include "rules/rules.h"
 #include "settings.h"
 #include "utils/builtins.h"
-#include "utils/formatting.h"
 #include "utils/memutils.h"
 
 /* A pin, and who reads its setting. */
@@ -69,17 +68,6 @@ concerns_tenants(FactsReader *reader, const SettingPin *pin)
 		tg_facts_role(reader, pin->role, &role) &&
 		!role.superuser && !role.bypasses_rls &&
 		tg_facts_excused(reader, name) == NULL;
-}
-
-/* Does trovella_guard.tenant_expression contain the setting's name? */
-static bool
-expression_reads(const char *name)
-{
-	char	   *expression = asc_tolower(tg_tenant_expression,
-										 strlen(tg_tenant_expression));
-
-	return strstr(expression,
-				  psprintf("'%s'", asc_tolower(name, strlen(name)))) != NULL;
 }
 
 /* Marks the pins whose settings a table's policies read; returns how many. */
@@ -148,7 +136,7 @@ mark_read(FactsReader *reader, List *pins)
 	{
 		JudgedPin  *judged = lfirst(lc);
 
-		if (expression_reads(judged->pin->name))
+		if (tg_tenant_expression_reads(judged->pin->name))
 			judged->read_by = "trovella_guard.tenant_expression reads";
 		else
 			left++;

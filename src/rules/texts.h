@@ -42,7 +42,7 @@ extern char *tg_kept_text(FactsReader *reader, const TextRequest *request);
  * still be locked.
  */
 extern void tg_keep_text(FactsReader *reader, const TextRequest *request,
-						 TupleDesc descriptor, const char *text);
+						 TupleDesc descriptor, const char *printed);
 
 /* print.c: prints an expression as if the table had this name. */
 extern char *tg_print_expression(const TextRequest *request, const char *table);

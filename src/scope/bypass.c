@@ -46,7 +46,7 @@ typedef enum SwitchKind
 typedef struct SwitchValue
 {
 	SwitchKind	kind;
-	char	   *text;
+	const char *text;
 	bool		on;
 } SwitchValue;
 
@@ -67,7 +67,7 @@ make_value(SwitchKind kind)
 }
 
 static SwitchValue
-make_text(char *text)
+make_text(const char *text)
 {
 	SwitchValue value = {SWITCH_TEXT, text, false};
 

@@ -11,7 +11,8 @@
  *
  * Old rows, too, are unscoped if they are many people's: if the column has few
  * values (Boolean, enum), or if the value is the tenant's, so that all of its
- * users share it: other_org = org() next to organization_id = org().
+ * users share it: other_org = org() next to organization_id = org(), or the
+ * setting in trovella_guard.tenant_expression.
  *
  * Copyright (c) 2026, Trovella
  *
@@ -23,6 +24,9 @@
 #include "facts/expression.h"
 #include "nodes/nodeFuncs.h"
 #include "scope/proof.h"
+#include "settings.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 
 /* More values of the session's tenant are not remembered. */
@@ -145,6 +149,22 @@ is_tenants_value(Node *value, const ProofContext *context)
 	return list_member(known->values, value_core(value));
 }
 
+/* Is it the setting that says the tenant, as trovella_guard.tenant_expression has it? */
+static bool
+is_tenant_setting(Node *value)
+{
+	FuncExpr   *call = (FuncExpr *) value_core(value);
+	Const	   *name;
+
+	if (call == NULL || !IsA(call, FuncExpr) ||
+		(call->funcid != F_CURRENT_SETTING_TEXT &&
+		 call->funcid != F_CURRENT_SETTING_TEXT_BOOL))
+		return false;
+	name = linitial(call->args);
+	return IsA(name, Const) && !name->constisnull &&
+		tg_tenant_expression_reads(TextDatumGetCString(name->constvalue));
+}
+
 /* Of a Boolean, of an enum, or of a date there are too few values. */
 static bool
 identifies_somebody(Oid type)
@@ -186,7 +206,7 @@ tg_tie_row(Conclusion otherwise, Conclusion equal, Node *value, bool is_set,
 		result.reason = REASON_VOLATILE;
 	else
 		return otherwise;
-	if (is_tenants_value(value, context))
+	if (is_tenants_value(value, context) || is_tenant_setting(value))
 		return otherwise;
 	result.rows = ROWS_UNKNOWN;
 	return result;

@@ -30,6 +30,8 @@ max_prepared_transactions = 5
 max_locks_per_transaction = 64
 });
 $node->start;
+# (the oracle asks what the application's role may do)
+$node->safe_psql('postgres', 'CREATE ROLE regress_lab_app');
 $node->safe_psql('postgres', 'CREATE DATABASE lab');
 $node->command_ok([ 'psql', '-XAtq', '-d', $node->connstr('lab'),
 		'-f', "$FindBin::RealBin/oracle.sql" ], 'the oracle is installed');

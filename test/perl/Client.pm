@@ -17,6 +17,8 @@ use strict;
 use warnings FATAL => 'all';
 
 use Exporter 'import';
+use File::Basename qw(dirname);
+use File::Path qw(make_path);
 use File::Temp qw(tempdir);
 use FindBin;
 use POSIX ();
@@ -78,6 +80,7 @@ sub slurp
 sub spew
 {
 	my ($file, $text) = @_;
+	make_path(dirname($file));
 	open my $out, '>', $file or die "$file: $!";
 	print $out $text;
 	close $out or die "$file: $!";

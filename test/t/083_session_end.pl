@@ -198,9 +198,6 @@ END $$;
 EOS
 is(run_as_owner("$procedure CALL commits(); DROP PROCEDURE commits()"), '',
 	'what a transaction drops after the commit of another is judged as ever');
-$node->safe_psql('postgres', "ALTER SYSTEM RESET trovella_guard.rules");
-$node->reload;
-
 # road: ALTER TABLE ALTER COLUMN SET EXPRESSION that calls a temporary function (refused)
 SKIP:
 {
@@ -216,6 +213,8 @@ EOS
 	like($err, qr/ERROR:  commit refused: table "public.docs" breaks policy_unscoped/,
 		'SET EXPRESSION');
 }
+$node->safe_psql('postgres', "ALTER SYSTEM RESET trovella_guard.rules");
+$node->reload;
 
 $node->stop;
 done_testing();
