@@ -257,9 +257,9 @@ whom_to_ask(void)
 }
 
 /*
- * The calls of allow() and allow_role() that waive the findings, or NIL if one of them should not
- * be waived.  Sets *is_global if they exempt the whole table: that is offered
- * only where it never had protection.
+ * The calls of allow() and allow_role() that waive the findings, or NIL if one
+ * of these should not be waived.  Sets *is_global if they exempt the whole
+ * table: that is offered only where it never had protection.
  */
 static List *
 waivers(const RelationVerdict *verdict, const List *findings, bool *is_global)
@@ -377,9 +377,6 @@ tg_hint(HintKind kind, const RelationVerdict *first, const List *findings,
 
 	if (kind == HINT_REFUSAL)
 		add_undos(&text, findings);
-
-	if (text.len > 0 && statements == NIL)
-		appendStringInfoChar(&text, '.');
 	add_repairs(&text, statements, kind);
 	add_hidden_repairs(&text, kind, first, hidden);
 
