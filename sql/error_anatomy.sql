@@ -191,6 +191,27 @@ SET ROLE regress_error_dba;
 CREATE TABLE sixth (:columns);
 RESET ROLE;
 
+-- ... for a role by whoever may excuse roles
+SET trovella_guard.app_role = 'regress_error_dba';
+SET ROLE regress_error_dba;
+BEGIN;
+CREATE TABLE sixth (:columns);
+ALTER TABLE sixth ENABLE ROW LEVEL SECURITY;
+CREATE POLICY sixth_tenant ON sixth USING (:tenant);
+CREATE INDEX ON sixth (organization_id);
+COMMIT;
+RESET ROLE;
+GRANT EXECUTE ON FUNCTION trovella_guard.allow_role TO regress_error_dba;
+SET ROLE regress_error_dba;
+BEGIN;
+CREATE TABLE sixth (:columns);
+ALTER TABLE sixth ENABLE ROW LEVEL SECURITY;
+CREATE POLICY sixth_tenant ON sixth USING (:tenant);
+CREATE INDEX ON sixth (organization_id);
+COMMIT;
+RESET ROLE;
+REVOKE EXECUTE ON FUNCTION trovella_guard.allow_role FROM regress_error_dba;
+
 SET client_min_messages = error;
 DROP SCHEMA regress_error CASCADE;
 REVOKE EXECUTE ON FUNCTION trovella_guard.allow(text, text, text, timestamptz, text) FROM regress_error_dba;

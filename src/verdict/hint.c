@@ -198,20 +198,24 @@ add_hidden_repairs(StringInfo text, HintKind kind,
 																			first->name))));
 }
 
-/* The row of pg_proc of allow(text, ...), or NULL without the extension. */
+/*
+ * The row of pg_proc of a function that writes the allowlist, or NULL without the
+ * extension.  allow(regclass, ...), which everybody may call, calls the one that
+ * counts.
+ */
 static HeapTuple
-find_allow(CatCList **list)
+find_writer(const char *name, CatCList **list)
 {
 	Oid			schema = get_namespace_oid(TG_EXTENSION, true);
 
-	*list = SearchSysCacheList1(PROCNAMEARGSNSP, CStringGetDatum("allow"));
+	*list = SearchSysCacheList1(PROCNAMEARGSNSP, CStringGetDatum(name));
 	for (int i = 0; i < (*list)->n_members; i++)
 	{
 		HeapTuple	tuple = &(*list)->members[i]->tuple;
 		Form_pg_proc form = (Form_pg_proc) GETSTRUCT(tuple);
 
-		if (form->pronamespace == schema && form->pronargs == 5 &&
-			form->proargtypes.values[0] == TEXTOID)
+		if (form->pronamespace == schema && form->pronargs > 0 &&
+			form->proargtypes.values[0] != REGCLASSOID)
 			return tuple;
 	}
 	return NULL;
@@ -219,13 +223,13 @@ find_allow(CatCList **list)
 
 /*
  * Who may make exceptions, if the current user may not: roles that have
- * EXECUTE on allow(), and superusers.  NULL: the user may.
+ * EXECUTE on the function, and superusers.  NULL: the user may.
  */
 static char *
-whom_to_ask(void)
+whom_to_ask(const char *function)
 {
 	CatCList   *list;
-	HeapTuple	tuple = find_allow(&list);
+	HeapTuple	tuple = find_writer(function, &list);
 	List	   *names = NIL;
 	char	   *result = NULL;
 
@@ -327,7 +331,9 @@ add_waivers(StringInfo text, const RelationVerdict *first,
 	condition = is_global ?
 		psprintf("If the %s holds no tenant's rows", tg_kind_name(first->kind)) :
 		when_to_waive(findings);
-	whom = whom_to_ask();
+	whom = whom_to_ask(strncmp(linitial(calls), TG_ALLOW_CALL,
+							   strlen(TG_ALLOW_CALL)) == 0 ?
+					   "allow" : "allow_role");
 	if (whom != NULL)
 	{
 		append_paragraph(text, psprintf("%s, ask %s for an exception.",
