@@ -105,8 +105,8 @@ is_listed(const List *oids, Oid oid)
 }
 
 /* Lists them before the first one is read, so that no scan stays open. */
-Oid *
-tg_audit_relations(FactsReader *reader, int *count)
+static Oid *
+list_relations(FactsReader *reader, int *count)
 {
 	List	   *members = tg_facts_trusted_members(reader);
 	Relation	catalog = table_open(RelationRelationId, AccessShareLock);
@@ -156,13 +156,32 @@ tg_audit_begin(const Oid *relid)
 												 "trovella_guard batch",
 												 ALLOCSET_DEFAULT_SIZES);
 	if (relid == NULL)
-		audit->relids = tg_audit_relations(audit->reader, &audit->count);
+		audit->relids = list_relations(audit->reader, &audit->count);
 	else if (!tg_facts_is_trusted_member(audit->reader, *relid))
 	{
 		audit->relids = palloc(sizeof(Oid));
 		audit->relids[audit->count++] = *relid;
 	}
 	return audit;
+}
+
+FactsReader *
+tg_audit_reader(const Audit *audit)
+{
+	return audit->reader;
+}
+
+const Allowlist *
+tg_audit_allowlist(const Audit *audit)
+{
+	return audit->allowlist;
+}
+
+const Oid  *
+tg_audit_relations(const Audit *audit, int *count)
+{
+	*count = audit->count;
+	return audit->relids;
 }
 
 void

@@ -49,11 +49,15 @@ extern const char *tg_audit_why_stale(Audit *audit,
 extern const AllowlistEntry *tg_audit_global_entry(Audit *audit,
 												   const RelationFacts *facts);
 
+/* What it reads by, for other questions under the same snapshot. */
+extern FactsReader *tg_audit_reader(const Audit *audit);
+extern const Allowlist *tg_audit_allowlist(const Audit *audit);
+
 /*
- * The relations that an audit of the whole database judges: not temporary, and
- * no members of extensions that a superuser owns.
+ * The relations that it judges.  Of the whole database these are all that are not
+ * temporary, and no members of extensions that a superuser owns.
  */
-extern Oid *tg_audit_relations(FactsReader *reader, int *count);
+extern const Oid *tg_audit_relations(const Audit *audit, int *count);
 
 /*
  * Does something and catches its error, unless that ends the audit.  Returns NULL,

@@ -57,20 +57,24 @@ privileges_in_words(AclMode privileges, CommandSet possible)
 	return commands == TG_NO_COMMAND ? NULL : tg_command_names(commands);
 }
 
-const char *
-tg_commands_of(Oid role, const RelationFacts *facts)
+static const char *
+commands_of(Oid role, const RelationFacts *facts)
 {
 	return privileges_in_words(tg_privileges_of(role, facts), TG_ALL_COMMANDS);
 }
 
 void
-tg_ways_begin(WaySource *source)
+tg_ways_begin(WaySource *source, const Oid *relid)
 {
 	Relation	catalog = table_open(AuthIdRelationId, AccessShareLock);
-	SysScanDesc scan = systable_beginscan(catalog, InvalidOid, false,
-										  tg_facts_snapshot(source->reader),
-										  0, NULL);
+	SysScanDesc scan;
 	HeapTuple	tuple;
+
+	memset(source, 0, sizeof(WaySource));
+	source->audit = tg_audit_begin(relid);
+	source->reader = tg_audit_reader(source->audit);
+	scan = systable_beginscan(catalog, InvalidOid, false,
+							  tg_facts_snapshot(source->reader), 0, NULL);
 
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
@@ -84,6 +88,12 @@ tg_ways_begin(WaySource *source)
 	}
 	systable_endscan(scan);
 	table_close(catalog, AccessShareLock);
+}
+
+void
+tg_ways_end(WaySource *source)
+{
+	tg_audit_end(source->audit);
 }
 
 static Way *
@@ -114,10 +124,9 @@ static void
 excuse(WaySource *source, Way *way, const RelationFacts *facts,
 	   const char *rule, const char *object, Oid other_relid)
 {
-	const AllowlistEntry *entry = tg_allowlist_match(source->allowlist,
-													 source->reader, facts,
-													 rule, object,
-													 other_relid);
+	const AllowlistEntry *entry =
+		tg_allowlist_match(tg_audit_allowlist(source->audit), source->reader,
+						   facts, rule, object, other_relid);
 
 	if (entry != NULL)
 		way->excused = entry->reason;
@@ -252,7 +261,7 @@ tg_add_roles(WaySource *source, const RelationFacts *facts)
 		tg_add_role(source, WAY_SUPERUSER, lfirst_oid(lc), facts->relid, all);
 	foreach(lc, source->bypassers.oids)
 	{
-		const char *commands = tg_commands_of(lfirst_oid(lc), facts);
+		const char *commands = commands_of(lfirst_oid(lc), facts);
 
 		CHECK_FOR_INTERRUPTS();
 		if (commands != NULL)

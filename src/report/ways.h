@@ -10,9 +10,9 @@
 #ifndef TROVELLA_GUARD_WAYS_H
 #define TROVELLA_GUARD_WAYS_H
 
-#include "allowlist/allowlist.h"
 #include "facts/facts.h"
 #include "facts/oidset.h"
+#include "report/audit.h"
 
 /* In the order in which they are listed. */
 typedef enum WayKind
@@ -51,15 +51,19 @@ typedef struct Way
 /* What ways are read from, and where they are collected. */
 typedef struct WaySource
 {
-	FactsReader *reader;
-	const Allowlist *allowlist;
-	OidSet		superusers;		/* see tg_ways_begin() */
+	Audit	   *audit;
+	FactsReader *reader;		/* that of the audit */
+	OidSet		superusers;
 	OidSet		bypassers;		/* other roles with BYPASSRLS */
 	List	   *ways;			/* of Way */
 } WaySource;
 
-/* Reads which roles row-level security does not apply to. */
-extern void tg_ways_begin(WaySource *source);
+/*
+ * Begins to collect for one relation, or (NULL) the whole database.  Reads which
+ * roles row-level security does not apply to.
+ */
+extern void tg_ways_begin(WaySource *source, const Oid *relid);
+extern void tg_ways_end(WaySource *source);
 
 /* A role, and those that can become it or have its rights (as an owner has). */
 extern void tg_add_role(WaySource *source, WayKind kind, Oid role,
@@ -67,9 +71,6 @@ extern void tg_add_role(WaySource *source, WayKind kind, Oid role,
 
 /* Each role that row-level security of a tenant table does not apply to. */
 extern void tg_add_roles(WaySource *source, const RelationFacts *facts);
-
-/* The privileges of a BYPASSRLS role that count, in words; NULL: none. */
-extern const char *tg_commands_of(Oid role, const RelationFacts *facts);
 
 /* The ways that lead by the table: policies, parents, functions, and so on. */
 extern void tg_add_ways_of_table(WaySource *source,
@@ -85,5 +86,28 @@ extern void tg_add_functions(WaySource *source, const RelationFacts *facts,
  */
 extern void tg_add_ways_of_window(WaySource *source,
 								  const RelationFacts *window);
+
+/* who_sees.c: what the rows that show ways have in common. */
+
+/* A way, and what the order of rows depends on. */
+typedef struct ListedWay
+{
+	const Way  *way;
+	const char *role;			/* see tg_role_of_way() */
+	int64		tables;			/* in the summary */
+} ListedWay;
+
+/* The name of the role, "PUBLIC", or NULL for subscribers. */
+extern const char *tg_role_of_way(const Way *way);
+
+/* For qsort(), of ListedWay. */
+extern int	tg_compare_ways(const void *a, const void *b);
+
+/*
+ * Fills two columns of a row: the role, and whether it can log in (null for
+ * PUBLIC and for subscribers).  "buffer" must live as long as the values.
+ */
+extern void tg_put_role(FactsReader *reader, const ListedWay *listed,
+						NameData *buffer, Datum *values, bool *nulls);
 
 #endif							/* TROVELLA_GUARD_WAYS_H */
