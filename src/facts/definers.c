@@ -48,11 +48,18 @@
 /* Of one function; nobody writes one with more. */
 #define MAX_NAMES 20000
 
-/* A relation, and the functions that read it. */
+/* Functions that read a relation. */
+typedef struct ReadBy
+{
+	List	   *functions;		/* of DefinerFacts */
+	Oid			view;			/* by way of which they do, or InvalidOid */
+} ReadBy;
+
+/* A relation, and who reads it. */
 typedef struct ReadRelation
 {
 	Oid			relid;			/* hash key, must be first */
-	List	   *reads;			/* of DefinerRead */
+	List	   *reads;			/* of ReadBy */
 } ReadRelation;
 
 /* A name, and the functions that mention it. */
@@ -176,24 +183,28 @@ is_sql(Oid language)
 		(name != NULL && strcmp(name, "plpgsql") == 0);
 }
 
-/* Adds that a function reads a relation, by way of a view or (InvalidOid) not. */
+/*
+ * Adds that functions read a relation, by way of a view or (InvalidOid) not.
+ * All that a view reads shares the list of functions: of many functions that
+ * mention many views, a list for each pair would fill the memory.
+ */
 static void
-add_read(Definers *definers, DefinerFacts *definer, Oid relid, Oid view,
-		 MemoryContext context)
+add_read(FactsReader *reader, Definers *definers, List *functions, Oid relid,
+		 Oid view)
 {
-	MemoryContext old = MemoryContextSwitchTo(context);
+	MemoryContext old = MemoryContextSwitchTo(reader->context);
 	bool		found;
 	ReadRelation *relation = hash_search(definers->relations, &relid,
 										 HASH_ENTER, &found);
-	DefinerRead *read;
+	ReadBy	   *read;
 
 	if (!found)
 		relation->reads = NIL;
 	if (relation->reads == NIL ||
-		((DefinerRead *) llast(relation->reads))->definer != definer)
+		((ReadBy *) llast(relation->reads))->functions != functions)
 	{
-		read = palloc(sizeof(DefinerRead));
-		read->definer = definer;
+		read = palloc(sizeof(ReadBy));
+		read->functions = functions;
 		read->view = view;
 		relation->reads = lappend(relation->reads, read);
 	}
@@ -210,19 +221,41 @@ below_invoker_view(FactsReader *reader, Oid relid)
 		facts->security_invoker ? tg_relations_below(reader, relid) : NIL;
 }
 
-/* Adds a relation that an SQL-standard body names, and what it reads. */
+/* Adds what functions read by way of a view. */
 static void
-add_bound(FactsReader *reader, Definers *definers, DefinerFacts *definer,
-		  Oid relid)
+add_reads_of_view(FactsReader *reader, Definers *definers, List *functions,
+				  Oid view)
 {
-	RelationPlace place;
 	ListCell   *lc;
 
-	add_read(definers, definer, relid, InvalidOid, reader->context);
-	if (!tg_facts_place(reader, relid, &place) || place.kind != RELKIND_VIEW)
-		return;
-	foreach(lc, tg_reader_reach(reader, relid, below_invoker_view, INT_MAX))
-		add_read(definers, definer, lfirst_oid(lc), relid, reader->context);
+	foreach(lc, tg_reader_reach(reader, view, below_invoker_view, INT_MAX))
+	{
+		CHECK_FOR_INTERRUPTS();
+		add_read(reader, definers, functions, lfirst_oid(lc), view);
+	}
+}
+
+/* Adds the relations that an SQL-standard body names, and what they read. */
+static void
+add_bound(FactsReader *reader, Definers *definers, DefinerFacts *definer)
+{
+	MemoryContext old = MemoryContextSwitchTo(reader->context);
+	List	   *alone = list_make1(definer);
+	ListCell   *lc;
+
+	MemoryContextSwitchTo(old);
+	foreach(lc, tg_reader_referenced(reader, RelationRelationId,
+									 TG_ANY_DEPTYPE, ProcedureRelationId,
+									 definer->oid))
+	{
+		Oid			relid = lfirst_oid(lc);
+		RelationPlace place;
+
+		add_read(reader, definers, alone, relid, InvalidOid);
+		if (tg_facts_place(reader, relid, &place) &&
+			place.kind == RELKIND_VIEW)
+			add_reads_of_view(reader, definers, alone, relid);
+	}
 }
 
 static bool
@@ -267,32 +300,34 @@ definers_mentioning(Definers *definers, const char *schema, const char *name)
 	return result;
 }
 
-/* Adds what a view reads to the functions that mention the view. */
+/* Adds what those views of a scan read that functions mention. */
 static void
-add_mentioned_view(FactsReader *reader, Definers *definers,
-				   Form_pg_class form)
+add_mentioned_views_of(FactsReader *reader, Definers *definers,
+					   SysScanDesc scan)
 {
-	char	   *schema = tg_facts_schema_name(reader, form->relnamespace);
-	List	   *mentioning;
-	List	   *relids;
-	ListCell   *lc;
-	ListCell   *lc2;
+	HeapTuple	tuple;
 
-	if (schema == NULL)
-		return;
-	mentioning = definers_mentioning(definers, schema, NameStr(form->relname));
-	if (mentioning == NIL)
-		return;
-	relids = tg_reader_reach(reader, form->oid, below_invoker_view, INT_MAX);
-	foreach(lc, mentioning)
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
-		foreach(lc2, relids)
-		{
-			CHECK_FOR_INTERRUPTS();
-			add_read(definers, lfirst(lc), lfirst_oid(lc2), form->oid,
-					 reader->context);
-		}
+		Form_pg_class form = (Form_pg_class) GETSTRUCT(tuple);
+		MemoryContext old;
+		char	   *schema;
+		List	   *functions;
+
+		CHECK_FOR_INTERRUPTS();
+		if (form->relkind != RELKIND_VIEW || form->oid < FirstNormalObjectId)
+			continue;
+		schema = tg_facts_schema_name(reader, form->relnamespace);
+		if (schema == NULL)
+			continue;
+		old = MemoryContextSwitchTo(reader->context);
+		functions = definers_mentioning(definers, schema,
+										NameStr(form->relname));
+		MemoryContextSwitchTo(old);
+		if (functions != NIL)
+			add_reads_of_view(reader, definers, functions, form->oid);
 	}
+	systable_endscan(scan);
 }
 
 /* The relations that have a name, in any schema. */
@@ -317,42 +352,24 @@ add_mentioned_views(FactsReader *reader, Definers *definers)
 {
 	HASH_SEQ_STATUS status;
 	MentionedName *entry;
-	SysScanDesc scan;
-	HeapTuple	tuple;
 
 	if (hash_get_num_entries(definers->names) == 0)
 		return;
 	if (!reader->definers_limited)
 	{
-		scan = systable_beginscan(tg_reader_catalog(reader, CAT_CLASS),
-								  InvalidOid, false, reader->snapshot, 0,
-								  NULL);
-		while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-		{
-			Form_pg_class form = (Form_pg_class) GETSTRUCT(tuple);
-
-			CHECK_FOR_INTERRUPTS();
-			if (form->relkind == RELKIND_VIEW &&
-				form->oid >= FirstNormalObjectId)
-				add_mentioned_view(reader, definers, form);
-		}
-		systable_endscan(scan);
+		add_mentioned_views_of(reader, definers,
+							   systable_beginscan(tg_reader_catalog(reader,
+																	CAT_CLASS),
+												  InvalidOid, false,
+												  reader->snapshot, 0, NULL));
 		return;
 	}
 	hash_seq_init(&status, definers->names);
 	while ((entry = hash_seq_search(&status)) != NULL)
 	{
-		scan = scan_by_name(reader, &entry->name);
-		while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-		{
-			Form_pg_class form = (Form_pg_class) GETSTRUCT(tuple);
-
-			CHECK_FOR_INTERRUPTS();
-			if (form->relkind == RELKIND_VIEW &&
-				form->oid >= FirstNormalObjectId)
-				add_mentioned_view(reader, definers, form);
-		}
-		systable_endscan(scan);
+		CHECK_FOR_INTERRUPTS();
+		add_mentioned_views_of(reader, definers,
+							   scan_by_name(reader, &entry->name));
 	}
 }
 
@@ -404,15 +421,11 @@ read_definer(FactsReader *reader, Definers *definers, HeapTuple tuple,
 	if (definer->is_bound)
 	{
 		char	   *tree = TextDatumGetCString(value);
-		ListCell   *lc;
 
 		tg_strip_locations(tree);
 		definer->fingerprint = tg_add_to_fingerprint(form->proowner, tree,
 													 strlen(tree));
-		foreach(lc, tg_reader_referenced(reader, RelationRelationId,
-										 TG_ANY_DEPTYPE, ProcedureRelationId,
-										 form->oid))
-			add_bound(reader, definers, definer, lfirst_oid(lc));
+		add_bound(reader, definers, definer);
 	}
 	else
 	{
@@ -494,6 +507,28 @@ get_definers(FactsReader *reader)
 	return definers;
 }
 
+/* Adds those of several functions that are not known yet. */
+static List *
+add_new_reads(List *reads, OidSet *known, const List *functions, Oid view)
+{
+	const ListCell *lc;
+
+	foreach(lc, functions)
+	{
+		DefinerFacts *definer = lfirst(lc);
+		DefinerRead *read;
+
+		CHECK_FOR_INTERRUPTS();
+		if (!tg_oidset_add(known, definer->oid))
+			continue;
+		read = palloc(sizeof(DefinerRead));
+		read->definer = definer;
+		read->view = view;
+		reads = lappend(reads, read);
+	}
+	return reads;
+}
+
 List *
 tg_facts_definers_reading(FactsReader *reader, const RelationFacts *facts)
 {
@@ -502,27 +537,17 @@ tg_facts_definers_reading(FactsReader *reader, const RelationFacts *facts)
 										 HASH_FIND, NULL);
 	List	   *mentioning = definers_mentioning(definers, facts->schema,
 												 facts->name);
-	List	   *result = NIL;
 	OidSet		known = {0};
+	List	   *result = add_new_reads(NIL, &known, mentioning, InvalidOid);
 	ListCell   *lc;
 
-	foreach(lc, mentioning)
-	{
-		DefinerRead *read = palloc(sizeof(DefinerRead));
-
-		read->definer = lfirst(lc);
-		read->view = InvalidOid;
-		(void) tg_oidset_add(&known, read->definer->oid);
-		result = lappend(result, read);
-	}
 	if (relation == NULL)
 		return result;
 	foreach(lc, relation->reads)
 	{
-		DefinerRead *read = lfirst(lc);
+		const ReadBy *read = lfirst(lc);
 
-		if (tg_oidset_add(&known, read->definer->oid))
-			result = lappend(result, read);
+		result = add_new_reads(result, &known, read->functions, read->view);
 	}
 	return result;
 }
