@@ -87,39 +87,12 @@ typedef struct Bypasser
 	bool		reads_all;		/* by pg_read_all_data */
 } Bypasser;
 
-/* The bypassers that have the privileges of a role; see readers_by(). */
+/* The bypassers that have the privileges of a role. */
 typedef struct Readers
 {
 	Oid			grantee;		/* hash key, must be first */
 	List	   *bypassers;
 } Readers;
-
-/*
- * The bypassers that a grant to a role gives a privilege.  The result is kept,
- * because memberships are expensive to look up, and tables are usually granted
- * to the same few roles.
- */
-static List *
-readers_by(HTAB *known, Oid grantee, List *bypassers)
-{
-	bool		found;
-	Readers    *readers = hash_search(known, &grantee, HASH_ENTER, &found);
-	ListCell   *lc;
-
-	if (found)
-		return readers->bypassers;
-	readers->bypassers = NIL;
-	foreach(lc, bypassers)
-	{
-		Bypasser   *bypasser = lfirst(lc);
-
-		CHECK_FOR_INTERRUPTS();
-		if (!OidIsValid(grantee) || bypasser->reads_all ||
-			has_privs_of_role(bypasser->role, grantee))
-			readers->bypassers = lappend(readers->bypassers, bypasser);
-	}
-	return readers->bypassers;
-}
 
 /* What it takes to find out which bypassers read a table. */
 typedef struct Reading
@@ -144,15 +117,35 @@ begin_reading(Reading *reading, List *bypassers)
 									sizeof(Readers), reading->context);
 }
 
-/* The bypassers that have the privileges of a role. */
+/*
+ * The bypassers that have the privileges of a role.  The result is kept, because
+ * memberships are expensive to look up, and tables are usually granted to the
+ * same few roles.
+ */
 static List *
 readers_by_role(Reading *reading, Oid role)
 {
-	MemoryContext old = MemoryContextSwitchTo(reading->context);
-	List	   *readers = readers_by(reading->known, role, reading->bypassers);
+	bool		found;
+	Readers    *readers = hash_search(reading->known, &role, HASH_ENTER,
+									  &found);
+	MemoryContext old;
+	ListCell   *lc;
 
+	if (found)
+		return readers->bypassers;
+	readers->bypassers = NIL;
+	old = MemoryContextSwitchTo(reading->context);
+	foreach(lc, reading->bypassers)
+	{
+		Bypasser   *bypasser = lfirst(lc);
+
+		CHECK_FOR_INTERRUPTS();
+		if (!OidIsValid(role) || bypasser->reads_all ||
+			has_privs_of_role(bypasser->role, role))
+			readers->bypassers = lappend(readers->bypassers, bypasser);
+	}
 	MemoryContextSwitchTo(old);
-	return readers;
+	return readers->bypassers;
 }
 
 /* The owner, who has all privileges, and those who were granted SELECT. */
