@@ -630,13 +630,21 @@ typedef struct SettingPin
 /* Those that apply to sessions of this database, as a List of SettingPin. */
 extern List *tg_facts_setting_pins(FactsReader *reader);
 
-/* The settings that the expressions of a policy read, as String nodes. */
-extern List *tg_facts_settings_of(const PolicyFacts *policy);
+/* What policies and the functions in them read; begins as {0}. */
+typedef struct SettingReads
+{
+	List	   *names;			/* of settings, as strings */
+	List	   *sources;		/* bodies of functions that are strings, in lower
+								 * case: these may mention any setting */
+} SettingReads;
 
-/* Does the body of a function mention a setting? */
-extern bool tg_facts_function_reads_setting(FactsReader *reader,
-											Oid function_oid,
-											const char *name);
+extern void tg_facts_add_settings_of_policy(SettingReads *reads,
+											const PolicyFacts *policy);
+extern void tg_facts_add_settings_of_function(SettingReads *reads,
+											  FactsReader *reader,
+											  Oid function_oid);
+extern bool tg_facts_reads_setting(const SettingReads *reads,
+								   const char *name);
 
 /*
  * What tells tenants apart in this database, where no column of a table does?

@@ -19,7 +19,6 @@
 #include "facts/reader.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
-#include "nodes/value.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -80,55 +79,58 @@ tg_facts_setting_pins(FactsReader *reader)
 	return pins;
 }
 
-/* Collects the constant arguments of current_setting(), as String nodes. */
+char *
+tg_setting_read_by(Node *node)
+{
+	FuncExpr   *call = (FuncExpr *) node;
+	Const	   *name;
+
+	if (!IsA(node, FuncExpr) ||
+		(call->funcid != F_CURRENT_SETTING_TEXT &&
+		 call->funcid != F_CURRENT_SETTING_TEXT_BOOL))
+		return NULL;
+	name = linitial(call->args);
+	return IsA(name, Const) && name->consttype == TEXTOID &&
+		!name->constisnull ? TextDatumGetCString(name->constvalue) : NULL;
+}
+
 static bool
 collect_settings(Node *node, List **names)
 {
+	char	   *name;
+
 	if (node == NULL)
 		return false;
 	if (IsA(node, Query))
 		return query_tree_walker((Query *) node, collect_settings, names, 0);
-	if (IsA(node, FuncExpr) &&
-		(((FuncExpr *) node)->funcid == F_CURRENT_SETTING_TEXT ||
-		 ((FuncExpr *) node)->funcid == F_CURRENT_SETTING_TEXT_BOOL))
-	{
-		Node	   *name = linitial(((FuncExpr *) node)->args);
-
-		if (IsA(name, Const) && ((Const *) name)->consttype == TEXTOID &&
-			!((Const *) name)->constisnull)
-			*names = lappend(*names,
-							 makeString(TextDatumGetCString(((Const *) name)->constvalue)));
-	}
+	name = tg_setting_read_by(node);
+	if (name != NULL)
+		*names = lappend(*names, name);
 	return expression_tree_walker(node, collect_settings, names);
 }
 
-List *
-tg_facts_settings_of(const PolicyFacts *policy)
+void
+tg_facts_add_settings_of_policy(SettingReads *reads,
+								const PolicyFacts *policy)
 {
-	List	   *names = NIL;
-
-	(void) collect_settings(policy->qual, &names);
-	(void) collect_settings(policy->with_check, &names);
-	return names;
+	(void) collect_settings(policy->qual, &reads->names);
+	(void) collect_settings(policy->with_check, &reads->names);
 }
 
-bool
-tg_facts_function_reads_setting(FactsReader *reader, Oid function_oid,
-								const char *name)
+void
+tg_facts_add_settings_of_function(SettingReads *reads, FactsReader *reader,
+								  Oid function_oid)
 {
 	SysScanDesc scan = tg_reader_scan(reader, CAT_PROC, ProcedureOidIndexId,
 									  Anum_pg_proc_oid, function_oid);
 	TupleDesc	desc = RelationGetDescr(tg_reader_catalog(reader, CAT_PROC));
 	HeapTuple	tuple = systable_getnext(scan);
-	bool		result = false;
 
 	if (HeapTupleIsValid(tuple))
 	{
 		bool		isnull;
 		Datum		body = heap_getattr(tuple, Anum_pg_proc_prosqlbody, desc,
 										&isnull);
-		List	   *names = NIL;
-		ListCell   *lc;
 
 		if (isnull)
 		{
@@ -136,15 +138,33 @@ tg_facts_function_reads_setting(FactsReader *reader, Oid function_oid,
 
 			body = heap_getattr(tuple, Anum_pg_proc_prosrc, desc, &isnull);
 			source = TextDatumGetCString(body);
-			result = strstr(asc_tolower(source, strlen(source)),
-							asc_tolower(name, strlen(name))) != NULL;
+			reads->sources = lappend(reads->sources,
+									 asc_tolower(source, strlen(source)));
+			pfree(source);
 		}
 		else
 			(void) collect_settings(stringToNode(TextDatumGetCString(body)),
-									&names);
-		foreach(lc, names)
-			result = result || pg_strcasecmp(strVal(lfirst(lc)), name) == 0;
+									&reads->names);
 	}
 	systable_endscan(scan);
-	return result;
+}
+
+bool
+tg_facts_reads_setting(const SettingReads *reads, const char *name)
+{
+	char	   *lower = asc_tolower(name, strlen(name));
+	ListCell   *lc;
+
+	foreach(lc, reads->names)
+	{
+		if (pg_strcasecmp(lfirst(lc), name) == 0)
+			return true;
+	}
+	foreach(lc, reads->sources)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (strstr(lfirst(lc), lower) != NULL)
+			return true;
+	}
+	return false;
 }

@@ -200,6 +200,9 @@ extern void tg_scan_mentions(const char *text, size_t length, bool is_sql,
 extern List *tg_with_inheritance_descendants(FactsReader *reader,
 											 List *relids);
 
+/* pins.c: the constant name in a call of current_setting(), or NULL. */
+extern char *tg_setting_read_by(Node *node);
+
 /* roles.c: adds the members of a role, or the roles that it is a member of. */
 extern void tg_add_related_roles(OidSet *roles, Oid role, bool members);
 

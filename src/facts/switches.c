@@ -12,7 +12,6 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_policy.h"
 #include "catalog/pg_proc.h"
-#include "catalog/pg_type.h"
 #include "facts/facts.h"
 #include "facts/reader.h"
 #include "miscadmin.h"
@@ -27,27 +26,15 @@
 static bool
 names_setting(Node *node, void *name)
 {
+	char	   *setting;
+
 	if (node == NULL)
 		return false;
 	if (IsA(node, Query))
 		return query_tree_walker((Query *) node, names_setting, name, 0);
-	if (IsA(node, FuncExpr))
-	{
-		FuncExpr   *call = (FuncExpr *) node;
-		Const	   *argument;
-
-		if ((call->funcid == F_CURRENT_SETTING_TEXT ||
-			 call->funcid == F_CURRENT_SETTING_TEXT_BOOL) &&
-			IsA(linitial(call->args), Const))
-		{
-			argument = linitial(call->args);
-			if (!argument->constisnull && argument->consttype == TEXTOID &&
-				pg_strcasecmp(TextDatumGetCString(argument->constvalue),
-							  name) == 0)
-				return true;
-		}
-	}
-	return expression_tree_walker(node, names_setting, name);
+	setting = tg_setting_read_by(node);
+	return (setting != NULL && pg_strcasecmp(setting, name) == 0) ||
+		expression_tree_walker(node, names_setting, name);
 }
 
 /* Most expressions need not be parsed: they do not call current_setting(). */

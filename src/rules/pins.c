@@ -24,7 +24,6 @@
 #include "facts/oidset.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
-#include "nodes/value.h"
 #include "rules/rules.h"
 #include "settings.h"
 #include "utils/builtins.h"
@@ -70,52 +69,46 @@ concerns_tenants(FactsReader *reader, const SettingPin *pin)
 		tg_facts_excused(reader, name) == NULL;
 }
 
-/* Marks the pins whose settings a table's policies read; returns how many. */
+/*
+ * Marks the pins whose settings a table's policies read; returns how many.
+ * "functions": those whose bodies have been read.
+ */
 static int
 mark_read_by(FactsReader *reader, const RelationFacts *facts, List *pins,
 			 OidSet *functions, MemoryContext context)
 {
+	SettingReads reads = {0};
 	int			marked = 0;
 	ListCell   *lc;
 
 	foreach(lc, facts->policies)
 	{
 		const PolicyFacts *policy = lfirst(lc);
-		List	   *settings = tg_facts_settings_of(policy);
-		List	   *called = NIL;
 		ListCell   *lc2;
 
-		/* The body of each function is read once */
+		CHECK_FOR_INTERRUPTS();
+		tg_facts_add_settings_of_policy(&reads, policy);
 		foreach(lc2, tg_facts_functions_of(policy))
 		{
 			MemoryContext old = MemoryContextSwitchTo(context);
+			bool		is_new = tg_oidset_add(functions, lfirst_oid(lc2));
 
-			if (tg_oidset_add(functions, lfirst_oid(lc2)))
-				called = lappend_oid(called, lfirst_oid(lc2));
 			MemoryContextSwitchTo(old);
+			if (is_new)
+				tg_facts_add_settings_of_function(&reads, reader,
+												  lfirst_oid(lc2));
 		}
-		foreach(lc2, pins)
-		{
-			JudgedPin  *judged = lfirst(lc2);
-			ListCell   *lc3;
+	}
+	foreach(lc, pins)
+	{
+		JudgedPin  *judged = lfirst(lc);
 
-			CHECK_FOR_INTERRUPTS();
-			if (judged->read_by != NULL)
-				continue;
-			foreach(lc3, settings)
-			{
-				if (pg_strcasecmp(strVal(lfirst(lc3)), judged->pin->name) == 0)
-					judged->read_by = "policies read";
-			}
-			foreach(lc3, called)
-			{
-				if (tg_facts_function_reads_setting(reader, lfirst_oid(lc3),
-													judged->pin->name))
-					judged->read_by = "policies read";
-			}
-			if (judged->read_by != NULL)
-				marked++;
-		}
+		CHECK_FOR_INTERRUPTS();
+		if (judged->read_by != NULL ||
+			!tg_facts_reads_setting(&reads, judged->pin->name))
+			continue;
+		judged->read_by = "policies read";
+		marked++;
 	}
 	return marked;
 }
