@@ -37,7 +37,6 @@
 #include "hashtable.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
@@ -139,38 +138,22 @@ note_mention(const char *qualifier, const char *name, void *arg)
  * its caller; else *any is true.
  */
 static List *
-read_path(HeapTuple tuple, TupleDesc desc, bool *any)
+read_path(FactsReader *reader, HeapTuple tuple, bool *any)
 {
-	bool		isnull;
-	Datum		config = heap_getattr(tuple, Anum_pg_proc_proconfig, desc,
-									  &isnull);
-	Datum	   *settings;
-	int			nsettings;
+	char	   *path = tg_reader_path_of(reader, tuple);
+	List	   *names;
+	ListCell   *lc;
 
 	*any = true;
-	if (isnull)
+	if (path == NULL || !SplitIdentifierString(path, ',', &names))
 		return NIL;
-	deconstruct_array(DatumGetArrayTypeP(config), TEXTOID, -1, false,
-					  TYPALIGN_INT, &settings, NULL, &nsettings);
-	for (int i = 0; i < nsettings; i++)
+	*any = false;
+	foreach(lc, names)
 	{
-		char	   *setting = TextDatumGetCString(settings[i]);
-		List	   *names;
-		ListCell   *lc;
-
-		if (strncmp(setting, "search_path=", strlen("search_path=")) != 0 ||
-			!SplitIdentifierString(setting + strlen("search_path="), ',',
-								   &names))
-			continue;
-		*any = false;
-		foreach(lc, names)
-		{
-			if (strcmp(lfirst(lc), "$user") == 0)
-				*any = true;
-		}
-		return names;
+		if (strcmp(lfirst(lc), "$user") == 0)
+			*any = true;
 	}
-	return NIL;
+	return names;
 }
 
 static bool
@@ -413,7 +396,7 @@ read_definer(FactsReader *reader, Definers *definers, HeapTuple tuple,
 	value = heap_getattr(tuple, Anum_pg_proc_proacl, desc, &isnull);
 	definer->acl = isnull ? acldefault(OBJECT_FUNCTION, form->proowner) :
 		DatumGetAclPCopy(value);
-	definer->path = read_path(tuple, desc, &definer->any_path);
+	definer->path = read_path(reader, tuple, &definer->any_path);
 
 	MemoryContextSwitchTo(context);
 	value = heap_getattr(tuple, Anum_pg_proc_prosqlbody, desc, &isnull);

@@ -121,6 +121,30 @@ tg_facts_path_is_fixed(FactsReader *reader, char *path, Oid owner)
 	return fixed;
 }
 
+char *
+tg_reader_path_of(FactsReader *reader, HeapTuple function)
+{
+	bool		isnull;
+	Datum		config = heap_getattr(function, Anum_pg_proc_proconfig,
+									  RelationGetDescr(tg_reader_catalog(reader, CAT_PROC)),
+									  &isnull);
+	Datum	   *settings;
+	int			nsettings;
+
+	if (isnull)
+		return NULL;
+	deconstruct_array(DatumGetArrayTypeP(config), TEXTOID, -1, false,
+					  TYPALIGN_INT, &settings, NULL, &nsettings);
+	for (int i = 0; i < nsettings; i++)
+	{
+		char	   *setting = TextDatumGetCString(settings[i]);
+
+		if (strncmp(setting, "search_path=", strlen("search_path=")) == 0)
+			return setting + strlen("search_path=");
+	}
+	return NULL;
+}
+
 /*
  * Does a function have a search_path of its own that is fixed, or a body whose
  * names are not looked up when it runs (SQL-standard, C)?
@@ -131,9 +155,7 @@ names_are_fixed(FactsReader *reader, HeapTuple tuple)
 	TupleDesc	desc = RelationGetDescr(tg_reader_catalog(reader, CAT_PROC));
 	Oid			language = ((Form_pg_proc) GETSTRUCT(tuple))->prolang;
 	Oid			owner = ((Form_pg_proc) GETSTRUCT(tuple))->proowner;
-	Datum		config;
-	Datum	   *settings;
-	int			nsettings;
+	char	   *path;
 	bool		isnull;
 
 	if (language == INTERNALlanguageId || language == ClanguageId)
@@ -141,21 +163,8 @@ names_are_fixed(FactsReader *reader, HeapTuple tuple)
 	(void) heap_getattr(tuple, Anum_pg_proc_prosqlbody, desc, &isnull);
 	if (!isnull)
 		return true;
-	config = heap_getattr(tuple, Anum_pg_proc_proconfig, desc, &isnull);
-	if (isnull)
-		return false;
-	deconstruct_array(DatumGetArrayTypeP(config), TEXTOID, -1, false,
-					  TYPALIGN_INT, &settings, NULL, &nsettings);
-	for (int i = 0; i < nsettings; i++)
-	{
-		char	   *setting = TextDatumGetCString(settings[i]);
-
-		if (strncmp(setting, "search_path=", strlen("search_path=")) == 0)
-			return tg_facts_path_is_fixed(reader,
-										  setting + strlen("search_path="),
-										  owner);
-	}
-	return false;
+	path = tg_reader_path_of(reader, tuple);
+	return path != NULL && tg_facts_path_is_fixed(reader, path, owner);
 }
 
 bool

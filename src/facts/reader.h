@@ -200,6 +200,9 @@ extern void tg_scan_mentions(const char *text, size_t length, bool is_sql,
 extern List *tg_with_inheritance_descendants(FactsReader *reader,
 											 List *relids);
 
+/* functions.c: the search_path that a row of pg_proc sets, or NULL. */
+extern char *tg_reader_path_of(FactsReader *reader, HeapTuple function);
+
 /* pins.c: the constant name in a call of current_setting(), or NULL. */
 extern char *tg_setting_read_by(Node *node);
 
