@@ -203,6 +203,12 @@ BEGIN GRANT SELECT ON paths.guarded TO regress_paths_app; RETURN 1; END $$;
 \c -
 :as_paths
 REFRESH MATERIALIZED VIEW refreshed;
+-- road: GRANT on a function by a function within REFRESH MATERIALIZED VIEW (refused)
+CREATE OR REPLACE FUNCTION disables() RETURNS int LANGUAGE plpgsql AS $$
+BEGIN GRANT EXECUTE ON FUNCTION paths.make TO regress_paths_app; RETURN 1; END $$;
+\c -
+:as_paths
+REFRESH MATERIALIZED VIEW refreshed;
 -- road: GRANT as an element of CREATE SCHEMA by a function within REFRESH MATERIALIZED VIEW (refused)
 CREATE OR REPLACE FUNCTION disables() RETURNS int LANGUAGE plpgsql AS $$
 BEGIN CREATE SCHEMA paths_granting CREATE TABLE unimportant (id int)

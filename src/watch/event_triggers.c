@@ -119,6 +119,15 @@ is_announced_whole(CommandTag tag)
 	}
 }
 
+/* Is it a GRANT on functions?  REVOKE opens nothing. */
+static bool
+grants_functions(bool is_grant, ObjectType objtype)
+{
+	return is_grant &&
+		(objtype == OBJECT_FUNCTION || objtype == OBJECT_PROCEDURE ||
+		 objtype == OBJECT_ROUTINE);
+}
+
 /*
  * Touches the SECURITY DEFINER functions among those that somebody is granted.
  * Of others nothing follows from a grant.
@@ -154,10 +163,8 @@ touch_collected(const CollectedCommand *command)
 			break;
 
 		case SCT_Grant:
-			if (command->d.grant.istmt->is_grant &&
-				(command->d.grant.istmt->objtype == OBJECT_FUNCTION ||
-				 command->d.grant.istmt->objtype == OBJECT_PROCEDURE ||
-				 command->d.grant.istmt->objtype == OBJECT_ROUTINE))
+			if (grants_functions(command->d.grant.istmt->is_grant,
+								 command->d.grant.istmt->objtype))
 				touch_granted_functions(command->d.grant.istmt);
 			if (command->d.grant.istmt->objtype != OBJECT_TABLE)
 				break;
@@ -207,12 +214,15 @@ switches_row_security(const AlterTableStmt *stmt)
 static bool
 is_unannounced(const Node *parsetree)
 {
+	const GrantStmt *grant;
 	ListCell   *lc;
 
 	switch (nodeTag(parsetree))
 	{
 		case T_GrantStmt:
-			return ((const GrantStmt *) parsetree)->objtype == OBJECT_TABLE;
+			grant = (const GrantStmt *) parsetree;
+			return grant->objtype == OBJECT_TABLE ||
+				grants_functions(grant->is_grant, grant->objtype);
 
 		case T_AlterTableStmt:
 			return switches_row_security((const AlterTableStmt *) parsetree);
