@@ -281,7 +281,7 @@ enqueue_covered(Attempt *attempt, const AllowlistEntry *entry)
 			enqueue_opened(attempt, role);
 		return;
 	}
-	if (entry->kind != TG_ENTRY_RELATION)
+	if (entry->kind == TG_ENTRY_BYPASS)
 	{
 		enqueue_all(attempt,
 					tg_facts_relations_naming_switch(attempt->after,
@@ -324,6 +324,7 @@ enqueue_for_entries(Attempt *attempt, const ObjectKey *object)
 	List	   *after =
 		tg_allowlist_entries_of(tg_attempt_allowlist(attempt, true),
 								object->objectId);
+	const AllowlistEntry *covered = NULL;
 	ListCell   *lc;
 	ListCell   *lc2;
 
@@ -332,12 +333,20 @@ enqueue_for_entries(Attempt *attempt, const ObjectKey *object)
 		AllowlistEntry *entry = lfirst(lc);
 		bool		is_there = false;
 
+		CHECK_FOR_INTERRUPTS();
 		foreach(lc2, after)
 			is_there = is_there || tg_allowlist_same(entry, lfirst(lc2));
 		if (is_there)
 			continue;
 		tg_lock_changed(attempt->locks, object->classId, object->objectId);
+
+		/* All debts of a relation cover the same */
+		if (covered != NULL &&
+			tg_allowlist_names(entry, NameStr(covered->schema),
+							   NameStr(covered->table)))
+			continue;
 		enqueue_covered(attempt, entry);
+		covered = entry;
 	}
 }
 
