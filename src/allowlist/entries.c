@@ -422,7 +422,7 @@ match(const Allowlist *allowlist, FactsReader *reader,
 				schema_entry_applies(allowlist, reader, facts, rule, object,
 									 class) ? entry : NULL;
 		}
-		facts = tg_facts_outline(reader, linitial_oid(facts->parents));
+		facts = tg_facts_partitioned_table(reader, facts);
 	}
 	return NULL;
 }
@@ -464,14 +464,6 @@ tg_allowlist_overdue(const Allowlist *allowlist, FactsReader *reader,
 	return match(allowlist, reader, facts, rule, object, OVERDUE_DEBTS);
 }
 
-/* The partitioned table whose entries cover a partition, or NULL. */
-static const RelationFacts *
-covering_parent(FactsReader *reader, const RelationFacts *facts)
-{
-	return facts->partition && facts->parents != NIL ?
-		tg_facts_outline(reader, linitial_oid(facts->parents)) : NULL;
-}
-
 void
 tg_allowlist_mark_rule_used(const Allowlist *allowlist, FactsReader *reader,
 							const RelationFacts *facts, const char *rule)
@@ -482,7 +474,7 @@ tg_allowlist_mark_rule_used(const Allowlist *allowlist, FactsReader *reader,
 	entry = match(allowlist, reader, facts, rule, NULL, DECISIONS);
 	if (entry != NULL)
 		tg_allowlist_mark_used(entry);
-	for (; facts != NULL; facts = covering_parent(reader, facts))
+	for (; facts != NULL; facts = tg_facts_partitioned_table(reader, facts))
 	{
 		CHECK_FOR_INTERRUPTS();
 		foreach(lc, entries_about(allowlist, facts->schema, facts->name))
@@ -537,7 +529,7 @@ object_entry_taken_over(const Allowlist *after, FactsReader *after_reader,
 						const RelationFacts *before_facts)
 {
 	for (const RelationFacts *facts = after_facts; facts != NULL;
-		 facts = covering_parent(after_reader, facts))
+		 facts = tg_facts_partitioned_table(after_reader, facts))
 	{
 		List	   *entries = list_concat_copy(entries_about(after, facts->schema,
 															 facts->name),

@@ -221,6 +221,10 @@ extern RelationFacts *tg_facts_read(FactsReader *reader, Oid relid);
  */
 extern const RelationFacts *tg_facts_outline(FactsReader *reader, Oid relid);
 
+/* The outline of the table that a relation is a partition of, or NULL. */
+extern const RelationFacts *tg_facts_partitioned_table(FactsReader *reader,
+													   const RelationFacts *facts);
+
 /*
  * Calls "visit" for each tenant table with row-level security, until it returns
  * false.  For whoever asks little of all tables: this costs a third of their

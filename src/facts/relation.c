@@ -330,6 +330,13 @@ tg_facts_outline(FactsReader *reader, Oid relid)
 }
 
 const RelationFacts *
+tg_facts_partitioned_table(FactsReader *reader, const RelationFacts *facts)
+{
+	return facts->partition && facts->parents != NIL ?
+		tg_facts_outline(reader, linitial_oid(facts->parents)) : NULL;
+}
+
+const RelationFacts *
 tg_reader_kept_outline(FactsReader *reader, Oid relid)
 {
 	const KeptOutline *kept = keep_outline(reader, relid);

@@ -36,13 +36,9 @@ rely_on_entry(Attempt *attempt, const AllowlistEntry *entry,
 	if (!entry->fresh)
 		tg_lock_read(attempt->locks, tg_allowlist_oid(),
 					 tg_allowlist_key(entry));
-	while (facts != NULL)
-	{
+	for (; facts != NULL;
+		 facts = tg_facts_partitioned_table(attempt->after, facts))
 		tg_lock_read(attempt->locks, NamespaceRelationId, facts->schema_oid);
-		facts = facts->partition && facts->parents != NIL ?
-			tg_facts_outline(attempt->after, linitial_oid(facts->parents)) :
-			NULL;
-	}
 }
 
 /*
