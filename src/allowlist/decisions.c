@@ -9,14 +9,11 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "allowlist/entries.h"
-#include "catalog/namespace.h"
-#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/syscache.h"
+#include "utils/lsyscache.h"
 #include "utils/varlena.h"
 
 PG_FUNCTION_INFO_V1(trovella_guard_allow_role_1_0);
@@ -96,38 +93,39 @@ tg_switch_name(const DeclaredBypass *bypass)
 													bypass->function));
 }
 
+/* The first argument, a name. */
+static char *
+name_argument(FunctionCallInfo fcinfo, const char *what)
+{
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("%s must not be null", what)));
+	return text_to_cstring(PG_GETARG_TEXT_PP(0));
+}
+
 /* An entry about a role: an excused role has no quotes around its name. */
 static AllowlistEntry
 role_argument(FunctionCallInfo fcinfo)
 {
 	AllowlistEntry entry = {.kind = TG_ENTRY_ROLE,.rule = ""};
 
-	if (PG_ARGISNULL(0))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("role must not be null")));
-	entry.object = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	entry.object = name_argument(fcinfo, "role");
 	return entry;
 }
 
 static AllowlistEntry
-switch_argument(FunctionCallInfo fcinfo)
+switch_argument(FunctionCallInfo fcinfo, DeclaredBypass *bypass)
 {
 	AllowlistEntry entry = {.kind = TG_ENTRY_BYPASS,.rule = ""};
-	DeclaredBypass bypass;
-	char	   *raw;
+	char	   *raw = name_argument(fcinfo, "switch");
 
-	if (PG_ARGISNULL(0))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("switch must not be null")));
-	raw = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	if (!tg_parse_switch(raw, &bypass))
+	if (!tg_parse_switch(raw, bypass))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_NAME),
 				 errmsg("invalid switch \"%s\"", raw),
 				 errhint("Write the name of a session setting with a dot in it, like app.bypass_rls, or a function without arguments, like app.is_admin().")));
-	entry.object = tg_switch_name(&bypass);
+	entry.object = tg_switch_name(bypass);
 	return entry;
 }
 
@@ -178,31 +176,16 @@ trovella_guard_disallow_role_1_0(PG_FUNCTION_ARGS)
  * exist yet may become one.
  */
 static void
-check_switch(const AllowlistEntry *entry)
+check_switch(const DeclaredBypass *bypass)
 {
-	DeclaredBypass bypass;
-	oidvector  *no_arguments = buildoidvector(NULL, 0);
-	HeapTuple	tuple;
-	Form_pg_proc form;
-	bool		fits;
+	Oid			function = tg_facts_switch_function(bypass);
 
-	if (!tg_parse_switch(entry->object, &bypass) || bypass.function == NULL)
-		return;
-	tuple = SearchSysCache3(PROCNAMEARGSNSP,
-							CStringGetDatum(bypass.function),
-							PointerGetDatum(no_arguments),
-							ObjectIdGetDatum(get_namespace_oid(bypass.schema,
-															   true)));
-	if (!HeapTupleIsValid(tuple))
-		return;
-	form = (Form_pg_proc) GETSTRUCT(tuple);
-	fits = form->prorettype == BOOLOID && !form->proretset;
-	ReleaseSysCache(tuple);
-	if (!fits)
+	if (OidIsValid(function) &&
+		(get_func_rettype(function) != BOOLOID || get_func_retset(function)))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("function %s does not return boolean",
-						entry->object),
+						tg_switch_name(bypass)),
 				 errhint("A switch is a function without arguments that returns boolean: write one that calls this function and compares its result, use it in the policies, and declare it.")));
 }
 
@@ -212,9 +195,10 @@ check_switch(const AllowlistEntry *entry)
 Datum
 trovella_guard_allow_bypass_1_0(PG_FUNCTION_ARGS)
 {
-	AllowlistEntry entry = switch_argument(fcinfo);
+	DeclaredBypass bypass;
+	AllowlistEntry entry = switch_argument(fcinfo, &bypass);
 
-	check_switch(&entry);
+	check_switch(&bypass);
 	insert(fcinfo, &entry,
 		   psprintf("declare \"%s\" a bypass", entry.object),
 		   "who may set the switch, and what for");
@@ -227,7 +211,8 @@ trovella_guard_allow_bypass_1_0(PG_FUNCTION_ARGS)
 Datum
 trovella_guard_disallow_bypass_1_0(PG_FUNCTION_ARGS)
 {
-	AllowlistEntry entry = switch_argument(fcinfo);
+	DeclaredBypass bypass;
+	AllowlistEntry entry = switch_argument(fcinfo, &bypass);
 
 	if (!tg_allowlist_delete(&entry))
 		ereport(ERROR,

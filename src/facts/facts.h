@@ -731,6 +731,9 @@ extern List *tg_facts_relations_whose_policies_read(FactsReader *reader,
 extern List *tg_facts_relations_using_function(FactsReader *reader,
 											   Oid function_oid);
 
+/* The function that is the switch of a declared bypass, or InvalidOid. */
+extern Oid	tg_facts_switch_function(const DeclaredBypass *bypass);
+
 /* The relations whose policies name the switch of a declared bypass. */
 extern List *tg_facts_relations_naming_switch(FactsReader *reader,
 											  const DeclaredBypass *bypass);

@@ -99,9 +99,8 @@ relations_naming_setting(FactsReader *reader, const char *setting)
 	return tg_with_inheritance_descendants(reader, result);
 }
 
-/* The function that is a switch, or InvalidOid. */
-static Oid
-function_of(const DeclaredBypass *bypass)
+Oid
+tg_facts_switch_function(const DeclaredBypass *bypass)
 {
 	Oid			schema_oid = bypass->schema == NULL ? InvalidOid :
 		get_namespace_oid(bypass->schema, true);
@@ -122,7 +121,7 @@ tg_facts_relations_naming_switch(FactsReader *reader,
 
 	if (bypass->setting != NULL)
 		return relations_naming_setting(reader, bypass->setting);
-	function_oid = function_of(bypass);
+	function_oid = tg_facts_switch_function(bypass);
 	return OidIsValid(function_oid) ?
 		tg_facts_relations_using_function(reader, function_oid) : NIL;
 }
@@ -137,5 +136,5 @@ tg_facts_policy_names_switch(const PolicyFacts *policy,
 		return names_setting(policy->qual, setting) ||
 			names_setting(policy->with_check, setting);
 	return list_member_oid(tg_facts_functions_of(policy),
-						   function_of(bypass));
+						   tg_facts_switch_function(bypass));
 }
