@@ -16,10 +16,10 @@
 #include "facts/facts.h"
 #include "facts/oidset.h"
 #include "rules/rules.h"
-#include "verdict/locks.h"
-#include "watch/touched.h"
 #include "utils/hsearch.h"
+#include "verdict/locks.h"
 #include "verdict/verdict.h"
+#include "watch/touched.h"
 
 /*
  * Do the policies of a relation rest on something that has changed?  The proof
@@ -100,6 +100,9 @@ extern const AllowlistEntry *tg_debt_of(Attempt *attempt,
 										const Finding *finding,
 										const RelationFacts *facts,
 										const RelationFacts *before);
+
+/* debts.c: ends an entry of the allowlist with this transaction. */
+extern void tg_end_entry(Attempt *attempt, const AllowlistEntry *entry);
 
 /* attempt.c: the snapshots, the readers and the allowlists. */
 extern void tg_attempt_begin(Attempt *attempt);

@@ -32,6 +32,13 @@ note_change(Attempt *attempt, const AllowlistEntry *entry)
 }
 
 void
+tg_end_entry(Attempt *attempt, const AllowlistEntry *entry)
+{
+	note_change(attempt, entry);
+	tg_allowlist_end(entry);
+}
+
+void
 tg_keep_debts(Attempt *attempt, const RelationFacts *facts,
 			  const RelationFacts *before)
 {
@@ -52,8 +59,7 @@ tg_keep_debts(Attempt *attempt, const RelationFacts *facts,
 		CHECK_FOR_INTERRUPTS();
 		if (!entry->adopted || entry->follows != NULL)
 			continue;
-		note_change(attempt, entry);
-		tg_allowlist_end(entry);
+		tg_end_entry(attempt, entry);
 	}
 	if (before == NULL)
 		return;
@@ -111,9 +117,6 @@ tg_debt_of(Attempt *attempt, const Finding *finding, const RelationFacts *facts,
 		return entry;
 	}
 	if (!entry->fresh && tg_allowlist_names(entry, before->schema, before->name))
-	{
-		note_change(attempt, entry);
-		tg_allowlist_end(entry);
-	}
+		tg_end_entry(attempt, entry);
 	return NULL;
 }

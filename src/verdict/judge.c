@@ -379,7 +379,6 @@ note_lost_column(Attempt *attempt, RelationHistory *history,
 static void
 end_waiver_of_lost_column(Attempt *attempt, const RelationFacts *before)
 {
-	const char *rule = "tenant_column_lost";
 	ListCell   *lc;
 
 	foreach(lc, tg_allowlist_old_entries(tg_attempt_allowlist(attempt, true),
@@ -387,12 +386,8 @@ end_waiver_of_lost_column(Attempt *attempt, const RelationFacts *before)
 	{
 		const AllowlistEntry *entry = lfirst(lc);
 
-		if (entry->adopted || strcmp(entry->rule, rule) != 0)
-			continue;
-		if (attempt->locks->wanted)
-			tg_lock_changed(attempt->locks, tg_allowlist_oid(),
-							tg_allowlist_key(entry));
-		tg_allowlist_end(entry);
+		if (!entry->adopted && strcmp(entry->rule, "tenant_column_lost") == 0)
+			tg_end_entry(attempt, entry);
 	}
 }
 
@@ -404,11 +399,9 @@ end_waiver_of_lost_column(Attempt *attempt, const RelationFacts *before)
 static bool
 is_meant_to_be_global(Attempt *attempt, const RelationFacts *facts)
 {
-	int			rule = tg_rule_by_check(tg_check_table_unclassified);
-
 	return facts->tenant == NULL &&
 		tg_allowlist_match(tg_attempt_allowlist(attempt, true),
-						   attempt->after, facts, tg_rules[rule].name, NULL,
+						   attempt->after, facts, "table_unclassified", NULL,
 						   InvalidOid) != NULL;
 }
 
