@@ -84,21 +84,38 @@ tg_allowlist_oid(void)
 		get_relname_relid("allowlist", schema_oid) : InvalidOid;
 }
 
+/* Makes an entry known by its key. */
+static void
+add_by_key(const Allowlist *allowlist, AllowlistEntry *entry)
+{
+	uint32		key = tg_allowlist_key(entry);
+	bool		found;
+	EntriesOfKey *of_key = hash_search(allowlist->by_key, &key, HASH_ENTER,
+									   &found);
+
+	of_key->entries = lappend(found ? of_key->entries : NIL, entry);
+}
+
 static void
 add_entry(Allowlist *allowlist, AllowlistEntry *entry)
 {
-	uint32		key = tg_allowlist_key(entry);
-	EntriesOfKey *of_key;
-	bool		found;
-
 	allowlist->entries = lappend(allowlist->entries, entry);
 	if (allowlist->by_key == NULL)
 		allowlist->by_key = tg_hash_create("trovella_guard allowlist keys",
 										   sizeof(uint32),
 										   sizeof(EntriesOfKey),
 										   CurrentMemoryContext);
-	of_key = hash_search(allowlist->by_key, &key, HASH_ENTER, &found);
-	of_key->entries = lappend(found ? of_key->entries : NIL, entry);
+	add_by_key(allowlist, entry);
+}
+
+void
+tg_allowlist_take_names(const Allowlist *allowlist, AllowlistEntry *entry)
+{
+	entry->schema = entry->follows->schema;
+	entry->table = entry->follows->table;
+	entry->object = entry->follows->object;
+	entry->follows = NULL;
+	add_by_key(allowlist, entry);
 }
 
 List *

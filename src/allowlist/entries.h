@@ -40,6 +40,13 @@ extern void tg_allowlist_insert(const AllowlistEntry *entry, Datum expires_at,
 								char expires_null);
 
 /*
+ * The names that an entry follows are its names from now on: it has been written
+ * under them.
+ */
+extern void tg_allowlist_take_names(const Allowlist *allowlist,
+									AllowlistEntry *entry);
+
+/*
  * Removes the decision about the same, or, if there is none, the debts about it.
  * Returns false if there are neither.
  */

@@ -24,7 +24,6 @@
 #include "allowlist/entries.h"
 #include "catalog/indexing.h"
 #include "executor/tuptable.h"
-#include "hashtable.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -151,57 +150,25 @@ take_out(Relation relation, const AllowlistEntry *entry)
 	return NULL;				/* keep compiler quiet */
 }
 
-/* The entries that have been written under new names, by their hash. */
-typedef struct MovedEntries
-{
-	uint32		key;			/* hash key, must be first */
-	List	   *entries;
-} MovedEntries;
-
-static void
-note_moved(HTAB *moved, AllowlistEntry *entry)
-{
-	const EntryNames *names = entry->follows;
-	uint32		key = tg_allowlist_hash_names(NameStr(names->schema),
-											  NameStr(names->table));
-	bool		found;
-	MovedEntries *same = hash_search(moved, &key, HASH_ENTER, &found);
-
-	if (!found)
-		same->entries = NIL;
-	same->entries = lappend(same->entries, entry);
-}
-
 /* Is there an entry already that says what an entry says under its new names? */
 static bool
-is_said(const Allowlist *allowlist, const AllowlistEntry *entry, HTAB *moved)
+is_said(const Allowlist *allowlist, const AllowlistEntry *entry)
 {
 	const EntryNames *names = entry->follows;
 	uint32		key = tg_allowlist_hash_names(NameStr(names->schema),
 											  NameStr(names->table));
-	const MovedEntries *same = hash_search(moved, &key, HASH_FIND, NULL);
-	const ListCell *lc;
+	ListCell   *lc;
 
 	foreach(lc, tg_allowlist_entries_of(allowlist, key))
 	{
 		const AllowlistEntry *other = lfirst(lc);
 
+		CHECK_FOR_INTERRUPTS();
 		if (!other->ends && other->follows == NULL && other->adopted &&
-			strcmp(NameStr(other->schema), NameStr(names->schema)) == 0 &&
-			strcmp(NameStr(other->table), NameStr(names->table)) == 0 &&
+			tg_allowlist_names(other, NameStr(names->schema),
+							   NameStr(names->table)) &&
 			strcmp(other->rule, entry->rule) == 0 &&
 			strcmp(other->object, names->object) == 0)
-			return true;
-	}
-	foreach(lc, same != NULL ? same->entries : NIL)
-	{
-		const AllowlistEntry *other = lfirst(lc);
-
-		CHECK_FOR_INTERRUPTS();
-		if (strcmp(NameStr(other->follows->schema), NameStr(names->schema)) == 0 &&
-			strcmp(NameStr(other->follows->table), NameStr(names->table)) == 0 &&
-			strcmp(other->rule, entry->rule) == 0 &&
-			strcmp(other->follows->object, names->object) == 0)
 			return true;
 	}
 	return false;
@@ -217,9 +184,6 @@ write_changes(const Allowlist *allowlist, List *changed, Relation relation,
 {
 	TupleDesc	descriptor = RelationGetDescr(relation);
 	List	   *tuples = NIL;
-	HTAB	   *moved = tg_hash_create("trovella_guard moved entries",
-									   sizeof(uint32), sizeof(MovedEntries),
-									   CurrentMemoryContext);
 	ListCell   *lc;
 	ListCell   *lc2;
 
@@ -240,15 +204,14 @@ write_changes(const Allowlist *allowlist, List *changed, Relation relation,
 		HeapTuple	tuple = lfirst(lc2);
 
 		CHECK_FOR_INTERRUPTS();
-		if (tuple == NULL || entry->ends || is_said(allowlist, entry, moved))
+		if (tuple == NULL || entry->ends || is_said(allowlist, entry))
 			continue;
 		tuple = renamed(tuple, descriptor, entry->follows);
 		CatalogTupleInsert(relation, tuple);
 		write_log(log, "follow", tuple, descriptor);
-		note_moved(moved, entry);
+		tg_allowlist_take_names(allowlist, entry);
 	}
 	CommandCounterIncrement();
-	hash_destroy(moved);
 }
 
 void
