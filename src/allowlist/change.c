@@ -12,8 +12,6 @@
 #include "allowlist/entries.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
-#include "executor/spi.h"
-#include "miscadmin.h"
 #include "rules/rules.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"

@@ -14,12 +14,9 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
-#include "catalog/pg_class.h"
 #include "guard.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
-#include "rules/remedy.h"
 #include "rules/rules.h"
 #include "settings.h"
 #include "verdict/raise.h"

@@ -39,7 +39,6 @@
 #include "verdict/raise.h"
 #include "version.h"
 
-static void judge_commit(void);
 static void verdict_xact_callback(XactEvent event, void *arg);
 
 void
