@@ -98,7 +98,6 @@ COMMENT ON COLUMN trovella_guard.allowlist.added_at IS 'Start of the transaction
 COMMENT ON COLUMN trovella_guard.allowlist.expires_at IS 'When the entry stops counting; NULL: never.';
 COMMENT ON COLUMN trovella_guard.allowlist.adopted IS 'Whether adopt() wrote the entry. Such a debt waives the pre-existing finding and nothing new. It follows its relation when that is renamed or moved.';
 
-
 SELECT pg_catalog.pg_extension_config_dump('trovella_guard.allowlist', '');
 
 CREATE FUNCTION trovella_guard_internal.allowlist_changed() RETURNS trigger
@@ -128,8 +127,8 @@ LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'trovella_guard_allow_1_0';
 COMMENT ON FUNCTION trovella_guard.allow(pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.timestamptz, pg_catalog.text) IS
   'Adds a relation (schema.table, which need not exist yet) or a schema (schema.*) to the allowlist, for one rule or, with rule *, for all; and of one rule for one object (the column object of check()) or, with object *, for all. A reason is required. A second call replaces reason and expiry.';
 
--- For who has a regclass at hand.  The permission is asked for where it is used,
--- by the function above.
+-- For callers that have a regclass at hand.  The function above, which this one
+-- calls, asks for the permission.
 CREATE FUNCTION trovella_guard.allow(
   relation pg_catalog.regclass,
   reason pg_catalog.text,
@@ -238,7 +237,6 @@ COMMENT ON COLUMN trovella_guard.allowlist_log.object IS 'The object that may br
 COMMENT ON COLUMN trovella_guard.allowlist_log.reason IS 'The reason of the entry.';
 COMMENT ON COLUMN trovella_guard.allowlist_log.expires_at IS 'When the entry expires; NULL: never.';
 COMMENT ON COLUMN trovella_guard.allowlist_log.adopted IS 'Whether adopt() wrote the entry.';
-
 
 SELECT pg_catalog.pg_extension_config_dump('trovella_guard.allowlist_log', '');
 

@@ -152,7 +152,10 @@ extern List *tg_allowlist_entries_of(const Allowlist *allowlist, uint32 key);
 /* The excused roles and declared bypasses, which live as long as the allowlist. */
 extern const Decisions *tg_allowlist_decisions(const Allowlist *allowlist);
 
-/* The switch of an entry about a bypass. */
+/*
+ * The switch of an entry about a bypass; neither setting nor function if somebody
+ * has written the row without allow_bypass().
+ */
 extern const DeclaredBypass *tg_switch_of(const AllowlistEntry *entry);
 
 /* The key of all entries about roles and bypasses: see tg_allowlist_key(). */

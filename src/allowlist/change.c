@@ -136,8 +136,9 @@ object_argument(FunctionCallInfo fcinfo, int n, const char *rule)
 }
 
 /*
- * Says what an entry is about to waive, or that it is about nothing that is there:
- * who only meant one table, or one rule, or another name, should see it.  That the table is unclassified is what entries are for.
+ * Says what an entry is about to waive, or that nothing has its name yet, for
+ * whoever meant only one table, only one rule, or another name.  That a table is
+ * unclassified is not worth saying: entries are made for that.
  */
 static void
 notice_findings(const AllowlistEntry *entry)

@@ -327,7 +327,7 @@ tg_allowlist_of_rule(const Allowlist *allowlist, const RelationFacts *facts,
 }
 
 /*
- * Who allows that a table has lost its tenant column has classified the table.
+ * Whoever allows a table to lose its tenant column has classified the table.
  */
 static bool
 includes_rule(const AllowlistEntry *entry, const char *rule,

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * write.c
- *		Writes the allowlist, and the trigger that notices it.
+ *		Writes the allowlist, and notices when it is written.
  *
  * Functions that write the allowlist do so with the privileges of the extension's
  * owner, so that a role needs only EXECUTE on them.  They are not SECURITY DEFINER,
@@ -195,8 +195,8 @@ tg_allowlist_insert(const AllowlistEntry *entry, Datum expires_at,
 }
 
 /*
- * Debts are removed only if there is no decision: so who takes back a mistaken
- * allow() has the debts again.
+ * Debts are removed only if there is no decision, so that taking back a mistaken
+ * allow() leaves the debts as they were.
  */
 bool
 tg_allowlist_delete(const AllowlistEntry *entry)

@@ -304,7 +304,7 @@ static bool
 others_read_change(const QueueEntry *entry, const RelationFacts *facts,
 				   const RelationFacts *before)
 {
-	/* Who makes a table a parent changes its row of pg_class, as GRANT does */
+	/* Making a table a parent changes its row of pg_class, as GRANT does */
 	if (facts->may_have_children &&
 		facts->kind != RELKIND_PARTITIONED_TABLE &&
 		!same_privileges(facts->acls, before->acls))
@@ -524,8 +524,8 @@ tg_judge_queue(Attempt *attempt)
 }
 
 /*
- * Judges what is nobody's relation: roles and settings.  The allowlist is about
- * relations, so it waives none of this.
+ * Judges what is nobody's relation: roles and settings.  Entries waive rules for
+ * relations only, so none waives what is found here.
  */
 void
 tg_judge_database(Attempt *attempt)

@@ -12,8 +12,10 @@
 
 #include "nodes/pg_list.h"
 
-/* The findings about one relation that the transaction touched, or (without
- * schema and name) about the database. */
+/*
+ * The findings about one relation that the transaction touched, or (without
+ * schema and name) about the database.
+ */
 typedef struct RelationVerdict
 {
 	const char *schema;

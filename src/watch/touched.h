@@ -45,8 +45,8 @@ extern bool tg_touched_any(void);
 extern List *tg_touched_objects(void);
 
 /*
- * Counts a DDL statement; and how many there were in the transaction.  A
- * client may send several as one transaction without BEGIN.
+ * Counts a DDL statement; tells how many the transaction has had.  A client may
+ * send several as one transaction without BEGIN.
  */
 extern void tg_touched_count_statement(void);
 extern int	tg_touched_statements(void);
