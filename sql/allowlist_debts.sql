@@ -188,6 +188,32 @@ ALTER POLICY hold ON item USING (id <> (SELECT current_setting('app.hidden', tru
 DROP POLICY hold ON item;
 
 --
+-- Policies that mean the same owe each for itself
+--
+SET trovella_guard.mode = off;
+CREATE TABLE twins (:columns);
+ALTER TABLE twins ENABLE ROW LEVEL SECURITY;
+CREATE INDEX ON twins (organization_id);
+CREATE POLICY one ON twins USING (true);
+CREATE POLICY two ON twins USING (true);
+RESET trovella_guard.mode;
+SELECT trovella_guard.adopt('day 2') > 0 AS adopted;
+ALTER TABLE twins ADD COLUMN x int;
+SELECT rule, object FROM regress_debt_2.debts WHERE table_name = 'twins';
+ALTER POLICY one ON twins RENAME TO uno;
+BEGIN;
+DROP POLICY uno ON twins;
+CREATE POLICY due ON twins USING (true);
+COMMIT;
+SELECT rule, object FROM regress_debt_2.debts WHERE table_name = 'twins';
+SELECT object FROM trovella_guard.allowlist_log WHERE table_name = 'twins' AND action = 'follow' ORDER BY at;
+-- one more is no debt
+CREATE POLICY tre ON twins USING (true);
+SELECT rule, object FROM trovella_guard.check('twins');
+SELECT rule, object FROM regress_debt_2.debts WHERE table_name = 'twins';
+DROP TABLE twins;
+
+--
 -- What is new and only warns is no debt
 --
 SELECT trovella_guard.allow('other', 'the same for all');

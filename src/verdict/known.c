@@ -13,6 +13,7 @@
 #include "postgres.h"
 
 #include "hashtable.h"
+#include "miscadmin.h"
 #include "rules/basis.h"
 #include "rules/rules.h"
 #include "verdict/attempt.h"
@@ -30,6 +31,7 @@ typedef struct KnownFinding
 {
 	FindingKey	key;			/* hash key, must be first */
 	List	   *findings;		/* those that were there before */
+	List	   *unclaimed;		/* of these: no later one is known as them */
 } KnownFinding;
 
 static KnownFinding *
@@ -46,7 +48,7 @@ known_finding(HTAB *known, const Finding *finding, HASHACTION action)
 	key.other_relid = finding->other_relid;
 	result = hash_search(known, &key, action, &found);
 	if (result != NULL && !found)
-		result->findings = NIL;
+		result->findings = result->unclaimed = NIL;
 	return result;
 }
 
@@ -62,10 +64,10 @@ is_blind_to_change(const Finding *finding, RestsOn rests_on)
 
 /*
  * What holds for more commands than before is a new finding, and so is what was
- * concluded from something worse.  Sets "known_as".
+ * concluded from something worse.
  */
 static bool
-was_there(Finding *finding, const KnownFinding *known, bool waived_too)
+was_there(const Finding *finding, const KnownFinding *known, bool waived_too)
 {
 	CommandSet	commands = TG_NO_COMMAND;
 	bool		result = false;
@@ -77,15 +79,39 @@ was_there(Finding *finding, const KnownFinding *known, bool waived_too)
 	{
 		const Finding *before = lfirst(lc);
 
+		CHECK_FOR_INTERRUPTS();
 		if ((waived_too || before->waived_by == NULL) &&
 			tg_basis_is_no_worse(finding->basis, before->basis))
 		{
 			commands |= before->commands;
-			finding->known_as = before->object;
 			result = true;
 		}
 	}
 	return result && (finding->commands & ~commands) == 0;
+}
+
+/*
+ * Sets "known_as".  Several objects may mean the same: each is known as itself if
+ * it was there, and no two as the same one.
+ */
+static void
+claim(Finding *finding, KnownFinding *known, bool as_itself)
+{
+	ListCell   *lc;
+
+	foreach(lc, known->unclaimed)
+	{
+		const Finding *before = lfirst(lc);
+
+		CHECK_FOR_INTERRUPTS();
+		if ((!as_itself || before->object_oid == finding->object_oid) &&
+			tg_basis_is_no_worse(finding->basis, before->basis))
+		{
+			finding->known_as = before->object;
+			known->unclaimed = foreach_delete_current(known->unclaimed, lc);
+			return;
+		}
+	}
 }
 
 void
@@ -104,6 +130,7 @@ tg_mark_known_findings(const QueueEntry *entry, List *after, List *before)
 		KnownFinding *same = known_finding(known, finding, HASH_ENTER);
 
 		same->findings = lappend(same->findings, finding);
+		same->unclaimed = lappend(same->unclaimed, finding);
 	}
 	foreach(lc, after)
 	{
@@ -114,6 +141,15 @@ tg_mark_known_findings(const QueueEntry *entry, List *after, List *before)
 			continue;
 		finding->was_found = was_there(finding, same, true);
 		finding->was_there = was_there(finding, same, false);
+		if (finding->was_found)
+			claim(finding, same, true);
+	}
+	foreach(lc, after)
+	{
+		Finding    *finding = lfirst(lc);
+
+		if (finding->was_found && finding->known_as == NULL)
+			claim(finding, known_finding(known, finding, HASH_FIND), false);
 	}
 	hash_destroy(known);
 }
