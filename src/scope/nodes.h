@@ -129,7 +129,6 @@ extern char *tg_constant_text(Node *node);
 /* Does the constant mean "no tenant"? */
 extern bool tg_is_no_tenant_constant(Node *node);
 
-
 extern bool tg_is_json_path(Node *node);
 
 /* The number in LIMIT or OFFSET; false if it is not a constant. */

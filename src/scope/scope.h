@@ -71,13 +71,6 @@ typedef struct ScopeIssue
 extern List *tg_scope_issues(FactsReader *reader, const RelationFacts *facts);
 
 /*
- * The declared bypasses that the expressions of a policy have a switch of, as a
- * List of DeclaredBypass.  Such a switch is no issue where it is true.
- */
-extern List *tg_scope_bypasses(FactsReader *reader,
-							   const PolicyFacts *policy);
-
-/*
  * Does the value come from the session alone?  Such a value is the same for
  * all rows that a query reads.
  */
