@@ -102,6 +102,10 @@ ALTER POLICY line_tenant ON line USING (:tenant OR current_setting('app.bypass_a
 ALTER POLICY item_tenant ON item USING (:tenant OR is_admin());
 SELECT trovella_guard.disallow_bypass('app.bypass_rls');
 SELECT trovella_guard.disallow_bypass('regress_bypass.is_admin()');
+-- ... also where the policy has its name as another type
+ALTER POLICY line_tenant ON line USING (:tenant OR current_setting('app.bypass_rls'::varchar, true) = 'on');
+SELECT trovella_guard.disallow_bypass('app.bypass_rls');
+ALTER POLICY line_tenant ON line USING (:tenant OR current_setting('app.bypass_rls', true) = 'on');
 BEGIN;
 SELECT trovella_guard.disallow_bypass('app.bypass_rls');
 ALTER POLICY line_tenant ON line USING (:tenant);

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * expression.c
- *		What expressions name, even if it is gone.
+ *		What expressions are and name, even if that is gone.
  *
  * Note: we read what a policy said before the transaction when the transaction
  * may have dropped the types and functions that the policy names.  And an audit
@@ -23,6 +23,8 @@
 #include "facts/facts.h"
 #include "facts/oidset.h"
 #include "facts/reader.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/syscache.h"
 
 uint64
@@ -331,4 +333,57 @@ tg_facts_types_in(const PolicyFacts *policy)
 	(void) collect_types(policy->qual, &types);
 	(void) collect_types(policy->with_check, &types);
 	return types.oids;
+}
+
+Node *
+tg_strip(Node *node)
+{
+	for (;;)
+	{
+		if (node == NULL)
+			return NULL;
+		if (IsA(node, RelabelType))
+			node = (Node *) ((RelabelType *) node)->arg;
+		else if (IsA(node, CollateExpr))
+			node = (Node *) ((CollateExpr *) node)->arg;
+		else if (IsA(node, CoerceToDomain))
+			node = (Node *) ((CoerceToDomain *) node)->arg;
+		else if (IsA(node, NamedArgExpr))
+			node = (Node *) ((NamedArgExpr *) node)->arg;
+		else
+			return node;
+	}
+}
+
+char *
+tg_constant_text(Node *node)
+{
+	Const	   *constant;
+
+	node = tg_strip(node);
+	while (node != NULL && IsA(node, CoerceViaIO))
+		node = tg_strip((Node *) ((CoerceViaIO *) node)->arg);
+	if (node == NULL || !IsA(node, Const))
+		return NULL;
+	constant = (Const *) node;
+	if (constant->constisnull)
+		return NULL;
+	if (constant->consttype == TEXTOID || constant->consttype == VARCHAROID ||
+		constant->consttype == BPCHAROID)
+		return TextDatumGetCString(constant->constvalue);
+	if (constant->consttype == UNKNOWNOID)
+		return pstrdup(DatumGetCString(constant->constvalue));
+	return NULL;
+}
+
+char *
+tg_setting_name(Node *node)
+{
+	FuncExpr   *call = (FuncExpr *) node;
+
+	if (!IsA(node, FuncExpr) ||
+		(call->funcid != F_CURRENT_SETTING_TEXT &&
+		 call->funcid != F_CURRENT_SETTING_TEXT_BOOL))
+		return NULL;
+	return tg_constant_text(linitial(call->args));
 }

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * expression.h
- *		The types and functions of an expression, even if they are gone.
+ *		What one node of an expression is and names, even if that is gone.
  *
  * Copyright (c) 2026, Trovella
  *
@@ -17,6 +17,15 @@ extern Oid	tg_expression_type(Node *node);
 
 /* The type below any domains; InvalidOid if it is gone. */
 extern Oid	tg_base_type(Oid type);
+
+/* The node below relabels and the like, which do not change the value. */
+extern Node *tg_strip(Node *node);
+
+/* The text of a constant of a string type, or NULL. */
+extern char *tg_constant_text(Node *node);
+
+/* The name in current_setting('name', ...); NULL if it is something else. */
+extern char *tg_setting_name(Node *node);
 
 /* The functions that a user's aggregate consists of; NIL if it is none. */
 extern List *tg_aggregate_functions(Oid aggregate);

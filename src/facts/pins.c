@@ -15,13 +15,12 @@
 #include "catalog/pg_db_role_setting.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
+#include "facts/expression.h"
 #include "facts/facts.h"
 #include "facts/reader.h"
 #include "miscadmin.h"
-#include "nodes/nodeFuncs.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/formatting.h"
 #include "utils/rel.h"
 
@@ -79,21 +78,6 @@ tg_facts_setting_pins(FactsReader *reader)
 	return pins;
 }
 
-char *
-tg_setting_read_by(Node *node)
-{
-	FuncExpr   *call = (FuncExpr *) node;
-	Const	   *name;
-
-	if (!IsA(node, FuncExpr) ||
-		(call->funcid != F_CURRENT_SETTING_TEXT &&
-		 call->funcid != F_CURRENT_SETTING_TEXT_BOOL))
-		return NULL;
-	name = linitial(call->args);
-	return IsA(name, Const) && name->consttype == TEXTOID &&
-		!name->constisnull ? TextDatumGetCString(name->constvalue) : NULL;
-}
-
 static bool
 collect_settings(Node *node, List **names)
 {
@@ -103,7 +87,7 @@ collect_settings(Node *node, List **names)
 		return false;
 	if (IsA(node, Query))
 		return query_tree_walker((Query *) node, collect_settings, names, 0);
-	name = tg_setting_read_by(node);
+	name = tg_setting_name(node);
 	if (name != NULL)
 		*names = lappend(*names, name);
 	return expression_tree_walker(node, collect_settings, names);

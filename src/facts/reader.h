@@ -203,9 +203,6 @@ extern List *tg_with_inheritance_descendants(FactsReader *reader,
 /* functions.c: the search_path that a row of pg_proc sets, or NULL. */
 extern char *tg_reader_path_of(FactsReader *reader, HeapTuple function);
 
-/* pins.c: the constant name in a call of current_setting(), or NULL. */
-extern char *tg_setting_read_by(Node *node);
-
 /* roles.c: adds the members of a role, or the roles that it is a member of. */
 extern void tg_add_related_roles(OidSet *roles, Oid role, bool members);
 

@@ -12,10 +12,10 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_policy.h"
 #include "catalog/pg_proc.h"
+#include "facts/expression.h"
 #include "facts/facts.h"
 #include "facts/reader.h"
 #include "miscadmin.h"
-#include "nodes/nodeFuncs.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/memutils.h"
@@ -32,7 +32,7 @@ names_setting(Node *node, void *name)
 		return false;
 	if (IsA(node, Query))
 		return query_tree_walker((Query *) node, names_setting, name, 0);
-	setting = tg_setting_read_by(node);
+	setting = tg_setting_name(node);
 	return (setting != NULL && pg_strcasecmp(setting, name) == 0) ||
 		expression_tree_walker(node, names_setting, name);
 }

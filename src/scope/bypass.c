@@ -82,19 +82,6 @@ make_bool(bool on)
 	return value;
 }
 
-/* Is it current_setting('name', ...)?  If so, the name. */
-static char *
-setting_name(Node *node)
-{
-	FuncExpr   *call = (FuncExpr *) node;
-
-	if (!IsA(node, FuncExpr) ||
-		(call->funcid != F_CURRENT_SETTING_TEXT &&
-		 call->funcid != F_CURRENT_SETTING_TEXT_BOOL))
-		return NULL;
-	return tg_constant_text(linitial(call->args));
-}
-
 static SwitchValue
 value_of_constant(const Const *constant)
 {
@@ -212,7 +199,7 @@ compute(Node *node, const SwitchCase *session)
 		case T_FuncExpr:
 			{
 				FuncExpr   *call = (FuncExpr *) node;
-				char	   *name = setting_name(node);
+				char	   *name = tg_setting_name(node);
 
 				if (name != NULL)
 					return pg_strcasecmp(name, session->setting) == 0 ?
@@ -302,7 +289,7 @@ find_setting(Node *node, char **setting)
 	CHECK_FOR_INTERRUPTS();
 	if (IsA(node, SubLink))
 		return find_setting(tg_bare_select((SubLink *) node), setting);
-	*setting = setting_name(node);
+	*setting = tg_setting_name(node);
 	if (*setting != NULL)
 		return true;
 	return expression_tree_walker(node, find_setting, (void *) setting);

@@ -17,33 +17,11 @@
 #include "facts/expression.h"
 #include "miscadmin.h"
 #include "scope/nodes.h"
-#include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
 #include "utils/jsonb.h"
 #include "utils/uuid.h"
-
-char *
-tg_constant_text(Node *node)
-{
-	Const	   *constant;
-
-	node = tg_strip(node);
-	while (node != NULL && IsA(node, CoerceViaIO))
-		node = tg_strip((Node *) ((CoerceViaIO *) node)->arg);
-	if (node == NULL || !IsA(node, Const))
-		return NULL;
-	constant = (Const *) node;
-	if (constant->constisnull)
-		return NULL;
-	if (constant->consttype == TEXTOID || constant->consttype == VARCHAROID ||
-		constant->consttype == BPCHAROID)
-		return TextDatumGetCString(constant->constvalue);
-	if (constant->consttype == UNKNOWNOID)
-		return pstrdup(DatumGetCString(constant->constvalue));
-	return NULL;
-}
 
 /*
  * COALESCE(setting, '') and the nil UUID are how policies say "no tenant".

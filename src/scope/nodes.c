@@ -36,26 +36,6 @@ tg_enter_query(const ProofContext *context, Query *query)
 	return inner;
 }
 
-Node *
-tg_strip(Node *node)
-{
-	for (;;)
-	{
-		if (node == NULL)
-			return NULL;
-		if (IsA(node, RelabelType))
-			node = (Node *) ((RelabelType *) node)->arg;
-		else if (IsA(node, CollateExpr))
-			node = (Node *) ((CollateExpr *) node)->arg;
-		else if (IsA(node, CoerceToDomain))
-			node = (Node *) ((CoerceToDomain *) node)->arg;
-		else if (IsA(node, NamedArgExpr))
-			node = (Node *) ((NamedArgExpr *) node)->arg;
-		else
-			return node;
-	}
-}
-
 bool
 tg_is_row_var(const Var *var, const ProofContext *context)
 {

@@ -14,6 +14,7 @@
 #ifndef TROVELLA_GUARD_NODES_H
 #define TROVELLA_GUARD_NODES_H
 
+#include "facts/expression.h"
 #include "nodes/bitmapset.h"
 #include "nodes/parsenodes.h"
 #include "scope/scope.h"
@@ -72,9 +73,6 @@ extern bool tg_spend(ProofBudget *budget, int steps);
 /* The context inside a sub-select. */
 extern ProofContext tg_enter_query(const ProofContext *context, Query *query);
 
-/* The node below relabels and the like, which do not change the value. */
-extern Node *tg_strip(Node *node);
-
 /* Is the Var a column of the policy's row?  Is it the tenant column? */
 extern bool tg_is_row_var(const Var *var, const ProofContext *context);
 extern bool tg_is_tenant_var(const Var *var, const ProofContext *context);
@@ -122,9 +120,6 @@ extern bool tg_is_lossless(Oid function);
  */
 extern bool tg_is_constant(Node *node, bool *isnull);
 extern bool tg_is_null_constant(Node *node);
-
-/* The text of a constant of a string type, or NULL. */
-extern char *tg_constant_text(Node *node);
 
 /* Does the constant mean "no tenant"? */
 extern bool tg_is_no_tenant_constant(Node *node);

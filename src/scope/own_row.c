@@ -25,8 +25,6 @@
 #include "nodes/nodeFuncs.h"
 #include "scope/proof.h"
 #include "settings.h"
-#include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 
 /* More values of the session's tenant are not remembered. */
@@ -153,16 +151,11 @@ is_tenants_value(Node *value, const ProofContext *context)
 static bool
 is_tenant_setting(Node *value)
 {
-	FuncExpr   *call = (FuncExpr *) value_core(value);
-	Const	   *name;
+	char	   *name;
 
-	if (call == NULL || !IsA(call, FuncExpr) ||
-		(call->funcid != F_CURRENT_SETTING_TEXT &&
-		 call->funcid != F_CURRENT_SETTING_TEXT_BOOL))
-		return false;
-	name = linitial(call->args);
-	return IsA(name, Const) && !name->constisnull &&
-		tg_tenant_expression_reads(TextDatumGetCString(name->constvalue));
+	value = value_core(value);
+	name = value == NULL ? NULL : tg_setting_name(value);
+	return name != NULL && tg_tenant_expression_reads(name);
 }
 
 /* Of a Boolean, of an enum, or of a date there are too few values. */
