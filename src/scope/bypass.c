@@ -280,19 +280,28 @@ is_closed_by_default(Node *node, const char *setting, ProofBudget *budget)
 	return true;
 }
 
+/* For find_setting(). */
+typedef struct SettingWalk
+{
+	char	   *name;
+	ProofBudget *budget;
+} SettingWalk;
+
 /* The first setting that the expression names, outside sub-selects with FROM. */
 static bool
-find_setting(Node *node, char **setting)
+find_setting(Node *node, SettingWalk *walk)
 {
 	if (node == NULL)
 		return false;
-	CHECK_FOR_INTERRUPTS();
-	if (IsA(node, SubLink))
-		return find_setting(tg_bare_select((SubLink *) node), setting);
-	*setting = tg_setting_name(node);
-	if (*setting != NULL)
+	check_stack_depth();
+	if (!tg_spend(walk->budget, 1))
 		return true;
-	return expression_tree_walker(node, find_setting, (void *) setting);
+	if (IsA(node, SubLink))
+		return find_setting(tg_bare_select((SubLink *) node), walk);
+	walk->name = tg_setting_name(node);
+	if (walk->name != NULL)
+		return true;
+	return expression_tree_walker(node, find_setting, (void *) walk);
 }
 
 /*
@@ -339,35 +348,35 @@ may_be_switch(Node *node)
 		((CoerceViaIO *) node)->resulttype == BOOLOID;
 }
 
-const DeclaredBypass *
-tg_find_bypass(Node *node, FactsReader *reader, ProofBudget *budget)
+bool
+tg_is_bypass(Node *node, const ProofContext *context)
 {
-	char	   *setting = NULL;
+	SettingWalk walk = {NULL, context->budget};
 	ListCell   *lc;
 
-	if (node == NULL || reader == NULL || !may_be_switch(node))
-		return NULL;
+	if (context->reader == NULL || !may_be_switch(node))
+		return false;
 	if (!IsA(node, FuncExpr))
 	{
-		(void) find_setting(node, &setting);
-		if (setting == NULL)
-			return NULL;
+		(void) find_setting(node, &walk);
+		if (walk.name == NULL)
+			return false;
 	}
-	foreach(lc, tg_facts_decisions(reader)->bypasses)
+	foreach(lc, tg_facts_decisions(context->reader)->bypasses)
 	{
 		const DeclaredBypass *bypass = lfirst(lc);
 
-		if (!tg_spend(budget, 1))
-			return NULL;
-		if (setting == NULL)
+		if (!tg_spend(context->budget, 1))
+			return false;
+		if (walk.name == NULL)
 		{
 			if (bypass->setting == NULL &&
 				is_declared_function((FuncExpr *) node, bypass))
-				return bypass;
+				return true;
 		}
 		else if (bypass->setting != NULL &&
-				 pg_strcasecmp(bypass->setting, setting) == 0)
-			return is_closed_by_default(node, setting, budget) ? bypass : NULL;
+				 pg_strcasecmp(bypass->setting, walk.name) == 0)
+			return is_closed_by_default(node, walk.name, context->budget);
 	}
-	return NULL;
+	return false;
 }

@@ -262,7 +262,7 @@ prove_node(Node *node, const ProofContext *context)
 {
 	if (node == NULL)
 		return tg_constant_outcome(node, false, true);
-	if (tg_find_bypass(node, context->reader, context->budget) != NULL)
+	if (tg_is_bypass(node, context))
 		return prove_bypass(node, context);
 	switch (nodeTag(node))
 	{

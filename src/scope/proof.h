@@ -125,11 +125,10 @@ extern Outcomes tg_combine(const Outcomes *one, const Outcomes *other,
 /* bypass.c */
 
 /*
- * The declared bypass that a condition is the switch of; NULL if it is none, or
- * if it is true in a session that has not set it.
+ * Is the condition the switch of a declared bypass, which is not true in a
+ * session that has not set it?
  */
-extern const DeclaredBypass *tg_find_bypass(Node *node, FactsReader *reader,
-											ProofBudget *budget);
+extern bool tg_is_bypass(Node *node, const ProofContext *context);
 
 /* loose.c */
 
