@@ -128,9 +128,7 @@ returns_position(Oid function)
 static bool
 is_of_tenant(Node *node, const ProofContext *context)
 {
-	return (tg_dependencies(node, context) &
-			~(ORIGIN_LITERAL | ORIGIN_TENANT)) == 0 &&
-		(tg_dependencies(node, context) & ORIGIN_TENANT) != 0;
+	return (tg_dependencies(node, context) & ~ORIGIN_LITERAL) == ORIGIN_TENANT;
 }
 
 static bool
