@@ -172,7 +172,10 @@ tg_row_movers(const RelationFacts *facts, ProofBudget *budget)
 
 		if (column->acl != NULL && column->attnum != facts->tenant->attnum &&
 			lets_update(column->acl, facts, budget))
+		{
 			columns_granted = true;
+			break;
+		}
 	}
 	if (!columns_granted)
 		return MOVED_BY_ROLE;
