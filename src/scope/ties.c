@@ -127,6 +127,9 @@ add_foreign_key(TenantTies *ties, const ForeignKeyFacts *key,
 static void
 find_ties(TenantTies *ties, const ProofContext *context)
 {
+	/* a budget of its own: the ties are not those of this proof alone */
+	ProofBudget budget = {.steps = PROOF_BUDGET_SINGLE};
+	ProofContext own = *context;
 	const RelationFacts *facts = context->facts;
 	ListCell   *lc;
 
@@ -136,12 +139,17 @@ find_ties(TenantTies *ties, const ProofContext *context)
 	if (facts->foreign_keys == NIL ||
 		has_inheritance_children(facts, context->reader))
 		return;
+	own.budget = &budget;
 	foreach(lc, facts->foreign_keys)
 	{
-		if (!tg_spend(context->budget, 1))
+		if (!tg_spend(&budget, 1))
 			break;
-		add_foreign_key(ties, lfirst(lc), context);
+		add_foreign_key(ties, lfirst(lc), &own);
 	}
+
+	/* Any columns may be a tie that was not found. */
+	if (budget.steps < 0)
+		ties->columns = lappend(ties->columns, NULL);
 }
 
 /* For collect_row_columns(). */
