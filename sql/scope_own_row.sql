@@ -82,6 +82,9 @@ FROM (VALUES
 ('unscoped', 'tenant', $$organization_id = org() OR other_org IN (org(), uid())$$),
 ('unscoped', 'tenant', $$organization_id = ANY (org_array()) OR other_org = ANY (org_array())$$),
 ('unscoped', 'tenant', $$organization_id IN (SELECT orgs()) OR other_org IN (SELECT orgs())$$),
+('unscoped', 'tenant', $$organization_id = org() OR other_org IN (SELECT org())$$),
+('unscoped', 'tenant', $$organization_id IN (SELECT org()) OR other_org = org()$$),
+('unproven', 'tenant', $$organization_id = org() OR (other_org, user_id) IN (SELECT org(), uid())$$),
 ('unproven', 'tenant', $$organization_id = org() OR other_org = claim('org')$$),
 -- rows that the session names
 ('unproven', 'ids', $$project_id = ANY (my_projects())$$),

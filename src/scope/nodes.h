@@ -248,6 +248,7 @@ extern Query *tg_find_with(RangeTblEntry *rte, const ProofContext *context,
 extern bool tg_has_loose_arm(Node *node, Query *query);
 
 /* The value of (SELECT value) without FROM or anything else; NULL if it has. */
+extern Node *tg_bare_value(Query *query);
 extern Node *tg_bare_select(SubLink *sublink);
 
 /* Does the query yield a row, whatever the tables hold?  Or never? */

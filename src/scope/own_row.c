@@ -37,7 +37,7 @@ typedef struct ValueWalk
 	List	   *values;
 } ValueWalk;
 
-/* The value below casts, NULLIF and (SELECT value). */
+/* The value below casts, NULLIF, (SELECT value) and IN (SELECT value). */
 static Node *
 value_core(Node *node)
 {
@@ -59,6 +59,9 @@ value_core(Node *node)
 			node = linitial(((FuncExpr *) node)->args);
 		else if (IsA(node, SubLink) &&
 				 (value = tg_bare_select((SubLink *) node)) != NULL)
+			node = value;
+		else if (IsA(node, Query) &&
+				 (value = tg_bare_value((Query *) node)) != NULL)
 			node = value;
 		else
 			return node;

@@ -431,11 +431,9 @@ tg_always_yields(Query *query)
 }
 
 Node *
-tg_bare_select(SubLink *sublink)
+tg_bare_value(Query *query)
 {
-	Query	   *query = (Query *) sublink->subselect;
-
-	if (sublink->subLinkType != EXPR_SUBLINK ||
+	if (list_length(query->targetList) != 1 ||
 		query->commandType != CMD_SELECT || query->setOperations != NULL ||
 		query->jointree->fromlist != NIL || query->jointree->quals != NULL ||
 		query->havingQual != NULL || query->groupClause != NIL ||
@@ -444,4 +442,11 @@ tg_bare_select(SubLink *sublink)
 		query->hasTargetSRFs || query->hasWindowFuncs)
 		return NULL;
 	return (Node *) linitial_node(TargetEntry, query->targetList)->expr;
+}
+
+Node *
+tg_bare_select(SubLink *sublink)
+{
+	return sublink->subLinkType == EXPR_SUBLINK ?
+		tg_bare_value((Query *) sublink->subselect) : NULL;
 }
