@@ -9,10 +9,8 @@
  */
 #include "postgres.h"
 
-#include "access/table.h"
 #include "access/transam.h"
 #include "catalog/dependency.h"
-#include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_depend.h"
 #include "catalog/pg_operator.h"
@@ -25,7 +23,6 @@
 #include "facts/oidset.h"
 #include "facts/reader.h"
 #include "miscadmin.h"
-#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 
 List *
@@ -287,7 +284,6 @@ relations_of_object(FactsReader *reader, Form_pg_shdepend form, bool owner)
 List *
 tg_facts_relations_of_role(FactsReader *reader, Oid role)
 {
-	Relation	catalog = table_open(SharedDependRelationId, AccessShareLock);
 	OidSet		roles = {0};
 	List	   *result = NIL;
 
@@ -295,18 +291,10 @@ tg_facts_relations_of_role(FactsReader *reader, Oid role)
 	for (int i = 0; i < list_length(roles.oids); i++)
 	{
 		Oid			one = list_nth_oid(roles.oids, i);
-		ScanKeyData keys[2];
-		SysScanDesc scan;
+		SysScanDesc scan = tg_reader_scan_of_role(reader, one);
 		HeapTuple	tuple;
 
 		tg_add_related_roles(&roles, one, false);
-		ScanKeyInit(&keys[0], Anum_pg_shdepend_refclassid,
-					BTEqualStrategyNumber, F_OIDEQ,
-					ObjectIdGetDatum(AuthIdRelationId));
-		ScanKeyInit(&keys[1], Anum_pg_shdepend_refobjid,
-					BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(one));
-		scan = systable_beginscan(catalog, SharedDependReferenceIndexId, true,
-								  reader->snapshot, 2, keys);
 		while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 		{
 			Form_pg_shdepend form = (Form_pg_shdepend) GETSTRUCT(tuple);
@@ -320,6 +308,5 @@ tg_facts_relations_of_role(FactsReader *reader, Oid role)
 		}
 		systable_endscan(scan);
 	}
-	table_close(catalog, AccessShareLock);
 	return tg_with_inheritance_descendants(reader, result);
 }

@@ -15,7 +15,6 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "access/table.h"
 #include "access/transam.h"
 #include "catalog/pg_auth_members.h"
 #include "catalog/pg_authid.h"
@@ -27,7 +26,6 @@
 #include "facts/reader.h"
 #include "hashtable.h"
 #include "miscadmin.h"
-#include "utils/fmgroids.h"
 #include "utils/syscache.h"
 
 /* The owner of the database is a member of pg_database_owner. */
@@ -58,9 +56,8 @@ read_members(FactsReader *reader, RoleMembers *members)
 	MemoryContext old = MemoryContextSwitchTo(reader->context);
 	SysScanDesc scan = MEMBERSHIPS_OF_ROLE(reader, members->role);
 	HeapTuple	tuple;
+	Oid			owner;
 
-	members->inheriting = NIL;
-	members->setting = NIL;
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
 		Form_pg_auth_members form = (Form_pg_auth_members) GETSTRUCT(tuple);
@@ -74,10 +71,10 @@ read_members(FactsReader *reader, RoleMembers *members)
 			members->setting = lappend_oid(members->setting, form->member);
 	}
 	systable_endscan(scan);
-	if (members->role == ROLE_PG_DATABASE_OWNER &&
-		OidIsValid(database_owner()))
-		members->inheriting = lappend_oid(members->inheriting,
-										  database_owner());
+	owner = members->role == ROLE_PG_DATABASE_OWNER ? database_owner() :
+		InvalidOid;
+	if (OidIsValid(owner))
+		members->inheriting = lappend_oid(members->inheriting, owner);
 	MemoryContextSwitchTo(old);
 }
 
@@ -85,7 +82,7 @@ const RoleMembers *
 tg_reader_members(FactsReader *reader, Oid role)
 {
 	RoleMembers *members;
-	bool		found;
+	RoleMembers read = {.role = role};
 
 	if (reader->members == NULL)
 		reader->members = tg_hash_create("trovella_guard members", sizeof(Oid),
@@ -95,13 +92,9 @@ tg_reader_members(FactsReader *reader, Oid role)
 		return members;
 
 	/* Reading may fail: nothing incomplete must stay */
-	{
-		RoleMembers read = {.role = role};
-
-		read_members(reader, &read);
-		members = hash_search(reader->members, &role, HASH_ENTER, &found);
-		*members = read;
-	}
+	read_members(reader, &read);
+	members = hash_search(reader->members, &role, HASH_ENTER, NULL);
+	*members = read;
 	return members;
 }
 
@@ -134,6 +127,22 @@ tg_facts_is_direct_member(FactsReader *reader, Oid member, Oid role)
 	return list_member_oid(tg_reader_members(reader, role)->setting, member);
 }
 
+/* Adds those of a list that another one does not have. */
+static void
+add_new(OidSet *result, const List *now, const List *then)
+{
+	OidSet		known = {0};
+	const ListCell *lc;
+
+	foreach(lc, then)
+		(void) tg_oidset_add(&known, lfirst_oid(lc));
+	foreach(lc, now)
+	{
+		if (!tg_oidset_has(&known, lfirst_oid(lc)))
+			(void) tg_oidset_add(result, lfirst_oid(lc));
+	}
+}
+
 /*
  * A membership that has gained an option counts as new: since PostgreSQL 16
  * WITH INHERIT and WITH SET can be granted later.
@@ -143,25 +152,10 @@ tg_facts_new_members(FactsReader *after, FactsReader *before, Oid role)
 {
 	const RoleMembers *now = tg_reader_members(after, role);
 	const RoleMembers *then = tg_reader_members(before, role);
-	OidSet		known = {0};
 	OidSet		result = {0};
-	ListCell   *lc;
 
-	foreach(lc, then->inheriting)
-		(void) tg_oidset_add(&known, lfirst_oid(lc));
-	foreach(lc, now->inheriting)
-	{
-		if (!tg_oidset_has(&known, lfirst_oid(lc)))
-			(void) tg_oidset_add(&result, lfirst_oid(lc));
-	}
-	memset(&known, 0, sizeof(known));
-	foreach(lc, then->setting)
-		(void) tg_oidset_add(&known, lfirst_oid(lc));
-	foreach(lc, now->setting)
-	{
-		if (!tg_oidset_has(&known, lfirst_oid(lc)))
-			(void) tg_oidset_add(&result, lfirst_oid(lc));
-	}
+	add_new(&result, now->inheriting, then->inheriting);
+	add_new(&result, now->setting, then->setting);
 	return result.oids;
 }
 
@@ -202,8 +196,6 @@ relations_of_builtin_role(FactsReader *reader, Oid role, bool tables)
 List *
 tg_facts_relations_opened_by(FactsReader *reader, Oid role, bool tables)
 {
-	Relation	catalog;
-	ScanKeyData keys[2];
 	SysScanDesc scan;
 	HeapTuple	tuple;
 	OidSet		result = {0};
@@ -211,13 +203,7 @@ tg_facts_relations_opened_by(FactsReader *reader, Oid role, bool tables)
 	if (role < FirstNormalObjectId)
 		return relations_of_builtin_role(reader, role, tables);
 
-	catalog = table_open(SharedDependRelationId, AccessShareLock);
-	ScanKeyInit(&keys[0], Anum_pg_shdepend_refclassid, BTEqualStrategyNumber,
-				F_OIDEQ, ObjectIdGetDatum(AuthIdRelationId));
-	ScanKeyInit(&keys[1], Anum_pg_shdepend_refobjid, BTEqualStrategyNumber,
-				F_OIDEQ, ObjectIdGetDatum(role));
-	scan = systable_beginscan(catalog, SharedDependReferenceIndexId, true,
-							  reader->snapshot, 2, keys);
+	scan = tg_reader_scan_of_role(reader, role);
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
 		Form_pg_shdepend form = (Form_pg_shdepend) GETSTRUCT(tuple);
@@ -227,6 +213,5 @@ tg_facts_relations_opened_by(FactsReader *reader, Oid role, bool tables)
 			(void) tg_oidset_add(&result, form->objid);
 	}
 	systable_endscan(scan);
-	table_close(catalog, AccessShareLock);
 	return result.oids;
 }

@@ -27,6 +27,7 @@
 #include "catalog/pg_policy.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_rewrite.h"
+#include "catalog/pg_shdepend.h"
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "compat.h"
@@ -55,6 +56,7 @@ static const Oid catalog_oids[CAT_COUNT] = {
 	[CAT_AUTH_MEMBERS] = AuthMemRelationId,
 	[CAT_TYPE] = TypeRelationId,
 	[CAT_TRIGGER] = TriggerRelationId,
+	[CAT_SHDEPEND] = SharedDependRelationId,
 };
 
 FactsReader *
@@ -245,6 +247,21 @@ tg_reader_scan_dependents(FactsReader *reader, Oid classId, Oid objectId,
 					   Anum_pg_depend_refclassid, classId,
 					   Anum_pg_depend_refobjid, objectId,
 					   Anum_pg_depend_refobjsubid, subId);
+}
+
+SysScanDesc
+tg_reader_scan_of_role(FactsReader *reader, Oid role)
+{
+	ScanKeyData keys[2];
+
+	ScanKeyInit(&keys[0], Anum_pg_shdepend_refclassid, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(AuthIdRelationId));
+	ScanKeyInit(&keys[1], Anum_pg_shdepend_refobjid, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(role));
+	keep_open(reader, SharedDependReferenceIndexId);
+	return systable_beginscan(tg_reader_catalog(reader, CAT_SHDEPEND),
+							  SharedDependReferenceIndexId, true,
+							  reader->snapshot, 2, keys);
 }
 
 /* Collects one end of the dependencies that a scan finds, and ends it. */

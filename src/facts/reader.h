@@ -42,6 +42,7 @@ typedef enum ReaderCatalog
 	CAT_AUTH_MEMBERS,
 	CAT_TYPE,
 	CAT_TRIGGER,
+	CAT_SHDEPEND,
 	CAT_COUNT
 } ReaderCatalog;
 
@@ -117,6 +118,9 @@ extern SysScanDesc tg_reader_scan_referenced(FactsReader *reader, Oid classId,
 											 Oid objectId, int32 subId);
 extern SysScanDesc tg_reader_scan_dependents(FactsReader *reader, Oid classId,
 											 Oid objectId, int32 subId);
+
+/* The same for rows of pg_shdepend, of all databases: what depends on a role. */
+extern SysScanDesc tg_reader_scan_of_role(FactsReader *reader, Oid role);
 
 /*
  * Which objects of one catalog does an object with its columns depend on, and
