@@ -14,6 +14,7 @@
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "nodes/primnodes.h"
+#include "rules/indexes.h"
 #include "rules/remedy.h"
 #include "rules/rules.h"
 

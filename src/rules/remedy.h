@@ -16,12 +16,6 @@
 
 #include "facts/facts.h"
 
-/* The names of the indexes that a table lacks, for tg_remedy_index(). */
-typedef struct IndexNames IndexNames;
-
-extern IndexNames *tg_index_names(FactsReader *reader,
-								  const RelationFacts *facts);
-
 extern char *tg_remedy_table(const RelationFacts *facts, const char *action);
 extern char *tg_remedy_policies(const RelationFacts *facts,
 								CommandSet commands);
@@ -37,8 +31,6 @@ extern char *tg_remedy_scope(const RelationFacts *facts,
 extern char *tg_remedy_policy(const RelationFacts *facts,
 							  const PolicyFacts *policy,
 							  const char *qual, const char *with_check);
-extern char *tg_remedy_index(IndexNames *names, int nkeys,
-							 const AttrNumber *keys);
 extern char *tg_remedy_on_delete(FactsReader *reader,
 								 const RelationFacts *facts,
 								 const ForeignKeyFacts *key);
