@@ -511,35 +511,6 @@ tg_remedy_required_column(const RelationFacts *facts, const char *column)
 }
 
 /*
- * Where a reason belongs.  Whoever pastes the statement is asked for one: see
- * tg_is_placeholder().
- */
-#define WHY_GLOBAL "why this table is global"
-#define WHY_RIGHT "why this is right"
-#define WHY_ROLE "why this role sees all tenants"
-#define WHY_BYPASS "who may set it, and what for"
-
-bool
-tg_is_placeholder(const char *reason)
-{
-	static const char *const placeholders[] = {
-		WHY_GLOBAL, WHY_RIGHT, WHY_ROLE, WHY_BYPASS
-	};
-	size_t		start = strspn(reason, " \t\r\n");
-	size_t		length = strlen(reason + start);
-
-	while (length > 0 && strchr(" \t\r\n.", reason[start + length - 1]) != NULL)
-		length--;
-	for (int i = 0; i < (int) lengthof(placeholders); i++)
-	{
-		if (strlen(placeholders[i]) == length &&
-			pg_strncasecmp(placeholders[i], reason + start, length) == 0)
-			return true;
-	}
-	return false;
-}
-
-/*
  * Takes all privileges from those that have any.  An owner keeps his rights,
  * and those of predefined roles are not the relation's.
  */
@@ -573,49 +544,6 @@ tg_remedy_revoke(const RelationFacts *facts, const List *grantees)
 	return sql.data;
 }
 
-char *
-tg_remedy_allow(const char *schema, const char *table, const char *rule,
-				const char *object)
-{
-	char	   *name = quote_literal_cstr(quote_qualified_identifier(schema,
-																	 table));
-
-	if (rule == NULL)
-		return psprintf(TG_ALLOW_CALL "%s, '" WHY_GLOBAL "');", name);
-	return psprintf(TG_ALLOW_CALL "%s, '" WHY_RIGHT "', %s%s%s);",
-					name, quote_literal_cstr(rule),
-					object != NULL ? ", object => " : "",
-					object != NULL ? quote_literal_cstr(object) : "");
-}
-
-char *
-tg_remedy_allow_role(const char *role)
-{
-	return psprintf("SELECT trovella_guard.allow_role(%s, '" WHY_ROLE "');",
-					quote_literal_cstr(role));
-}
-
-char *
-tg_remedy_disallow_role(const char *role)
-{
-	return psprintf("SELECT trovella_guard.disallow_role(%s);",
-					quote_literal_cstr(role));
-}
-
-char *
-tg_remedy_allow_bypass(const char *name)
-{
-	return psprintf("SELECT trovella_guard.allow_bypass(%s, '" WHY_BYPASS "');",
-					quote_literal_cstr(name));
-}
-
-char *
-tg_remedy_disallow_bypass(const char *name)
-{
-	return psprintf("SELECT trovella_guard.disallow_bypass(%s);",
-					quote_literal_cstr(name));
-}
-
 /* A line that a name continues on the next one would be a statement there. */
 char *
 tg_remedy_comment(const char *fmt,...)
@@ -641,40 +569,4 @@ tg_remedy_comment(const char *fmt,...)
 			*c = ' ';
 	}
 	return line.data;
-}
-
-static bool
-is_comment(const char *sql)
-{
-	while (sql != NULL && strncmp(sql, "--", 2) == 0)
-	{
-		sql = strchr(sql, '\n');
-		if (sql != NULL)
-			sql++;
-	}
-	return sql == NULL;
-}
-
-bool
-tg_remedy_needs_decision(const char *repair_sql)
-{
-	return strncmp(repair_sql, TG_ALLOW_CALL, strlen(TG_ALLOW_CALL)) == 0 ||
-		is_comment(repair_sql);
-}
-
-char *
-tg_remedy_disallow(const char *schema, const char *table, const char *rule,
-				   const char *object)
-{
-	/* Quotes would make "*" a table name: see parse_relation() */
-	char	   *name = strcmp(table, "*") == 0 ?
-		psprintf("%s.*", quote_identifier(schema)) :
-		quote_qualified_identifier(schema, table);
-
-	if (strcmp(object, "*") == 0)
-		return psprintf("SELECT trovella_guard.disallow(%s, %s);",
-						quote_literal_cstr(name), quote_literal_cstr(rule));
-	return psprintf("SELECT trovella_guard.disallow(%s, %s, %s);",
-					quote_literal_cstr(name), quote_literal_cstr(rule),
-					quote_literal_cstr(object));
 }

@@ -44,6 +44,20 @@ extern char *tg_remedy_tenant_columns(const TenantGuess *guess);
 extern char *tg_remedy_spelling(const char *column, bool in_use);
 extern char *tg_remedy_required_column(const RelationFacts *facts,
 									   const char *column);
+extern char *tg_remedy_revoke(const RelationFacts *facts,
+							  const List *grantees);
+
+/*
+ * A comment on one line, for what somebody must decide or know.  Names in it
+ * cannot begin a new line, whatever characters they contain.
+ */
+extern char *tg_remedy_comment(const char *fmt,...) pg_attribute_printf(1, 2);
+
+/* "SELECT, INSERT" */
+extern char *tg_command_names(CommandSet commands);
+
+/* waivers.c */
+
 #define TG_ALLOW_CALL "SELECT trovella_guard.allow("
 
 extern char *tg_remedy_allow(const char *schema, const char *table,
@@ -52,8 +66,6 @@ extern char *tg_remedy_disallow(const char *schema, const char *table,
 								const char *rule, const char *object);
 
 /* For roles and switches (see tg_switch_name()) that show all tenants. */
-extern char *tg_remedy_revoke(const RelationFacts *facts,
-							  const List *grantees);
 extern char *tg_remedy_allow_role(const char *role);
 extern char *tg_remedy_disallow_role(const char *role);
 extern char *tg_remedy_allow_bypass(const char *name);
@@ -62,16 +74,7 @@ extern char *tg_remedy_disallow_bypass(const char *name);
 /* Is a reason the text that these functions print in its place? */
 extern bool tg_is_placeholder(const char *reason);
 
-/*
- * A comment on one line, for what somebody must decide or know.  Names in it
- * cannot begin a new line, whatever characters they contain.
- */
-extern char *tg_remedy_comment(const char *fmt,...) pg_attribute_printf(1, 2);
-
 /* Does the repair start with an allowlist entry, or only ask something? */
 extern bool tg_remedy_needs_decision(const char *repair_sql);
-
-/* "SELECT, INSERT" */
-extern char *tg_command_names(CommandSet commands);
 
 #endif							/* TROVELLA_GUARD_REMEDY_H */
