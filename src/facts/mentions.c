@@ -172,10 +172,21 @@ read_dollar(Scanner *scanner)
 }
 
 static void
+free_part(char *part, char *verbatim)
+{
+	pfree(part);
+	if (verbatim != NULL)
+		pfree(verbatim);
+}
+
+static void
 add_part(Scanner *scanner, char *part, char *verbatim)
 {
 	if (scanner->nparts == MAX_PARTS)
+	{
+		free_part(part, verbatim);
 		return;
+	}
 	scanner->parts[scanner->nparts] = part;
 	scanner->verbatim[scanner->nparts] = verbatim;
 	scanner->nparts++;
@@ -274,17 +285,29 @@ begins_name(const Scanner *scanner)
 		 (*scanner->at == '"' && !scanner->is_string));
 }
 
+/* A text may have more names than fit into memory. */
+static void
+forget_parts(Scanner *scanner)
+{
+	while (scanner->nparts > 0)
+	{
+		scanner->nparts--;
+		free_part(scanner->parts[scanner->nparts],
+				  scanner->verbatim[scanner->nparts]);
+	}
+}
+
 /* Reads a name with its qualifiers, or the prefix of a literal. */
 static void
 read_name(Scanner *scanner)
 {
 	const char *from = scanner->at;
 
-	scanner->nparts = 0;
 	for (;;)
 	{
 		const char *after;
 
+		CHECK_FOR_INTERRUPTS();
 		if (*scanner->at == '"')
 			read_quoted_identifier(scanner);
 		else
@@ -306,6 +329,7 @@ read_name(Scanner *scanner)
 		read_literal(scanner, true);
 	else if (!is_type(scanner))
 		note_parts(scanner);
+	forget_parts(scanner);
 }
 
 static void

@@ -4,7 +4,8 @@
 #		An audit remains small, whatever functions and views a plain role makes.
 #
 # Many functions that mention many views of many tables make more combinations
-# than fit into memory, so an audit must not keep one entry for each.
+# than fit into memory, so an audit must not keep one entry for each.  Nor must it
+# keep each word of a long function.
 #
 # Copyright (c) 2026, Trovella
 #
@@ -16,8 +17,9 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-# 8 million combinations; at 40 bytes each, they would take 320 MB
+# 8 million combinations, or words; at 40 bytes each, they would take 320 MB
 use constant OBJECTS => 200;
+use constant WORDS => 8_000_000;
 use constant MOST_KILOBYTES => 100 * 1024;
 
 plan skip_all => 'needs /proc' unless -r '/proc/self/status';
@@ -61,11 +63,30 @@ $node->safe_psql('postgres', q{
 
 my $peak = q{SELECT substring(pg_read_file('/proc/self/status')
 	FROM 'VmHWM:\s+(\d+)')};
-my ($before, $findings, $after) = split /\n/,
-  $node->safe_psql('postgres',
-	"$peak; SELECT count(*) FROM trovella_guard.check(); $peak");
-cmp_ok($findings, '>', OBJECTS, 'the audit reaches its end');
-cmp_ok($after - $before, '<', MOST_KILOBYTES,
-	'and needs no memory for each combination');
+
+# Runs an audit, and says how much memory it took
+sub check_audit
+{
+	my ($what) = @_;
+	my ($before, $findings, $after) = split /\n/,
+	  $node->safe_psql('postgres',
+		"$peak; SELECT count(*) FROM trovella_guard.check(); $peak");
+	cmp_ok($findings, '>', OBJECTS, 'the audit reaches its end');
+	cmp_ok($after - $before, '<', MOST_KILOBYTES,
+		"and needs no memory for each $what");
+	return;
+}
+
+check_audit('combination');
+
+$node->safe_psql('postgres', q{
+	SET SESSION AUTHORIZATION plain;
+	SET check_function_bodies = off;
+	DO $$ BEGIN
+		EXECUTE format('CREATE FUNCTION plain.long() RETURNS void'
+			' LANGUAGE plpgsql SECURITY DEFINER AS %L',
+			repeat('a ', } . WORDS . q{));
+	END $$});
+check_audit('word');
 
 done_testing();
