@@ -76,6 +76,17 @@ tg_next_name(const char *name)
 	return name + strlen(name) + 1;
 }
 
+bool
+tg_is_in_names(const char *names, const char *name)
+{
+	for (; *names != '\0'; names = tg_next_name(names))
+	{
+		if (strcmp(names, name) == 0)
+			return true;
+	}
+	return false;
+}
+
 /*
  * Parses a list of names into the flat form that tg_tenant_column_names()
  * documents.

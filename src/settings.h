@@ -34,6 +34,9 @@ extern const char *tg_required_column_names(void);
 extern const char *tg_app_role_names(void);
 extern const char *tg_next_name(const char *name);
 
+/* Is a name one of such a list? */
+extern bool tg_is_in_names(const char *names, const char *name);
+
 /* Does trovella_guard.tenant_expression contain the name of a session setting? */
 extern bool tg_tenant_expression_reads(const char *setting);
 

@@ -80,18 +80,6 @@ tg_facts_excused(FactsReader *reader, const char *role)
 	return NULL;
 }
 
-static bool
-is_named(const char *role)
-{
-	for (const char *name = tg_app_role_names(); *name != '\0';
-		 name = tg_next_name(name))
-	{
-		if (strcmp(name, role) == 0)
-			return true;
-	}
-	return false;
-}
-
 /* Does any role of the setting exist? */
 static bool
 any_is_named(FactsReader *reader)
@@ -150,7 +138,8 @@ is_app_role(FactsReader *reader, const RoleFacts *role, bool is_confined)
 {
 	const char *name = NameStr(role->name);
 
-	return (get_audience(reader)->named ? is_named(name) :
+	return (get_audience(reader)->named ?
+			tg_is_in_names(tg_app_role_names(), name) :
 			role->can_login && is_confined) &&
 		tg_facts_excused(reader, name) == NULL;
 }

@@ -41,18 +41,6 @@ typedef struct KeyColumn
 	int			tables;
 } KeyColumn;
 
-static bool
-is_tenant_column_name(const char *name)
-{
-	for (const char *configured = tg_tenant_column_names();
-		 *configured != '\0'; configured = tg_next_name(configured))
-	{
-		if (strcmp(name, configured) == 0)
-			return true;
-	}
-	return false;
-}
-
 const char *
 tg_tenant_column_but_for_case(const char *name)
 {
@@ -84,7 +72,7 @@ tg_facts_tenant_type(FactsReader *reader)
 		CHECK_FOR_INTERRUPTS();
 		if (form->attnum > 0 && !form->attisdropped &&
 			form->attrelid >= FirstNormalObjectId &&
-			is_tenant_column_name(NameStr(form->attname)))
+			tg_is_in_names(tg_tenant_column_names(), NameStr(form->attname)))
 		{
 			reader->tenant_type = form->atttypid;
 			break;
