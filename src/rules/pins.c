@@ -54,7 +54,6 @@ static bool
 concerns_tenants(FactsReader *reader, const SettingPin *pin)
 {
 	RoleFacts	role;
-	char	   *name;
 
 	if (pg_strncasecmp(pin->name, "trovella_guard.",
 					   strlen("trovella_guard.")) == 0 ||
@@ -62,11 +61,9 @@ concerns_tenants(FactsReader *reader, const SettingPin *pin)
 		return false;
 	if (!OidIsValid(pin->role))
 		return true;
-	name = GetUserNameFromId(pin->role, true);
-	return name != NULL &&
-		tg_facts_role(reader, pin->role, &role) &&
+	return tg_facts_role(reader, pin->role, &role) &&
 		!role.superuser && !role.bypasses_rls &&
-		tg_facts_excused(reader, name) == NULL;
+		tg_facts_excused(reader, NameStr(role.name)) == NULL;
 }
 
 /*
