@@ -4,8 +4,8 @@
  *		The rule about publications: subscribers get the rows of all tenants.
  *
  * Logical replication reads the write-ahead log, to which row-level security
- * does not apply.  What a partition is published by as a part of its root is
- * reported there.
+ * does not apply.  A partition that is published with its root is reported
+ * there.
  *
  * Copyright (c) 2026, Trovella
  *
