@@ -17,8 +17,10 @@ use Cwd qw(getcwd);
 use File::Temp qw(tempdir);
 use FindBin;
 use JSON::PP;
-use POSIX ();
 use Test::More;
+
+use lib "$FindBin::RealBin/../perl";
+use Client qw(run sql slurp spew npm_install $database);
 
 my $project = $FindBin::Bin;
 my @committed =
@@ -28,64 +30,10 @@ for my $program (qw(node npm psql))
 {
 	die "$program is needed\n" if system("command -v $program >/dev/null");
 }
-die "PGHOST and PGUSER must name a temporary server\n"
-  if grep { !defined $ENV{$_} } qw(PGHOST PGUSER);
-
-# Colors off, questions answered by end of file.
-$ENV{NO_COLOR} = 1;
-open STDIN, '<', '/dev/null' or die "/dev/null: $!";
 
 # ---------------------------------------------------------------- helpers
 
-our $patience = 60; # seconds
-
-# Runs a program in the working copy; returns what it printed on either
-# stream, and leaves its exit code in $?.
-sub run
-{
-	my @command = @_;
-
-	my $pid = open my $output, '-|';
-	die "fork: $!" unless defined $pid;
-	if ($pid == 0)
-	{
-		open STDERR, '>&', \*STDOUT;
-		# Not die: the end of this program is not the child's to run.
-		exec 'timeout', $patience, @command or POSIX::_exit(127);
-	}
-	my $text = do { local $/; <$output> };
-	close $output;
-	return $text;
-}
-
 sub drizzle_kit { return run('node_modules/.bin/drizzle-kit', @_) }
-
-sub slurp
-{
-	my $file = shift;
-	open my $in, '<', $file or die "$file: $!";
-	local $/;
-	return scalar <$in>;
-}
-
-sub spew
-{
-	my ($file, $text) = @_;
-	open my $out, '>', $file or die "$file: $!";
-	print $out $text;
-	close $out or die "$file: $!";
-	return;
-}
-
-my $database;
-
-# What a query says, or how it fails.
-sub sql
-{
-	my $text = run(qw(psql -XqAt -v ON_ERROR_STOP=1 -d), $database, '-c', @_);
-	chomp $text;
-	return $text;
-}
 
 my @databases;
 
@@ -112,7 +60,7 @@ sub use_database
 	# The host may be the directory of a socket, which is no host in a URL.
 	my %query = (
 		host => $ENV{PGHOST},
-		port => $ENV{PGPORT} // 5432,
+		port => $ENV{PGPORT},
 		user => 'migrator',
 		password => 'migrator');
 	s/([^A-Za-z0-9_.-])/sprintf '%%%02X', ord $1/ge for values %query;
@@ -194,15 +142,7 @@ sub changes_since
 # ------------------------------------------------------------ preparation
 
 my $before = getcwd();
-chdir $project or die "$project: $!";
-my $installed = 'node_modules/.package-lock.json';
-if (!-e $installed || -M $installed > -M 'package-lock.json')
-{
-	local $patience = 300;
-	my $output = run(qw(npm ci --loglevel=error));
-	die $output if $?;
-}
-
+npm_install($project);
 my $work = tempdir('drizzle_XXXXXX', TMPDIR => 1, CLEANUP => 1);
 chdir $work or die "$work: $!";
 symlink "$project/node_modules", 'node_modules' or die "symlink: $!";
@@ -218,9 +158,6 @@ if (grep { $_ eq 'migrator' } @roles)
 	  sql(q{CREATE ROLE migrator LOGIN CREATEROLE PASSWORD 'migrator'});
 	die $output if $?;
 }
-
-# So that nothing stays behind after an interrupt either.
-$SIG{INT} = $SIG{TERM} = $SIG{PIPE} = sub { exit 1 };
 
 END
 {

@@ -26,8 +26,8 @@ use Test::More;
 
 use Pooler;
 
-our @EXPORT = qw(run sql slurp spew snippet new_database use_database work_in npm_project
-  app_pooler takes_turns refused $database);
+our @EXPORT = qw(run sql slurp spew snippet new_database use_database work_in npm_install
+  npm_project app_pooler takes_turns refused $database);
 
 our $top = "$FindBin::RealBin/../..";
 our $database;
@@ -112,10 +112,10 @@ sub work_in
 	return $dir;
 }
 
-# The same for the project in node/, with its packages.
-sub npm_project
+# Installs the packages of a project in its directory, if they are not there yet.
+sub npm_install
 {
-	my $project = "$top/test/clients/node";
+	my ($project) = @_;
 	my $installed = "$project/node_modules/.package-lock.json";
 
 	if (!-e $installed || -M $installed > -M "$project/package-lock.json")
@@ -125,6 +125,15 @@ sub npm_project
 			"cd '$project' && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error");
 		die $output if $?;
 	}
+	return;
+}
+
+# The same as work_in() for the project in node/, with its packages.
+sub npm_project
+{
+	my $project = "$top/test/clients/node";
+
+	npm_install($project);
 	my $dir = tempdir('node_XXXXXX', TMPDIR => 1, CLEANUP => 1);
 	system("cp $project/*.* $dir") == 0 or die "cannot copy the project\n";
 	chdir $dir or die "$dir: $!";
