@@ -84,7 +84,8 @@ typedef struct Finding
 								 * object, which may be dropped and made again */
 	bool		was_there;		/* broken before this transaction, too */
 	bool		was_found;		/* the same, even if an entry waived it then */
-	const char *known_as;		/* its object then, if it was found */
+	const char *known_as;		/* its object then, if it was found; NULL if
+								 * others that mean the same were that */
 	bool		took_away;		/* a tenant table has become less protected */
 	const char *waived_by;		/* the reason of the allowlist entry that
 								 * waives it, or NULL */

@@ -31,7 +31,7 @@ typedef struct KnownFinding
 {
 	FindingKey	key;			/* hash key, must be first */
 	List	   *findings;		/* those that were there before */
-	List	   *unclaimed;		/* of these: no later one is known as them */
+	List	   *unclaimed;		/* those that none is known as yet */
 } KnownFinding;
 
 static KnownFinding *
