@@ -70,7 +70,6 @@ static bool
 was_there(const Finding *finding, const KnownFinding *known, bool waived_too)
 {
 	CommandSet	commands = TG_NO_COMMAND;
-	bool		result = false;
 	ListCell   *lc;
 
 	if (known == NULL)
@@ -84,10 +83,11 @@ was_there(const Finding *finding, const KnownFinding *known, bool waived_too)
 			tg_basis_is_no_worse(finding->basis, before->basis))
 		{
 			commands |= before->commands;
-			result = true;
+			if ((finding->commands & ~commands) == 0)
+				return true;
 		}
 	}
-	return result && (finding->commands & ~commands) == 0;
+	return false;
 }
 
 /*
