@@ -638,8 +638,8 @@ extern List *tg_facts_setting_pins(FactsReader *reader);
 typedef struct SettingReads
 {
 	List	   *names;			/* of settings, as strings */
-	List	   *sources;		/* bodies of functions that are strings, in lower
-								 * case: these may mention any setting */
+	List	   *sources;		/* bodies of functions that are strings, in
+								 * lower case: these may mention any setting */
 } SettingReads;
 
 extern void tg_facts_add_settings_of_policy(SettingReads *reads,
