@@ -178,6 +178,27 @@ ALTER TABLE note OWNER TO pg_database_owner;
 COMMIT;
 DO $$BEGIN EXECUTE format('ALTER DATABASE %I OWNER TO CURRENT_USER', current_database()); END$$;
 
+-- road: ALTER DATABASE OWNER TO an application role, where pg_database_owner owns a tenant table, or may read a view (refused)
+BEGIN;
+CREATE TABLE note (:columns);
+ALTER TABLE note ENABLE ROW LEVEL SECURITY;
+CREATE POLICY note_tenant ON note USING (:tenant);
+CREATE INDEX ON note (organization_id);
+ALTER TABLE note OWNER TO pg_database_owner;
+COMMIT;
+DO $$BEGIN EXECUTE format('ALTER DATABASE %I OWNER TO regress_exposure_web', current_database()); END$$;
+BEGIN;
+ALTER TABLE note OWNER TO CURRENT_USER;
+CREATE VIEW all_notes AS SELECT * FROM note;
+GRANT SELECT ON all_notes TO pg_database_owner;
+COMMIT;
+DO $$BEGIN EXECUTE format('ALTER DATABASE %I OWNER TO regress_exposure_web', current_database()); END$$;
+DROP VIEW all_notes;
+-- nothing is opened
+DO $$BEGIN EXECUTE format('ALTER DATABASE %I OWNER TO regress_exposure_web', current_database()); END$$;
+DO $$BEGIN EXECUTE format('ALTER DATABASE %I OWNER TO CURRENT_USER', current_database()); END$$;
+DROP TABLE note;
+
 DROP TABLE item;
 DROP SCHEMA regress_exposure;
 DROP ROLE regress_exposure_app, regress_exposure_owner, regress_exposure_group, regress_exposure_other,

@@ -26,20 +26,19 @@
 #include "facts/reader.h"
 #include "hashtable.h"
 #include "miscadmin.h"
-#include "utils/syscache.h"
 
 /* The owner of the database is a member of pg_database_owner. */
 static Oid
-database_owner(void)
+database_owner(FactsReader *reader)
 {
-	HeapTuple	tuple = SearchSysCache1(DATABASEOID,
-										ObjectIdGetDatum(MyDatabaseId));
-	Oid			owner;
+	SysScanDesc scan = tg_reader_scan(reader, CAT_DATABASE, DatabaseOidIndexId,
+									  Anum_pg_database_oid, MyDatabaseId);
+	HeapTuple	tuple = systable_getnext(scan);
+	Oid			owner = InvalidOid;
 
-	if (!HeapTupleIsValid(tuple))
-		return InvalidOid;
-	owner = ((Form_pg_database) GETSTRUCT(tuple))->datdba;
-	ReleaseSysCache(tuple);
+	if (HeapTupleIsValid(tuple))
+		owner = ((Form_pg_database) GETSTRUCT(tuple))->datdba;
+	systable_endscan(scan);
 	return owner;
 }
 
@@ -71,8 +70,8 @@ read_members(FactsReader *reader, RoleMembers *members)
 			members->setting = lappend_oid(members->setting, form->member);
 	}
 	systable_endscan(scan);
-	owner = members->role == ROLE_PG_DATABASE_OWNER ? database_owner() :
-		InvalidOid;
+	owner = members->role == ROLE_PG_DATABASE_OWNER ?
+		database_owner(reader) : InvalidOid;
 	if (OidIsValid(owner))
 		members->inheriting = lappend_oid(members->inheriting, owner);
 	MemoryContextSwitchTo(old);
@@ -102,6 +101,7 @@ List *
 tg_facts_roles_above(FactsReader *reader, Oid role)
 {
 	OidSet		roles = {0};
+	Oid			owner = database_owner(reader);
 
 	(void) tg_oidset_add(&roles, role);
 	for (int i = 0; i < list_length(roles.oids); i++)
@@ -115,7 +115,7 @@ tg_facts_roles_above(FactsReader *reader, Oid role)
 			(void) tg_oidset_add(&roles,
 								 ((Form_pg_auth_members) GETSTRUCT(tuple))->roleid);
 		systable_endscan(scan);
-		if (member == database_owner())
+		if (member == owner)
 			(void) tg_oidset_add(&roles, ROLE_PG_DATABASE_OWNER);
 	}
 	return roles.oids;

@@ -20,6 +20,7 @@
 #include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
+#include "catalog/pg_database.h"
 #include "catalog/pg_depend.h"
 #include "catalog/pg_extension.h"
 #include "catalog/pg_inherits.h"
@@ -54,6 +55,7 @@ static const Oid catalog_oids[CAT_COUNT] = {
 	[CAT_PROC] = ProcedureRelationId,
 	[CAT_AUTHID] = AuthIdRelationId,
 	[CAT_AUTH_MEMBERS] = AuthMemRelationId,
+	[CAT_DATABASE] = DatabaseRelationId,
 	[CAT_TYPE] = TypeRelationId,
 	[CAT_TRIGGER] = TriggerRelationId,
 	[CAT_SHDEPEND] = SharedDependRelationId,

@@ -26,9 +26,11 @@
 #include "catalog/pg_amop.h"
 #include "catalog/pg_amproc.h"
 #include "catalog/pg_attrdef.h"
+#include "catalog/pg_auth_members.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
+#include "catalog/pg_database.h"
 #include "catalog/pg_db_role_setting.h"
 #include "catalog/pg_extension.h"
 #include "catalog/pg_foreign_table.h"
@@ -273,6 +275,12 @@ watch_change(ObjectAccessType access, Oid classId, Oid objectId, int subId,
 			/* A new role may be the application's, or a member of others */
 		case AuthIdRelationId:
 			tg_touch(classId, objectId, TG_CHANGED);
+			break;
+
+			/* A new owner of the database is a member of pg_database_owner */
+		case DatabaseRelationId:
+			if (objectId == MyDatabaseId)
+				tg_touch(AuthMemRelationId, ROLE_PG_DATABASE_OWNER, TG_CHANGED);
 			break;
 
 			/* The hook names the database, or none for all of them */
