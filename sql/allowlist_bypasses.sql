@@ -35,6 +35,7 @@ SELECT trovella_guard.allow_bypass('app.', 'x');
 SELECT trovella_guard.allow_bypass('.app', 'x');
 SELECT trovella_guard.allow_bypass('app..admin', 'x');
 SELECT trovella_guard.allow_bypass('app.1admin', 'x');
+SELECT trovella_guard.allow_bypass('App.Current_Organization_Id', 'every tenant sets it');
 SELECT trovella_guard.allow_bypass('app.ad min', 'x');
 SELECT trovella_guard.allow_bypass('is_admin()', 'x');
 SELECT trovella_guard.allow_bypass('a.b.is_admin()', 'x');
@@ -115,6 +116,13 @@ SELECT trovella_guard.disallow_bypass('regress_bypass.is_admin()');
 SELECT trovella_guard.allow_bypass('regress_bypass.is_admin()', 'another reason');
 COMMIT;
 SELECT trovella_guard.allow_bypass('app.bypass_rls', 'platform administrators');
+-- ... and one that says the tenant never did, whenever that was set
+ALTER POLICY line_tenant ON line USING (:tenant OR current_setting('app.bypass_rls', true) = 'on');
+SELECT table_name, rule, object FROM trovella_guard.check('line') WHERE level <> 'info';
+SET trovella_guard.tenant_expression = 'current_setting(''APP.bypass_rls'', true)';
+SELECT table_name, rule, object FROM trovella_guard.check('line') WHERE level <> 'info';
+RESET trovella_guard.tenant_expression;
+ALTER POLICY line_tenant ON line USING (:tenant);
 -- one that has expired counts no more
 SET trovella_guard.mode = off;
 UPDATE trovella_guard.allowlist SET expires_at = now() - interval '1 day' WHERE object = 'regress_bypass.is_admin()';

@@ -11,6 +11,7 @@
 
 #include "allowlist/entries.h"
 #include "catalog/pg_type.h"
+#include "settings.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -180,6 +181,12 @@ check_switch(const DeclaredBypass *bypass)
 {
 	Oid			function = tg_facts_switch_function(bypass);
 
+	if (bypass->setting != NULL && tg_tenant_expression_reads(bypass->setting))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("setting \"%s\" cannot be a bypass", bypass->setting),
+				 errdetail("It says the session's tenant (trovella_guard.tenant_expression), so every tenant may set it."),
+				 errhint("Let administrators set another one.")));
 	if (OidIsValid(function) &&
 		(get_func_rettype(function) != BOOLOID || get_func_retset(function)))
 		ereport(ERROR,

@@ -27,6 +27,7 @@
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "scope/proof.h"
+#include "settings.h"
 #include "utils/builtins.h"
 #include "utils/formatting.h"
 #include "utils/fmgroids.h"
@@ -358,8 +359,9 @@ tg_is_bypass(Node *node, const ProofContext *context)
 		return false;
 	if (!IsA(node, FuncExpr))
 	{
+		/* What says the tenant can't be what tells administrators apart */
 		(void) find_setting(node, &walk);
-		if (walk.name == NULL)
+		if (walk.name == NULL || tg_tenant_expression_reads(walk.name))
 			return false;
 	}
 	foreach(lc, tg_facts_decisions(context->reader)->bypasses)
