@@ -40,8 +40,8 @@ tg_why_stale(FactsReader *reader, const AllowlistEntry *entry)
 		return OidIsValid(get_role_oid(entry->object, true)) ? NULL :
 			"matches nothing: there is no such role";
 	if (entry->kind == TG_ENTRY_BYPASS)
-		return tg_facts_relations_naming_switch(reader,
-												tg_switch_of(entry)) != NIL ?
+		return tg_facts_any_policy_names_switch(reader,
+												tg_switch_of(entry)) ?
 			NULL : "matches nothing: no policy names the switch";
 	schema_oid = get_namespace_oid(NameStr(entry->schema), true);
 	if (!OidIsValid(schema_oid))

@@ -738,6 +738,10 @@ extern Oid	tg_facts_switch_function(const DeclaredBypass *bypass);
 extern List *tg_facts_relations_naming_switch(FactsReader *reader,
 											  const DeclaredBypass *bypass);
 
+/* The same, as a yes or no: cheaper, where many switches are asked about. */
+extern bool tg_facts_any_policy_names_switch(FactsReader *reader,
+											 const DeclaredBypass *bypass);
+
 /* Does a policy name the switch of a declared bypass? */
 extern bool tg_facts_policy_names_switch(const PolicyFacts *policy,
 										 const DeclaredBypass *bypass);

@@ -82,6 +82,7 @@ struct FactsReader
 	bool		definers_limited;	/* to those of the next list */
 	const List *definers_limit;
 	Publications *publications; /* publications.c */
+	HTAB	   *settings_named; /* switches.c */
 	ReadDecisions read_decisions;	/* may be NULL */
 	void	   *decisions_arg;
 	void	   *of_rules;		/* see tg_facts_place_for_rules() */
