@@ -73,6 +73,7 @@ CREATE TABLE trovella_guard.allowlist (
   added_at    pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.now(),
   expires_at  pg_catalog.timestamptz,
   adopted     pg_catalog.bool NOT NULL DEFAULT false,
+  sealed      pg_catalog.bool NOT NULL DEFAULT false,
   CONSTRAINT allowlist_pkey PRIMARY KEY (kind, schema_name, table_name, rule, object, adopted),
   CONSTRAINT allowlist_names_fit_kind CHECK (
     object OPERATOR(pg_catalog.<>) ''
@@ -83,7 +84,8 @@ CREATE TABLE trovella_guard.allowlist (
               AND (rule OPERATOR(pg_catalog.<>) '*' OR object OPERATOR(pg_catalog.=) '*')
              ELSE schema_name OPERATOR(pg_catalog.=) ''::pg_catalog.name
               AND table_name OPERATOR(pg_catalog.=) ''::pg_catalog.name
-              AND rule OPERATOR(pg_catalog.=) '' AND NOT adopted END)
+              AND rule OPERATOR(pg_catalog.=) '' AND NOT adopted AND NOT sealed END),
+  CONSTRAINT allowlist_debts_not_sealed CHECK (NOT (adopted AND sealed))
 ) USING heap;
 COMMENT ON TABLE trovella_guard.allowlist IS
   'Relations that may break a rule, or all rules (global tables); roles that see all tenants on purpose; switches by which administrators do; and why. Use allow(), allow_role(), allow_bypass(), their counterparts, adopt() and prune() to change it.';
@@ -97,6 +99,7 @@ COMMENT ON COLUMN trovella_guard.allowlist.added_by IS 'The session user who wro
 COMMENT ON COLUMN trovella_guard.allowlist.added_at IS 'Start of the transaction that wrote the entry.';
 COMMENT ON COLUMN trovella_guard.allowlist.expires_at IS 'When the entry stops counting; NULL: never.';
 COMMENT ON COLUMN trovella_guard.allowlist.adopted IS 'Whether adopt() wrote the entry. Such a debt waives the pre-existing finding and nothing new. It follows its relation when that is renamed or moved.';
+COMMENT ON COLUMN trovella_guard.allowlist.sealed IS 'Whether the entry counts only while nobody but its owner can reach the relation: no other role has a privilege on it, and no application role has its owner''s rights.';
 
 SELECT pg_catalog.pg_extension_config_dump('trovella_guard.allowlist', '');
 
@@ -121,11 +124,12 @@ CREATE FUNCTION trovella_guard.allow(
   reason pg_catalog.text,
   rule pg_catalog.text DEFAULT '*',
   expires_at pg_catalog.timestamptz DEFAULT NULL,
-  object pg_catalog.text DEFAULT '*')
+  object pg_catalog.text DEFAULT '*',
+  sealed pg_catalog.bool DEFAULT false)
 RETURNS pg_catalog.void
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'trovella_guard_allow_1_0';
-COMMENT ON FUNCTION trovella_guard.allow(pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.timestamptz, pg_catalog.text) IS
-  'Adds a relation (schema.table, which need not exist yet) or a schema (schema.*) to the allowlist, for one rule or, with rule *, for all; and of one rule for one object (the column object of check()) or, with object *, for all. A reason is required. A second call replaces reason and expiry.';
+COMMENT ON FUNCTION trovella_guard.allow(pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.timestamptz, pg_catalog.text, pg_catalog.bool) IS
+  'Adds a relation (schema.table, which need not exist yet) or a schema (schema.*) to the allowlist, for one rule or, with rule *, for all; and of one rule for one object (the column object of check()) or, with object *, for all. A reason is required. A sealed entry counts only while nobody but the owner can reach the relation. A second call replaces reason, expiry and seal.';
 
 -- For callers that have a regclass at hand.  The function above, which this one
 -- calls, asks for the permission.
@@ -134,16 +138,17 @@ CREATE FUNCTION trovella_guard.allow(
   reason pg_catalog.text,
   rule pg_catalog.text DEFAULT '*',
   expires_at pg_catalog.timestamptz DEFAULT NULL,
-  object pg_catalog.text DEFAULT '*')
+  object pg_catalog.text DEFAULT '*',
+  sealed pg_catalog.bool DEFAULT false)
 RETURNS pg_catalog.void
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT trovella_guard.allow(
     (SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = $1),
-    $2, $3, $4, $5);
+    $2, $3, $4, $5, $6);
 END;
-COMMENT ON FUNCTION trovella_guard.allow(pg_catalog.regclass, pg_catalog.text, pg_catalog.text, pg_catalog.timestamptz, pg_catalog.text) IS
+COMMENT ON FUNCTION trovella_guard.allow(pg_catalog.regclass, pg_catalog.text, pg_catalog.text, pg_catalog.timestamptz, pg_catalog.text, pg_catalog.bool) IS
   'allow() of a relation that exists.';
 
 CREATE FUNCTION trovella_guard.disallow(
@@ -221,7 +226,8 @@ CREATE TABLE trovella_guard.allowlist_log (
   object      pg_catalog.text NOT NULL,
   reason      pg_catalog.text NOT NULL,
   expires_at  pg_catalog.timestamptz,
-  adopted     pg_catalog.bool NOT NULL
+  adopted     pg_catalog.bool NOT NULL,
+  sealed      pg_catalog.bool NOT NULL DEFAULT false
 ) USING heap;
 CREATE INDEX allowlist_log_at_idx ON trovella_guard.allowlist_log (at);
 COMMENT ON TABLE trovella_guard.allowlist_log IS
@@ -237,6 +243,7 @@ COMMENT ON COLUMN trovella_guard.allowlist_log.object IS 'The object that may br
 COMMENT ON COLUMN trovella_guard.allowlist_log.reason IS 'The reason of the entry.';
 COMMENT ON COLUMN trovella_guard.allowlist_log.expires_at IS 'When the entry expires; NULL: never.';
 COMMENT ON COLUMN trovella_guard.allowlist_log.adopted IS 'Whether adopt() wrote the entry.';
+COMMENT ON COLUMN trovella_guard.allowlist_log.sealed IS 'Whether the entry counts only while nobody but its owner can reach the relation.';
 
 SELECT pg_catalog.pg_extension_config_dump('trovella_guard.allowlist_log', '');
 
@@ -250,11 +257,11 @@ BEGIN
   IF TG_OP = 'DELETE' THEN
     INSERT INTO trovella_guard.allowlist_log
     VALUES (clock_timestamp(), session_user, 'disallow', OLD.kind, OLD.schema_name,
-            OLD.table_name, OLD.rule, OLD.object, OLD.reason, OLD.expires_at, OLD.adopted);
+            OLD.table_name, OLD.rule, OLD.object, OLD.reason, OLD.expires_at, OLD.adopted, OLD.sealed);
   ELSIF TG_OP = 'UPDATE' OR NEW.added_at = now() THEN
     INSERT INTO trovella_guard.allowlist_log
     VALUES (clock_timestamp(), session_user, 'allow', NEW.kind, NEW.schema_name,
-            NEW.table_name, NEW.rule, NEW.object, NEW.reason, NEW.expires_at, NEW.adopted);
+            NEW.table_name, NEW.rule, NEW.object, NEW.reason, NEW.expires_at, NEW.adopted, NEW.sealed);
   END IF;
   RETURN NULL;
 END
@@ -293,14 +300,16 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT E'## Non-Tenant Tables\n\nThese intentionally skip RLS:\n\n' ||
-         coalesce(string_agg(l.line, E'\n' ORDER BY l.rank, l.schema_name, l.name) FILTER (WHERE l.kind = 'relation'),
+         coalesce(string_agg(l.line, E'\n' ORDER BY l.rank, l.schema_name, l.name) FILTER (WHERE l.kind = 'relation' AND NOT l.sealed),
                   '- none') || E'\n' ||
+         coalesce(E'\n## Sealed Tables\n\nThese skip RLS as long as nobody but their owner can reach them:\n\n' ||
+                  string_agg(l.line, E'\n' ORDER BY l.rank, l.schema_name, l.name) FILTER (WHERE l.sealed) || E'\n', '') ||
          coalesce(E'\n## Roles That See All Tenants\n\n' ||
                   string_agg(l.line, E'\n' ORDER BY l.name) FILTER (WHERE l.kind = 'role') || E'\n', '') ||
          coalesce(E'\n## Switches That Show All Tenants\n\n' ||
                   string_agg(l.line, E'\n' ORDER BY l.name) FILTER (WHERE l.kind = 'bypass') || E'\n', '')
   FROM (
-    SELECT a.kind, a.schema_name <> 'public' AS rank, a.schema_name, n.name,
+    SELECT a.kind, a.sealed, a.schema_name <> 'public' AS rank, a.schema_name, n.name,
            format('- `%s` (%s)',
                   regexp_replace(replace(n.name, '`', ''''), '[[:cntrl:]]', '?', 'g'),
                   regexp_replace(regexp_replace(a.reason, '\s+', ' ', 'g'), '[[:cntrl:]]', '?', 'g')) AS line
@@ -312,7 +321,7 @@ BEGIN ATOMIC
     WHERE (a.kind <> 'relation' OR a.rule = '*') AND (a.expires_at IS NULL OR a.expires_at > now())) l;
 END;
 COMMENT ON FUNCTION trovella_guard.allowlist_markdown() IS
-  'The "Non-Tenant Tables" section of a project''s documentation, in Markdown: the global tables and why they are global; and, if there are any, the roles and switches that show all tenants.';
+  'The "Non-Tenant Tables" section of a project''s documentation, in Markdown: the global tables and why they are global; and, if there are any, the sealed tables, and the roles and switches that show all tenants.';
 
 --
 -- The audit
@@ -430,7 +439,7 @@ COMMENT ON COLUMN trovella_guard.tables.schema_name IS 'Schema.';
 COMMENT ON COLUMN trovella_guard.tables.table_name IS 'Name.';
 COMMENT ON COLUMN trovella_guard.tables.kind IS 'table, view, materialized view or foreign table.';
 COMMENT ON COLUMN trovella_guard.tables.class IS
-  'tenant: a table with a tenant column; global: on the allowlist for every rule; unclassified: any other table; unprotectable: a view, materialized view or foreign table, which has no row-level security of its own.';
+  'tenant: a table with a tenant column; global: on the allowlist for every rule; sealed: likewise by a sealed entry, and nobody but its owner can reach it; unclassified: any other table; unprotectable: a view, materialized view or foreign table, which has no row-level security of its own.';
 COMMENT ON COLUMN trovella_guard.tables.tenant_column IS 'The first column of trovella_guard.tenant_columns that the relation has.';
 COMMENT ON COLUMN trovella_guard.tables.rls_enabled IS 'Row-level security is enabled.';
 COMMENT ON COLUMN trovella_guard.tables.rls_forced IS 'Row-level security applies to the owner, too.';
@@ -859,7 +868,7 @@ CREATE FUNCTION trovella_guard_internal.summary(
   in_schema pg_catalog.text, of_relation pg_catalog.regclass,
   OUT relations pg_catalog.int8, OUT tenant pg_catalog.int8, OUT global pg_catalog.int8,
   OUT unclassified pg_catalog.int8, OUT unprotectable pg_catalog.int8,
-  OUT clean pg_catalog.int8,
+  OUT sealed pg_catalog.int8, OUT clean pg_catalog.int8,
   OUT errors pg_catalog.int8, OUT warnings pg_catalog.int8, OUT infos pg_catalog.int8,
   OUT debts pg_catalog.int8, OUT overdue pg_catalog.int8, OUT first_due pg_catalog.timestamptz,
   OUT waived pg_catalog.int8, OUT classes pg_catalog.text, OUT counts pg_catalog.text)
@@ -867,7 +876,8 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT r.*,
-         format('%s tenant, %s global, %s unclassified, %s unprotectable', r.tenant, r.global, r.unclassified, r.unprotectable),
+         format('%s tenant, %s global, %s unclassified, %s unprotectable', r.tenant, r.global, r.unclassified, r.unprotectable)
+           || CASE WHEN r.sealed > 0 THEN format(', %s sealed', r.sealed) ELSE '' END,
          format('%s, %s, %s, %s, %s waived by decision', trovella_guard_internal.count_of(r.errors, 'error'),
                 trovella_guard_internal.count_of(r.warnings, 'warning'), trovella_guard_internal.count_of(r.infos, 'info'),
                 trovella_guard_internal.debts_in_words(r.debts, r.first_due, r.overdue), r.waived)
@@ -876,6 +886,7 @@ BEGIN ATOMIC
                count(*) FILTER (WHERE class = 'global') AS global,
                count(*) FILTER (WHERE class = 'unclassified') AS unclassified,
                count(*) FILTER (WHERE class = 'unprotectable') AS unprotectable,
+               count(*) FILTER (WHERE class = 'sealed') AS sealed,
                count(*) FILTER (WHERE class <> 'database' AND errors + warnings + debts = 0),
                coalesce(sum(errors), 0) AS errors, coalesce(sum(warnings), 0) AS warnings,
                coalesce(sum(infos), 0) AS infos, coalesce(sum(debts), 0) AS debts,
@@ -1203,7 +1214,7 @@ BEGIN ATOMIC
     SELECT r.schema_name, r.table_name, r.class, r.reason,
            coalesce(f.errors, 0) AS errors, f.rules, f.failures, f.remarks,
            CASE WHEN f.errors > 0 THEN NULL
-                WHEN r.class = 'global' THEN 'global: ' || r.reason
+                WHEN r.class IN ('global', 'sealed') THEN r.class || ': ' || r.reason
                 WHEN f.debts > 0 THEN trovella_guard_internal.debts_in_words(f.debts, f.first_due, 0) || ': ' || f.debt_reasons
                 END AS skipped
     FROM (SELECT r.schema_name, r.table_name, r.class, r.reason
@@ -1429,7 +1440,7 @@ table.who { border-collapse: collapse; width: 100%; }
     SELECT 5, 0, $html$<div class="filters">
 <input type="search" id="f-text" placeholder="Relation or rule" aria-label="Relation or rule">
 <label>Level <select id="f-level"><option value="">all</option><option>error</option><option>warning</option><option>info</option><option>debt</option><option>waived</option></select></label>
-<label>Class <select id="f-class"><option value="">all</option><option>tenant</option><option>global</option><option>unclassified</option><option>unprotectable</option><option>database</option></select></label>
+<label>Class <select id="f-class"><option value="">all</option><option>tenant</option><option>global</option><option>sealed</option><option>unclassified</option><option>unprotectable</option><option>database</option></select></label>
 <span class="muted" id="f-count" aria-live="polite"></span>
 </div>
 <main>$html$
@@ -1439,7 +1450,7 @@ table.who { border-collapse: collapse; width: 100%; }
         trovella_guard_internal.escape_xml(lower(concat_ws(' ', r.name, r.rules))), coalesce(r.levels, ''), r.class,
         CASE WHEN r.errors > 0 AND (SELECT count(*) FROM rows) <= 10 THEN ' open' ELSE '' END,
         trovella_guard_internal.escape_xml(r.name),
-        CASE WHEN r.class IN ('tenant', 'global', 'unclassified') THEN r.class || ' ' ELSE '' END, r.kind,
+        CASE WHEN r.class IN ('tenant', 'global', 'sealed', 'unclassified') THEN r.class || ' ' ELSE '' END, r.kind,
         coalesce(nullif(concat(
           CASE WHEN r.errors > 0 THEN format('<span class="tag error">%s</span>', trovella_guard_internal.count_of(r.errors, 'error')) END,
           CASE WHEN r.warnings > 0 THEN format('<span class="tag warning">%s</span>', trovella_guard_internal.count_of(r.warnings, 'warning')) END,
@@ -1854,7 +1865,7 @@ GRANT USAGE ON SCHEMA trovella_guard, trovella_guard_internal TO PUBLIC;
 GRANT SELECT ON ALL TABLES IN SCHEMA trovella_guard TO PUBLIC;
 GRANT EXECUTE ON ALL ROUTINES IN SCHEMA trovella_guard, trovella_guard_internal TO PUBLIC;
 REVOKE EXECUTE ON FUNCTION
-  trovella_guard.allow(pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.timestamptz, pg_catalog.text),
+  trovella_guard.allow(pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.timestamptz, pg_catalog.text, pg_catalog.bool),
   trovella_guard.disallow, trovella_guard.allow_role, trovella_guard.disallow_role,
   trovella_guard.allow_bypass, trovella_guard.disallow_bypass, trovella_guard.adopt, trovella_guard.prune, trovella_guard.preload,
   trovella_guard_internal.allowlist_changed, trovella_guard_internal.allowlist_logged, trovella_guard_internal.allowlist_log_kept,

@@ -153,7 +153,7 @@ INSERT INTO trovella_guard.allowlist (schema_name, table_name, reason) VALUES ('
 SELECT count(*) > 0 AS may_read FROM trovella_guard.allowlist_log;
 SET trovella_guard.mode = off;
 RESET ROLE;
-GRANT EXECUTE ON FUNCTION trovella_guard.allow(text, text, text, timestamptz, text), trovella_guard.disallow,
+GRANT EXECUTE ON FUNCTION trovella_guard.allow(text, text, text, timestamptz, text, bool), trovella_guard.disallow,
   trovella_guard.adopt, trovella_guard.prune TO regress_adopt_dba;
 GRANT SET ON PARAMETER trovella_guard.mode, trovella_guard.rules TO regress_adopt_dba;
 SET ROLE regress_adopt_dba;

@@ -8,7 +8,7 @@ CREATE ROLE regress_list_owner LOGIN;
 \set as_owner 'SET trovella_guard.rules = ''table_unclassified=warning''; SET SESSION AUTHORIZATION regress_list_owner;'
 CREATE ROLE regress_list_admin LOGIN;
 CREATE SCHEMA regress_list AUTHORIZATION regress_list_owner;
-GRANT EXECUTE ON FUNCTION trovella_guard.allow(text, text, text, timestamptz, text),
+GRANT EXECUTE ON FUNCTION trovella_guard.allow(text, text, text, timestamptz, text, bool),
   trovella_guard.disallow(text, text, text) TO regress_list_admin;
 
 \c -

@@ -12,6 +12,7 @@
 
 #include "facts/facts.h"
 #include "fmgr.h"
+#include "rules/rules.h"
 #include "storage/itemptr.h"
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"
@@ -45,6 +46,8 @@ typedef struct AllowlistEntry
 	NameData	author;
 	TimestampTz added_at;
 	bool		adopted;		/* a debt, written by adopt() */
+	bool		sealed;			/* counts only while its relation is sealed:
+								 * see tg_is_sealed() */
 	TimestampTz expires_at;		/* infinity: never */
 	bool		expired;
 	bool		fresh;			/* written by the current transaction */
@@ -75,6 +78,27 @@ extern const AllowlistEntry *tg_allowlist_match(const Allowlist *allowlist,
 												const char *rule,
 												const char *object,
 												Oid other_relid);
+
+/*
+ * The sealed entry that would waive a finding, but does not because the relation
+ * is not sealed; or NULL.  Sets "breaks_seal" of the finding.  "explain": adds to
+ * its message which entry that is, and why it does not count.
+ */
+extern const AllowlistEntry *tg_allowlist_broken_seal(const Allowlist *allowlist,
+													  FactsReader *reader,
+													  const RelationFacts *facts,
+													  Finding *finding,
+													  bool explain);
+
+/*
+ * Why a sealed entry does not count for a relation, in words; NULL if the
+ * relation is sealed.
+ */
+extern char *tg_allowlist_why_open(FactsReader *reader,
+								   const RelationFacts *facts);
+
+/* Is any entry sealed? */
+extern bool tg_allowlist_has_seals(const Allowlist *allowlist);
 
 /*
  * The entry by which adopt() has recorded a finding of this rule as a debt, or
@@ -120,7 +144,8 @@ extern List *tg_allowlist_entries(const Allowlist *allowlist);
 
 /*
  * For a finding about the rows of another table (Finding.other_relid): the entry
- * that makes that table global, so that there is no finding; or NULL.
+ * that makes that table global, so that there is no finding; or NULL.  A sealed
+ * entry does not: what shows the rows of a sealed table opens it.
  */
 extern const AllowlistEntry *tg_allowlist_match_other(const Allowlist *allowlist,
 													  FactsReader *reader,
@@ -129,14 +154,16 @@ extern const AllowlistEntry *tg_allowlist_match_other(const Allowlist *allowlist
 /*
  * The entry, as "schema.table", that covers a relation only because of a new
  * name or a new parent; or NULL.  An entry that the transaction itself has
- * written does not count: it was made for the relation as it is now.
+ * written does not count: it was made for the relation as it is now.  Nor does a
+ * sealed one, unless "sealed_too": nothing leaks by it.
  */
 extern const char *tg_allowlist_taken_over(const Allowlist *after,
 										   FactsReader *after_reader,
 										   const RelationFacts *after_facts,
 										   const Allowlist *before,
 										   FactsReader *before_reader,
-										   const RelationFacts *before_facts);
+										   const RelationFacts *before_facts,
+										   bool sealed_too);
 
 /*
  * A verdict that relies on an entry locks this pair of numbers, and a change of

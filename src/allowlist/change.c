@@ -12,9 +12,12 @@
 #include "allowlist/entries.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "rules/rules.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
 #include "utils/varlena.h"
 
 PG_FUNCTION_INFO_V1(trovella_guard_allow_1_0);
@@ -135,10 +138,59 @@ object_argument(FunctionCallInfo fcinfo, int n, const char *rule)
 	return object;
 }
 
+static const Decisions *
+decisions_of(void *allowlist)
+{
+	return tg_allowlist_decisions(allowlist);
+}
+
+/*
+ * Says for which relations a sealed entry does not count, because others than
+ * their owner can reach them.  Of many, the first ones say enough.
+ */
+#define MAX_OPEN_NAMED 3
+
+static void
+notice_open(const AllowlistEntry *entry)
+{
+	Oid			schema_oid = get_namespace_oid(NameStr(entry->schema), true);
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	Allowlist  *allowlist = tg_allowlist_read(snapshot, GetCurrentTimestamp());
+	FactsReader *reader = tg_facts_begin(snapshot, false);
+	List	   *relids = NIL;
+	int			open = 0;
+	ListCell   *lc;
+
+	tg_facts_set_decisions(reader, decisions_of, allowlist);
+	if (OidIsValid(schema_oid))
+		relids = strcmp(NameStr(entry->table), TG_ANY) == 0 ?
+			tg_facts_relations_of_schema(reader, schema_oid) :
+			list_make1_oid(get_relname_relid(NameStr(entry->table), schema_oid));
+	foreach(lc, relids)
+	{
+		const RelationFacts *facts = tg_facts_outline(reader, lfirst_oid(lc));
+		char	   *why = facts == NULL || facts->temporary ? NULL :
+			tg_allowlist_why_open(reader, facts);
+
+		CHECK_FOR_INTERRUPTS();
+		if (why != NULL && ++open <= MAX_OPEN_NAMED)
+			ereport(NOTICE,
+					(errmsg("the sealed entry does not count for \"%s.%s\": %s",
+							facts->schema, facts->name, why)));
+	}
+	if (open > MAX_OPEN_NAMED)
+		ereport(NOTICE,
+				(errmsg("the sealed entry does not count for %d relations in all",
+						open)));
+	tg_facts_end(reader);
+	UnregisterSnapshot(snapshot);
+}
+
 /*
  * Says what an entry is about to waive, or that nothing has its name yet, for
  * whoever meant only one table, only one rule, or another name.  That a table is
- * unclassified is not worth saying: entries are made for that.
+ * unclassified is not worth saying: entries are made for that.  A sealed entry may
+ * waive what it likes: it says where it does not.
  */
 static void
 notice_findings(const AllowlistEntry *entry)
@@ -163,6 +215,11 @@ notice_findings(const AllowlistEntry *entry)
 						NameStr(entry->schema), NameStr(entry->table)) :
 				 errmsg("there is no schema \"%s\" yet",
 						NameStr(entry->schema))));
+		return;
+	}
+	if (entry->sealed)
+	{
+		notice_open(entry);
 		return;
 	}
 	values[0] = ObjectIdGetDatum(relid);
@@ -190,7 +247,7 @@ notice_findings(const AllowlistEntry *entry)
 
 /*
  * allow(relation text, reason text, rule text, expires_at timestamptz,
- * object text)
+ * object text, sealed bool)
  */
 Datum
 trovella_guard_allow_1_0(PG_FUNCTION_ARGS)
@@ -208,6 +265,11 @@ trovella_guard_allow_1_0(PG_FUNCTION_ARGS)
 	entry.rule = rule_argument(fcinfo, 2);
 	expires_at = tg_allowlist_expiry(fcinfo, 3, &expires_null);
 	entry.object = object_argument(fcinfo, 4, entry.rule);
+	if (PG_ARGISNULL(5))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("sealed must not be null")));
+	entry.sealed = PG_GETARG_BOOL(5);
 	notice_findings(&entry);
 	tg_allowlist_insert(&entry, expires_at, expires_null);
 	PG_RETURN_VOID();

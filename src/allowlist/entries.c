@@ -8,6 +8,9 @@
  * the exemption of another table, so tg_allowlist_taken_over() compares with the
  * names before the transaction.
  *
+ * A sealed entry answers only while nobody but its owner can reach the relation
+ * that the finding is about (tg_is_sealed).  So it cannot be taken over.
+ *
  * Copyright (c) 2026, Trovella
  *
  *-------------------------------------------------------------------------
@@ -42,6 +45,7 @@ struct Allowlist
 	HTAB	   *by_key;			/* of EntriesOfKey: all of them; NULL if none */
 	Decisions	decisions;
 	bool		has_debts;
+	bool		has_seals;
 };
 
 /* Which entries are looked up. */
@@ -51,6 +55,29 @@ typedef enum EntryClass
 	DEBTS,
 	OVERDUE_DEBTS
 } EntryClass;
+
+/* What an entry is looked up for. */
+typedef struct Lookup
+{
+	const Allowlist *allowlist;
+	FactsReader *reader;
+	const RelationFacts *facts; /* of the relation with the finding */
+	const char *rule;
+	const char *object;
+	EntryClass	class;
+	enum
+	{
+		NO_SEALED_ENTRY,		/* none answers */
+		SEALED_WHILE_SEALED,	/* one answers if the relation is sealed */
+		ANY_SEALED_ENTRY		/* ... even if it is not */
+	}			sealed;
+	enum
+	{
+		SEAL_UNKNOWN,
+		SEAL_HOLDS,
+		SEAL_BROKEN
+	}			seal;			/* of the relation */
+} Lookup;
 
 static const char *const kind_names[] = {
 	[TG_ENTRY_RELATION] = "relation",
@@ -187,6 +214,8 @@ tg_allowlist_read(Snapshot snapshot, TimestampTz now)
 			DatumGetTimestampTz(slot->tts_values[Anum_allowlist_added_at - 1]);
 		entry->adopted =
 			DatumGetBool(slot->tts_values[Anum_allowlist_adopted - 1]);
+		entry->sealed =
+			DatumGetBool(slot->tts_values[Anum_allowlist_sealed - 1]);
 		if (slot->tts_isnull[Anum_allowlist_expires_at - 1])
 			TIMESTAMP_NOEND(entry->expires_at);
 		else
@@ -202,6 +231,7 @@ tg_allowlist_read(Snapshot snapshot, TimestampTz now)
 			heap_freetuple(tuple);
 		add_entry(allowlist, entry);
 		allowlist->has_debts |= entry->adopted;
+		allowlist->has_seals |= entry->sealed;
 		if (entry->kind != TG_ENTRY_RELATION && !entry->expired)
 			add_decision(&allowlist->decisions, entry);
 	}
@@ -317,7 +347,7 @@ tg_allowlist_of_rule(const Allowlist *allowlist, const RelationFacts *facts,
 		{
 			AllowlistEntry *entry = lfirst(lc);
 
-			if (!entry->expired && !entry->adopted &&
+			if (!entry->expired && !entry->adopted && !entry->sealed &&
 				tg_allowlist_names(entry, facts->schema, tables[i]) &&
 				strcmp(entry->rule, rule) == 0)
 				return entry;
@@ -346,28 +376,54 @@ is_of_class(const AllowlistEntry *entry, EntryClass class)
 		entry->expired == (class == OVERDUE_DEBTS);
 }
 
+/* Does a sealed entry for all rules not waive this one? */
+static bool
+is_beyond_seal(const char *rule)
+{
+	int			number = tg_rule_by_name(rule);
+
+	return number >= 0 && tg_rules[number].beyond_seal;
+}
+
+/* May a sealed entry answer? */
+static bool
+sealed_entry_counts(Lookup *lookup, const AllowlistEntry *entry)
+{
+	SealBreach	breach;
+
+	if (lookup->sealed == NO_SEALED_ENTRY ||
+		(strcmp(entry->rule, TG_ANY) == 0 && is_beyond_seal(lookup->rule)))
+		return false;
+	if (lookup->sealed == ANY_SEALED_ENTRY)
+		return true;
+	if (lookup->seal == SEAL_UNKNOWN)
+		lookup->seal = tg_is_sealed(lookup->reader, lookup->facts, &breach) ?
+			SEAL_HOLDS : SEAL_BROKEN;
+	return lookup->seal == SEAL_HOLDS;
+}
+
 /*
  * The entry of a class that names exactly this schema and table (or "*") and
  * covers the rule and the object: the narrowest.
  */
 static const AllowlistEntry *
-find_entry(const Allowlist *allowlist, const char *schema, const char *table,
-		   const char *rule, const char *object, EntryClass class)
+find_entry(Lookup *lookup, const char *schema, const char *table)
 {
 	const AllowlistEntry *for_any_rule = NULL;
 	const AllowlistEntry *for_any_object = NULL;
 	ListCell   *lc;
 
-	foreach(lc, entries_about(allowlist, schema, table))
+	foreach(lc, entries_about(lookup->allowlist, schema, table))
 	{
 		AllowlistEntry *entry = lfirst(lc);
 
-		if (!is_of_class(entry, class) ||
-			!tg_allowlist_names(entry, schema, table))
+		if (!is_of_class(entry, lookup->class) ||
+			!tg_allowlist_names(entry, schema, table) ||
+			(entry->sealed && !sealed_entry_counts(lookup, entry)))
 			continue;
 		if (strcmp(entry->rule, TG_ANY) == 0)
 			for_any_rule = entry;
-		if (!includes_rule(entry, rule, object))
+		if (!includes_rule(entry, lookup->rule, lookup->object))
 			continue;
 		if (strcmp(entry->object, TG_ANY) != 0)
 			return entry;
@@ -382,9 +438,7 @@ find_entry(const Allowlist *allowlist, const char *schema, const char *table,
  * entry was not made for the rows of a table elsewhere.
  */
 static bool
-schema_entry_applies(const Allowlist *allowlist, FactsReader *reader,
-					 const RelationFacts *facts, const char *rule,
-					 const char *object, EntryClass class)
+schema_entry_applies(Lookup *lookup, const RelationFacts *facts)
 {
 	bool		alone;
 	List	   *ancestors;
@@ -392,18 +446,16 @@ schema_entry_applies(const Allowlist *allowlist, FactsReader *reader,
 
 	if (facts->parents == NIL)
 		return true;
-	ancestors = tg_facts_ancestors(reader, facts->relid, &alone);
+	ancestors = tg_facts_ancestors(lookup->reader, facts->relid, &alone);
 	foreach(lc, ancestors)
 	{
-		const RelationFacts *ancestor = tg_facts_outline(reader,
+		const RelationFacts *ancestor = tg_facts_outline(lookup->reader,
 														 lfirst_oid(lc));
 
 		CHECK_FOR_INTERRUPTS();
 		if (ancestor != NULL && tg_is_tenant_table(ancestor) &&
-			find_entry(allowlist, ancestor->schema, ancestor->name, rule,
-					   object, class) == NULL &&
-			find_entry(allowlist, ancestor->schema, TG_ANY, rule,
-					   object, class) == NULL)
+			find_entry(lookup, ancestor->schema, ancestor->name) == NULL &&
+			find_entry(lookup, ancestor->schema, TG_ANY) == NULL)
 			alone = false;
 	}
 	return alone;
@@ -414,18 +466,17 @@ schema_entry_applies(const Allowlist *allowlist, FactsReader *reader,
  * schema covers a partition only if it covers the partitioned table.
  */
 static const AllowlistEntry *
-match(const Allowlist *allowlist, FactsReader *reader,
-	  const RelationFacts *facts, const char *rule, const char *object,
-	  EntryClass class)
+look_up(Lookup *lookup)
 {
-	if (allowlist->by_key == NULL)
+	const RelationFacts *facts = lookup->facts;
+
+	if (lookup->allowlist->by_key == NULL)
 		return NULL;
 
 	while (facts != NULL)
 	{
-		const AllowlistEntry *entry = find_entry(allowlist, facts->schema,
-												 facts->name, rule, object,
-												 class);
+		const AllowlistEntry *entry = find_entry(lookup, facts->schema,
+												 facts->name);
 
 		CHECK_FOR_INTERRUPTS();
 		if (entry != NULL)
@@ -433,15 +484,50 @@ match(const Allowlist *allowlist, FactsReader *reader,
 		if (!facts->partition || facts->parents == NIL ||
 			facts->tenant == NULL)
 		{
-			entry = find_entry(allowlist, facts->schema, TG_ANY, rule, object,
-							   class);
-			return entry != NULL &&
-				schema_entry_applies(allowlist, reader, facts, rule, object,
-									 class) ? entry : NULL;
+			entry = find_entry(lookup, facts->schema, TG_ANY);
+			return entry != NULL && schema_entry_applies(lookup, facts) ?
+				entry : NULL;
 		}
-		facts = tg_facts_partitioned_table(reader, facts);
+		facts = tg_facts_partitioned_table(lookup->reader, facts);
 	}
 	return NULL;
+}
+
+static const AllowlistEntry *
+match(const Allowlist *allowlist, FactsReader *reader,
+	  const RelationFacts *facts, const char *rule, const char *object,
+	  EntryClass class)
+{
+	Lookup		lookup = {
+		.allowlist = allowlist,
+		.reader = reader,
+		.facts = facts,
+		.rule = rule,
+		.object = object,
+		.class = class,
+		.sealed = SEALED_WHILE_SEALED
+	};
+
+	return look_up(&lookup);
+}
+
+/* The same among decisions that count whoever reaches the relation. */
+static const AllowlistEntry *
+match_unsealed(const Allowlist *allowlist, FactsReader *reader,
+			   const RelationFacts *facts, const char *rule,
+			   const char *object)
+{
+	Lookup		lookup = {
+		.allowlist = allowlist,
+		.reader = reader,
+		.facts = facts,
+		.rule = rule,
+		.object = object,
+		.class = DECISIONS,
+		.sealed = NO_SEALED_ENTRY
+	};
+
+	return look_up(&lookup);
 }
 
 const AllowlistEntry *
@@ -459,7 +545,9 @@ tg_allowlist_match(const Allowlist *allowlist, FactsReader *reader,
 	{
 		other = tg_facts_outline(reader, other_relid);
 		if (other != NULL &&
-			match(allowlist, reader, other, rule, NULL, DECISIONS) == NULL)
+			(entry->sealed ?
+			 match(allowlist, reader, other, rule, NULL, DECISIONS) :
+			 match_unsealed(allowlist, reader, other, rule, NULL)) == NULL)
 			return NULL;
 	}
 	return entry;
@@ -479,6 +567,78 @@ tg_allowlist_overdue(const Allowlist *allowlist, FactsReader *reader,
 					 const char *object)
 {
 	return match(allowlist, reader, facts, rule, object, OVERDUE_DEBTS);
+}
+
+bool
+tg_allowlist_has_seals(const Allowlist *allowlist)
+{
+	return allowlist->has_seals;
+}
+
+char *
+tg_allowlist_why_open(FactsReader *reader, const RelationFacts *facts)
+{
+	SealBreach	breach;
+	const char *what = "the table";
+	const char *who;
+
+	if (tg_is_sealed(reader, facts, &breach))
+		return NULL;
+	if (breach.relid != facts->relid)
+		what = psprintf("parent \"%s\"",
+						tg_facts_qualified_name(reader, breach.relid));
+	who = !OidIsValid(breach.role) ? "PUBLIC" :
+		psprintf("role \"%s\"", tg_role_name(breach.role));
+	switch (breach.kind)
+	{
+		case TG_SEAL_GRANT:
+			return psprintf("%s has privileges on %s", who, what);
+		case TG_SEAL_OWNER:
+			return psprintf("%s, a role of the application, has the rights of the owner of %s",
+							who, what);
+		case TG_SEAL_ALL_DATA:
+			return psprintf("%s, a role of the application, has the rights of pg_read_all_data or pg_write_all_data",
+							who);
+		case TG_SEAL_ANCESTORS:
+			return psprintf("the table has more than %d ancestors",
+							TG_MAX_ANCESTORS);
+	}
+	return NULL;				/* keep compiler quiet */
+}
+
+const AllowlistEntry *
+tg_allowlist_broken_seal(const Allowlist *allowlist, FactsReader *reader,
+						 const RelationFacts *facts, Finding *finding,
+						 bool explain)
+{
+	Lookup		lookup = {
+		.allowlist = allowlist,
+		.reader = reader,
+		.facts = facts,
+		.rule = finding->rule->name,
+		.object = finding->object,
+		.class = DECISIONS,
+		.sealed = ANY_SEALED_ENTRY
+	};
+	const AllowlistEntry *entry;
+	const char *why;
+
+	if (!allowlist->has_seals)
+		return NULL;
+	entry = look_up(&lookup);
+	if (entry == NULL || !entry->sealed)
+		return NULL;
+	why = tg_allowlist_why_open(reader, facts);
+	if (why == NULL)
+		return NULL;
+	finding->breaks_seal = true;
+	if (!explain)
+		return entry;
+	finding->message =
+		psprintf("%s; the sealed allowlist entry \"%s.%s\" does not count: %s",
+				 finding->message, NameStr(entry->schema),
+				 NameStr(entry->table), why);
+	return entry;
 }
 
 void
@@ -534,8 +694,18 @@ tg_allowlist_match_other(const Allowlist *allowlist, FactsReader *reader,
 		return NULL;
 	other = tg_facts_outline(reader, other_relid);
 	return other != NULL ?
-		tg_allowlist_match(allowlist, reader, other, TG_ANY, NULL,
-						   InvalidOid) : NULL;
+		match_unsealed(allowlist, reader, other, TG_ANY, NULL) : NULL;
+}
+
+/* A decision that covers a relation, with or without regard to seals. */
+static const AllowlistEntry *
+covers(const Allowlist *allowlist, FactsReader *reader,
+	   const RelationFacts *facts, const char *rule, const char *object,
+	   bool sealed_too)
+{
+	return sealed_too ?
+		match(allowlist, reader, facts, rule, object, DECISIONS) :
+		match_unsealed(allowlist, reader, facts, rule, object);
 }
 
 /* The same as tg_allowlist_taken_over(), of entries for single objects. */
@@ -543,7 +713,7 @@ static const AllowlistEntry *
 object_entry_taken_over(const Allowlist *after, FactsReader *after_reader,
 						const RelationFacts *after_facts,
 						const Allowlist *before, FactsReader *before_reader,
-						const RelationFacts *before_facts)
+						const RelationFacts *before_facts, bool sealed_too)
 {
 	for (const RelationFacts *facts = after_facts; facts != NULL;
 		 facts = tg_facts_partitioned_table(after_reader, facts))
@@ -562,10 +732,10 @@ object_entry_taken_over(const Allowlist *after, FactsReader *after_reader,
 			if (strcmp(entry->object, TG_ANY) != 0 && !entry->expired &&
 				!entry->adopted && !entry->fresh &&
 				entry->kind == TG_ENTRY_RELATION &&
-				match(after, after_reader, after_facts, entry->rule,
-					  entry->object, DECISIONS) == entry &&
-				match(before, before_reader, before_facts, entry->rule,
-					  entry->object, DECISIONS) == NULL)
+				covers(after, after_reader, after_facts, entry->rule,
+					   entry->object, sealed_too) == entry &&
+				covers(before, before_reader, before_facts, entry->rule,
+					   entry->object, sealed_too) == NULL)
 				return entry;
 		}
 	}
@@ -576,7 +746,7 @@ const char *
 tg_allowlist_taken_over(const Allowlist *after, FactsReader *after_reader,
 						const RelationFacts *after_facts,
 						const Allowlist *before, FactsReader *before_reader,
-						const RelationFacts *before_facts)
+						const RelationFacts *before_facts, bool sealed_too)
 {
 	const AllowlistEntry *entry;
 
@@ -587,16 +757,16 @@ tg_allowlist_taken_over(const Allowlist *after, FactsReader *after_reader,
 	{
 		const char *rule = tg_rules[i].name;
 
-		entry = tg_allowlist_match(after, after_reader, after_facts, rule,
-								   NULL, InvalidOid);
+		entry = covers(after, after_reader, after_facts, rule, NULL,
+					   sealed_too);
 		if (entry != NULL && !entry->fresh &&
-			tg_allowlist_match(before, before_reader, before_facts,
-							   rule, NULL, InvalidOid) == NULL)
+			covers(before, before_reader, before_facts, rule, NULL,
+				   sealed_too) == NULL)
 			return psprintf("%s.%s", NameStr(entry->schema),
 							NameStr(entry->table));
 	}
 	entry = object_entry_taken_over(after, after_reader, after_facts, before,
-									before_reader, before_facts);
+									before_reader, before_facts, sealed_too);
 	return entry == NULL ? NULL :
 		psprintf("%s.%s", NameStr(entry->schema), NameStr(entry->table));
 }
@@ -634,5 +804,6 @@ tg_allowlist_same(const AllowlistEntry *one, const AllowlistEntry *other)
 		strcmp(one->rule, other->rule) == 0 &&
 		strcmp(one->object, other->object) == 0 &&
 		one->adopted == other->adopted &&
+		one->sealed == other->sealed &&
 		one->expires_at == other->expires_at;
 }

@@ -25,7 +25,8 @@ enum
 	Anum_allowlist_added_at,
 	Anum_allowlist_expires_at,
 	Anum_allowlist_adopted,
-	Natts_allowlist = Anum_allowlist_adopted
+	Anum_allowlist_sealed,
+	Natts_allowlist = Anum_allowlist_sealed
 };
 
 /* In an entry: every table of the schema, every rule, or every object */

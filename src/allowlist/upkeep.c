@@ -46,7 +46,8 @@ enum
 	Anum_log_reason,
 	Anum_log_expires_at,
 	Anum_log_adopted,
-	Natts_log = Anum_log_adopted
+	Anum_log_sealed,
+	Natts_log = Anum_log_sealed
 };
 
 void
@@ -104,7 +105,8 @@ write_log(Relation log, const char *action, HeapTuple tuple,
 		{Anum_log_object, Anum_allowlist_object},
 		{Anum_log_reason, Anum_allowlist_reason},
 		{Anum_log_expires_at, Anum_allowlist_expires_at},
-		{Anum_log_adopted, Anum_allowlist_adopted}
+		{Anum_log_adopted, Anum_allowlist_adopted},
+		{Anum_log_sealed, Anum_allowlist_sealed}
 	};
 	Datum		values[Natts_log] = {0};
 	bool		nulls[Natts_log] = {0};

@@ -171,9 +171,9 @@ void
 tg_allowlist_insert(const AllowlistEntry *entry, Datum expires_at,
 					char expires_null)
 {
-	Oid			types[] = {TEXTOID, NAMEOID, NAMEOID, TEXTOID, TEXTOID, TEXTOID, NAMEOID, TIMESTAMPTZOID};
-	Datum		values[8];
-	char		nulls[] = "        ";
+	Oid			types[] = {TEXTOID, NAMEOID, NAMEOID, TEXTOID, TEXTOID, TEXTOID, NAMEOID, TIMESTAMPTZOID, BOOLOID};
+	Datum		values[9];
+	char		nulls[] = "         ";
 
 	values[0] = CStringGetTextDatum(tg_allowlist_kind_name(entry->kind));
 	values[1] = NameGetDatum(&entry->schema);
@@ -184,14 +184,16 @@ tg_allowlist_insert(const AllowlistEntry *entry, Datum expires_at,
 	values[6] = tg_allowlist_author();
 	values[7] = expires_at;
 	nulls[7] = expires_null;
+	values[8] = BoolGetDatum(entry->sealed);
 
 	tg_allowlist_write("INSERT INTO trovella_guard.allowlist"
-					   " (kind, schema_name, table_name, rule, object, reason, added_by, expires_at)"
-					   " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+					   " (kind, schema_name, table_name, rule, object, reason, added_by, expires_at, sealed)"
+					   " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
 					   " ON CONFLICT (kind, schema_name, table_name, rule, object, adopted) DO UPDATE"
 					   " SET reason = EXCLUDED.reason, added_by = EXCLUDED.added_by,"
-					   " added_at = EXCLUDED.added_at, expires_at = EXCLUDED.expires_at",
-					   8, types, values, nulls, NULL);
+					   " added_at = EXCLUDED.added_at, expires_at = EXCLUDED.expires_at,"
+					   " sealed = EXCLUDED.sealed",
+					   9, types, values, nulls, NULL);
 }
 
 /*

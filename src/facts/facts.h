@@ -580,6 +580,30 @@ extern List *tg_app_grantees(FactsReader *reader, const RelationFacts *facts,
 							 AclMode privileges);
 
 /*
+ * Is a relation sealed: can nobody but its owner reach its rows, by its name or
+ * through its parents, and is the owner nobody of the application?  If not, says
+ * why.
+ */
+typedef enum SealBreachKind
+{
+	TG_SEAL_GRANT,				/* somebody was granted something */
+	TG_SEAL_OWNER,				/* an application role has the owner's rights */
+	TG_SEAL_ALL_DATA,			/* ... or those of pg_read_all_data or
+								 * pg_write_all_data */
+	TG_SEAL_ANCESTORS			/* there are too many parents to look at */
+} SealBreachKind;
+
+typedef struct SealBreach
+{
+	SealBreachKind kind;
+	Oid			role;			/* InvalidOid: PUBLIC */
+	Oid			relid;			/* the relation, or a parent */
+} SealBreach;
+
+extern bool tg_is_sealed(FactsReader *reader, const RelationFacts *facts,
+						 SealBreach *breach);
+
+/*
  * By which grantees may an application role execute a function?  Without its
  * owner: who has the owner's rights does not need the function.
  */

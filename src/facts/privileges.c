@@ -15,9 +15,9 @@
 #include "miscadmin.h"
 #include "utils/acl.h"
 
-/* Does an ACL grant anything to a role other than the owner? */
+/* Does an ACL grant anything to a role other than the owner?  To which? */
 static bool
-opens_to_others(const Acl *acl, Oid owner)
+opens_to_others(const Acl *acl, Oid owner, Oid *grantee)
 {
 	const AclItem *items = ACL_DAT(acl);
 
@@ -25,15 +25,34 @@ opens_to_others(const Acl *acl, Oid owner)
 	{
 		if (items[i].ai_grantee != owner &&
 			ACLITEM_GET_PRIVS(items[i]) != ACL_NO_RIGHTS)
+		{
+			*grantee = items[i].ai_grantee;
 			return true;
+		}
 	}
 	return false;
+}
+
+Oid
+tg_first_grantee(const RelationFacts *facts)
+{
+	Oid			grantee = InvalidOid;
+	ListCell   *lc;
+
+	foreach(lc, facts->acls)
+	{
+		if (opens_to_others(lfirst(lc), facts->owner, &grantee))
+			break;
+	}
+	return grantee;
 }
 
 Acl *
 tg_add_acl(RelationFacts *facts, Acl *acl)
 {
-	if (opens_to_others(acl, facts->owner))
+	Oid			grantee;
+
+	if (opens_to_others(acl, facts->owner, &grantee))
 		facts->granted = true;
 	facts->acls = lappend(facts->acls, acl);
 	return acl;

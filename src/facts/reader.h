@@ -181,6 +181,9 @@ extern bool tg_not_null_is_valid(FactsReader *reader, Oid relid,
 /* privileges.c: adds the ACL of a relation or of a column, and returns it. */
 extern Acl *tg_add_acl(RelationFacts *facts, Acl *acl);
 
+/* privileges.c: a role other than the owner that was granted something. */
+extern Oid	tg_first_grantee(const RelationFacts *facts);
+
 /* parents.c: is a column NOT NULL in all inheritance children, near and far? */
 extern bool tg_is_not_null_in_children(FactsReader *reader, Oid relid,
 									   const char *name);

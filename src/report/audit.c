@@ -273,13 +273,30 @@ static List *
 with_allowlist(Audit *audit, const RelationFacts *facts, List *findings)
 {
 	List	   *result = NIL;
+	bool		explained = false;
 	ListCell   *lc;
 
 	foreach(lc, findings)
 	{
+		Finding    *finding = lfirst(lc);
+
 		CHECK_FOR_INTERRUPTS();
-		if (apply_allowlist(audit, facts, lfirst(lc)))
-			result = lappend(result, lfirst(lc));
+		if (!apply_allowlist(audit, facts, finding))
+			continue;
+		result = lappend(result, finding);
+
+		/* One finding says why the seal does not hold */
+		if (finding->waived_by == NULL)
+		{
+			const AllowlistEntry *broken =
+				tg_allowlist_broken_seal(audit->allowlist, audit->reader,
+										 facts, finding, !explained);
+
+			if (broken == NULL)
+				continue;
+			tg_allowlist_mark_used(broken);
+			explained = true;
+		}
 	}
 	return result;
 }

@@ -92,7 +92,8 @@ require_protectable(Audit *audit, const RelationFacts *facts, Oid relid)
 	if (entry != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("cannot protect global %s \"%s\"",
+				 errmsg("cannot protect %s %s \"%s\"",
+						entry->sealed ? "sealed" : "global",
 						tg_kind_name(facts->kind), name),
 				 errdetail("It is on the allowlist: %s", entry->reason),
 				 errhint("Remove the entry with trovella_guard.disallow() first.")));

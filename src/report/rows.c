@@ -204,9 +204,11 @@ trovella_guard_findings_1_0(PG_FUNCTION_ARGS)
 
 /* The class of a relation. */
 static const char *
-class_name(const RelationFacts *facts, bool is_global)
+class_name(const RelationFacts *facts, const AllowlistEntry *entry)
 {
-	if (is_global || tg_bookkeeping_tool(facts) != NULL)
+	if (entry != NULL)
+		return entry->sealed ? "sealed" : "global";
+	if (tg_bookkeeping_tool(facts) != NULL)
 		return "global";
 	if (tg_is_tenant_table(facts))
 		return "tenant";
@@ -329,7 +331,7 @@ put_relation(ReturnSetInfo *result, Audit *audit, const RelationFacts *facts,
 	values[COL_RELATION_TABLE_NAME] = NameGetDatum(&table);
 	values[COL_RELATION_KIND] = CStringGetTextDatum(tg_kind_name(facts->kind));
 	values[COL_RELATION_CLASS] =
-		CStringGetTextDatum(class_name(facts, entry != NULL));
+		CStringGetTextDatum(class_name(facts, entry));
 	values[COL_RELATION_TENANT_COLUMN] =
 		text_or_null(facts->tenant != NULL ? facts->tenant->name : NULL,
 					 &nulls[COL_RELATION_TENANT_COLUMN]);

@@ -229,7 +229,7 @@ trovella_guard_who_sees_1_0(PG_FUNCTION_ARGS)
 				 errhint("Tenant tables are permanent tables with a column that trovella_guard.tenant_columns names.")));
 	}
 	entry = tg_audit_global_entry(source.audit, facts);
-	if (entry != NULL)
+	if (entry != NULL && !entry->sealed)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("table \"%s.%s\" is global", facts->schema, facts->name),

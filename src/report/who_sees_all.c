@@ -267,6 +267,15 @@ typedef struct Batch
 	List	   *tables;			/* of RelationFacts: the tenant tables */
 } Batch;
 
+/* A sealed table is none: its owner sees the rows of all tenants. */
+static bool
+is_global_itself(WaySource *source, const RelationFacts *facts)
+{
+	const AllowlistEntry *entry = tg_audit_global_entry(source->audit, facts);
+
+	return entry != NULL && !entry->sealed;
+}
+
 static void
 read_batch(void *arg)
 {
@@ -281,8 +290,7 @@ read_batch(void *arg)
 		CHECK_FOR_INTERRUPTS();
 		if (facts == NULL || facts->temporary)
 			continue;
-		if (tg_is_tenant_table(facts) &&
-			tg_audit_global_entry(source->audit, facts) == NULL)
+		if (tg_is_tenant_table(facts) && !is_global_itself(source, facts))
 		{
 			tg_add_ways_of_table(source, facts);
 			batch->tables = lappend(batch->tables,

@@ -82,11 +82,14 @@ tg_why_unguarded(FactsReader *reader, const RelationFacts *table, bool alone,
 				 uint64 *relied_on)
 {
 	const RelationFacts *whole;
+	SealBreach	breach;
 	ListCell   *lc;
 
 	if (!table->rls_enabled)
 	{
-		if (!alone && !is_left_for_later(reader, table))
+		/* Of a sealed table the allowlist may waive what rls_disabled says */
+		if (!alone && !is_left_for_later(reader, table) &&
+			!tg_is_sealed(reader, table, &breach))
 			return NULL;
 		*relied_on = hash_combine64(table->relid, 0);
 		return "the table has no row-level security";

@@ -75,7 +75,8 @@ const Rule	tg_rules[] = {
 		.about = TG_ABOUT_TENANT_TABLES | TG_ABOUT_OTHER_TABLES,
 		.check = tg_check_tenant_column_lost,
 		.purpose = "A table that loses its tenant column is no longer guarded, although it still holds the tenants' rows.",
-		.undo = "the statement that takes the tenant column away (RENAME COLUMN, DROP COLUMN, ALTER COLUMN)"
+		.undo = "the statement that takes the tenant column away (RENAME COLUMN, DROP COLUMN, ALTER COLUMN)",
+		.beyond_seal = true
 	},
 	{
 		.name = "exemption_taken_over",
@@ -133,7 +134,8 @@ const Rule	tg_rules[] = {
 		.about = TG_ABOUT_TENANT_TABLES,
 		.check = tg_check_function_exposes_tenants,
 		.purpose = "A SECURITY DEFINER function reads as its owner; if row-level security does not apply to the owner, whoever may execute the function may see the rows of all tenants.",
-		.waiver = TG_WAIVE_OBJECT
+		.waiver = TG_WAIVE_OBJECT,
+		.beyond_seal = true
 	},
 	{
 		.name = "setting_pinned",
@@ -238,7 +240,8 @@ const Rule	tg_rules[] = {
 		.levels = {TG_LEVEL_INFO, TG_LEVEL_INFO, TG_LEVEL_INFO},
 		.about = TG_ABOUT_TENANT_TABLES,
 		.check = tg_check_publication_exposes_tenants,
-		.purpose = "Row-level security does not apply to logical replication: the subscribers of a publication get the rows of all tenants."
+		.purpose = "Row-level security does not apply to logical replication: the subscribers of a publication get the rows of all tenants.",
+		.beyond_seal = true
 	},
 	{
 		.name = "backup_role_confined",

@@ -87,6 +87,8 @@ typedef struct Finding
 	const char *known_as;		/* its object then, if it was found; NULL if
 								 * others that mean the same were that */
 	bool		took_away;		/* a tenant table has become less protected */
+	bool		breaks_seal;	/* a sealed entry would waive it, if the
+								 * relation were sealed */
 	const char *waived_by;		/* the reason of the allowlist entry that
 								 * waives it, or NULL */
 	bool		is_debt;		/* adopt() made an entry for it; if nothing
@@ -198,6 +200,8 @@ struct Rule
 	bool		undo_only;		/* and not to repair */
 	bool		repair_adds;	/* the repair takes nothing away from whoever
 								 * uses the table */
+	bool		beyond_seal;	/* what it finds can open a sealed table: no
+								 * sealed entry for all rules waives it */
 };
 
 extern const Rule tg_rules[];

@@ -97,6 +97,8 @@ add_undos(StringInfo text, const List *findings)
 
 		if (finding->took_away && finding->rule->undo != NULL)
 			undos = add_once(undos, finding->rule->undo);
+		if (finding->breaks_seal && tg_refuses(finding))
+			undos = add_once(undos, "what opens the table to others than its owner");
 	}
 	foreach(lc, undos)
 		append_paragraph(text, psprintf("Leave out %s.", (char *) lfirst(lc)));

@@ -36,6 +36,13 @@ rely_on_entry(Attempt *attempt, const AllowlistEntry *entry,
 	if (!entry->fresh)
 		tg_lock_read(attempt->locks, tg_allowlist_oid(),
 					 tg_allowlist_key(entry));
+
+	/* ... nor may anybody open a sealed table */
+	if (entry->sealed)
+	{
+		tg_lock_read(attempt->locks, RelationRelationId, facts->relid);
+		tg_lock_sealed(attempt->locks, facts->schema_oid);
+	}
 	for (; facts != NULL;
 		 facts = tg_facts_partitioned_table(attempt->after, facts))
 		tg_lock_read(attempt->locks, NamespaceRelationId, facts->schema_oid);
@@ -50,6 +57,7 @@ mark_waived(Attempt *attempt, List *findings, const RelationFacts *facts,
 			bool is_after)
 {
 	FactsReader *reader = is_after ? attempt->after : attempt->before;
+	bool		explained = false;
 	ListCell   *lc;
 
 	foreach(lc, findings)
@@ -71,7 +79,13 @@ mark_waived(Attempt *attempt, List *findings, const RelationFacts *facts,
 			entry = tg_allowlist_match_other(allowlist, reader,
 											 finding->other_relid);
 		if (entry == NULL)
+		{
+			if (is_after &&
+				tg_allowlist_broken_seal(allowlist, reader, facts, finding,
+										 !explained) != NULL)
+				explained = true;
 			continue;
+		}
 		finding->waived_by = entry->reason;
 		if (is_after)
 			rely_on_entry(attempt, entry, facts);
@@ -306,8 +320,9 @@ others_read_change(const QueueEntry *entry, const RelationFacts *facts,
 {
 	/* Making a table a parent changes its row of pg_class, as GRANT does */
 	if (facts->may_have_children &&
-		facts->kind != RELKIND_PARTITIONED_TABLE &&
-		!same_privileges(facts->acls, before->acls))
+		(facts->granted != before->granted ||
+		 (facts->kind != RELKIND_PARTITIONED_TABLE &&
+		  !same_privileges(facts->acls, before->acls))))
 		return true;
 	if (!entry->changed)
 		return false;
@@ -365,11 +380,12 @@ note_lost_column(Attempt *attempt, RelationHistory *history,
 		history->column_is_lost = true;
 		return;
 	}
-	if (before->tenant != NULL)
-		history->was_exempt =
-			tg_allowlist_match(tg_attempt_allowlist(attempt, false),
+	if (before->tenant == NULL)
+		return;
+	entry = tg_allowlist_match(tg_attempt_allowlist(attempt, false),
 							   attempt->before, before, "*", NULL,
-							   InvalidOid) != NULL;
+							   InvalidOid);
+	history->was_exempt = entry != NULL && !entry->sealed;
 }
 
 /*
@@ -442,6 +458,8 @@ judge_relation(Attempt *attempt, QueueEntry *entry, JudgedRelation *judged)
 	if (attempt->locks->wanted && outline != NULL &&
 		others_read_change(entry, facts, outline))
 		tg_lock_changed(attempt->locks, RelationRelationId, relid);
+	if (outline != NULL && facts->granted && !outline->granted)
+		tg_lock_opened(attempt->locks, facts->schema_oid);
 	tg_queue_dependents(attempt, entry, facts, outline);
 	if (existed)
 	{
@@ -466,7 +484,7 @@ judge_relation(Attempt *attempt, QueueEntry *entry, JudgedRelation *judged)
 				tg_allowlist_taken_over(tg_attempt_allowlist(attempt, true),
 										attempt->after, facts,
 										tg_attempt_allowlist(attempt, false),
-										attempt->before, before);
+										attempt->before, before, false);
 	}
 
 	if (tg_is_tenant_table(facts) && outline != NULL && outline->tenant == NULL)

@@ -27,6 +27,13 @@
  * each other.  A second round may break that order; then PostgreSQL's deadlock
  * detector ends one of the two transactions.
  *
+ * 4. Whoever relies on a table's being sealed must keep everybody from granting
+ * something on it, and GRANT takes no lock on a table.  One lock for each table
+ * would be too many for GRANT ON ALL TABLES IN SCHEMA.  So the first grant on a
+ * table locks the privileges of its schema (by the OID of pg_default_acl) in
+ * RowExclusiveLock mode, and who relies on a sealed entry in ShareLock mode: these
+ * two are incompatible, each with itself is not.
+ *
  * docs/architecture.md tells why there is not one lock for all instead.
  *
  * Copyright (c) 2026, Trovella
@@ -36,6 +43,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_class.h"
+#include "catalog/pg_default_acl.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
 #include "guard.h"
@@ -50,6 +58,15 @@ typedef struct LockedObject
 	LOCKMODE	needed;
 	LOCKMODE	held;
 } LockedObject;
+
+/* The weakest mode that stands for two. */
+static LOCKMODE
+both(LOCKMODE one, LOCKMODE other)
+{
+	if (Min(one, other) == RowExclusiveLock && Max(one, other) == ShareLock)
+		return ShareRowExclusiveLock;
+	return Max(one, other);
+}
 
 static void
 note(VerdictLocks *locks, Oid classId, Oid objectId, LOCKMODE mode)
@@ -68,7 +85,8 @@ note(VerdictLocks *locks, Oid classId, Oid objectId, LOCKMODE mode)
 	object = hash_search(locks->objects, &key, HASH_ENTER, &found);
 	if (!found)
 		object->needed = object->held = NoLock;
-	if (mode <= object->needed)
+	mode = both(mode, object->needed);
+	if (mode == object->needed)
 		return;
 	if (object->needed == object->held)
 		locks->missing++;
@@ -85,6 +103,18 @@ void
 tg_lock_changed(VerdictLocks *locks, Oid classId, Oid objectId)
 {
 	note(locks, classId, objectId, AccessExclusiveLock);
+}
+
+void
+tg_lock_opened(VerdictLocks *locks, Oid schema_oid)
+{
+	note(locks, DefaultAclRelationId, schema_oid, RowExclusiveLock);
+}
+
+void
+tg_lock_sealed(VerdictLocks *locks, Oid schema_oid)
+{
+	note(locks, DefaultAclRelationId, schema_oid, ShareLock);
 }
 
 static int
@@ -114,6 +144,7 @@ is_our_own(const ObjectKey *key, FactsReader *before)
 		case ProcedureRelationId:
 			return !tg_facts_function(before, key->objectId, &function);
 		case NamespaceRelationId:
+		case DefaultAclRelationId:
 			return tg_facts_schema_name(before, key->objectId) == NULL;
 		default:
 			return false;

@@ -41,6 +41,14 @@ extern void tg_lock_read(VerdictLocks *locks, Oid classId, Oid objectId);
 extern void tg_lock_changed(VerdictLocks *locks, Oid classId, Oid objectId);
 
 /*
+ * Notes that the transaction has made the first grant on a table of a schema; or
+ * that the verdict rests on a table's having none.  The two are incompatible
+ * between transactions, and nothing else is.
+ */
+extern void tg_lock_opened(VerdictLocks *locks, Oid schema_oid);
+extern void tg_lock_sealed(VerdictLocks *locks, Oid schema_oid);
+
+/*
  * Locks what has been noted since the last call, and waits for others where
  * need be.  What "before" does not see is our own, and needs no lock.  Returns true if anything was locked: others may have committed
  * meanwhile, so the verdict must be reached again.

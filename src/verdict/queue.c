@@ -168,11 +168,16 @@ enqueue_for_function(Attempt *attempt, Oid function_oid)
 static void
 enqueue_opened(Attempt *attempt, Oid role)
 {
+	bool		seals =
+		tg_allowlist_has_seals(tg_attempt_allowlist(attempt, true));
 	ListCell   *lc;
 
 	foreach(lc, tg_facts_roles_above(attempt->after, role))
 	{
 		Oid			above = lfirst_oid(lc);
+		List	   *opened;
+		ListCell   *lc2;
+
 		MemoryContext old = MemoryContextSwitchTo(attempt->context);
 		bool		is_new = tg_oidset_add(&attempt->roles_compared, above);
 
@@ -182,9 +187,18 @@ enqueue_opened(Attempt *attempt, Oid role)
 			!tg_app_roles_act_anew(attempt->after, attempt->before, above))
 			continue;
 		tg_lock_changed(attempt->locks, AuthIdRelationId, above);
-		enqueue_all(attempt,
-					tg_facts_relations_opened_by(attempt->after, above,
-												 is_at_commit(tg_check_not_protected_yet)));
+		opened = tg_facts_relations_opened_by(attempt->after, above,
+											  seals ||
+											  is_at_commit(tg_check_not_protected_yet));
+		enqueue_all(attempt, opened);
+
+		/* A sealed child is read through its parents */
+		foreach(lc2, seals ? opened : NIL)
+		{
+			CHECK_FOR_INTERRUPTS();
+			enqueue_all(attempt, tg_facts_descendants(attempt->after,
+													  lfirst_oid(lc2)));
+		}
 	}
 	foreach(lc, tg_facts_new_members(attempt->after, attempt->before, role))
 		tg_facts_note_read(attempt->after, AuthIdRelationId, lfirst_oid(lc));
@@ -476,7 +490,7 @@ has_left_allowlist(Attempt *attempt, const RelationFacts *facts,
 	return tg_allowlist_taken_over(tg_attempt_allowlist(attempt, false),
 								   attempt->before, before,
 								   tg_attempt_allowlist(attempt, true),
-								   attempt->after, facts) != NULL;
+								   attempt->after, facts, true) != NULL;
 }
 
 /* Does a parent show rows that it did not show before? */

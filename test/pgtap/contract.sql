@@ -67,7 +67,7 @@ SELECT is_empty(
 --
 -- functions
 --
-SELECT has_function('trovella_guard', 'allow', '{text,text,text,"timestamp with time zone",text}'::name[]);
+SELECT has_function('trovella_guard', 'allow', '{text,text,text,"timestamp with time zone",text,boolean}'::name[]);
 SELECT has_function('trovella_guard', 'disallow', '{text,text,text}'::name[]);
 SELECT has_function('trovella_guard', 'allow_role', '{text,text,"timestamp with time zone"}'::name[]);
 SELECT has_function('trovella_guard', 'disallow_role', '{text}'::name[]);
@@ -88,7 +88,7 @@ SELECT is_empty(
   $$SELECT what FROM members WHERE classid NOT IN ('pg_proc'::regclass, 'pg_namespace'::regclass)
     AND (pg_identify_object(classid, objid, 0)).schema = 'trovella_guard_internal'$$,
   'the internal schema has functions only');
-SELECT volatility_is('trovella_guard', 'allow', '{text,text,text,"timestamp with time zone",text}'::name[], 'volatile');
+SELECT volatility_is('trovella_guard', 'allow', '{text,text,text,"timestamp with time zone",text,boolean}'::name[], 'volatile');
 SELECT volatility_is('trovella_guard', 'disallow', '{text,text,text}'::name[], 'volatile');
 SELECT volatility_is('trovella_guard', 'allowlist_markdown', '{}'::name[], 'stable');
 SELECT volatility_is('trovella_guard', 'check', '{regclass}'::name[], 'stable');
@@ -96,14 +96,14 @@ SELECT volatility_is('trovella_guard', 'findings', '{regclass}'::name[], 'stable
 SELECT volatility_is('trovella_guard', 'status', '{}'::name[], 'stable');
 SELECT volatility_is('trovella_guard', 'require_tenant', '{text}'::name[], 'stable');
 SELECT is(
-  pg_get_function_arguments('trovella_guard.allow(text,text,text,timestamptz,text)'::regprocedure),
-  $$relation text, reason text, rule text DEFAULT '*'::text, expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone, object text DEFAULT '*'::text$$,
+  pg_get_function_arguments('trovella_guard.allow(text,text,text,timestamptz,text,bool)'::regprocedure),
+  $$relation text, reason text, rule text DEFAULT '*'::text, expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone, object text DEFAULT '*'::text, sealed boolean DEFAULT false$$,
   'the arguments of allow() have these names and defaults');
 SELECT is(
   pg_get_function_arguments('trovella_guard.disallow'::regproc),
   $$relation text, rule text DEFAULT '*'::text, object text DEFAULT '*'::text$$,
   'and those of disallow() these');
-SELECT is(pg_get_function_result('trovella_guard.allow(text,text,text,timestamptz,text)'::regprocedure), 'void', 'allow() returns nothing');
+SELECT is(pg_get_function_result('trovella_guard.allow(text,text,text,timestamptz,text,bool)'::regprocedure), 'void', 'allow() returns nothing');
 SELECT is(pg_get_function_result('trovella_guard.disallow'::regproc), 'void', 'nor does disallow()');
 SELECT is(pg_get_function_result('trovella_guard.allowlist_markdown'::regproc), 'text', 'allowlist_markdown() returns a text');
 SELECT is(
@@ -137,7 +137,7 @@ SELECT is_empty(
 --
 SELECT has_table('trovella_guard', 'allowlist', 'the allowlist is a table');
 SELECT columns_are('trovella_guard', 'allowlist',
-  '{kind,schema_name,table_name,rule,object,reason,added_by,added_at,expires_at,adopted}'::name[]);
+  '{kind,schema_name,table_name,rule,object,reason,added_by,added_at,expires_at,adopted,sealed}'::name[]);
 SELECT col_is_pk('trovella_guard', 'allowlist', '{kind,schema_name,table_name,rule,object,adopted}'::name[], 'an entry is about a name, a rule and an object; a debt stays beside a decision');
 SELECT col_not_null('trovella_guard', 'allowlist', 'reason', 'a reason is required');
 SELECT col_not_null('trovella_guard', 'allowlist', 'added_by', 'who added it is known');
@@ -189,9 +189,9 @@ FROM (VALUES
   ('findings', '{regclass}', '{EXECUTE}'),
   ('status', '{}', '{EXECUTE}'),
   ('allowlist_markdown', '{}', '{EXECUTE}'),
-  ('allow', '{text,text,text,"timestamp with time zone",text}', '{}'),
+  ('allow', '{text,text,text,"timestamp with time zone",text,boolean}', '{}'),
   -- these do with the rights of the caller what needs more
-  ('allow', '{regclass,text,text,"timestamp with time zone",text}', '{EXECUTE}'),
+  ('allow', '{regclass,text,text,"timestamp with time zone",text,boolean}', '{EXECUTE}'),
   ('set', '{text,text,text}', '{EXECUTE}'),
   ('disallow', '{text,text,text}', '{}'),
   ('allow_role', '{text,text,"timestamp with time zone"}', '{}'),

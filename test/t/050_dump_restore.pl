@@ -153,15 +153,20 @@ SELECT trovella_guard.adopt('day 0');
 SELECT trovella_guard.allow('item', 'in two lines,' || chr(10) || 'with a name', 'policy_unproven', object => 'loose');
 SELECT trovella_guard.allow_role('pg_monitor', 'sees all tenants');
 SELECT trovella_guard.allow_bypass('app.bypass_rls', 'set by the back office');
+CREATE SCHEMA archive;
+SELECT trovella_guard.allow('archive.*', 'detached partitions', sealed => true);
+CREATE TABLE archive.item_2025 (id text PRIMARY KEY, organization_id text NOT NULL);
 ALTER TABLE item RENAME TO thing;
 ALTER POLICY loose ON thing RENAME TO looser});
-my $entries = q{SELECT kind, schema_name, table_name, rule, object, reason, added_at, adopted
+my $entries = q{SELECT kind, schema_name, table_name, rule, object, reason, added_at, adopted, sealed
   FROM trovella_guard.allowlist ORDER BY kind, table_name, rule, object};
 my $debts = $old->safe_psql('owing', $entries);
 like($debts, qr/relation\|public\|thing\|policy_unscoped\|looser\|day 0/,
 	'a debt has followed');
 like($debts, qr/^role\|\|\|\|pg_monitor\|/m, 'an excused role');
 like($debts, qr/^bypass\|\|\|\|app\.bypass_rls\|/m, 'a declared bypass');
+like($debts, qr/^relation\|archive\|\*\|\*\|\*\|detached partitions\|.*\|t$/m,
+	'a sealed entry');
 $old->command_ok([ 'pg_dump', '-Fc', '-f', "$dir/owing.custom", 'owing' ],
 	'pg_dump -Fc of debts');
 $new->safe_psql('postgres', 'CREATE DATABASE owing');
@@ -171,6 +176,10 @@ $new->safe_psql('postgres', 'CREATE DATABASE owing');
 		'pg_restore -j 4 of debts');
 }
 is($new->safe_psql('owing', $entries), $debts, 'all entries arrived');
+like(
+	($new->psql('owing', 'GRANT SELECT ON archive.item_2025 TO PUBLIC'))[2],
+	qr/commit refused: table "archive.item_2025" breaks rls_disabled/,
+	'and the seal holds');
 is($new->safe_psql('owing', q{SELECT count(*) FROM trovella_guard.check('thing') WHERE level = 'error'}),
 	'0', 'and the debts count');
 $new->safe_psql('owing', 'ALTER TABLE thing RENAME TO piece; ALTER POLICY looser ON piece RENAME TO loose');

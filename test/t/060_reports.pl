@@ -116,7 +116,7 @@ is(join(' ', sort keys %$json),
 	'database filter findings generated_at generator mode profile relations rules schema_version summary who_sees',
 	'json: fields as documented');
 is(join(' ', sort keys %{ $json->{summary} }),
-	'clean debts errors first_due global infos overdue relations tenant unclassified unprotectable waived warnings',
+	'clean debts errors first_due global infos overdue relations sealed tenant unclassified unprotectable waived warnings',
 	'json: totals as documented');
 is(scalar @{ $json->{relations} }, $relations, 'json: every relation');
 is(scalar @{ $json->{findings} }, $findings, 'json: every finding');
