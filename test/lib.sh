@@ -90,22 +90,35 @@ need_postgres()
 		"postgresql-server-dev-$major" "${extra[@]//@PG@/$major}"
 }
 
+# need_extensions NAME...: packages of extensions of the server.  Not every Debian
+# has them all (no pgvector for PostgreSQL 15, say): the tests skip those that are
+# missing.
+need_extensions()
+{
+	local major name packages=()
+
+	major=$(version_of "$(pg_config_path)")
+	for name in "$@"; do
+		if apt-cache show "postgresql-$major-$name" >/dev/null 2>&1; then
+			packages+=("postgresql-$major-$name")
+		fi
+	done
+	need_packages "${packages[@]}"
+}
+
 # need_test_packages: PostgreSQL, and what the suites of test/run need.
 need_test_packages()
 {
-	local major package
-
 	need_postgres git perl libipc-run-perl pgbouncer postgresql-@PG@-pgtap \
 		libtap-parser-sourcehandler-pgtap-perl
+	need_extensions pgvector
+}
 
-	# Not every Debian has them all (no pgvector for PostgreSQL 15, say): their
-	# tests skip themselves where they are missing
-	major=$(version_of "$(pg_config_path)")
-	for package in pgvector pgaudit partman; do
-		if apt-cache show "postgresql-$major-$package" >/dev/null 2>&1; then
-			need_packages "postgresql-$major-$package"
-		fi
-	done
+# need_neighbours: the tools of the suite of that name.
+need_neighbours()
+{
+	need_extensions cron partman pg-rewrite pgaudit pglogical repack set-user \
+		squeeze timescaledb
 }
 
 # copy_installation PG_CONFIG: copies a PostgreSQL installation to $work/pg.

@@ -342,6 +342,13 @@ $node->restart;
 ($status, $out, $err) =
   $node->psql('postgres', unsafe_table('free') . '; DROP TABLE free');
 is($err, '', 'another database is not guarded');
+# road: a trusted extension that is installed by a plain role (passes)
+$node->safe_psql('postgres', 'CREATE DATABASE trusted OWNER owner');
+$node->safe_psql('trusted', 'CREATE EXTENSION trovella_guard');
+($status, $out, $err) = $node->psql('trusted', 'CREATE EXTENSION hstore',
+	extra_params => [ '-U', 'owner' ]);
+is($err, '', 'CREATE EXTENSION by a plain role');
+
 # road: CREATE EXTENSION after DDL of the same transaction (passes, until the audit)
 $node->safe_psql('postgres', 'CREATE DATABASE late_guard');
 ($status, $out, $err) = $node->psql('late_guard',
