@@ -1719,6 +1719,140 @@ COMMENT ON FUNCTION trovella_guard.set(pg_catalog.text, pg_catalog.text, pg_cata
   'Sets a setting of the guard, with or without its prefix, or (NULL) resets it, after checking the value; for new sessions of this database and this session, for this session, or for this transaction. ALTER DATABASE takes any value in a session that has not loaded the library.';
 
 --
+-- Monitoring
+--
+
+CREATE FUNCTION trovella_guard_internal.setting_of_new_sessions(of_setting pg_catalog.text)
+RETURNS pg_catalog.text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  -- what new sessions of this database, or of all databases, are given
+  given CONSTANT text := (
+    SELECT substr(c, strpos(c, '=') + 1)
+    FROM pg_db_role_setting d, unnest(d.setconfig) c
+    WHERE d.setrole = 0
+      AND d.setdatabase IN (0, (SELECT b.oid FROM pg_database b WHERE b.datname = current_database()))
+      AND starts_with(lower(c), of_setting || '=')
+    ORDER BY d.setdatabase DESC LIMIT 1);
+  -- else the server's value, if this session began with it
+  servers CONSTANT text := (
+    SELECT s.reset_val FROM pg_settings s
+    WHERE s.name = of_setting AND s.source IN ('default', 'environment variable', 'configuration file', 'command line'));
+BEGIN
+  IF coalesce(given, servers) IS NOT NULL THEN
+    RETURN coalesce(given, servers);
+  END IF;
+  IF has_table_privilege('pg_file_settings', 'SELECT')
+     AND has_function_privilege('pg_show_all_file_settings()', 'EXECUTE') THEN
+    RETURN coalesce(
+      (SELECT f.setting FROM pg_file_settings f
+       WHERE lower(f.name) = of_setting AND f.error IS NULL
+       ORDER BY f.seqno DESC LIMIT 1),
+      (SELECT s.boot_val FROM pg_settings s WHERE s.name = of_setting));
+  END IF;
+  RETURN (SELECT s.reset_val FROM pg_settings s WHERE s.name = of_setting);
+END
+$$;
+COMMENT ON FUNCTION trovella_guard_internal.setting_of_new_sessions(pg_catalog.text) IS
+  'What a new session of this database begins with, unless its role has a value of its own: the value of the database, else of ALTER ROLE ALL, else of the server. Where this session began with another one, only who may read pg_file_settings learns the server''s; others get the one that this session began with.';
+
+CREATE FUNCTION trovella_guard_internal.settings_of_roles(
+  setting pg_catalog.text,
+  OUT role pg_catalog.name, OUT value pg_catalog.text)
+RETURNS SETOF record
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT DISTINCT ON (r.rolname) r.rolname, substr(c, strpos(c, '=') + 1)
+  FROM pg_db_role_setting d
+  JOIN pg_roles r ON r.oid = d.setrole
+  CROSS JOIN LATERAL unnest(d.setconfig) c
+  WHERE d.setdatabase IN (0, (SELECT b.oid FROM pg_database b WHERE b.datname = current_database()))
+    AND starts_with(lower(c), $1 || '=')
+  ORDER BY r.rolname, d.setdatabase DESC;
+END;
+COMMENT ON FUNCTION trovella_guard_internal.settings_of_roles(pg_catalog.text) IS
+  'The roles that begin a session in this database with a value of their own.';
+
+CREATE FUNCTION trovella_guard.metrics(
+  OUT name pg_catalog.text, OUT labels pg_catalog.jsonb, OUT value pg_catalog.float8)
+RETURNS SETOF record
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp SET jit = off
+AS $$
+DECLARE
+  began CONSTANT timestamptz := clock_timestamp();
+  audit record;
+  ended timestamptz;
+  mode text;
+BEGIN
+  SELECT * INTO audit FROM trovella_guard_internal.summary(NULL::text, NULL::regclass);
+  ended := clock_timestamp();
+
+  -- a collector keeps its session, so what that began with says nothing about
+  -- others; an invalid value counts as the default
+  mode := lower(trovella_guard_internal.setting_of_new_sessions('trovella_guard.mode'::text));
+  mode := CASE WHEN mode IN ('warn', 'off') THEN mode ELSE 'enforce' END;
+
+  RETURN QUERY
+  WITH status AS MATERIALIZED (
+    SELECT * FROM trovella_guard.status() WITH ORDINALITY
+  ), shared (preloads) AS (
+    SELECT strpos(current_setting('shared_preload_libraries'), 'trovella_guard') > 0
+  ), metrics (part, number, name, labels, value) AS (
+    SELECT 1, v.number, v.name, v.labels, v.value::float8
+    FROM (VALUES
+      (1, 'findings', '{"level": "error"}'::jsonb, audit.errors),
+      (2, 'findings', '{"level": "warning"}', audit.warnings),
+      (3, 'findings', '{"level": "info"}', audit.infos),
+      (4, 'debts', '{}', audit.debts),
+      (5, 'debts_overdue', '{}', audit.overdue),
+      (6, 'first_due_days', '{}', extract(epoch FROM audit.first_due - now()) / 86400),
+      (7, 'waived', '{}', audit.waived),
+      (8, 'tables', '{"class": "tenant"}', audit.tenant),
+      (9, 'tables', '{"class": "global"}', audit.global),
+      (10, 'tables', '{"class": "unclassified"}', audit.unclassified),
+      (11, 'tables', '{"class": "unprotectable"}', audit.unprotectable)) v (number, name, labels, value)
+    UNION ALL
+    SELECT 2, m.number, 'mode', jsonb_build_object('mode', m.value), (m.value = mode)::int
+    FROM unnest('{enforce,warn,off}'::text[]) WITH ORDINALITY m (value, number)
+    UNION ALL
+    SELECT 3, 0, 'roles_not_enforced', '{}', count(*)
+    FROM trovella_guard_internal.settings_of_roles('trovella_guard.mode'::text) r
+    WHERE lower(r.value) IN ('warn', 'off')
+    UNION ALL
+    SELECT 4, 0, 'preloaded', '{}',
+           (s.preloads OR strpos(trovella_guard_internal.setting_of_new_sessions('session_preload_libraries'::text),
+                                 'trovella_guard') > 0)::int
+    FROM shared s
+    UNION ALL
+    SELECT 5, 0, 'roles_not_preloaded', '{}', count(*)
+    FROM shared s, trovella_guard_internal.settings_of_roles('session_preload_libraries'::text) r
+    WHERE NOT s.preloads AND strpos(r.value, 'trovella_guard') = 0
+    UNION ALL
+    SELECT 6, 0, 'version_mismatch', jsonb_build_object('library', l.value, 'extension', e.value),
+           (l.value <> e.value)::int
+    FROM status l, status e
+    WHERE l.item = 'library version' AND e.item = 'extension version'
+    UNION ALL
+    SELECT 7, s.ordinality, 'status_ok', jsonb_build_object('item', s.item), s.ok::int
+    FROM status s
+    WHERE s.item NOT IN ('mode', 'preloading')
+    UNION ALL
+    SELECT 8, 0, 'audit_seconds', '{}', extract(epoch FROM ended - began)
+  )
+  SELECT m.name, m.labels, m.value
+  FROM metrics m
+  WHERE m.value IS NOT NULL
+  ORDER BY m.part, m.number;
+END
+$$;
+COMMENT ON FUNCTION trovella_guard.metrics() IS
+  'Numbers for a monitoring system: findings, debts and when the first is due, waivers, tables by class, the mode and preloading of new sessions, versions, status(), and how long the audit took that this call has run. For members of pg_monitor.';
+
+--
 -- The tenant of a session
 --
 
@@ -1785,19 +1919,7 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  this_database constant oid := (SELECT oid FROM pg_database WHERE datname = current_database());
-  -- the present list: of this database, else of all (ALTER ROLE ALL), else of
-  -- the configuration files; the new setting overrides them all
-  present text := coalesce(
-    (SELECT substr(c, strpos(c, '=') + 1)
-       FROM pg_db_role_setting s, unnest(s.setconfig) c
-       WHERE s.setdatabase IN (this_database, 0) AND s.setrole = 0
-         AND starts_with(c, 'session_preload_libraries=')
-       ORDER BY s.setdatabase = this_database DESC LIMIT 1),
-    (SELECT setting FROM pg_file_settings
-       WHERE name = 'session_preload_libraries' AND error IS NULL
-       ORDER BY seqno DESC LIMIT 1),
-    '');
+  present CONSTANT text := trovella_guard_internal.setting_of_new_sessions('session_preload_libraries'::text);
   -- a quoted name may contain commas
   libraries text[] := (
     SELECT coalesce(array_agg(CASE WHEN starts_with(l, '"')
@@ -1816,9 +1938,8 @@ BEGIN
 
   -- a role's own setting overrides the database's
   FOR role_name IN
-    SELECT r.rolname FROM pg_db_role_setting s, unnest(s.setconfig) c, pg_roles r
-    WHERE r.oid = s.setrole AND s.setdatabase IN (0, this_database)
-      AND starts_with(c, 'session_preload_libraries=') AND strpos(c, 'trovella_guard') = 0
+    SELECT r.role FROM trovella_guard_internal.settings_of_roles('session_preload_libraries'::text) r
+    WHERE strpos(r.value, 'trovella_guard') = 0
     ORDER BY 1
   LOOP
     RAISE WARNING 'role "%" has its own session_preload_libraries, without trovella_guard', role_name
@@ -1869,5 +1990,6 @@ REVOKE EXECUTE ON FUNCTION
   trovella_guard.disallow, trovella_guard.allow_role, trovella_guard.disallow_role,
   trovella_guard.allow_bypass, trovella_guard.disallow_bypass, trovella_guard.adopt, trovella_guard.prune, trovella_guard.preload,
   trovella_guard_internal.allowlist_changed, trovella_guard_internal.allowlist_logged, trovella_guard_internal.allowlist_log_kept,
-  trovella_guard_internal.open, trovella_guard_internal.collect
+  trovella_guard.metrics, trovella_guard_internal.open, trovella_guard_internal.collect
 FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION trovella_guard.metrics() TO pg_monitor;

@@ -121,6 +121,27 @@ need_neighbours()
 		squeeze timescaledb
 }
 
+# unpack_packages PACKAGE...: makes the programs of Debian packages available
+# without installing them, because the packages would start services.  A program
+# that cannot be had is reported; its tests skip themselves.
+unpack_packages()
+{
+	local package dir=$work/tools
+
+	for package in "$@"; do
+		[ ! -x "/usr/bin/$package" ] || continue
+		mkdir -p "$dir/$package"
+		if (cd "$dir/$package" && apt-get download -qq "$package" &&
+			dpkg-deb -x "$package"_*.deb "$dir") >/dev/null 2>&1
+		then
+			export PATH="$PATH:$dir/usr/bin"
+		else
+			say "cannot get the package $package: tests that need it are skipped"
+		fi
+		rm -rf "${dir:?}/$package"
+	done
+}
+
 # copy_installation PG_CONFIG: copies a PostgreSQL installation to $work/pg.
 copy_installation()
 {

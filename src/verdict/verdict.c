@@ -111,7 +111,8 @@ judge_without_refusing(void)
 		ReThrowError(error);
 	if (error != NULL)
 		ereport(LOG_SERVER_ONLY,
-				(errmsg("trovella_guard could not judge a commit in mode \"%s\"",
+				(errcode(ERRCODE_WARNING_TENANT_TABLE),
+				 errmsg("trovella_guard could not judge a commit in mode \"%s\"",
 						tg_mode == TG_MODE_WARN ? "warn" : "off"),
 				 errdetail_internal("%s", error->message)));
 	if (tg_mode == TG_MODE_WARN)

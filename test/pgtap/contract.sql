@@ -78,8 +78,9 @@ SELECT has_function('trovella_guard', 'check', '{regclass}'::name[]);
 SELECT has_function('trovella_guard', 'findings', '{regclass}'::name[]);
 SELECT has_function('trovella_guard', 'who_sees', '{regclass}'::name[]);
 SELECT has_function('trovella_guard', 'status', '{}'::name[]);
+SELECT has_function('trovella_guard', 'metrics', '{}'::name[]);
 SELECT functions_are('trovella_guard',
-  '{adopt,allow,allow_bypass,allow_role,allowlist_markdown,assert_clean,check,checklist,disallow,disallow_bypass,disallow_role,findings,pending,preload,protect,prune,repair_sql,report,report_lines,require_tenant,set,status,who_sees}'::name[],
+  '{adopt,allow,allow_bypass,allow_role,allowlist_markdown,assert_clean,check,checklist,disallow,disallow_bypass,disallow_role,findings,metrics,pending,preload,protect,prune,repair_sql,report,report_lines,require_tenant,set,status,who_sees}'::name[],
   'these functions, and no others, are for users');
 SELECT is(
   (SELECT proconfig FROM pg_proc WHERE oid = 'trovella_guard.report_lines'::regproc),
@@ -118,6 +119,12 @@ SELECT is(
    WHERE oid = 'trovella_guard.status'::regproc AND m = 'o'),
   'item text, value text, ok boolean, detail text',
   'the columns of status()');
+SELECT is(
+  (SELECT string_agg(n || ' ' || format_type(t, NULL), ', ') FROM pg_proc,
+     ROWS FROM (unnest(proargnames), unnest(proallargtypes), unnest(proargmodes)) AS a (n, t, m)
+   WHERE oid = 'trovella_guard.metrics'::regproc AND m = 'o'),
+  'name text, labels jsonb, value double precision',
+  'the columns of metrics()');
 SELECT is_empty(
   $$SELECT what FROM members JOIN pg_proc p ON p.oid = objid
       JOIN pg_language l ON l.oid = prolang
@@ -201,7 +208,9 @@ FROM (VALUES
   ('adopt', '{text,"timestamp with time zone",text,text}', '{}'),
   ('prune', '{}', '{}'),
   ('require_tenant', '{text}', '{EXECUTE}'),
+  ('metrics', '{}', '{}'),
   ('preload', '{}', '{}')) AS f (name, args, privs);
+SELECT ok(has_function_privilege('pg_monitor', 'trovella_guard.metrics()', 'EXECUTE'), 'monitoring roles may collect metrics');
 SELECT ok(NOT has_schema_privilege('regress_plain', 'trovella_guard_internal', 'CREATE'), 'nobody makes anything in the internal schema');
 SELECT is_empty(
   $$SELECT what FROM members LEFT JOIN pg_class c ON c.oid = objid AND classid = 'pg_class'::regclass

@@ -122,7 +122,7 @@ my $acls = q{
 	FROM (SELECT n.nspname::text, n.nspacl FROM pg_namespace n WHERE n.nspname ~ '^trovella_guard' UNION ALL
 	      SELECT c.relname::text, c.relacl FROM pg_class c WHERE c.relnamespace::regnamespace::text ~ '^trovella_guard' UNION ALL
 	      SELECT p.proname || '(' || oidvectortypes(p.proargtypes) || ')', p.proacl FROM pg_proc p WHERE p.pronamespace::regnamespace::text ~ '^trovella_guard') o (what, acl),
-	     LATERAL (SELECT a.privilege_type, CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE 'somebody' END
+	     LATERAL (SELECT a.privilege_type, CASE a.grantee WHEN 0 THEN 'PUBLIC' WHEN 'pg_monitor'::regrole THEN 'pg_monitor' ELSE 'somebody' END
 	              FROM aclexplode(o.acl) a WHERE a.grantee <> (SELECT e.extowner FROM pg_extension e WHERE e.extname = 'trovella_guard')) a (privilege, grantee)};
 is($node->safe_psql('generous', $acls), $node->safe_psql('early', $acls),
 	'nobody has more than otherwise');
@@ -153,6 +153,7 @@ my @overloads = (
 	'report_text(VARIADIC int[]) RETURNS SETOF text',
 	'report_text(varchar, text, regclass) RETURNS SETOF text', 'report_lines(text, text, text, oid) RETURNS SETOF text',
 	'sorted_findings(text, text, oid) RETURNS SETOF record', 'summary(text, oid) RETURNS SETOF record',
+	'setting_of_new_sessions(varchar) RETURNS text', 'settings_of_roles(varchar) RETURNS SETOF record', 'status(VARIADIC text[]) RETURNS SETOF record',
 	'schema_named(varchar) RETURNS text', 'setting_names(varchar) RETURNS text', 'rule_position(varchar) RETURNS int', 'debts_in_words(int8, timestamptz, int4) RETURNS text');
 push @overloads,
   'CREATE DOMAIN trovella_guard.text AS pg_catalog.text',
@@ -175,7 +176,7 @@ foreach my $call (
 	q{BEGIN; SELECT trovella_guard.protect('docs'::regclass); ROLLBACK},
 	q{BEGIN; SELECT trovella_guard.allow('docs'::text, 'x'::text); SELECT trovella_guard.prune(); ROLLBACK},
 	q{BEGIN; SELECT trovella_guard.adopt('x'::text, NULL::timestamptz, 'info'::text, 'public'::text); SELECT trovella_guard.assert_clean('error'::text); ROLLBACK},
-	q{SELECT count(*) FROM trovella_guard.debts},
+	q{SELECT count(*) FROM trovella_guard.debts}, q{SELECT count(*) FROM trovella_guard.metrics()},
 	q{BEGIN; SELECT trovella_guard.set('mode'::text, 'warn'::text, 'database'::text); ROLLBACK},
 	q{BEGIN; SELECT trovella_guard.allow('docs'::regclass, 'x'::text, 'rls_disabled'::text, NULL::timestamptz, '*'::text); ROLLBACK},
 	q{SELECT trovella_guard.assert_clean('error'::text)},
