@@ -86,12 +86,13 @@ ISOLATION = $(patsubst specs/%.spec,%,$(sort $(wildcard specs/*.spec)))
 PG_CPPFLAGS = -I$(srcdir)/src -isystem $(shell $(PG_CONFIG) --includedir-server) \
 	-DTG_VERSION='"$(EXTVERSION)"'
 # PostgreSQL 15's headers declare tree walkers in a way that C23, the default of
-# newer compilers, no longer allows.
-PG_CFLAGS = -std=gnu11 -Wall -Wextra
-# A server built with gcc passes options that clang does not know.
+# newer compilers, no longer allows.  Those of 19 use what it brought.
+PG_CFLAGS = $(if $(filter 15,$(MAJORVERSION)),-std=gnu11) -Wall -Wextra
+# A server built with gcc passes options that clang does not know, and not the
+# one that PostgreSQL's tree walkers need with clang.
 ifneq (,$(findstring clang,$(CC)))
 PG_CFLAGS += -Wno-unknown-warning-option -Wno-ignored-optimization-argument \
-	-Wno-ignored-attributes
+	-Wno-ignored-attributes -Wno-cast-function-type-strict
 endif
 
 PG_CONFIG ?= pg_config

@@ -169,7 +169,9 @@ SET trovella_guard.tenant_expression = 'tenant()';
 SET ROLE regress_path_owner;
 BEGIN;
 CREATE TABLE t (organization_id text NOT NULL);
+\set VERBOSITY terse
 SELECT * FROM trovella_guard.protect('t');
+\set VERBOSITY default
 ROLLBACK;
 RESET ROLE;
 SET trovella_guard.tenant_expression = 'END';

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * compat.h
- *		What differs between the supported versions of PostgreSQL, 15 to 18.
+ *		What differs between the supported versions of PostgreSQL, 15 to 19.
  *
  * Only this file may name PG_VERSION_NUM.  Where a version lacks something, this
  * file defines the newer name, so that all other code is written for the newest
@@ -14,10 +14,25 @@
 #ifndef TROVELLA_GUARD_COMPAT_H
 #define TROVELLA_GUARD_COMPAT_H
 
+#include "access/htup_details.h"
 #include "utils/guc.h"
 
 #if PG_VERSION_NUM < 150000
 #error "trovella_guard needs PostgreSQL 15 or later"
+#endif
+
+/*
+ * A library that is built with the headers of the newest minor release must
+ * load into every older one of the same major.  heap_getattr() of November 2026
+ * checks composite values by a function that older servers lack; they cannot
+ * have made a value that it would call the function for.
+ */
+extern void heap_datum_check(HeapTupleHeader tup, TupleDesc tupleDesc)
+			__attribute__((weak));
+
+/* 15.0 lacks the new name, all of 15 have the old one. */
+#if PG_VERSION_NUM < 160000
+#define InitMaterializedSRF SetSingleFuncCall
 #endif
 
 /*
@@ -134,6 +149,26 @@
 #else
 #define TG_CONSTRAINT_IS_ENFORCED(form) true
 #define TG_CONSTRAINT_IS_TEMPORAL(form) false
+#endif
+
+/* Since 19 a scan of a table and a deletion from it take bits as options. */
+#if PG_VERSION_NUM >= 190000
+#define TG_BEGINSCAN(relation, snapshot) \
+	table_beginscan(relation, snapshot, 0, NULL, SO_NONE)
+#define TG_TUPLE_DELETE(relation, tid, failure) \
+	table_tuple_delete(relation, tid, GetCurrentCommandId(true), 0, \
+					   SnapshotAny, InvalidSnapshot, true, failure)
+#else
+#define TG_BEGINSCAN(relation, snapshot) \
+	table_beginscan(relation, snapshot, 0, NULL)
+#define TG_TUPLE_DELETE(relation, tid, failure) \
+	table_tuple_delete(relation, tid, GetCurrentCommandId(true), \
+					   SnapshotAny, InvalidSnapshot, true, failure, false)
+#endif
+
+/* Since 19 an attribute says that a case falls through. */
+#if PG_VERSION_NUM < 190000
+#define pg_fallthrough __attribute__((fallthrough))
 #endif
 
 #endif							/* TROVELLA_GUARD_COMPAT_H */

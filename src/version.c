@@ -24,6 +24,7 @@
 #include "access/table.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_extension.h"
+#include "compat.h"
 #include "guard.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"

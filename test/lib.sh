@@ -106,11 +106,37 @@ need_extensions()
 	need_packages "${packages[@]}"
 }
 
+# pgtap_package MAJOR: pgTAP for this PostgreSQL, or if there is none yet the
+# newest one, which add_pgtap() makes do with.
+pgtap_package()
+{
+	local package=postgresql-$1-pgtap newest=
+
+	if ! apt-cache show "$package" >/dev/null 2>&1; then
+		newest=$(apt-cache pkgnames postgresql- |
+			grep -x 'postgresql-[0-9]*-pgtap' | sort -V | tail -n 1)
+	fi
+	echo "${newest:-$package}"
+}
+
+# add_pgtap DIRECTORY: takes the newest pgTAP of this machine into a directory
+# of extensions that has none.  It is SQL alone, and knows no version.
+add_pgtap()
+{
+	local control
+
+	[ ! -e "$1/pgtap.control" ] || return 0
+	control=$(ls -v /usr/share/postgresql/*/extension/pgtap.control 2>/dev/null |
+		tail -n 1)
+	[ -z "$control" ] || cp "$(dirname "$control")"/pgtap* "$1"
+}
+
 # need_test_packages: PostgreSQL, and what the suites of test/run need.
 need_test_packages()
 {
-	need_postgres git perl libipc-run-perl pgbouncer postgresql-@PG@-pgtap \
+	need_postgres git perl libipc-run-perl pgbouncer \
 		libtap-parser-sourcehandler-pgtap-perl
+	need_packages "$(pgtap_package "$(version_of "$(pg_config_path)")")"
 	need_extensions pgvector
 }
 
@@ -172,6 +198,7 @@ make_work()
 	mkdir "$work/tree"
 	tar -C "$top" --exclude=./.git --exclude='*.o' --exclude='*.bc' \
 		--exclude='*.so' --exclude=./.chroots -cf - . | tar -C "$work/tree" -xf -
+	add_pgtap "$work/pg$("$real" --sharedir)/extension"
 	[ "$(id -u)" != 0 ] || chown -R postgres:postgres "$work"
 
 	pg_config="$work/pg$("$real" --bindir)/pg_config"

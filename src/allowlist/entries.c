@@ -24,6 +24,7 @@
 #include "allowlist/entries.h"
 #include "catalog/namespace.h"
 #include "common/hashfn.h"
+#include "compat.h"
 #include "executor/tuptable.h"
 #include "guard.h"
 #include "hashtable.h"
@@ -192,7 +193,7 @@ tg_allowlist_read(Snapshot snapshot, TimestampTz now)
 
 	relation = table_open(relid, AccessShareLock);
 	slot = table_slot_create(relation, NULL);
-	scan = table_beginscan(relation, snapshot, 0, NULL);
+	scan = TG_BEGINSCAN(relation, snapshot);
 	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
 	{
 		AllowlistEntry *entry;

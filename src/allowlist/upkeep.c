@@ -23,6 +23,7 @@
 #include "access/xact.h"
 #include "allowlist/entries.h"
 #include "catalog/indexing.h"
+#include "compat.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -135,9 +136,7 @@ take_out(Relation relation, const AllowlistEntry *entry)
 	ExecDropSingleTupleTableSlot(slot);
 	if (tuple == NULL)
 		return NULL;
-	switch (table_tuple_delete(relation, &tid, GetCurrentCommandId(true),
-							   SnapshotAny, InvalidSnapshot, true, &failure,
-							   false))
+	switch (TG_TUPLE_DELETE(relation, &tid, &failure))
 	{
 		case TM_Ok:
 			return tuple;

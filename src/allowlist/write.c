@@ -22,6 +22,7 @@
 #include "allowlist/entries.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
+#include "compat.h"
 #include "executor/spi.h"
 #include "guard.h"
 #include "miscadmin.h"

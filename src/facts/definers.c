@@ -21,6 +21,8 @@
  */
 #include "postgres.h"
 
+#include <limits.h>
+
 #include "access/transam.h"
 #include "catalog/dependency.h"
 #include "catalog/namespace.h"

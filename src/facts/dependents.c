@@ -9,6 +9,8 @@
  */
 #include "postgres.h"
 
+#include <limits.h>
+
 #include "access/transam.h"
 #include "catalog/dependency.h"
 #include "catalog/pg_class.h"

@@ -9,6 +9,8 @@
  */
 #include "postgres.h"
 
+#include <limits.h>
+
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "facts/facts.h"

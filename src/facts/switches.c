@@ -138,7 +138,7 @@ any_policy_names_setting(FactsReader *reader, const char *setting)
 
 	if (reader->settings_named == NULL)
 	{
-		SettingSearch search = {NULL};
+		SettingSearch search = {0};
 
 		search.names = tg_hash_create("trovella_guard settings",
 									  sizeof(uint64), sizeof(uint64),

@@ -15,6 +15,7 @@
 #include "allowlist/allowlist.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
+#include "compat.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "report/audit.h"

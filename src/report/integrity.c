@@ -30,6 +30,7 @@
 #include "catalog/pg_rewrite.h"
 #include "catalog/pg_trigger.h"
 #include "commands/extension.h"
+#include "compat.h"
 #include "guard.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"

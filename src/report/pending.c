@@ -9,6 +9,7 @@
  */
 #include "postgres.h"
 
+#include "compat.h"
 #include "funcapi.h"
 #include "report/rows.h"
 #include "rules/rules.h"

@@ -26,6 +26,7 @@
 
 #include "access/xact.h"
 #include "catalog/pg_class.h"
+#include "compat.h"
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "guard.h"

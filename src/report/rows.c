@@ -13,6 +13,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_class.h"
+#include "compat.h"
 #include "funcapi.h"
 #include "lib/stringinfo.h"
 #include "nodes/value.h"

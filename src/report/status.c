@@ -12,6 +12,7 @@
 #include "access/htup_details.h"
 #include "catalog/pg_event_trigger.h"
 #include "commands/trigger.h"
+#include "compat.h"
 #include "funcapi.h"
 #include "guard.h"
 #include "miscadmin.h"

@@ -10,6 +10,7 @@
  */
 #include "postgres.h"
 
+#include "compat.h"
 #include "funcapi.h"
 #include "lib/qunique.h"
 #include "miscadmin.h"

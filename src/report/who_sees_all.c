@@ -19,6 +19,7 @@
 
 #include "catalog/pg_authid.h"
 #include "common/hashfn.h"
+#include "compat.h"
 #include "funcapi.h"
 #include "hashtable.h"
 #include "miscadmin.h"

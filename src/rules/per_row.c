@@ -14,6 +14,8 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
+#include "compat.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
@@ -105,7 +107,7 @@ wrap_values(Node *node, WrapContext *context)
 		case T_OpExpr:
 			if (((OpExpr *) node)->opresulttype == BOOLOID)
 				break;
-			/* FALLTHROUGH */
+			pg_fallthrough;
 		default:
 			{
 				Oid			function = InvalidOid;

@@ -27,6 +27,7 @@
 #include "rules/rules.h"
 #include "settings.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
 /* A pin, and who reads its setting. */

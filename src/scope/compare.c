@@ -17,6 +17,7 @@
 #include "access/transam.h"
 #include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
+#include "compat.h"
 #include "facts/expression.h"
 #include "scope/proof.h"
 #include "utils/fmgroids.h"
@@ -420,7 +421,7 @@ tg_prove_containment(OpExpr *expr, const ProofContext *context,
 		case F_ARRAYCONTAINED:
 			set = lsecond(expr->args);
 			element = linitial(expr->args);
-			/* FALLTHROUGH */
+			pg_fallthrough;
 		case F_ARRAYCONTAINS:
 		case F_ARRAYOVERLAP:
 			if (!is_tenant_array(element, context) &&

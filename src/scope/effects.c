@@ -34,6 +34,7 @@
 #include "catalog/pg_proc.h"
 #include "catalog/pg_rewrite.h"
 #include "catalog/pg_type.h"
+#include "compat.h"
 #include "facts/expression.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"

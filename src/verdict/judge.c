@@ -16,6 +16,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
+#include "compat.h"
 #include "miscadmin.h"
 #include "rules/rules.h"
 #include "utils/acl.h"

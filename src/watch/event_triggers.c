@@ -22,6 +22,7 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_proc.h"
@@ -280,7 +281,7 @@ trovella_guard_collect_1_0(PG_FUNCTION_ARGS)
 
 	fmgr_info(F_PG_EVENT_TRIGGER_DDL_COMMANDS, &flinfo);
 	InitFunctionCallInfoData(*inner, &flinfo, 0, InvalidOid, NULL,
-							 (fmNodePtr) &result);
+							 (Node *) &result);
 	result.econtext = CreateStandaloneExprContext();
 	result.allowedModes = SFRM_Materialize;
 	if (get_call_result_type(inner, NULL, &result.expectedDesc) !=
