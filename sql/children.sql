@@ -62,7 +62,14 @@ ALTER DEFAULT PRIVILEGES IN SCHEMA regress_children
 
 -- a partition that leaves its parent stands alone
 ALTER TABLE event DETACH PARTITION event_1;
+-- ... one that denies everything still does: that is worth a warning
 ALTER TABLE event DETACH PARTITION event_3;
+SELECT rule, level FROM trovella_guard.check('event_3') WHERE level <> 'info';
+ALTER TABLE event ATTACH PARTITION event_3 FOR VALUES FROM (3) TO (4);
+BEGIN;
+ALTER TABLE event DETACH PARTITION event_3;
+CREATE POLICY event_3_select ON event_3 FOR SELECT USING (:tenant);
+COMMIT;
 BEGIN;
 ALTER TABLE event DETACH PARTITION event_1;
 ALTER TABLE event_1 ENABLE ROW LEVEL SECURITY;

@@ -84,7 +84,9 @@ GRANT SELECT ON regress_archive.task TO PUBLIC;
 -- ... to anybody but the owner
 GRANT REFERENCES ON regress_archive.task TO regress_sealed_tool;
 GRANT SELECT (id) ON regress_archive.task TO regress_sealed_tool;
+\set VERBOSITY sqlstate
 GRANT SELECT ON ALL TABLES IN SCHEMA regress_archive TO regress_sealed_tool;
+\set VERBOSITY terse
 ALTER TABLE regress_archive.task OWNER TO regress_sealed_app;
 BEGIN;
 ALTER TABLE regress_archive.task OWNER TO regress_sealed_tool;
@@ -93,8 +95,10 @@ COMMIT;
 -- the application gets the owner's rights
 GRANT regress_sealed_owner TO regress_sealed_app;
 GRANT regress_sealed_between TO regress_sealed_app;
+\set VERBOSITY sqlstate
 GRANT pg_read_all_data TO regress_sealed_app;
 GRANT pg_write_all_data TO regress_sealed_app;
+\set VERBOSITY terse
 SET trovella_guard.app_role = 'regress_sealed_app, regress_sealed_app_2';
 CREATE ROLE regress_sealed_app_2 LOGIN IN ROLE regress_sealed_owner;
 SET trovella_guard.app_role = 'regress_sealed_app';
@@ -154,7 +158,9 @@ ALTER TABLE regress_archive.note DISABLE ROW LEVEL SECURITY;
 DROP TABLE regress_archive.note;
 -- out again
 ALTER TABLE regress_archive.task_a SET SCHEMA regress_sealed;
+\set VERBOSITY sqlstate
 ALTER SCHEMA regress_archive RENAME TO regress_archive_2;
+\set VERBOSITY terse
 SELECT trovella_guard.allow('regress_sealed.old', 'owner only', sealed => true);
 BEGIN;
 ALTER TABLE regress_archive.task_a SET SCHEMA regress_sealed;
@@ -239,7 +245,9 @@ DROP FUNCTION reads;
 --
 -- The entry itself
 --
+\set VERBOSITY sqlstate
 SELECT trovella_guard.disallow('regress_archive.*');
+\set VERBOSITY terse
 -- a sealed entry in place of a plain one, and back
 BEGIN;
 CREATE TABLE given (:columns);
@@ -263,6 +271,38 @@ SET LOCAL trovella_guard.mode = off;
 GRANT SELECT ON partly TO regress_sealed_app;
 SELECT table_name, object FROM trovella_guard.check() WHERE rule = 'allowlist_stale' AND schema_name = 'regress_sealed' ORDER BY 1, 2;
 ROLLBACK;
+
+--
+-- Hints: a sealed entry for the work tables of tools, and for what is detached
+--
+\set VERBOSITY default
+CREATE SCHEMA repack;
+CREATE TABLE repack.table_1 (:columns);
+-- not for what others can reach
+BEGIN;
+CREATE TABLE repack.table_1 (:columns);
+GRANT SELECT ON repack.table_1 TO PUBLIC;
+ALTER TABLE repack.table_1 ENABLE ROW LEVEL SECURITY;
+COMMIT;
+CREATE SCHEMA _regress_cluster;
+CREATE TABLE _regress_cluster.sl_node (no_id int);
+DROP SCHEMA _regress_cluster;
+BEGIN;
+CREATE TABLE part (:columns) PARTITION BY LIST (organization_id);
+CREATE TABLE part_a PARTITION OF part FOR VALUES IN ('a');
+CREATE TABLE part_b PARTITION OF part FOR VALUES IN ('b');
+ALTER TABLE part ENABLE ROW LEVEL SECURITY;
+ALTER TABLE part_b ENABLE ROW LEVEL SECURITY;
+CREATE POLICY part_tenant ON part USING (:tenant);
+COMMIT;
+ALTER TABLE part DETACH PARTITION part_a;
+ALTER TABLE part DETACH PARTITION part_b;
+-- the reason is for somebody to give
+SELECT trovella_guard.allow('repack.*', 'who keeps tables here, and what for', sealed => true);
+SELECT trovella_guard.allow('repack.*', 'pg_repack', sealed => true);
+CREATE TABLE repack.table_1 (:columns);
+\set VERBOSITY terse
+DROP SCHEMA repack CASCADE;
 
 DROP SCHEMA regress_sealed, regress_archive CASCADE;
 DELETE FROM trovella_guard.allowlist;

@@ -166,6 +166,7 @@ notice_open(const AllowlistEntry *entry)
 		relids = strcmp(NameStr(entry->table), TG_ANY) == 0 ?
 			tg_facts_relations_of_schema(reader, schema_oid) :
 			list_make1_oid(get_relname_relid(NameStr(entry->table), schema_oid));
+	list_sort(relids, list_oid_cmp);
 	foreach(lc, relids)
 	{
 		const RelationFacts *facts = tg_facts_outline(reader, lfirst_oid(lc));

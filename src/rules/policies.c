@@ -44,6 +44,22 @@ policies_matter(const RuleSubject *subject)
 		!tg_is_unreachable_child(subject->reader, subject->facts);
 }
 
+/*
+ * Has the transaction taken the table away from its parents?  A partition that
+ * is read through its parent only may deny everything by default.  It still
+ * does, and leaks nothing.
+ */
+static bool
+is_detached(const RuleSubject *subject)
+{
+	const RelationFacts *before = subject->history == NULL ? NULL :
+		subject->history->before;
+
+	return before != NULL && before->parents != NIL &&
+		subject->facts->parents == NIL && before->rls_enabled &&
+		before->policies == NIL;
+}
+
 void
 tg_check_policy_missing(const RuleSubject *subject)
 {
@@ -68,6 +84,8 @@ tg_check_policy_missing(const RuleSubject *subject)
 	finding->commands = missing;
 	finding->object = tg_command_names(missing);
 	finding->repair_sql = tg_remedy_policies(facts, missing);
+	if (facts->rls_enabled && facts->policies == NIL && is_detached(subject))
+		finding->level = Min(finding->level, TG_LEVEL_WARNING);
 }
 
 /* The grants that a policy applies to, and the restrictive policies. */

@@ -118,7 +118,8 @@ const Rule	tg_rules[] = {
 		.about = TG_ABOUT_OTHER_TABLES,
 		.check = tg_check_table_unclassified,
 		.purpose = "A table without a tenant column is global by accident unless the allowlist says why it is global.",
-		.waiver = TG_WAIVE_TABLE
+		.waiver = TG_WAIVE_TABLE,
+		.once = true
 	},
 	{
 		.name = "policy_unproven",

@@ -62,6 +62,9 @@ extern char *tg_command_names(CommandSet commands);
 
 extern char *tg_remedy_allow(const char *schema, const char *table,
 							 const char *rule, const char *object);
+
+/* A sealed entry; "table" NULL: for the whole schema. */
+extern char *tg_remedy_seal(const char *schema, const char *table);
 extern char *tg_remedy_disallow(const char *schema, const char *table,
 								const char *rule, const char *object);
 

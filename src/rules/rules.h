@@ -57,7 +57,8 @@ typedef enum FindingWaiver
 typedef struct Finding
 {
 	const Rule *rule;
-	RuleLevel	level;			/* the rule's level at the time of judging */
+	RuleLevel	level;			/* the rule's level at the time of judging, or
+								 * less, where this case of it weighs less */
 	Oid			relid;
 	const char *schema;
 	const char *table;
@@ -200,6 +201,8 @@ struct Rule
 	bool		undo_only;		/* and not to repair */
 	bool		repair_adds;	/* the repair takes nothing away from whoever
 								 * uses the table */
+	bool		once;			/* a pre-existing finding is worth no warning
+								 * at each touch of the table */
 	bool		beyond_seal;	/* what it finds can open a sealed table: no
 								 * sealed entry for all rules waives it */
 };

@@ -20,12 +20,13 @@
 #define WHY_RIGHT "why this is right"
 #define WHY_ROLE "why this role sees all tenants"
 #define WHY_BYPASS "who may set it, and what for"
+#define WHY_SEALED "who keeps tables here, and what for"
 
 bool
 tg_is_placeholder(const char *reason)
 {
 	static const char *const placeholders[] = {
-		WHY_GLOBAL, WHY_RIGHT, WHY_ROLE, WHY_BYPASS
+		WHY_GLOBAL, WHY_RIGHT, WHY_ROLE, WHY_BYPASS, WHY_SEALED
 	};
 	size_t		start = strspn(reason, " \t\r\n");
 	size_t		length = strlen(reason + start);
@@ -54,6 +55,17 @@ tg_remedy_allow(const char *schema, const char *table, const char *rule,
 					name, quote_literal_cstr(rule),
 					object != NULL ? ", object => " : "",
 					object != NULL ? quote_literal_cstr(object) : "");
+}
+
+char *
+tg_remedy_seal(const char *schema, const char *table)
+{
+	char	   *name = table == NULL ?
+		psprintf("%s.*", quote_identifier(schema)) :
+		quote_qualified_identifier(schema, table);
+
+	return psprintf(TG_ALLOW_CALL "%s, '" WHY_SEALED "', sealed => true);",
+					quote_literal_cstr(name));
 }
 
 char *

@@ -347,6 +347,27 @@ add_waivers(StringInfo text, const RelationVerdict *first,
 		append_paragraph(text, lfirst(lc));
 }
 
+/*
+ * The sealed entry for work tables of a tool, to which nobody can add what the
+ * repair says; or for a table that was detached to be kept.
+ */
+static void
+add_seal(StringInfo text, const RelationVerdict *first)
+{
+	char	   *whom = whom_to_ask("allow");
+	const char *call = tg_remedy_seal(first->schema,
+									  first->tool != NULL ? NULL : first->name);
+
+	if (first->tool != NULL)
+		append_paragraph(text, psprintf("%s keeps its work tables in schema \"%s\". An entry lets it, as long as nobody but their owner can reach them:",
+										first->tool, first->schema));
+	else
+		append_paragraph(text, "If the table is to be kept for its owner only, an entry lets it, as long as nobody else can reach it:");
+	append_paragraph(text, call);
+	if (whom != NULL)
+		append_paragraph(text, psprintf("Ask %s to run this.", whom));
+}
+
 /* Where the rules are explained. */
 static void
 add_anchors(StringInfo text, const List *findings)
@@ -383,6 +404,12 @@ tg_hint(HintKind kind, const RelationVerdict *first, const List *findings,
 	if (kind == HINT_REFUSAL && !IsTransactionBlock() && is_restore())
 		return pstrdup("A dump creates policies and indexes after the tables. Restore it in one transaction, or with trovella_guard.mode = off; see \"Dump and restore\" in docs/operating.md.");
 
+	if (first->tool != NULL)
+	{
+		add_seal(&text, first);
+		add_anchors(&text, findings);
+		return text.data;
+	}
 	if (kind == HINT_REFUSAL)
 		add_undos(&text, findings);
 	add_repairs(&text, statements, kind);
@@ -396,7 +423,9 @@ tg_hint(HintKind kind, const RelationVerdict *first, const List *findings,
 			(kind == HINT_WARNING || tg_refuses(lfirst(lc))))
 			waivable = lappend(waivable, lfirst(lc));
 	}
-	if (strstr(text.data, TG_ALLOW_CALL) == NULL)
+	if (first->detached)
+		add_seal(&text, first);
+	else if (strstr(text.data, TG_ALLOW_CALL) == NULL)
 		add_waivers(&text, first, waivable);
 	add_anchors(&text, findings);
 	return text.data;

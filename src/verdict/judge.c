@@ -19,6 +19,7 @@
 #include "compat.h"
 #include "miscadmin.h"
 #include "rules/rules.h"
+#include "rules/workschemas.h"
 #include "utils/acl.h"
 #include "utils/memutils.h"
 #include "verdict/attempt.h"
@@ -94,10 +95,24 @@ mark_waived(Attempt *attempt, List *findings, const RelationFacts *facts,
 }
 
 /*
- * The findings that no entry waives.  Pre-existing ones may be listed as debts
- * ("before" is NULL if the relation is new).  A finding that got worse is new, and
- * no debt covers it.  Debts are looked up also while a decision hides them,
- * because they end or follow meanwhile.
+ * Was a finding said when it was new, so that it need not be said each time that
+ * somebody touches the table?  A debt was not: whoever takes it off the list is
+ * told.
+ */
+static bool
+was_said(Attempt *attempt, const Finding *finding, const RelationFacts *before)
+{
+	return finding->was_there && finding->rule->once &&
+		tg_allowlist_debt(tg_attempt_allowlist(attempt, false),
+						  attempt->before, before, finding->rule->name,
+						  finding->object) == NULL;
+}
+
+/*
+ * The findings that no entry waives, and that are worth saying.  Pre-existing
+ * ones may be listed as debts ("before" is NULL if the relation is new).  A
+ * finding that got worse is new, and no debt covers it.  Debts are looked up also
+ * while a decision hides them, because they end or follow meanwhile.
  */
 static List *
 without_waived(Attempt *attempt, List *findings, const RelationFacts *facts,
@@ -112,7 +127,8 @@ without_waived(Attempt *attempt, List *findings, const RelationFacts *facts,
 		const AllowlistEntry *debt = before == NULL ? NULL :
 			tg_debt_of(attempt, finding, facts, before);
 
-		if (finding->waived_by != NULL)
+		if (finding->waived_by != NULL ||
+			was_said(attempt, finding, before))
 			continue;
 		if (debt == NULL)
 			result = lappend(result, finding);
@@ -193,13 +209,30 @@ copy_finding(const Finding *finding)
 	return copy;
 }
 
+/* May a sealed entry be offered for the relation, and what for? */
+static void
+note_seal(Attempt *attempt, RelationVerdict *verdict,
+		  const RelationFacts *facts, const RelationFacts *before)
+{
+	const char *tool = tg_tool_of_schema(facts->schema);
+	bool		detached = before != NULL && before->parents != NIL &&
+		facts->parents == NIL;
+	SealBreach	breach;
+
+	if ((tool == NULL && !detached) ||
+		!tg_is_sealed(attempt->after, facts, &breach))
+		return;
+	verdict->tool = tool;
+	verdict->detached = detached;
+}
+
 /*
  * Records the findings about a relation, or (NULL) the database, in place of
- * earlier ones.
+ * earlier ones.  "before" is NULL if the relation was judged for nothing before.
  */
 static void
 record(Attempt *attempt, QueueEntry *entry, const RelationFacts *facts,
-	   bool created, List *findings)
+	   const RelationFacts *before, bool created, List *findings)
 {
 	MemoryContext old = MemoryContextSwitchTo(attempt->context);
 	RelationVerdict *verdict = entry->verdict;
@@ -218,6 +251,7 @@ record(Attempt *attempt, QueueEntry *entry, const RelationFacts *facts,
 		verdict->name = pstrdup(facts->name);
 		verdict->kind = facts->kind;
 		verdict->is_tenant_table = tg_is_tenant_table(facts);
+		note_seal(attempt, verdict, facts, before);
 	}
 	verdict->created = created;
 	foreach(lc, findings)
@@ -516,7 +550,7 @@ judge_relation(Attempt *attempt, QueueEntry *entry, JudgedRelation *judged)
 	if (before != NULL)
 		mark_losses(findings, before);
 	if (findings != NIL)
-		record(attempt, entry, facts, !existed, findings);
+		record(attempt, entry, facts, before, !existed, findings);
 }
 
 /* Judging a relation may queue others: see judge_relation(). */
@@ -561,7 +595,7 @@ tg_judge_database(Attempt *attempt)
 		tg_mark_known_findings(&entry, findings,
 							   tg_apply_database_rules(attempt->before,
 													   TG_LEVEL_WARNING));
-		record(attempt, &entry, NULL, false, findings);
+		record(attempt, &entry, NULL, NULL, false, findings);
 	}
 	MemoryContextReset(attempt->relation_context);
 }

@@ -235,7 +235,8 @@ raise_refusal(const List *verdicts, const List *refused, bool enforce)
 						 tables);
 	if (tables < others)
 		appendStringInfoString(&more, " (and the database breaks rules)");
-	if (tg_is_autocommit() && first->created && first->is_tenant_table)
+	if (tg_is_autocommit() && first->created && first->is_tenant_table &&
+		first->tool == NULL)
 		appendStringInfoString(&more,
 							   "; create and protect it in the same transaction");
 

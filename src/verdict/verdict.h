@@ -23,6 +23,11 @@ typedef struct RelationVerdict
 	char		kind;			/* RELKIND_xxx */
 	bool		created;		/* by this transaction */
 	bool		is_tenant_table;
+	const char *tool;			/* that keeps its work tables in this schema,
+								 * if nobody but its owner can reach this one;
+								 * else NULL */
+	bool		detached;		/* by this transaction, from its parents; and
+								 * nobody but its owner can reach it */
 	List	   *findings;		/* of Finding, waived ones left out */
 } RelationVerdict;
 

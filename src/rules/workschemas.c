@@ -1,0 +1,52 @@
+/*-------------------------------------------------------------------------
+ *
+ * workschemas.c
+ *		Schemas in which tools keep copies of tables for a while.
+ *
+ * They make these tables without asking anybody, so nobody can add to a migration
+ * what would protect them; and they are of no use to anybody but their owner.  Whoever
+ * is refused because of one is offered a sealed entry for the schema.
+ *
+ * Copyright (c) 2026, Trovella
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/namespace.h"
+#include "rules/workschemas.h"
+#include "utils/lsyscache.h"
+
+static const struct
+{
+	const char *schema;
+	const char *tool;
+}			schemas[] = {
+	{"mimeo", "mimeo"},
+	{"partman", "pg_partman"},
+	{"pgtt_schema", "pgtt"},
+	{"repack", "pg_repack"},
+	{"squeeze", "pg_squeeze"},
+};
+
+/* The schema of a Slony cluster has the cluster's name, with "_" before it. */
+static bool
+is_of_slony(const char *schema)
+{
+	Oid			schema_oid = schema[0] == '_' ?
+		get_namespace_oid(schema, true) : InvalidOid;
+
+	return OidIsValid(schema_oid) &&
+		OidIsValid(get_relname_relid("sl_node", schema_oid));
+}
+
+const char *
+tg_tool_of_schema(const char *schema)
+{
+	for (int i = 0; i < (int) lengthof(schemas); i++)
+	{
+		if (strcmp(schemas[i].schema, schema) == 0)
+			return schemas[i].tool;
+	}
+	return is_of_slony(schema) ? "Slony" : NULL;
+}
