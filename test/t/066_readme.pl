@@ -2,8 +2,8 @@
 #
 # 066_readme.pl
 #		Runs what README.md and docs/operating.md print: the 60-second look
-#		gives that output, and each command succeeds.  (050 and 056 run the
-#		sections on dumps, upgrade and uninstall.)
+#		gives that output, and each command succeeds.  (050, 056 and 068 run the
+#		sections on dumps, upgrade, uninstall and a library that is gone.)
 #
 # Copyright (c) 2026, Trovella
 #
@@ -145,7 +145,7 @@ is($node->safe_psql('mydb', 'SELECT count(*) FROM trovella_guard.status() WHERE 
 
 # ... and the sections that no other test runs
 run_sql($_->[1], 'docs/operating.md, Preloading') foreach code_blocks('docs/operating.md', 'Preloading');
-my %tested = map { $_ => 1 } $section, 'Preloading', 'Dump and restore', 'Upgrade', 'Uninstall';
+my %tested = map { $_ => 1 } $section, 'Preloading', 'Dump and restore', 'Upgrade', 'Uninstall', 'The library is gone';
 foreach my $other (slurp_file("$ENV{TESTDIR}/docs/operating.md") =~ /^## (.*)$/mg)
 {
 	is(scalar(code_blocks('docs/operating.md', $other)), 0, "docs/operating.md, $other: no commands")
