@@ -95,15 +95,15 @@ need_postgres()
 # missing.
 need_extensions()
 {
-	local major name packages=()
+	local major name offered=()
 
 	major=$(version_of "$(pg_config_path)")
 	for name in "$@"; do
 		if apt-cache show "postgresql-$major-$name" >/dev/null 2>&1; then
-			packages+=("postgresql-$major-$name")
+			offered+=("postgresql-$major-$name")
 		fi
 	done
-	need_packages "${packages[@]}"
+	need_packages "${offered[@]}"
 }
 
 # pgtap_package MAJOR: pgTAP for this PostgreSQL, or if there is none yet the
