@@ -378,6 +378,12 @@ LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'trovella_guard_registry_1_0';
 COMMENT ON FUNCTION trovella_guard_internal.registry() IS
   'The rules in their order, for the view rules.';
 
+CREATE FUNCTION trovella_guard_internal.setting(name pg_catalog.text)
+RETURNS pg_catalog.text
+LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'trovella_guard_setting_1_0';
+COMMENT ON FUNCTION trovella_guard_internal.setting(pg_catalog.text) IS
+  'The value of a setting that counts for the current user.';
+
 CREATE VIEW trovella_guard.rules WITH (security_invoker = true) AS
   SELECT r.rule, r.level, r.profile_level,
          CASE WHEN r.is_overridden
@@ -385,7 +391,7 @@ CREATE VIEW trovella_guard.rules WITH (security_invoker = true) AS
                    coalesce((SELECT s.source || coalesce(' ' || s.sourcefile, '')
                              FROM pg_catalog.pg_settings s
                              WHERE s.name = 'trovella_guard.rules'), 'unknown') || ')'
-              ELSE 'profile ' || pg_catalog.current_setting('trovella_guard.profile') END AS set_by,
+              ELSE 'profile ' || trovella_guard_internal.setting('profile') END AS set_by,
          r.checklist, r.isolation, r.strict,
          r.purpose
   FROM trovella_guard_internal.registry() r;
@@ -1004,7 +1010,7 @@ BEGIN ATOMIC
     UNION ALL
     SELECT 3, 0, 0,
            format('%s (%s): %s; profile %s%s', trovella_guard_internal.count_of(s.relations, 'relation'),
-                  s.classes, s.counts, current_setting('trovella_guard.profile'),
+                  s.classes, s.counts, trovella_guard_internal.setting('profile'),
                   trovella_guard_internal.escape_text(trovella_guard_internal.filter_in_words($1, $2, $3)))
     FROM trovella_guard_internal.summary($2, $3) s) lines
   ORDER BY part, number, i;
@@ -1076,7 +1082,7 @@ BEGIN ATOMIC
                        ELSE 'clean' END,
                   trovella_guard_internal.count_of(s.relations, 'relation'),
                   trovella_guard_internal.escape_markdown(current_database()),
-                  s.classes, s.counts, current_setting('trovella_guard.profile'),
+                  s.classes, s.counts, trovella_guard_internal.setting('profile'),
                   trovella_guard_internal.escape_markdown(trovella_guard_internal.filter_in_words($1, $2, $3))) AS line
     FROM trovella_guard_internal.summary($2, $3) s
     UNION ALL
@@ -1106,8 +1112,8 @@ BEGIN ATOMIC
            format(E'{"schema_version": 1,\n "generator": %s,\n "generated_at": %s,\n "database": %s,\n "mode": %s,\n "profile": %s,\n "filter": %s,\n "summary": %s,\n "rules": %s,\n "relations": [',
                   jsonb_build_object('name', 'trovella_guard', 'version', e.extversion),
                   to_jsonb(now()), to_jsonb(current_database()),
-                  to_jsonb(current_setting('trovella_guard.mode')),
-                  to_jsonb(current_setting('trovella_guard.profile')),
+                  to_jsonb(trovella_guard_internal.setting('mode')),
+                  to_jsonb(trovella_guard_internal.setting('profile')),
                   jsonb_build_object('level', $1, 'schema', $2, 'relation', $3::text),
                   to_jsonb(s) - '{classes,counts}'::text[],
                   (SELECT jsonb_agg(to_jsonb(r)) FROM trovella_guard.rules r)) AS line
@@ -1403,7 +1409,7 @@ table.who { border-collapse: collapse; width: 100%; }
 <svg width="350" height="%s" viewBox="0 0 350 %s" role="img" aria-label="%s">$html$,
         trovella_guard_internal.escape_xml(current_database()),
         (SELECT trovella_guard_internal.escape_xml(e.extversion) FROM pg_extension e WHERE e.extname = 'trovella_guard'),
-        current_setting('trovella_guard.mode'), current_setting('trovella_guard.profile'), to_char(now(), 'YYYY-MM-DD HH24:MI TZ'),
+        trovella_guard_internal.setting('mode'), trovella_guard_internal.setting('profile'), to_char(now(), 'YYYY-MM-DD HH24:MI TZ'),
         trovella_guard_internal.count_of(s.relations, 'relation'), s.classes, s.clean,
         trovella_guard_internal.escape_xml(trovella_guard_internal.filter_in_words($1, $2, $3)),
         5 * 24, 5 * 24,
@@ -1573,7 +1579,7 @@ BEGIN ATOMIC
     SELECT 2, 0,
            format('::notice title=Tenant isolation::%s', trovella_guard_internal.escape_github(
              format('%s (%s): %s; profile %s%s', trovella_guard_internal.count_of(s.relations, 'relation'),
-                    s.classes, s.counts, current_setting('trovella_guard.profile'),
+                    s.classes, s.counts, trovella_guard_internal.setting('profile'),
                     trovella_guard_internal.filter_in_words($1, $2, $3))))
     FROM trovella_guard_internal.summary($2, $3) s) lines
   ORDER BY part, number;

@@ -8,6 +8,7 @@
 -- whether this cluster has a role "authenticated" or not
 SET trovella_guard.app_role = regress_no_such_role;
 CREATE ROLE regress_adopt_dba NOLOGIN;
+GRANT SET ON PARAMETER trovella_guard.app_role TO regress_adopt_dba;
 CREATE ROLE regress_adopt_nobody NOLOGIN;
 CREATE SCHEMA regress_adopt;
 SET search_path = regress_adopt;

@@ -5,6 +5,7 @@
 \set VERBOSITY terse
 SET client_min_messages = warning;
 CREATE ROLE regress_list_owner LOGIN;
+GRANT SET ON PARAMETER trovella_guard.rules TO regress_list_owner;
 \set as_owner 'SET trovella_guard.rules = ''table_unclassified=warning''; SET SESSION AUTHORIZATION regress_list_owner;'
 CREATE ROLE regress_list_admin LOGIN;
 CREATE SCHEMA regress_list AUTHORIZATION regress_list_owner;
@@ -83,4 +84,5 @@ SELECT table_name, added_by FROM trovella_guard.allowlist ORDER BY 1;
 DROP SCHEMA regress_list CASCADE;
 DELETE FROM trovella_guard.allowlist;
 DROP OWNED BY regress_list_admin;
+REVOKE SET ON PARAMETER trovella_guard.rules FROM regress_list_owner;
 DROP ROLE regress_list_owner, regress_list_admin;

@@ -43,6 +43,7 @@ RESET ROLE;
 -- an excused role is no application role, and is judged when its entry goes
 \set VERBOSITY terse
 CREATE ROLE regress_owner LOGIN;
+GRANT SET ON PARAMETER trovella_guard.app_role TO regress_owner;
 GRANT CREATE ON SCHEMA public TO regress_owner;
 SET ROLE regress_owner;
 \set protected 'CREATE TABLE public.regress_owned (id text, organization_id text NOT NULL, created_at timestamptz NOT NULL DEFAULT now(), updated_at timestamptz NOT NULL DEFAULT now()); ALTER TABLE public.regress_owned ENABLE ROW LEVEL SECURITY; CREATE INDEX ON public.regress_owned (organization_id); CREATE POLICY p ON public.regress_owned USING (organization_id = (SELECT current_setting(\'app.current_organization_id\', true)));'

@@ -183,6 +183,7 @@ SET search_path = regress_error;
 -- who may not make exceptions is told whom to ask
 CREATE ROLE regress_error_dba;
 CREATE ROLE regress_error_dev;
+GRANT SET ON PARAMETER trovella_guard.app_role TO regress_error_dba, regress_error_dev;
 GRANT EXECUTE ON FUNCTION trovella_guard.allow(text, text, text, timestamptz, text, bool) TO regress_error_dba;
 GRANT CREATE, USAGE ON SCHEMA regress_error TO regress_error_dev, regress_error_dba;
 SET ROLE regress_error_dev;
@@ -215,4 +216,5 @@ REVOKE EXECUTE ON FUNCTION trovella_guard.allow_role FROM regress_error_dba;
 SET client_min_messages = error;
 DROP SCHEMA regress_error CASCADE;
 REVOKE EXECUTE ON FUNCTION trovella_guard.allow(text, text, text, timestamptz, text, bool) FROM regress_error_dba;
+REVOKE SET ON PARAMETER trovella_guard.app_role FROM regress_error_dba, regress_error_dev;
 DROP ROLE regress_app, regress_error_dba, regress_error_dev;

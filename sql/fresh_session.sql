@@ -8,6 +8,7 @@
 \set tenant 'organization_id = (SELECT current_setting(''app.current_organization_id'', true))'
 SET client_min_messages = warning;
 CREATE ROLE regress_fresh_owner LOGIN;
+GRANT SET ON PARAMETER trovella_guard.app_role TO regress_fresh_owner;
 CREATE ROLE regress_fresh_reader;
 -- the owner of the tables runs the migrations, and serves no tenant
 \set as_owner 'SET trovella_guard.app_role = regress_fresh_reader; SET SESSION AUTHORIZATION regress_fresh_owner;'

@@ -9,6 +9,7 @@ CREATE ROLE regress_paths_owner;
 CREATE ROLE regress_paths_group;
 CREATE ROLE regress_paths_app LOGIN;
 CREATE ROLE regress_paths_admin LOGIN CREATEROLE;
+GRANT SET ON PARAMETER trovella_guard.app_role TO regress_paths_admin;
 CREATE SCHEMA paths;
 GRANT ALL ON SCHEMA paths TO regress_paths_owner, regress_paths_app;
 SET search_path = paths;
@@ -143,4 +144,5 @@ REFRESH MATERIALIZED VIEW kept;
 \set VERBOSITY terse
 SET client_min_messages = warning;
 DROP SCHEMA paths CASCADE;
+REVOKE SET ON PARAMETER trovella_guard.app_role FROM regress_paths_admin;
 DROP ROLE regress_paths_owner, regress_paths_group, regress_paths_app, regress_paths_admin, regress_paths_new, regress_paths_service;

@@ -5,6 +5,7 @@
 -- tables without a tenant column are scenery here
 \set as_paths 'SET trovella_guard.rules = ''table_unclassified=warning''; SET search_path = paths; SET client_min_messages = error; SET SESSION AUTHORIZATION regress_paths;'
 CREATE ROLE regress_paths LOGIN;
+GRANT SET ON PARAMETER trovella_guard.rules TO regress_paths;
 -- serves the tenants; the other roles do not
 CREATE ROLE regress_paths_tenant;
 SELECT format('ALTER DATABASE %I SET trovella_guard.app_role = regress_paths_tenant',

@@ -7,6 +7,7 @@
 -- whether this cluster has a role "authenticated" or not
 SET trovella_guard.app_role = regress_no_such_role;
 CREATE ROLE regress_pending NOLOGIN;
+GRANT SET ON PARAMETER trovella_guard.app_role TO regress_pending;
 CREATE SCHEMA regress_pending;
 GRANT ALL ON SCHEMA regress_pending TO regress_pending;
 SET search_path = regress_pending;
@@ -100,4 +101,5 @@ SET client_min_messages = error;
 DROP SCHEMA regress_pending CASCADE;
 SELECT trovella_guard.disallow('regress_pending.unclassified');
 RESET client_min_messages;
+REVOKE SET ON PARAMETER trovella_guard.app_role FROM regress_pending;
 DROP ROLE regress_pending;

@@ -6,6 +6,7 @@
 \set VERBOSITY default
 CREATE ROLE regress_protect_app NOLOGIN;
 CREATE ROLE regress_protect_owner NOLOGIN;
+GRANT SET ON PARAMETER trovella_guard.mode, trovella_guard.app_role TO regress_protect_owner;
 CREATE ROLE regress_protect_other NOLOGIN;
 CREATE SCHEMA regress_protect AUTHORIZATION regress_protect_owner;
 SET search_path = regress_protect;

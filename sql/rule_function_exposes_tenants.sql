@@ -12,6 +12,7 @@ SET trovella_guard.app_role = regress_no_such_role;
 CREATE ROLE regress_definer_app LOGIN;
 CREATE ROLE regress_definer_owner NOLOGIN;
 CREATE ROLE regress_definer_plain NOLOGIN;
+GRANT SET ON PARAMETER trovella_guard.app_role TO regress_definer_plain;
 CREATE SCHEMA regress_definer;
 GRANT ALL ON SCHEMA regress_definer TO regress_definer_owner, regress_definer_plain;
 SET search_path = regress_definer;
@@ -212,4 +213,5 @@ COMMIT;
 SELECT object FROM trovella_guard.check('newer') WHERE rule = 'function_exposes_tenants';
 
 DROP SCHEMA regress_definer CASCADE;
+REVOKE SET ON PARAMETER trovella_guard.app_role FROM regress_definer_plain;
 DROP ROLE regress_definer_app, regress_definer_owner, regress_definer_plain;

@@ -9,6 +9,8 @@ SET client_min_messages = warning;
 CREATE ROLE regress_path_owner;
 CREATE ROLE regress_path_mallory;
 CREATE ROLE regress_path_app;
+GRANT SET ON PARAMETER trovella_guard.app_role, trovella_guard.rules, trovella_guard.tenant_expression
+  TO regress_path_owner, regress_path_mallory;
 CREATE SCHEMA regress_path AUTHORIZATION regress_path_owner;
 CREATE SCHEMA regress_evil AUTHORIZATION regress_path_mallory;
 GRANT USAGE ON SCHEMA regress_path, regress_evil TO PUBLIC;
@@ -197,4 +199,6 @@ RESET search_path;
 
 DROP SCHEMA regress_path CASCADE;
 DROP SCHEMA regress_evil CASCADE;
+REVOKE SET ON PARAMETER trovella_guard.app_role, trovella_guard.rules, trovella_guard.tenant_expression
+  FROM regress_path_owner, regress_path_mallory;
 DROP ROLE regress_path_owner, regress_path_mallory, regress_path_app;

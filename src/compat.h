@@ -16,6 +16,7 @@
 
 #include "access/htup_details.h"
 #include "utils/guc.h"
+#include "utils/guc_tables.h"
 
 #if PG_VERSION_NUM < 150000
 #error "trovella_guard needs PostgreSQL 15 or later"
@@ -42,6 +43,37 @@ extern void heap_datum_check(HeapTupleHeader tup, TupleDesc tupleDesc)
 #if PG_VERSION_NUM < 160000
 #define guc_malloc(elevel, size) malloc(size)
 #define guc_free(ptr) free(ptr)
+#endif
+
+/*
+ * The record of a setting.  Before 16, find_option() was private to guc.c.  Since
+ * 19 what is special to a type is within the record, before it was around it.
+ */
+#if PG_VERSION_NUM >= 160000
+#define TG_FIND_SETTING(name) find_option(name, false, false, ERROR)
+#else
+static inline struct config_generic *
+TG_FIND_SETTING(const char *name)
+{
+	struct config_generic **settings = get_guc_variables();
+
+	for (int i = 0; i < GetNumConfigOptions(); i++)
+	{
+		if (strcmp(settings[i]->name, name) == 0)
+			return settings[i];
+	}
+	elog(ERROR, "there is no setting \"%s\"", name);
+}
+#endif
+
+#if PG_VERSION_NUM >= 190000
+#define TG_ENUM_SETTING(record) (&(record)->_enum)
+#define TG_STRING_SETTING(record) (&(record)->_string)
+#define TG_RESET_EXTRA(record) ((record)->reset_extra)
+#else
+#define TG_ENUM_SETTING(record) ((struct config_enum *) (record))
+#define TG_STRING_SETTING(record) ((struct config_string *) (record))
+#define TG_RESET_EXTRA(record) (TG_STRING_SETTING(record)->reset_extra)
 #endif
 
 /* Since 18 the magic block also tells the module's name and version. */

@@ -9,9 +9,14 @@
  * ordinary role set before the library was loaded (define_custom_variable() in
  * guc.c replays it with the privileges of that role).
  *
- * Check hooks parse a value into the "extra" and reject bad ones; assign hooks
- * only copy a pointer and cannot fail.  They read no catalog: a role or a column
- * need not exist yet when postgresql.conf is read.
+ * Check hooks parse a value into the "extra" and reject bad ones.  They read no
+ * catalog: a role or a column need not exist yet when postgresql.conf is read.
+ *
+ * A value of SET may outlive its reason: set_user and SET ROLE leave it behind, a
+ * pooler hands it to the next client.  So it counts only while the current user
+ * may set it, and the variables of the settings are read here and nowhere else.
+ * The current user is the one who commits (GetOuterUserId()), not the owner of a
+ * SECURITY DEFINER function.
  *
  * Copyright (c) 2026, Trovella
  *
@@ -20,20 +25,30 @@
 #include "postgres.h"
 
 #include "compat.h"
+#include "guard.h"
+#include "miscadmin.h"
 #include "settings.h"
+#include "utils/acl.h"
 #include "utils/formatting.h"
 #include "utils/varlena.h"
 
-int			tg_mode = TG_MODE_ENFORCE;
-char	   *tg_tenant_expression = NULL;
+static int	mode = TG_MODE_ENFORCE;
+static char *tenant_columns = NULL;
+static char *required_columns = NULL;
+static char *app_roles = NULL;
+static char *tenant_expression = NULL;
 
-static char *tenant_columns_string = NULL;
-static char *required_columns_string = NULL;
-static char *app_roles_string = NULL;
+static const char *const setting_names[] = {
+	[TG_SETTING_MODE] = "trovella_guard.mode",
+	[TG_SETTING_PROFILE] = "trovella_guard.profile",
+	[TG_SETTING_RULES] = "trovella_guard.rules",
+	[TG_SETTING_TENANT_COLUMNS] = "trovella_guard.tenant_columns",
+	[TG_SETTING_REQUIRED_COLUMNS] = "trovella_guard.required_columns",
+	[TG_SETTING_APP_ROLE] = "trovella_guard.app_role",
+	[TG_SETTING_TENANT_EXPRESSION] = "trovella_guard.tenant_expression",
+};
 
-static const char *tenant_columns = NULL;
-static const char *required_columns = NULL;
-static const char *app_roles = NULL;
+static struct config_generic *records[lengthof(setting_names)];
 
 static const struct config_enum_entry mode_options[] = {
 	{"enforce", TG_MODE_ENFORCE, false},
@@ -42,29 +57,123 @@ static const struct config_enum_entry mode_options[] = {
 	{NULL, 0, false}
 };
 
+/* Everybody may be stricter. */
+static bool
+is_stricter(GuardSetting setting)
+{
+	return setting == TG_SETTING_MODE &&
+		mode >= TG_ENUM_SETTING(records[setting])->reset_val;
+}
+
+static bool
+counts(GuardSetting setting)
+{
+	return records[setting]->source != PGC_S_SESSION ||
+		is_stricter(setting) ||
+		pg_parameter_aclcheck(setting_names[setting], GetOuterUserId(),
+							  ACL_SET) == ACLCHECK_OK;
+}
+
+int
+tg_setting_enum(GuardSetting setting)
+{
+	const struct config_enum *record = TG_ENUM_SETTING(records[setting]);
+
+	return counts(setting) ? *record->variable : record->reset_val;
+}
+
+const char *
+tg_setting_text(GuardSetting setting)
+{
+	const char *name = setting_names[setting];
+
+	return counts(setting) ? GetConfigOption(name, false, false) :
+		GetConfigOptionResetString(name);
+}
+
+const void *
+tg_setting_extra(GuardSetting setting)
+{
+	struct config_generic *record = records[setting];
+
+	return counts(setting) ? record->extra : TG_RESET_EXTRA(record);
+}
+
+const char *
+tg_setting_ignored(GuardSetting setting)
+{
+	const char *name = setting_names[setting];
+	const char *set = GetConfigOption(name, false, false);
+
+	if (counts(setting) ||
+		strcmp(set, GetConfigOptionResetString(name)) == 0)
+		return NULL;
+	return psprintf("the value \"%s\" of SET does not count, because role \"%s\" may not set it",
+					set, GetUserNameFromId(GetOuterUserId(), false));
+}
+
+void
+tg_settings_warn(void)
+{
+	for (int i = 0; i < (int) lengthof(setting_names); i++)
+	{
+		const char *ignored = tg_setting_ignored(i);
+
+		if (ignored != NULL)
+			ereport(WARNING,
+					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+					 errmsg("%s: %s", setting_names[i], ignored),
+					 errdetail("The guard uses \"%s\".", tg_setting_text(i)),
+					 errhint("RESET ALL ends a value that was left behind; SET LOCAL ends with its transaction.")));
+	}
+}
+
+int
+tg_setting_by_name(const char *name)
+{
+	for (int i = 0; i < (int) lengthof(setting_names); i++)
+	{
+		if (strcmp(name, setting_names[i] + strlen(TG_EXTENSION ".")) == 0)
+			return i;
+	}
+	return -1;
+}
+
+GuardMode
+tg_mode(void)
+{
+	return (GuardMode) tg_setting_enum(TG_SETTING_MODE);
+}
+
 const char *
 tg_tenant_column_names(void)
 {
-	return tenant_columns;
+	return tg_setting_extra(TG_SETTING_TENANT_COLUMNS);
 }
 
 const char *
 tg_required_column_names(void)
 {
-	return required_columns;
+	return tg_setting_extra(TG_SETTING_REQUIRED_COLUMNS);
 }
 
 const char *
 tg_app_role_names(void)
 {
-	return app_roles;
+	return tg_setting_extra(TG_SETTING_APP_ROLE);
+}
+
+const char *
+tg_tenant_expression(void)
+{
+	return tg_setting_text(TG_SETTING_TENANT_EXPRESSION);
 }
 
 bool
 tg_tenant_expression_reads(const char *setting)
 {
-	char	   *expression = asc_tolower(tg_tenant_expression,
-										 strlen(tg_tenant_expression));
+	const char *value = tg_tenant_expression();
+	char	   *expression = asc_tolower(value, strlen(value));
 
 	return strstr(expression,
 				  psprintf("'%s'", asc_tolower(setting, strlen(setting)))) != NULL;
@@ -140,24 +249,6 @@ check_names(char **newval, void **extra, GucSource source pg_attribute_unused())
 	list_free(names);
 	pfree(raw);
 	return true;
-}
-
-static void
-assign_tenant_columns(const char *newval pg_attribute_unused(), void *extra)
-{
-	tenant_columns = (const char *) extra;
-}
-
-static void
-assign_required_columns(const char *newval pg_attribute_unused(), void *extra)
-{
-	required_columns = (const char *) extra;
-}
-
-static void
-assign_app_roles(const char *newval pg_attribute_unused(), void *extra)
-{
-	app_roles = (const char *) extra;
 }
 
 bool
@@ -334,7 +425,7 @@ tg_settings_init(void)
 	DefineCustomEnumVariable("trovella_guard.mode",
 							 "Sets what the guard does at commit.",
 							 "\"enforce\" refuses a transaction that leaves a tenant table less protected than the checklist demands, \"warn\" only warns, \"off\" is silent.",
-							 &tg_mode,
+							 &mode,
 							 TG_MODE_ENFORCE,
 							 mode_options,
 							 PGC_SUSET,
@@ -344,38 +435,41 @@ tg_settings_init(void)
 	DefineCustomStringVariable("trovella_guard.tenant_columns",
 							   "Names the columns that make a table a tenant table.",
 							   "If a table has several of them, the one named first counts.",
-							   &tenant_columns_string,
+							   &tenant_columns,
 							   "organization_id",
 							   PGC_SUSET,
 							   GUC_LIST_INPUT,
-							   check_names, assign_tenant_columns, NULL);
+							   check_names, NULL, NULL);
 
 	DefineCustomStringVariable("trovella_guard.required_columns",
 							   "Names the columns that a tenant table should have besides the tenant column.",
 							   NULL,
-							   &required_columns_string,
+							   &required_columns,
 							   "created_at, updated_at",
 							   PGC_SUSET,
 							   GUC_LIST_INPUT,
-							   check_names, assign_required_columns, NULL);
+							   check_names, NULL, NULL);
 
 	DefineCustomStringVariable("trovella_guard.app_role",
 							   "Names the roles that serve tenants' sessions.",
 							   "Where none of them exists, these are all login roles that are neither superusers nor exempt from row-level security nor excused.",
-							   &app_roles_string,
+							   &app_roles,
 							   "authenticated",
 							   PGC_SUSET,
 							   GUC_LIST_INPUT,
-							   check_names, assign_app_roles, NULL);
+							   check_names, NULL, NULL);
 
 	DefineCustomStringVariable("trovella_guard.tenant_expression",
 							   "Sets the SQL expression that yields the session's tenant.",
 							   "Generated policies compare the tenant column with it.",
-							   &tg_tenant_expression,
+							   &tenant_expression,
 							   "nullif(pg_catalog.current_setting('app.current_organization_id', true), '')",
 							   PGC_SUSET,
 							   0,
 							   check_expression, NULL, NULL);
 
 	MarkGUCPrefixReserved("trovella_guard");
+
+	for (int i = 0; i < (int) lengthof(setting_names); i++)
+		records[i] = TG_FIND_SETTING(setting_names[i]);
 }

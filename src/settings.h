@@ -19,11 +19,39 @@ typedef enum GuardMode
 	TG_MODE_ENFORCE
 } GuardMode;
 
-extern int	tg_mode;			/* GuardMode */
-extern char *tg_tenant_expression;
+typedef enum GuardSetting
+{
+	TG_SETTING_MODE,
+	TG_SETTING_PROFILE,
+	TG_SETTING_RULES,
+	TG_SETTING_TENANT_COLUMNS,
+	TG_SETTING_REQUIRED_COLUMNS,
+	TG_SETTING_APP_ROLE,
+	TG_SETTING_TENANT_EXPRESSION
+} GuardSetting;
 
-/* Defines the settings; _PG_init calls it once. */
+/* Defines the settings but those of levels.c; _PG_init calls it once, after that. */
 extern void tg_settings_init(void);
+
+/*
+ * The value that counts: as a number, as text, and what the check hook made of
+ * it.  A value of SET counts while the current user may set it; else the value
+ * that RESET would bring back does.
+ */
+extern int	tg_setting_enum(GuardSetting setting);
+extern const char *tg_setting_text(GuardSetting setting);
+extern const void *tg_setting_extra(GuardSetting setting);
+
+/* Says of a value that does not count why; NULL if it does. */
+extern const char *tg_setting_ignored(GuardSetting setting);
+
+/* Raises a WARNING for each setting whose value does not count. */
+extern void tg_settings_warn(void);
+
+/* Its number, without the prefix of its name; -1 if there is no such setting. */
+extern int	tg_setting_by_name(const char *name);
+
+extern GuardMode tg_mode(void);
 
 /*
  * Names in the order of the setting, each of them NUL-terminated, with an empty
@@ -37,7 +65,8 @@ extern const char *tg_next_name(const char *name);
 /* Is a name one of such a list? */
 extern bool tg_is_in_names(const char *names, const char *name);
 
-/* Does trovella_guard.tenant_expression contain the name of a session setting? */
+/* trovella_guard.tenant_expression.  Does it contain the name of a session setting? */
+extern const char *tg_tenant_expression(void);
 extern bool tg_tenant_expression_reads(const char *setting);
 
 /* Is a string empty, or white space only? */

@@ -38,6 +38,7 @@ enum
 };
 
 PG_FUNCTION_INFO_V1(trovella_guard_status_1_0);
+PG_FUNCTION_INFO_V1(trovella_guard_setting_1_0);
 PG_FUNCTION_INFO_V1(trovella_guard_setting_names_1_0);
 
 /* The names in a setting that is a list, as they are understood, or NULL. */
@@ -78,6 +79,18 @@ trovella_guard_setting_names_1_0(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(cstring_to_text(names));
 }
 
+/* setting(name text): the value that counts. */
+Datum
+trovella_guard_setting_1_0(PG_FUNCTION_ARGS)
+{
+	const char *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	int			setting = tg_setting_by_name(name);
+
+	if (setting < 0)
+		elog(ERROR, "there is no setting \"%s\"", name);
+	PG_RETURN_TEXT_P(cstring_to_text(tg_setting_text(setting)));
+}
+
 static void
 put_status(ReturnSetInfo *result, const char *item, const char *value,
 		   bool ok, const char *detail)
@@ -97,12 +110,14 @@ put_status(ReturnSetInfo *result, const char *item, const char *value,
 static void
 put_setting_status(ReturnSetInfo *result, const char *name)
 {
+	int			setting = tg_setting_by_name(name);
 	const char *value = names_in_setting(name);
+	const char *ignored = tg_setting_ignored(setting);
 
 	if (value == NULL)
-		value = GetConfigOption(psprintf(TG_EXTENSION ".%s", name), false,
-								false);
-	put_status(result, name, *value != '\0' ? value : "none", true, NULL);
+		value = tg_setting_text(setting);
+	put_status(result, name, *value != '\0' ? value : "none", true,
+			   ignored == NULL ? NULL : psprintf("%s: RESET ALL;", ignored));
 }
 
 /*
@@ -211,12 +226,11 @@ trovella_guard_status_1_0(PG_FUNCTION_ARGS)
 	if (result->setDesc->natts != COL_STATUS_COLUMNS)
 		elog(ERROR, "status() has an unexpected number of columns");
 
-	put_status(result, "mode",
-			   tg_mode == TG_MODE_ENFORCE ? "enforce" :
-			   tg_mode == TG_MODE_WARN ? "warn" : "off",
-			   tg_mode == TG_MODE_ENFORCE,
-			   tg_mode == TG_MODE_ENFORCE ? NULL :
-			   "No commit is refused in this session: SELECT trovella_guard.set('mode', 'enforce');");
+	if (tg_mode() == TG_MODE_ENFORCE)
+		put_setting_status(result, "mode");
+	else
+		put_status(result, "mode", tg_setting_text(TG_SETTING_MODE), false,
+				   "No commit is refused in this session: SELECT trovella_guard.set('mode', 'enforce');");
 
 	put_status(result, "library version", TG_VERSION, true, NULL);
 

@@ -4,8 +4,8 @@
  *		The levels of rules: the settings trovella_guard.profile and .rules.
  *
  * The profile gives each rule a level (registry.c); trovella_guard.rules
- * overrides that of single rules.  Its check hook parses the value into its "extra" and complains; the assign
- * hook only copies a pointer and cannot fail.
+ * overrides that of single rules.  Its check hook parses the value into its
+ * "extra" and complains.
  *
  * Copyright (c) 2026, Trovella
  *
@@ -15,13 +15,13 @@
 
 #include "compat.h"
 #include "rules/rules.h"
+#include "settings.h"
 
 /* The level that trovella_guard.rules gives a rule, or -1. */
 typedef signed char LevelOverride;
 
 static int	profile = TG_PROFILE_CHECKLIST;
 static char *rules_string = NULL;
-static const LevelOverride *level_overrides = NULL;
 
 static const struct
 {
@@ -43,24 +43,34 @@ static const struct config_enum_entry profile_options[] = {
 	{NULL, 0, false}
 };
 
+/* The level of the rule in trovella_guard.rules, or -1. */
+static LevelOverride
+get_override(int rule)
+{
+	const LevelOverride *overrides = tg_setting_extra(TG_SETTING_RULES);
+
+	return overrides[rule];
+}
+
 RuleLevel
 tg_rule_level(int rule)
 {
-	if (tg_rule_is_overridden(rule))
-		return (RuleLevel) level_overrides[rule];
-	return tg_rule_level_of_profile(rule);
+	LevelOverride override = get_override(rule);
+
+	return override >= 0 ? (RuleLevel) override :
+		tg_rule_level_of_profile(rule);
 }
 
 RuleLevel
 tg_rule_level_of_profile(int rule)
 {
-	return tg_rules[rule].levels[profile];
+	return tg_rules[rule].levels[tg_setting_enum(TG_SETTING_PROFILE)];
 }
 
 bool
 tg_rule_is_overridden(int rule)
 {
-	return level_overrides != NULL && level_overrides[rule] >= 0;
+	return get_override(rule) >= 0;
 }
 
 bool
@@ -186,12 +196,6 @@ check_rules(char **newval, void **extra, GucSource source pg_attribute_unused())
 	return true;
 }
 
-static void
-assign_rules(const char *newval pg_attribute_unused(), void *extra)
-{
-	level_overrides = (const LevelOverride *) extra;
-}
-
 void
 tg_levels_init(void)
 {
@@ -212,5 +216,5 @@ tg_levels_init(void)
 							   "",
 							   PGC_SUSET,
 							   GUC_LIST_INPUT,
-							   check_rules, assign_rules, NULL);
+							   check_rules, NULL, NULL);
 }

@@ -130,14 +130,14 @@ call_in_nullif(const char *expression)
 static char *
 session_tenant(const char *type)
 {
-	char	   *call = call_in_nullif(tg_tenant_expression);
+	char	   *call = call_in_nullif(tg_tenant_expression());
 
 	if (call != NULL)
 		return psprintf("(SELECT tenant%s%s FROM %s AS tenant WHERE tenant OPERATOR(pg_catalog.<>) '')",
 						type != NULL ? "::" : "", type != NULL ? type : "",
 						call);
-	return type == NULL ? psprintf("(SELECT %s)", tg_tenant_expression) :
-		psprintf("(SELECT (%s)::%s)", tg_tenant_expression, type);
+	return type == NULL ? psprintf("(SELECT %s)", tg_tenant_expression()) :
+		psprintf("(SELECT (%s)::%s)", tg_tenant_expression(), type);
 }
 
 /*

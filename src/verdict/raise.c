@@ -320,7 +320,7 @@ tg_log_what_went_through(List *verdicts)
 		ereport(LOG_SERVER_ONLY,
 				(errcode(ERRCODE_WARNING_TENANT_TABLE),
 				 errmsg("trovella_guard.mode = %s lets role \"%s\" commit: %s",
-						tg_mode == TG_MODE_WARN ? "warn" : "off",
+						tg_mode() == TG_MODE_WARN ? "warn" : "off",
 						role != NULL ? role : "?", tables.data)));
 }
 
@@ -337,7 +337,7 @@ tg_raise(List *verdicts)
 			refused = lappend(refused, lfirst(lc));
 	}
 	if (refused != NIL)
-		raise_refusal(verdicts, refused, tg_mode == TG_MODE_ENFORCE);
+		raise_refusal(verdicts, refused, tg_mode() == TG_MODE_ENFORCE);
 
 	foreach(lc, verdicts)
 	{

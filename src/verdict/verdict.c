@@ -79,7 +79,7 @@ static bool
 must_judge(void)
 {
 	return touched_anything_lasting() &&
-		tg_version_check(tg_mode != TG_MODE_OFF);
+		tg_version_check(tg_mode() != TG_MODE_OFF);
 }
 
 static void
@@ -113,9 +113,9 @@ judge_without_refusing(void)
 		ereport(LOG_SERVER_ONLY,
 				(errcode(ERRCODE_WARNING_TENANT_TABLE),
 				 errmsg("trovella_guard could not judge a commit in mode \"%s\"",
-						tg_mode == TG_MODE_WARN ? "warn" : "off"),
+						tg_mode() == TG_MODE_WARN ? "warn" : "off"),
 				 errdetail_internal("%s", error->message)));
-	if (tg_mode == TG_MODE_WARN)
+	if (tg_mode() == TG_MODE_WARN)
 		tg_raise(verdicts);
 }
 
@@ -132,7 +132,7 @@ judge_commit(void)
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
 
-	if (tg_mode != TG_MODE_ENFORCE)
+	if (tg_mode() != TG_MODE_ENFORCE)
 		judge_without_refusing();
 	else if (must_judge())
 		tg_raise(tg_judge_transaction(true, true));
@@ -253,6 +253,7 @@ tg_judge_transaction(bool lock, bool commits)
 	if (!tg_touched_any())
 		return NIL;
 
+	tg_settings_warn();
 	CommandCounterIncrement();
 
 	do
@@ -277,6 +278,6 @@ tg_judge_transaction(bool lock, bool commits)
 	/* In mode "off" a restore makes again, one by one, what owes the debts */
 	if (commits && attempt.after_allowlist != NULL)
 		tg_allowlist_write_changes(attempt.after_allowlist,
-								   tg_mode != TG_MODE_OFF);
+								   tg_mode() != TG_MODE_OFF);
 	return attempt.verdicts;
 }

@@ -253,10 +253,10 @@ is_unannounced(const Node *parsetree)
 static void
 refuse_uncollected(const Node *parsetree)
 {
-	if (tg_mode == TG_MODE_OFF || !InSecurityRestrictedOperation() ||
+	if (tg_mode() == TG_MODE_OFF || !InSecurityRestrictedOperation() ||
 		!is_unannounced(parsetree))
 		return;
-	ereport(tg_mode == TG_MODE_ENFORCE ? ERROR : WARNING,
+	ereport(tg_mode() == TG_MODE_ENFORCE ? ERROR : WARNING,
 			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 			 errmsg("cannot judge a change of row-level security, privileges or dependencies within REFRESH MATERIALIZED VIEW"),
 			 errdetail("PostgreSQL does not tell which objects such a statement is about."),

@@ -160,9 +160,9 @@ watch_late_drop(Oid classId, Oid objectId, int subId, Oid relid)
 	if ((classId != PolicyRelationId && classId != RelationRelationId) ||
 		!is_tenant_table_now(relid))
 		return;
-	if (!proc_exit_inprogress && tg_mode == TG_MODE_ENFORCE)
+	if (!proc_exit_inprogress && tg_mode() == TG_MODE_ENFORCE)
 		elevel = ERROR;
-	else if (!proc_exit_inprogress && tg_mode == TG_MODE_WARN)
+	else if (!proc_exit_inprogress && tg_mode() == TG_MODE_WARN)
 		elevel = WARNING;
 	ObjectAddressSubSet(object, classId, objectId, subId);
 	ereport(elevel,
