@@ -15,12 +15,13 @@
 #   make package              build the .deb and try it on a fresh Debian
 #   make check-version dist   compare the version numbers; create the PGXN zip
 #   make lab                  run random transactions for SECONDS=600 from SEED=...
+#   make scale                measure how verdicts grow with what they judge; FACTOR=0.1
 #   make mutants              remove one check at a time: do the tests notice?
 #   make bench                measure what the guard costs (fifty minutes)
 
 # These install what they need, so they must work without pg_config.
 HARNESS = demo test test-versions lint format check-format check-version \
-	dist package memcheck test-core lab mutants bench
+	dist package memcheck test-core lab scale mutants bench
 ifneq (,$(filter $(HARNESS),$(MAKECMDGOALS)))
 
 .PHONY: $(HARNESS)
@@ -61,6 +62,9 @@ test-core:
 lab:
 	@LAB_SECONDS=$(SECONDS) LAB_SEED=$(SEED) LAB_SESSIONS=$(SESSIONS) \
 		test/lab/run
+
+scale:
+	@LAB_FACTOR=$(FACTOR) test/lab/run scale
 
 mutants:
 	@test/lab/mutants $(ONLY)

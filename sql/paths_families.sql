@@ -280,12 +280,12 @@ ALTER TABLE bottom SET (fillfactor = 90);
 SELECT count(*) FROM trovella_guard.check() WHERE table_name = 'bottom' AND level = 'error';
 -- road: a lattice, opened at the top (refused)
 GRANT SELECT ON l0a TO regress_paths_app;
--- road: a tenant table with more than two thousand ancestors (refused)
+-- road: a tenant table with more than a hundred ancestors (refused)
 DO $$
 DECLARE
-  parents text := (SELECT string_agg('c' || i, ', ' ORDER BY i) FROM generate_series(1, 2000) i);
+  parents text := (SELECT string_agg('c' || i, ', ' ORDER BY i) FROM generate_series(1, 100) i);
 BEGIN
-  FOR i IN 1..2000 LOOP
+  FOR i IN 1..100 LOOP
     EXECUTE format('CREATE TABLE c%s ()', i);
   END LOOP;
   PERFORM public.make('wide', format('INHERITS (%s)', parents));
@@ -296,15 +296,6 @@ RESET trovella_guard.rules;
 
 SET client_min_messages = error;
 RESET search_path;
--- in steps, because each table takes a lock
-DROP TABLE paths_lattice.wide;
-DO $$
-BEGIN
-  FOR i IN 1..2000 LOOP
-    EXECUTE format('DROP TABLE paths_lattice.c%s', i);
-    IF i % 200 = 0 THEN COMMIT; END IF;
-  END LOOP;
-END $$;
 DROP SCHEMA paths_lattice, paths_listed, paths CASCADE;
 DELETE FROM trovella_guard.allowlist;
 DROP FUNCTION make;

@@ -325,10 +325,11 @@ extern bool tg_is_temporary_object(Oid classId, Oid objectId);
 extern List *tg_facts_parents(FactsReader *reader, Oid relid);
 
 /*
- * The parents and their parents, the nearest first.  There can be more than
- * anybody wants to wait for: then the list ends early, and "all" is false.
+ * The parents and their parents, the nearest first.  Each table of a chain has
+ * its own, so there is a limit, far above what schemas have: then the list ends
+ * early, and "all" is false.
  */
-#define TG_MAX_ANCESTORS 2000
+#define TG_MAX_ANCESTORS 100
 
 extern List *tg_facts_ancestors(FactsReader *reader, Oid relid, bool *all);
 

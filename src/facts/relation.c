@@ -36,7 +36,7 @@ typedef struct KeptOutline
 	RelationFacts *facts;		/* may be NULL */
 } KeptOutline;
 
-/* In bytes: enough for TG_MAX_ANCESTORS tables of ten columns. */
+/* In bytes: enough for 2,000 tables of ten columns. */
 #define MAX_OUTLINES_KEPT ((Size) 4 * 1024 * 1024)
 
 bool

@@ -105,7 +105,7 @@ sub result { return shift @{ $_[0]{results} } }
 sub run
 {
 	my ($self, @statements) = @_;
-	my $deadline = time() + 60;
+	my $deadline = time() + ($self->{patience} // 60);
 	my @results;
 
 	$self->send(@statements);
