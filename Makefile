@@ -99,6 +99,14 @@ PG_CFLAGS += -Wno-unknown-warning-option -Wno-ignored-optimization-argument \
 	-Wno-ignored-attributes -Wno-cast-function-type-strict
 endif
 
+# The program trovella-guard, beside PostgreSQL's own.  WITHOUT_CLI=1 leaves it
+# out: the packages of the library do, as it has a package of its own.
+ifeq (,$(WITHOUT_CLI))
+CLI_MODULES = $(wildcard $(srcdir)/lib/TrovellaGuard/*.pm)
+install: install-cli
+uninstall: uninstall-cli
+endif
+
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
@@ -109,6 +117,18 @@ SEED ?= 1
 J ?= 2
 fuzz-scope:
 	$(srcdir)/test/scope_fuzz/scope_fuzz.pl -n $(N) -s $(SEED) -j $(J) $(if $(CLOSELY),,-q)
+
+.PHONY: install-cli uninstall-cli
+CLI_SHARE = $(DESTDIR)$(bindir)/../share/trovella-guard
+install-cli:
+	$(MKDIR_P) '$(DESTDIR)$(bindir)' '$(CLI_SHARE)/TrovellaGuard' '$(DESTDIR)$(mandir)/man1'
+	$(INSTALL_SCRIPT) $(srcdir)/bin/trovella-guard '$(DESTDIR)$(bindir)/'
+	$(INSTALL_DATA) $(CLI_MODULES) '$(CLI_SHARE)/TrovellaGuard/'
+	pod2man -c 'trovella_guard' -r '$(EXTVERSION)' $(srcdir)/bin/trovella-guard \
+		'$(DESTDIR)$(mandir)/man1/trovella-guard.1'
+uninstall-cli:
+	rm -f '$(DESTDIR)$(bindir)/trovella-guard' '$(DESTDIR)$(mandir)/man1/trovella-guard.1'
+	rm -rf '$(CLI_SHARE)'
 
 # Every object depends on every header; a full build takes only seconds.
 $(OBJS): $(wildcard src/*.h src/*/*.h)

@@ -1,0 +1,91 @@
+#-------------------------------------------------------------------------
+#
+# platforms.t
+#		trovella-guard audit of a managed service, with what it hides; and what
+#		cannot be done.
+#
+# Copyright (c) 2026, Trovella
+#
+#-------------------------------------------------------------------------
+use strict;
+use warnings FATAL => 'all';
+
+use FindBin;
+use JSON::PP;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use lib "$FindBin::RealBin/../perl";
+use Cli;
+
+my $production = PostgreSQL::Test::Cluster->new('production');
+$production->init;
+$production->start;
+$production->safe_psql('postgres', 'CREATE ROLE reader LOGIN');
+$production->safe_psql('postgres', 'CREATE DATABASE shop');
+my $reader = url($production, 'shop', 'reader');
+my ($status, $out, $err, $report);
+
+# ------------------------------------------------------- a managed service
+
+$production->safe_psql('postgres', 'CREATE DATABASE supa');
+$production->safe_psql('supa', q{
+CREATE ROLE supabase_admin SUPERUSER LOGIN;
+CREATE ROLE supabase_auth_admin LOGIN CREATEROLE;
+CREATE ROLE anon NOLOGIN; CREATE ROLE authenticated NOLOGIN; CREATE ROLE service_role BYPASSRLS;
+CREATE ROLE authenticator LOGIN NOINHERIT IN ROLE anon, authenticated, service_role;
+CREATE SCHEMA auth AUTHORIZATION supabase_auth_admin;
+CREATE TABLE auth.users (id uuid PRIMARY KEY, organization_id text);
+GRANT USAGE ON SCHEMA auth TO authenticated;
+CREATE FUNCTION auth.uid() RETURNS uuid LANGUAGE sql STABLE AS $$ SELECT current_setting('request.jwt.claim.sub', true)::uuid $$;
+CREATE TABLE profile (id uuid PRIMARY KEY REFERENCES auth.users, organization_id text NOT NULL);
+GRANT SELECT ON profile TO reader, authenticated;
+ALTER TABLE profile ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON profile TO authenticated USING (id = auth.uid());
+CREATE FUNCTION stop() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not in the copy'; END $$;
+CREATE EVENT TRIGGER stop ON ddl_command_end EXECUTE FUNCTION stop();
+});
+my $supa = url($production, 'supa', 'reader');
+($status, $out, $err) = cli('audit', $supa, '-f', 'json');
+$report = decode_json($out);
+is_deeply($report->{platforms}, [ { name => 'Supabase', schemas => ['auth'],
+			roles => [qw(authenticator service_role supabase_admin supabase_auth_admin)] } ], 'Supabase is known');
+is_deeply($report->{not_judged}, [], '... a table of its own that nobody may lock is not missed');
+is_deeply([ map { $_->{name} } grep { $_->{kind} } @{ $report->{not_judged} } ], [], '... nor is the foreign key to it');
+ok((grep { $_->{table_name} // '' eq 'profile' } @{ $report->{findings} }), '... the tables of the project are judged');
+like((cli('audit', $supa))[1], qr/^Excused, because Supabase manages it:\n  schemas auth\n  roles authenticator, service_role/m, '... and it is listed');
+
+# pg_dumpall reads more than every service shows
+$production->safe_psql('supa', 'ALTER EVENT TRIGGER stop DISABLE; REVOKE SELECT ON pg_catalog.pg_parameter_acl FROM PUBLIC');
+($status, $out, $err) = cli('audit', $supa, '-f', 'json');
+ok($status == 1 && decode_json($out)->{platforms}[0]{name} eq 'Supabase', 'roles by SQL, where pg_dumpall may not');
+my ($summary) = map { $_->{summary} } decode_json($out);
+is_deeply($summary, $report->{summary}, '... with the same result');
+
+# ------------------------------------------------------------ what goes wrong
+
+foreach my $case (
+	[ [ url($production, 'shop', 'nobody') ], qr/role "nobody" does not exist/ ],
+	[ [ url($production, 'nowhere', 'reader') ], qr/database "nowhere" does not exist/ ],
+	[ ['no/such/file'], qr/neither a file, nor a folder, nor a connection string/ ],
+	[ ['env:NOT_SET'], qr/environment variable NOT_SET is not set/ ],
+	[ [ $reader, '--bindir', '/nowhere' ], qr/no PostgreSQL server/ ],
+	[ [ $reader, '--format', 'pdf' ], qr/--format is one of: text/ ],
+	[ [ $reader, '--fail-on', 'red' ], qr/--fail-on is one of/ ],
+	[ [ $reader, '--colour' ], qr/unknown option: colour/ ],
+	[ [ $reader, $reader ], qr/audit takes one source/ ],
+	[ [ $reader, '--profile', 'lax' ], qr/--profile is one of/ ],
+	[ [ $reader, '--rules', 'nothing=error' ], qr/there is no rule|nothing/ ],
+	[ [ $reader, '--schema', 'nowhere' ], qr/schema "nowhere"/ ])
+{
+	my ($arguments, $message) = @$case;
+	($status, $out, $err) = cli('audit', @$arguments);
+	is("$status|$out", '2|', "exit status 2: @$arguments");
+	like($err, $message, '... it says why');
+}
+is((cli('frobnicate'))[0], 2, 'a verb that is not there');
+is_deeply([ left_behind() ], [], 'nothing is left behind');
+
+$production->stop;
+done_testing();
