@@ -1920,42 +1920,70 @@ COMMENT ON EVENT TRIGGER trovella_guard_collect IS 'Notes changes for trovella_g
 -- Preloading
 --
 
+CREATE FUNCTION trovella_guard_internal.libraries(list pg_catalog.text) RETURNS pg_catalog.text[]
+LANGUAGE sql IMMUTABLE STRICT
+SET search_path = pg_catalog, pg_temp
+AS $$
+  -- a quoted name may contain commas
+  SELECT coalesce(array_agg(CASE WHEN starts_with(l, '"')
+                                 THEN replace(substr(l, 2, length(l) - 2), '""', '"')
+                                 ELSE l END ORDER BY n), '{}')
+  FROM regexp_matches($1, '"(?:[^"]|"")*"|[^",\s]+', 'g') WITH ORDINALITY m (l_array, n),
+       LATERAL (SELECT l_array[1]) x (l);
+$$;
+COMMENT ON FUNCTION trovella_guard_internal.libraries(pg_catalog.text) IS
+  'The names in a setting that lists libraries.';
+
+CREATE FUNCTION trovella_guard_internal.library_list(libraries pg_catalog.text[]) RETURNS pg_catalog.text
+LANGUAGE sql IMMUTABLE STRICT
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT string_agg(quote_literal(l), ', ' ORDER BY n) FROM unnest($1) WITH ORDINALITY u (l, n);
+$$;
+COMMENT ON FUNCTION trovella_guard_internal.library_list(pg_catalog.text[]) IS
+  'The names as SET takes them.';
+
 CREATE FUNCTION trovella_guard.preload() RETURNS pg_catalog.text
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  present CONSTANT text := trovella_guard_internal.setting_of_new_sessions('session_preload_libraries'::text);
-  -- a quoted name may contain commas
-  libraries text[] := (
-    SELECT coalesce(array_agg(CASE WHEN starts_with(l, '"')
-                                   THEN replace(substr(l, 2, length(l) - 2), '""', '"')
-                                   ELSE l END ORDER BY n), '{}')
-    FROM regexp_matches(present, '"(?:[^"]|"")*"|[^",\s]+', 'g') WITH ORDINALITY m (l_array, n),
-         LATERAL (SELECT l_array[1]) x (l));
+  guard CONSTANT text := 'trovella_guard';
+  libraries text[] := trovella_guard_internal.libraries(
+    trovella_guard_internal.setting_of_new_sessions('session_preload_libraries'::text));
+  -- a value in the files may wait for a restart
+  shared CONSTANT text[] := trovella_guard_internal.libraries(coalesce(
+    (SELECT f.setting FROM pg_file_settings f
+     WHERE f.name = 'shared_preload_libraries' ORDER BY f.seqno DESC LIMIT 1),
+    current_setting('shared_preload_libraries')));
   role_name text;
 BEGIN
-  IF NOT 'trovella_guard' = ANY (libraries) THEN
-    libraries := libraries || 'trovella_guard'::text;
+  IF NOT guard = ANY (libraries) THEN
+    libraries := libraries || guard;
     EXECUTE format('ALTER DATABASE %I SET session_preload_libraries = %s', current_database(),
-                   (SELECT string_agg(quote_literal(l), ', ' ORDER BY n)
-                    FROM unnest(libraries) WITH ORDINALITY u (l, n)));
+                   trovella_guard_internal.library_list(libraries));
   END IF;
 
   -- a role's own setting overrides the database's
   FOR role_name IN
     SELECT r.role FROM trovella_guard_internal.settings_of_roles('session_preload_libraries'::text) r
-    WHERE strpos(r.value, 'trovella_guard') = 0
+    WHERE strpos(r.value, guard) = 0
     ORDER BY 1
   LOOP
     RAISE WARNING 'role "%" has its own session_preload_libraries, without trovella_guard', role_name
       USING HINT = format('Run ALTER ROLE %I RESET session_preload_libraries, or add trovella_guard to its list.', role_name);
   END LOOP;
+
+  IF NOT guard = ANY (shared) THEN
+    RAISE NOTICE 'background workers do not read session_preload_libraries'
+      USING HINT = format(E'Run this, and restart the server, to cover them:\nALTER SYSTEM SET shared_preload_libraries = %s;',
+                          trovella_guard_internal.library_list(shared || guard));
+  END IF;
   RETURN array_to_string(libraries, ', ');
 END
 $$;
 COMMENT ON FUNCTION trovella_guard.preload() IS
-  'Adds trovella_guard to session_preload_libraries of this database, and returns the list. New sessions then also notice commands that fire no event trigger. For superusers.';
+  'Adds trovella_guard to session_preload_libraries of this database, and returns the list. New sessions then also notice commands that fire no event trigger. Prints the ALTER SYSTEM statement that also covers background workers. For superusers.';
 
 --
 -- Privileges

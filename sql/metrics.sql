@@ -103,7 +103,9 @@ CREATE VIEW preloading AS
 SELECT trovella_guard.allow('preloading', 'of this test');
 ALTER ROLE regress_migrator SET session_preload_libraries = 'auto_explain';
 TABLE preloading;
+SET client_min_messages = warning;   -- no advice about shared_preload_libraries
 SELECT trovella_guard.preload();
+RESET client_min_messages;
 TABLE preloading;
 ALTER DATABASE :"DBNAME" RESET session_preload_libraries;
 TABLE preloading;

@@ -11,6 +11,7 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_event_trigger.h"
+#include "commands/extension.h"
 #include "commands/trigger.h"
 #include "compat.h"
 #include "funcapi.h"
@@ -213,6 +214,68 @@ put_integrity_status(ReturnSetInfo *result, const char *item,
 }
 
 /*
+ * Extensions that run statements, or make and rename tables, in background
+ * workers, which do not read session_preload_libraries.
+ */
+static const char *const extensions_with_workers[] = {
+	"pg_background", "pg_cron", "pg_partman_bgw", "pg_rewrite", "pg_task",
+	"pglogical", "spock", "timescaledb"
+};
+
+static bool
+is_in_list(const char *libraries, const char *name)
+{
+	return libraries != NULL && strstr(libraries, name) != NULL;
+}
+
+/* Those that are installed in the database or preloaded, or NULL. */
+static char *
+list_extensions_with_workers(void)
+{
+	StringInfoData names;
+
+	initStringInfo(&names);
+	for (int i = 0; i < (int) lengthof(extensions_with_workers); i++)
+	{
+		const char *name = extensions_with_workers[i];
+
+		if (is_in_list(shared_preload_libraries_string, name) ||
+			OidIsValid(get_extension_oid(name, true)))
+			appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "", name);
+	}
+	return names.len > 0 ? names.data : NULL;
+}
+
+static void
+put_preloading_status(ReturnSetInfo *result)
+{
+	const char *workers;
+
+	if (tg_watch_loaded_at_start())
+	{
+		put_status(result, "preloading", "shared_preload_libraries", true,
+				   NULL);
+		return;
+	}
+
+	workers = list_extensions_with_workers();
+	if (is_in_list(session_preload_libraries_string, TG_EXTENSION))
+		put_status(result, "preloading", "session_preload_libraries",
+				   workers == NULL,
+				   workers == NULL ?
+				   "Sessions only; background workers are not covered: SELECT trovella_guard.preload(); prints the statement for shared_preload_libraries" :
+				   psprintf("Sessions only; the background workers of %s are not covered: SELECT trovella_guard.preload(); prints the statement for shared_preload_libraries",
+							workers));
+	else
+		put_status(result, "preloading", "none", false,
+				   psprintf("In a new session, commands that fire no event trigger go unnoticed: EXPLAIN ANALYZE CREATE TABLE AS, REASSIGN OWNED, ALTER ROLE, "
+							"changes that other extensions make in C; in background workers%s%s, too. Add trovella_guard to shared_preload_libraries; "
+							"for sessions only: SELECT trovella_guard.preload(); (see \"Preloading\" in docs/operating.md)",
+							workers == NULL ? "" : " of ",
+							workers == NULL ? "" : workers));
+}
+
+/*
  * status(): is the guard active in this session?
  */
 Datum
@@ -220,7 +283,6 @@ trovella_guard_status_1_0(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	char	   *version;
-	bool		by_session;
 
 	InitMaterializedSRF(fcinfo, 0);
 	if (result->setDesc->natts != COL_STATUS_COLUMNS)
@@ -278,17 +340,6 @@ trovella_guard_status_1_0(PG_FUNCTION_ARGS)
 	put_setting_status(result, "rules");
 	put_setting_status(result, "app_role");
 
-	by_session = session_preload_libraries_string != NULL &&
-		strstr(session_preload_libraries_string, TG_EXTENSION) != NULL;
-	if (tg_watch_loaded_at_start())
-		put_status(result, "preloading", "shared_preload_libraries", true,
-				   NULL);
-	else if (by_session)
-		put_status(result, "preloading", "session_preload_libraries", true,
-				   NULL);
-	else
-		put_status(result, "preloading", "none", false,
-				   "In a new session, commands that fire no event trigger go unnoticed: EXPLAIN ANALYZE CREATE TABLE AS, REASSIGN OWNED, ALTER ROLE, "
-				   "changes that other extensions make in C: SELECT trovella_guard.preload(); (see \"Preloading\" in docs/operating.md)");
+	put_preloading_status(result);
 	return (Datum) 0;
 }

@@ -66,6 +66,13 @@ $node->adjust_conf('postgresql.conf', 'shared_preload_libraries', "'pg_cron'");
 like(run($sneaky), qr/^failed: .*commit refused: table "public\.sneaky"/s,
 	'after preload(), over a connection: refused');
 
+# status() knows what that leaves open
+my $status = q{SELECT value, ok, detail FROM trovella_guard.status() WHERE item = 'preloading'};
+is($node->safe_psql('app', $status),
+	'session_preload_libraries|f|Sessions only; the background workers of pg_cron are not covered:'
+	  . ' SELECT trovella_guard.preload(); prints the statement for shared_preload_libraries',
+	'status() is not ok, and says why');
+
 # road: a job of pg_cron in a background worker, session_preload_libraries (passes, until the audit)
 $node->adjust_conf('postgresql.conf', 'cron.use_background_workers', 'on');
 like(run($sneaky), qr/^succeeded/, 'after preload(), in a background worker: it passes');

@@ -118,8 +118,23 @@ $node->safe_psql('postgres',
 
 # 3. For the whole server
 $node->append_conf('postgresql.conf',
-	"shared_preload_libraries = 'trovella_guard'");
+	qq{shared_preload_libraries = '"auto_explain"'});
 $node->restart;
+# (what waits for a restart is not lost)
+$node->safe_psql('postgres', q{ALTER SYSTEM SET shared_preload_libraries = 'auto_explain', 'passwordcheck'; SELECT pg_reload_conf()});
+($status, $out, $err) = $node->psql('guarded', 'SELECT trovella_guard.preload()');
+like($err, qr/NOTICE:  background workers do not read session_preload_libraries/,
+	'preload() says what it does not cover');
+my ($alter_system) = $err =~ /^(ALTER SYSTEM .*;)$/m;
+is($alter_system, "ALTER SYSTEM SET shared_preload_libraries = 'auto_explain', 'passwordcheck', 'trovella_guard';",
+	'and prints the statement that does');
+$node->safe_psql('postgres', $alter_system);
+$node->safe_psql('postgres', 'ALTER DATABASE guarded RESET session_preload_libraries');
+$node->restart;
+is($node->safe_psql('guarded', 'SHOW shared_preload_libraries'), 'auto_explain, passwordcheck, trovella_guard',
+	'which keeps what is there');
+($status, $out, $err) = $node->psql('guarded', 'BEGIN; SELECT trovella_guard.preload(); ROLLBACK');
+is($err, '', 'and says nothing once the guard is there');
 is(loaded('guarded'), '1', 'shared_preload_libraries loads it at start');
 is(loaded('unguarded'), '1', 'in every database');
 is(preloading(), 'shared_preload_libraries|true', 'status() says so');
