@@ -11,6 +11,8 @@ package TrovellaGuard::Cluster;
 use strict;
 use warnings FATAL => 'all';
 
+use JSON::PP ();
+use POSIX ();
 use TrovellaGuard::Process qw(trouble private_dir server_user run spawn
   stop wait_for write_file read_file progress);
 
@@ -133,6 +135,19 @@ sub server_program
 
 sub log_file { my $self = shift; return "$self->{dir}/server.json" }
 
+# What other programs than ours have done since the last call: the entries of the
+# log, as hashes.
+sub new_log_entries
+{
+	my ($self) = @_;
+	my $log = read_file($self->log_file);
+	my $new = substr $log, $self->{log_read} // 0;
+
+	$self->{log_read} = length $log;
+	return grep { ($_->{application_name} // '') ne 'trovella-guard' }
+	  map { JSON::PP->new->utf8->decode($_) } split /\n/, $new;
+}
+
 # Starts the server.  Options become settings.
 sub start
 {
@@ -213,7 +228,7 @@ sub environment
 		PGPORT => 5432,
 		PGUSER => $role // $self->{superuser},
 		PGDATABASE => $database,
-		PGPASSFILE => '/dev/null',
+		PGPASSFILE => "$self->{dir}/none",
 		DATABASE_URL => "postgresql:///$path?"
 		  . join('&', map { "$_=$host{$_}" } sort keys %host));
 }
@@ -243,7 +258,7 @@ sub psql
 			$self->environment($option{database} // 'postgres', $option{role}),
 			PGAPPNAME => 'trovella-guard',
 			PGCLIENTENCODING => 'UTF8',
-			PGOPTIONS => join(' ', map { "-c $_=$setting{$_}" } sort keys %setting) });
+			PGOPTIONS => join(' ', map { "-c $_=$setting{$_}" } grep { defined $setting{$_} } sort keys %setting) });
 	unlink $file if !defined $option{file};
 	return @result;
 }

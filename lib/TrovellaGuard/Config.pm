@@ -21,7 +21,7 @@ our @EXPORT_OK = qw(find_config config_sql setting_sql name_list is_todo);
 # The settings, and the arguments of each kind of decision.
 my @settings = qw(tenant_columns app_role profile rules required_columns tenant_expression mode);
 my %decisions = (
-	allow => [qw(relation reason rule expires_at object)],
+	allow => [qw(relation reason rule expires_at object sealed)],
 	allow_role => [qw(role reason expires_at)],
 	allow_bypass => [qw(switch reason expires_at)]);
 my %needed = (allow => 'relation', allow_role => 'role', allow_bypass => 'switch');

@@ -62,16 +62,16 @@ sub new
 		superuser => $is_database ? $source->{superuser} : 'postgres');
 	$self->{cluster}->start;
 	$self->create_database;
-	if (@entries)
-	{
-		$self->restore($roles, @entries);
-	}
-	elsif ($source)
-	{
-		# a folder of migrations
-		TrovellaGuard::Migrations::apply_all($self, TrovellaGuard::Migrations::files($source->{path}));
-	}
+	$self->restore($roles, @entries) if @entries;
 	$self->configure;
+
+	# Migrations come last: the decisions may make roles that they need.
+	if (!$source || $source->{kind} eq 'folder')
+	{
+		$self->create_application_roles;
+		TrovellaGuard::Migrations::apply_all($self,
+			$source ? TrovellaGuard::Migrations::files($source->{path}) : @{ $option->{base} // [] });
+	}
 	return $self;
 }
 
@@ -108,6 +108,9 @@ sub wake
 		ALTER EVENT TRIGGER trovella_guard_collect ENABLE;
 		SQL
 	$self->{cluster}->restart(shared_preload_libraries => 'trovella_guard', log_connections => 'on');
+
+	# Here it enforces, whatever the mode at the source.
+	$self->query(q{SELECT trovella_guard.set('mode', 'enforce')});
 	return;
 }
 
@@ -183,7 +186,7 @@ sub configure
 	my @sql = ($self->{config});
 
 	$self->excuse_platforms;
-	$self->set_apart if !$option->{changes_follow};
+	$self->set_apart;
 	$self->copy_allowlist if $source && $source->{kind} eq 'database' && $source->{extensions}{trovella_guard};
 	push @sql, setting_sql('tenant_columns', name_list(@{ $option->{tenant_column} })) if $option->{tenant_column};
 	push @sql, setting_sql('app_role', name_list(@{ $option->{app_role} })) if $option->{app_role};
@@ -197,6 +200,28 @@ sub configure
 		$err =~ s/^psql:\S+:\d+: //mg;
 		trouble('the decisions (' . ($self->{decisions} // 'of the command line') . ") are refused:\n$err");
 	}
+	return;
+}
+
+# A database that is made of migrations has the roles that the settings name.
+sub create_application_roles
+{
+	my ($self) = @_;
+
+	$self->query(<<~'SQL');
+		DO $$
+		DECLARE
+		  role text;
+		BEGIN
+		  -- the names are quoted where necessary
+		  FOREACH role IN ARRAY pg_catalog.string_to_array(trovella_guard_internal.setting_names('app_role'), ', ') LOOP
+		    IF pg_catalog.to_regrole(role) IS NULL THEN
+		      EXECUTE 'CREATE ROLE ' || role;
+		    END IF;
+		  END LOOP;
+		END
+		$$;
+		SQL
 	return;
 }
 
@@ -242,17 +267,22 @@ sub set_apart
 
 	push @{ $self->{not_judged} }, [ 'TABLE', "$_->{schema}.$_->{name}", 'the reader has no privilege to lock it' ]
 	  foreach grep { !$managed{ $_->{schema} } } @tables;
+	return if $self->{option}{changes_follow};		# migrations may alter them
 	$self->psql(sql => join "\n", map { 'ALTER EXTENSION trovella_guard ADD TABLE ' . ident($_->{schema}) . '.' . ident($_->{name}) . ';' }
 		@tables, @{ $self->{stub_tables} // [] });
 	return;
 }
 
-# Its entries as they are, so also debts with their dates and authors.
+# Its entries as they are, so also debts with their dates and authors; those
+# columns that both versions of the extension have.
 sub copy_allowlist
 {
 	my ($self) = @_;
 	my @entries = @{ $self->{source}->allowlist };
-	my @columns = qw(kind schema_name table_name rule object reason added_by added_at expires_at adopted);
+	my @columns = split /\n/, $self->query(<<~'SQL');
+		SELECT attname FROM pg_catalog.pg_attribute
+		WHERE attrelid = 'trovella_guard.allowlist'::pg_catalog.regclass AND attnum > 0 AND NOT attisdropped
+		SQL
 
 	$self->query(join "\n", map {
 			my $entry = $_;

@@ -11,9 +11,12 @@ package TrovellaGuard::Migrations;
 use strict;
 use warnings FATAL => 'all';
 
+use Exporter 'import';
 use File::Find ();
 use TrovellaGuard::Process qw(trouble progress write_file read_file);
 use TrovellaGuard::SQL qw(statements);
+
+our @EXPORT_OK = qw(files by_number migration_text is_autocommit apply_all);
 
 # The files of a folder in the order of their names, numbers by their value;
 # what undoes a migration is none.
