@@ -128,7 +128,7 @@ is($status, 1, '--from a database');
 like($out, qr/^  line 2: refused public\.item_1: rls_disabled/m, '... is refused as there');
 like($err, qr/not restored: TABLE public\.hidden/, '... and says what it has not restored');
 is($production->safe_psql('shop', q{SELECT relrowsecurity FROM pg_class WHERE relname = 'item_1'}), 't', '... and changes nothing there');
-write_text('owner.sql', "CREATE TABLE public.mine (org_id ext.citext);\n");
+write_text('owner.sql', "CREATE TABLE public.mine (org_id ext.citext);\nALTER TABLE public.mine ENABLE ROW LEVEL SECURITY;\n");
 ($status, $out) = cli('try', '--from', $reader, @as_there, '--as', 'migrator', '-f', 'json', 'owner.sql');
 ok((grep { $_->{rule} eq 'app_role_bypasses_rls' } map { @{ $_->{findings} } } @{ decode_json($out)->{results} }),
 	'--as: the migrator owns the table, and web is a member of it') or diag($out);
