@@ -1,15 +1,22 @@
-# The official image of PostgreSQL with trovella_guard.
+# Two images with trovella_guard.
+#
+# The official image of PostgreSQL with the library, which every session preloads:
 #
 #   docker build -t trovella_guard --build-arg PG_MAJOR=18 .
-#   docker run -e POSTGRES_PASSWORD=... trovella_guard
+#   docker run -e POSTGRES_PASSWORD=... -e TROVELLA_GUARD_DB=postgres trovella_guard
 #
-# A separate stage builds the library, so the image contains no compiler.  Run
-# CREATE EXTENSION trovella_guard in the databases to guard.  Every session
-# preloads the library, so the guard sees every statement.
+# An image with nothing but the extension, for CloudNativePG's image volumes; see
+# docs/kubernetes.md:
+#
+#   docker build --target extension -t trovella_guard:1.0.0-18 --build-arg PG_MAJOR=18 .
+#
+# A separate stage builds the library, so no image contains a compiler.  The
+# library runs on Debian bookworm and on what is newer.
 
 ARG PG_MAJOR=18
+ARG DEBIAN=bookworm
 
-FROM postgres:${PG_MAJOR} AS build
+FROM postgres:${PG_MAJOR}-${DEBIAN} AS build
 ARG PG_MAJOR
 RUN apt-get update \
  && apt-get install -y --no-install-recommends \
@@ -21,9 +28,23 @@ COPY src ./src
 RUN make with_llvm=no COPT=-Werror \
  && make with_llvm=no install DESTDIR=/out
 
-FROM postgres:${PG_MAJOR}
+FROM scratch AS extension
+ARG PG_MAJOR
+LABEL org.opencontainers.image.title="trovella_guard" \
+      org.opencontainers.image.description="The extension trovella_guard as an image volume" \
+      org.opencontainers.image.licenses="PostgreSQL"
+COPY --from=build /out/usr/lib/postgresql/${PG_MAJOR}/lib/trovella_guard.so /lib/
+COPY --from=build /out/usr/share/postgresql/${PG_MAJOR}/extension/ /share/extension/
+COPY LICENSE /licenses/trovella_guard/
+USER 65532:65532
+
+FROM postgres:${PG_MAJOR}-${DEBIAN}
 LABEL org.opencontainers.image.title="trovella_guard" \
       org.opencontainers.image.description="PostgreSQL that refuses commits which leave a tenant table without row-level security" \
       org.opencontainers.image.licenses="PostgreSQL"
 COPY --from=build /out/ /
-CMD ["postgres", "-c", "session_preload_libraries=trovella_guard"]
+COPY docker/conf.d/ /etc/postgresql/conf.d/
+COPY docker/initdb.d/ /docker-entrypoint-initdb.d/
+# In the configuration rather than in CMD, which arguments of "docker run" replace.
+# initdb copies the sample.
+RUN echo "include_dir '/etc/postgresql/conf.d'" >>/usr/share/postgresql/postgresql.conf.sample

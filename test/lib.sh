@@ -13,6 +13,27 @@ top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 say() { printf '%s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
 
+# The Debian releases to test on, and the PostgreSQL of each.  experimental is
+# sid, and from Debian experimental only what belongs to the next PostgreSQL.
+# shellcheck disable=SC2034
+all_releases="bookworm trixie sid experimental"
+declare -A major_of=([bookworm]=15 [trixie]=17 [sid]=18 [experimental]=19)
+declare -A base_of=([experimental]=sid)
+
+# add_experimental ROOT: lets apt in a chroot of sid take the newest PostgreSQL,
+# and nothing else that another package offers as well, from there.
+add_experimental()
+{
+	sed "s/ ${base_of[experimental]} / experimental /" \
+		"$1/etc/apt/sources.list" \
+		>"$1/etc/apt/sources.list.d/experimental.list"
+	cat >"$1/etc/apt/preferences.d/experimental" <<-EOT
+		Package: src:postgresql-${major_of[experimental]}
+		Pin: release a=experimental
+		Pin-Priority: 990
+	EOT
+}
+
 # Runs a command as root, with sudo if necessary.
 as_root()
 {

@@ -18,7 +18,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 our @EXPORT = qw(tenant_table unsafe_table make_guarded_db fill_db
-  guard_state refuses code_blocks operating_command only_commands run_documented);
+  hide_files bring_back pg_directory guard_state refuses code_blocks operating_command only_commands run_documented);
 
 # The SQL of a table that follows the checklist to the letter.
 sub tenant_table
@@ -81,6 +81,39 @@ sub make_guarded_db
 
 	$node->safe_psql('postgres', "CREATE DATABASE $db");
 	fill_db($node, $db);
+}
+
+# Takes files of the extension out of the installation, which is the tests' own
+# copy, until bring_back() or the end of the test.
+my %hidden;
+
+sub hide_files
+{
+	foreach my $file (@_)
+	{
+		$hidden{$file} = "$file.hidden";
+		rename $file, $hidden{$file} or die "rename $file: $!";
+	}
+	return;
+}
+
+sub bring_back
+{
+	foreach my $file (keys %hidden)
+	{
+		rename delete $hidden{$file}, $file or die "rename $file: $!";
+	}
+	return;
+}
+END { my $status = $?; bring_back(); $? = $status; }
+
+# A directory of the installation, as pg_config calls it.
+sub pg_directory
+{
+	my ($which) = @_;
+
+	chomp(my $directory = `$ENV{PG_CONFIG} --$which`);
+	return $directory;
 }
 
 # A text that is the same for two databases that are guarded alike.

@@ -20,18 +20,6 @@ use Guarded;
 
 my $section = 'The library is gone';
 
-# The installation is the test's own copy.  What goes wrong here must not leave
-# the next test without the library
-chomp(my $libdir = `$ENV{PG_CONFIG} --pkglibdir`);
-my ($library, $gone) = ("$libdir/trovella_guard.so", "$libdir/trovella_guard.gone");
-
-sub bring_back
-{
-	rename $gone, $library or die "rename $gone: $!" if -e $gone;
-	return;
-}
-END { my $status = $?; bring_back() if defined $gone; $? = $status; }
-
 my $node = PostgreSQL::Test::Cluster->new('gone');
 $node->init;
 $node->start;
@@ -46,7 +34,7 @@ $node->restart;
 refuses($node, 'mydb', 'with the library');
 $node->stop;
 
-rename $library, $gone or die "rename $library: $!";
+hide_files(pg_directory('pkglibdir') . '/trovella_guard.so');
 ok(!$node->start(fail_ok => 1), 'without it the server does not start');
 like(slurp_file($node->logfile), qr/FATAL:  could not access file "trovella_guard"/, 'and says why');
 
