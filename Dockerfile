@@ -1,6 +1,6 @@
 # Two images with trovella_guard.
 #
-# The official image of PostgreSQL with the library, which every session preloads:
+# The official image of PostgreSQL with the library, which the server preloads:
 #
 #   docker build -t trovella_guard --build-arg PG_MAJOR=18 .
 #   docker run -e POSTGRES_PASSWORD=... -e TROVELLA_GUARD_DB=postgres trovella_guard
@@ -26,7 +26,7 @@ WORKDIR /src
 COPY Makefile trovella_guard.control trovella_guard.c trovella_guard--*.sql ./
 COPY src ./src
 RUN make with_llvm=no COPT=-Werror \
- && make with_llvm=no install DESTDIR=/out
+ && make with_llvm=no WITHOUT_CLI=1 install DESTDIR=/out
 
 FROM scratch AS extension
 ARG PG_MAJOR

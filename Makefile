@@ -99,6 +99,9 @@ PG_CFLAGS += -Wno-unknown-warning-option -Wno-ignored-optimization-argument \
 	-Wno-ignored-attributes -Wno-cast-function-type-strict
 endif
 
+# PGXS comes later, and the first target is what "make" makes.
+all:
+
 # The program trovella-guard, beside PostgreSQL's own.  WITHOUT_CLI=1 leaves it
 # out: the packages of the library do, as it has a package of its own.
 ifeq (,$(WITHOUT_CLI))

@@ -120,9 +120,9 @@ sub files_in
 # installation of the tests has the paths of the image under a prefix
 my $source = lay_out('build');
 my ($make) = map { $_->[1] } grep { $_->[0] eq 'RUN' && $_->[1] =~ /^make / } @{ $stages{build}{lines} };
-like($make, qr{^make with_llvm=no COPT=-Werror\s+&& make with_llvm=no install DESTDIR=/out$}, 'how it builds');
+like($make, qr{^make with_llvm=no COPT=-Werror\s+&& make with_llvm=no WITHOUT_CLI=1 install DESTDIR=/out$}, 'how it builds');
 $make =~ s{DESTDIR=/out}{DESTDIR=$images/installed};
-run_ok('it builds', 'sh', '-ec', "cd '$source' && export PG_CONFIG='$ENV{PG_CONFIG}' && " . $make =~ s/\bmake /make PG_CONFIG='$ENV{PG_CONFIG}' /gr);
+run_ok('it builds', 'sh', '-ec', "cd '$source' && export PG_CONFIG='$ENV{PG_CONFIG}' && " . $make =~ s/\bmake /make -s PG_CONFIG='$ENV{PG_CONFIG}' /gr);
 my ($prefix) = $bindir =~ m{^(.*)/usr/lib/postgresql/$major/bin$} or die "this is no PostgreSQL of Debian: $bindir";
 make_path("$images/build");
 rename "$images/installed$prefix", "$images/build/out" or die "rename: $!";
@@ -195,6 +195,8 @@ my $node = PostgreSQL::Test::Cluster->new('image');
 $node->init(extra => [ '-L', "$images/share" ]);
 $node->start;
 
+is($node->safe_psql('postgres', 'SHOW shared_preload_libraries'), 'trovella_guard', 'the server preloads the library');
+
 # The entrypoint of the official image runs the scripts while a temporary server
 # runs, and then the server with the arguments of "docker run"
 my $script = "$final/docker-entrypoint-initdb.d/10_trovella_guard.sh";
@@ -218,8 +220,9 @@ ok(defined $arguments, 'docs/kubernetes.md: docker run with arguments');
 $node->stop;
 command_ok([ 'pg_ctl', '-D', $node->data_dir, '-l', $node->logfile, '-w', 'start', '-o', $arguments ], "the server with $arguments");
 $node->_update_pid(1);
-is($node->safe_psql('first', 'SHOW max_connections'), '200', '... has them');
-is($node->safe_psql('first', 'SHOW session_preload_libraries'), 'trovella_guard', 'and preloads');
+is($node->safe_psql('first', 'SHOW shared_preload_libraries'), 'pg_stat_statements', '... has them');
+is($node->safe_psql('first', q{SELECT value FROM trovella_guard.status() WHERE item = 'preloading'}),
+	'session_preload_libraries', 'and its sessions still preload');
 refuses($node, 'first', 'it guards the database that TROVELLA_GUARD_DB names');
 $node->safe_psql('postgres', 'CREATE DATABASE later');
 refuses($node, 'later', 'and by way of template1 what is created later');
