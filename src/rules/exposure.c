@@ -92,14 +92,7 @@ check_owners(const RuleSubject *subject)
 									who, tg_role_name(facts->owner));
 	finding->object = tg_role_name(first);
 	finding->basis = tg_basis_of_roles(roles);
-	finding->repair_sql =
-		psprintf("%s\n%s%s%s",
-				 tg_remedy_comment("Then role \"%s\" sees only the rows that the policies admit, also in its own jobs and in pg_dump:",
-								   tg_role_name(facts->owner)),
-				 facts->rls_enabled ? "" :
-				 tg_remedy_table(facts, "ENABLE ROW LEVEL SECURITY"),
-				 facts->rls_enabled ? "" : "\n",
-				 tg_remedy_table(facts, "FORCE ROW LEVEL SECURITY"));
+	finding->repair_sql = tg_remedy_force(subject->reader, facts);
 }
 
 /* Why row-level security does not apply to a role; NULL if it does. */

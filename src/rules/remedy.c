@@ -207,6 +207,26 @@ tg_remedy_table(const RelationFacts *facts, const char *action)
 	return psprintf("ALTER TABLE %s %s;", qualified_name(facts), action);
 }
 
+/* With what it costs, unless the owner is above row-level security. */
+char *
+tg_remedy_force(FactsReader *reader, const RelationFacts *facts)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	if (!tg_is_above_rls(reader, facts->owner))
+		appendStringInfo(&sql, "%s\n%s\n",
+						 tg_remedy_comment("Then role \"%s\" sees only the rows that the policies admit, also in its own jobs. Back-up and pg_repack need a superuser or BYPASSRLS:",
+										   tg_role_name(facts->owner)),
+						 tg_remedy_comment("what the owner copies loses the other rows, quietly; PGOPTIONS='-c row_security=off' makes that an error."));
+	if (!facts->rls_enabled)
+		appendStringInfo(&sql, "%s\n",
+						 tg_remedy_table(facts, "ENABLE ROW LEVEL SECURITY"));
+	appendStringInfoString(&sql, tg_remedy_table(facts,
+												 "FORCE ROW LEVEL SECURITY"));
+	return sql.data;
+}
+
 /* The policies are in the order of their names. */
 static bool
 has_policy(const RelationFacts *facts, const char *name)

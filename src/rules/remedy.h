@@ -17,6 +17,7 @@
 #include "facts/facts.h"
 
 extern char *tg_remedy_table(const RelationFacts *facts, const char *action);
+extern char *tg_remedy_force(FactsReader *reader, const RelationFacts *facts);
 extern char *tg_remedy_policies(const RelationFacts *facts,
 								CommandSet commands);
 

@@ -71,6 +71,5 @@ tg_check_rls_not_forced(const RuleSubject *subject)
 	finding = tg_report_finding(subject,
 								"the table's owner bypasses row-level security");
 	finding->fingerprint = subject->facts->owner;
-	finding->repair_sql = tg_remedy_table(subject->facts,
-										  "FORCE ROW LEVEL SECURITY");
+	finding->repair_sql = tg_remedy_force(subject->reader, subject->facts);
 }

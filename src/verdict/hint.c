@@ -45,6 +45,19 @@ tg_is_autocommit(void)
 	return !IsTransactionBlock() && tg_touched_statements() <= 1;
 }
 
+/*
+ * Does somebody restore a dump statement by statement?  pg_restore says who it
+ * is; a script of pg_dump sets all these.
+ */
+bool
+tg_is_restore_in_parts(void)
+{
+	return !IsTransactionBlock() &&
+		(strcmp(application_name, "pg_restore") == 0 ||
+		 (!row_security && !check_function_bodies &&
+		  namespace_search_path[0] == '\0'));
+}
+
 /* Adds a text to a list, once. */
 static List *
 add_once(List *texts, const char *text)
@@ -382,15 +395,6 @@ add_anchors(StringInfo text, const List *findings)
 									join(anchors, ", ")));
 }
 
-/* pg_restore says who it is; a script of pg_dump sets all these. */
-static bool
-is_restore(void)
-{
-	return strcmp(application_name, "pg_restore") == 0 ||
-		(!row_security && !check_function_bodies &&
-		 namespace_search_path[0] == '\0');
-}
-
 char *
 tg_hint(HintKind kind, const RelationVerdict *first, const List *findings,
 		const List *hidden)
@@ -401,8 +405,9 @@ tg_hint(HintKind kind, const RelationVerdict *first, const List *findings,
 	const ListCell *lc;
 
 	initStringInfo(&text);
-	if (kind == HINT_REFUSAL && !IsTransactionBlock() && is_restore())
-		return pstrdup("A dump creates policies and indexes after the tables. Restore it in one transaction, or with trovella_guard.mode = off; see \"Dump and restore\" in docs/operating.md.");
+	if (kind == HINT_REFUSAL && tg_is_restore_in_parts())
+		return pstrdup("A dump creates policies and indexes after the tables, and with --clean drops them before. Stop, and restore it in one transaction (psql --single-transaction -v ON_ERROR_STOP=1, pg_restore --single-transaction), "
+					   "or with PGOPTIONS='-c trovella_guard.mode=off'; see \"Dump and restore\" in docs/operating.md.");
 
 	if (first->tool != NULL)
 	{

@@ -235,8 +235,11 @@ raise_refusal(const List *verdicts, const List *refused, bool enforce)
 						 tables);
 	if (tables < others)
 		appendStringInfoString(&more, " (and the database breaks rules)");
-	if (tg_is_autocommit() && first->created && first->is_tenant_table &&
-		first->tool == NULL)
+	if (tg_is_restore_in_parts())
+		appendStringInfoString(&more,
+							   "; this looks like a restore, which must be one transaction");
+	else if (tg_is_autocommit() && first->created &&
+			 first->is_tenant_table && first->tool == NULL)
 		appendStringInfoString(&more,
 							   "; create and protect it in the same transaction");
 

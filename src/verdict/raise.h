@@ -45,4 +45,7 @@ extern char *tg_hint(HintKind kind, const RelationVerdict *first,
 /* Does the client send each statement as a transaction of its own? */
 extern bool tg_is_autocommit(void);
 
+/* Does it restore a dump in more than one transaction? */
+extern bool tg_is_restore_in_parts(void);
+
 #endif							/* TROVELLA_GUARD_RAISE_H */

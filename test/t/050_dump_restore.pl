@@ -134,6 +134,30 @@ only_commands($section,
 	'psql -d mydb -c "SELECT * FROM trovella_guard.check()',
 	q{PGOPTIONS='-c trovella_guard.mode=off' psql});
 
+# road: pg_dump --clean, statement by statement (refused)
+$new->safe_psql('postgres', 'CREATE DATABASE clean TEMPLATE single_plain');
+$old->command_ok([ 'pg_dump', '--clean', '-t', 'invoice', '-f', "$dir/clean.sql", 'mydb' ],
+	'pg_dump --clean of a table');
+sub restore_clean
+{
+	my ($start) = @_;
+	return run_documented($new, operating_command($section, $start),
+		'mydb' => 'clean', 'dump.sql' => "$dir/clean.sql", 'dumpall.sql' => "$dir/clean.sql",
+		'-d postgres' => '-d clean');
+}
+my $whole = $new->safe_psql('clean', 'SELECT count(*) FROM invoice');
+($ok, $out, $err) = restore_clean('psql --single-transaction');
+ok($ok, '--clean in one transaction') or diag($err);
+is($new->safe_psql('clean', 'SELECT count(*) FROM invoice'), $whole, 'restores the rows');
+is(guard_state($new, 'clean'), $state, 'and the protection');
+($ok, $out, $err) = run_documented($new, 'psql -d clean -f clean.sql', 'clean.sql' => "$dir/clean.sql");
+like($err, qr/ERROR:  commit refused: table "public\.invoice" breaks policy_missing; this looks like a restore, which must be one transaction\n.*HINT:  .*Stop, and restore it in one transaction/s,
+	'--clean statement by statement: the error says what it is');
+is($new->safe_psql('clean', q{SELECT to_regclass('invoice') IS NULL}), 't', 'the table is gone');
+($ok, $out, $err) = restore_clean(q{PGOPTIONS='-c trovella_guard.mode=off' psql});
+is($new->safe_psql('clean', 'SELECT count(*) FROM invoice'), $whole, 'with the guard off it comes back');
+is(guard_state($new, 'clean'), $state, 'with its protection');
+
 # Statement by statement, without either of the two
 $new->safe_psql('postgres', 'CREATE DATABASE bare');
 $new->command_fails_like(
