@@ -198,6 +198,18 @@ TG_FIND_SETTING(const char *name)
 					   SnapshotAny, InvalidSnapshot, true, failure, false)
 #endif
 
+/* Since 19 there is error_on_null(). */
+#if PG_VERSION_NUM < 190000
+#define F_ERROR_ON_NULL InvalidOid
+#endif
+
+/* Since 19 a publication of all tables can except some. */
+#if PG_VERSION_NUM >= 190000
+#define TG_PUBLICATION_EXCEPTS(form) ((form)->prexcept)
+#else
+#define TG_PUBLICATION_EXCEPTS(form) false
+#endif
+
 /* Since 19 an attribute says that a case falls through. */
 #if PG_VERSION_NUM < 190000
 #define pg_fallthrough __attribute__((fallthrough))

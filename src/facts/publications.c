@@ -18,6 +18,7 @@
 #include "catalog/pg_publication.h"
 #include "catalog/pg_publication_namespace.h"
 #include "catalog/pg_publication_rel.h"
+#include "compat.h"
 #include "facts/facts.h"
 #include "facts/reader.h"
 #include "hashtable.h"
@@ -43,6 +44,7 @@ struct Publications
 	List	   *of_all_tables;	/* of KeptPublication */
 	HTAB	   *tables;			/* of Published */
 	HTAB	   *schemas;		/* of Published */
+	HTAB	   *excepted;		/* of Published: those of all tables but this */
 };
 
 static void
@@ -115,7 +117,9 @@ read_published(FactsReader *reader, Publications *publications,
 			Form_pg_publication_rel form =
 				(Form_pg_publication_rel) GETSTRUCT(tuple);
 
-			add_published(publications, publications->tables,
+			add_published(publications,
+						  TG_PUBLICATION_EXCEPTS(form) ?
+						  publications->excepted : publications->tables,
 						  form->prrelid, form->prpubid);
 		}
 	}
@@ -142,6 +146,9 @@ get_publications(FactsReader *reader)
 	publications->schemas = tg_hash_create("trovella_guard published schemas",
 										   sizeof(Oid), sizeof(Published),
 										   reader->context);
+	publications->excepted = tg_hash_create("trovella_guard excepted tables",
+											sizeof(Oid), sizeof(Published),
+											reader->context);
 	read_publications(reader, publications);
 	if (hash_get_num_entries(publications->all) > 0)
 	{
@@ -192,6 +199,19 @@ add_naming(FactsReader *reader, List *result, Oid relid, Oid schema_oid,
 	return result;
 }
 
+/* The publications of all tables that do not except a relation. */
+static List *
+publications_of_all(const Publications *publications, Oid relid)
+{
+	Published  *excepted = hash_search(publications->excepted, &relid,
+									   HASH_FIND, NULL);
+
+	if (excepted == NULL)
+		return publications->of_all_tables;
+	return list_difference_ptr(publications->of_all_tables,
+							   excepted->publications);
+}
+
 List *
 tg_facts_publications_of(FactsReader *reader, const RelationFacts *facts)
 {
@@ -221,6 +241,10 @@ tg_facts_publications_of(FactsReader *reader, const RelationFacts *facts)
 			result = add_naming(reader, result, root, place.schema_oid, root);
 		}
 	}
-	return add_all(result, publications->of_all_tables, TG_PUBLISHED_ALL,
-				   root);
+
+	/* Only a table that is no partition can be excepted, with all its parts */
+	return add_all(result,
+				   publications_of_all(publications,
+									   OidIsValid(root) ? root : facts->relid),
+				   TG_PUBLISHED_ALL, root);
 }

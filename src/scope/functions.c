@@ -54,6 +54,9 @@ static const KeepingFunction keeping[] = {
 	{F_VARCHAR_NAME, ARG_1, false},
 	{F_VARCHAR_VARCHAR_INT4_BOOL, ARG_1, true},
 
+	/* the value, or an error */
+	{F_ERROR_ON_NULL, ARG_1, false},
+
 	/* strings */
 	{F_BTRIM_TEXT, ARG_1, true},
 	{F_BTRIM_TEXT_TEXT, ARG_1, true},

@@ -13,6 +13,7 @@
 #include "access/transam.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_proc.h"
+#include "compat.h"
 #include "facts/expression.h"
 #include "miscadmin.h"
 #include "scope/nodes.h"
@@ -71,6 +72,7 @@ is_never_null_call(FuncExpr *expr, const ProofContext *context)
 		case F_CURRENT_SETTING_TEXT:
 		case F_CURRENT_SETTING_TEXT_BOOL:
 			return is_setting_or_error(expr, context);
+		case F_ERROR_ON_NULL:
 		case F_CURRENT_USER:
 		case F_SESSION_USER:
 			return true;

@@ -21,6 +21,8 @@ my $node = PostgreSQL::Test::Cluster->new('main');
 $node->init;
 $node->append_conf('postgresql.conf', <<'EOC');
 autovacuum = off
+# since 19 a NOTICE says that a function depends on a temporary object
+client_min_messages = warning
 max_connections = 10
 shared_preload_libraries = 'trovella_guard'
 # the owners of the tables serve no tenants
