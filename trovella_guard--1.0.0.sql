@@ -675,6 +675,58 @@ LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'trovella_guard_protect_1_0';
 COMMENT ON FUNCTION trovella_guard.protect(pg_catalog.regclass, pg_catalog.text) IS
   'Runs the statements that repair a relation, with the caller''s rights, and returns them. Afterwards the relation breaks nothing at this level or above; otherwise the call fails and says why.';
 
+-- Each child in a subtransaction of its own: one that is busy, or gone, waits for
+-- the next run.  While ALTER TABLE waits for its lock, all queries on the child
+-- wait behind it.
+CREATE FUNCTION trovella_guard.seal_partitions(relation pg_catalog.regclass)
+RETURNS SETOF pg_catalog.regclass
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp SET lock_timeout = '1s'
+AS $$
+DECLARE
+  child oid;
+BEGIN
+  IF relation IS NULL THEN
+    RAISE EXCEPTION 'relation must not be null'
+      USING ERRCODE = 'null_value_not_allowed';
+  END IF;
+  IF NOT (SELECT c.relrowsecurity FROM pg_class c WHERE c.oid = relation) THEN
+    RAISE EXCEPTION 'table "%" is not protected itself', relation
+      USING ERRCODE = 'object_not_in_prerequisite_state',
+            DETAIL = 'Its partitions are read through it, by its policies.',
+            HINT = format('Protect it first: SELECT trovella_guard.protect(%L);', relation);
+  END IF;
+
+  FOR child IN
+    WITH RECURSIVE children (oid) AS (
+      SELECT i.inhrelid FROM pg_inherits i WHERE i.inhparent = relation
+      UNION
+      SELECT i.inhrelid FROM children p JOIN pg_inherits i ON i.inhparent = p.oid)
+    SELECT c.oid FROM children JOIN pg_class c USING (oid)
+    WHERE c.relkind IN ('r', 'p') AND NOT c.relrowsecurity AND c.relpersistence <> 't'
+      AND NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid)
+    ORDER BY c.oid
+  LOOP
+    BEGIN
+      EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', child::regclass);
+      -- another table may have got the name meanwhile
+      IF (SELECT c.relrowsecurity FROM pg_class c WHERE c.oid = child) THEN
+        RETURN NEXT child;
+      ELSE
+        RAISE EXCEPTION 'not found' USING ERRCODE = 'undefined_table';
+      END IF;
+    EXCEPTION
+      WHEN lock_not_available THEN
+        RAISE NOTICE 'table "%" is busy: it is left for the next time', child::regclass;
+      WHEN undefined_table OR invalid_schema_name OR syntax_error THEN
+        NULL;  -- dropped or renamed meanwhile
+    END;
+  END LOOP;
+END
+$$;
+COMMENT ON FUNCTION trovella_guard.seal_partitions(pg_catalog.regclass) IS
+  'Enables row-level security, without policies, on every partition and inheritance child of a protected table, near and far, that has neither, and returns these. Then nobody but their owner reads them except through the table. Can run by cron.';
+
 CREATE FUNCTION trovella_guard.assert_clean(level pg_catalog.text DEFAULT 'error')
 RETURNS pg_catalog.void
 LANGUAGE plpgsql STABLE

@@ -210,6 +210,33 @@ tg_exposing_parents(const RuleSubject *subject)
 	return memo->exposing_parents;
 }
 
+bool
+tg_is_new_chunk(const RuleSubject *subject)
+{
+	const RelationFacts *facts = subject->facts;
+	const RelationHistory *history = subject->history;
+	ListCell   *lc;
+
+	if (history == NULL || history->reader != NULL || !history->no_statement ||
+		facts->parents == NIL)
+		return false;
+	foreach(lc, facts->parents)
+	{
+		const RelationFacts *parent = tg_facts_outline(subject->reader,
+													   lfirst_oid(lc));
+
+		CHECK_FOR_INTERRUPTS();
+		if (parent == NULL || !tg_is_tenant_table(parent) ||
+			!parent->rls_enabled || parent->owner != facts->owner ||
+			!tg_basis_is_no_worse(tg_basis_of_grants(facts, TG_ALL_COMMANDS,
+													 NIL),
+								  tg_basis_of_grants(parent, TG_ALL_COMMANDS,
+													 NIL)))
+			return false;
+	}
+	return true;
+}
+
 static bool
 same_policies(const RelationFacts *one, const RelationFacts *other)
 {

@@ -33,6 +33,18 @@ typedef struct ExposingParent
  */
 extern List *tg_exposing_parents(const RuleSubject *subject);
 
+/*
+ * Has an extension made the child, with the privileges of its parents, which are
+ * protected?  So timescaledb makes a chunk while somebody inserts a row.  Others
+ * can read the chunk, but whoever inserts the row cannot help it, so it is no
+ * reason to refuse the row: see seal_partitions().
+ *
+ * A user who makes such a child executes a statement: CREATE TABLE, perhaps
+ * GRANT.  Default privileges make no difference to that.  Only C code makes a
+ * table without any DDL statement in the whole transaction.
+ */
+extern bool tg_is_new_chunk(const RuleSubject *subject);
+
 /* Does a policy let rows be read, changed or deleted? */
 extern bool tg_admits_rows(const RelationFacts *parent);
 

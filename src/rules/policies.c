@@ -86,6 +86,11 @@ tg_check_policy_missing(const RuleSubject *subject)
 	finding->repair_sql = tg_remedy_policies(facts, missing);
 	if (facts->rls_enabled && facts->policies == NIL && is_detached(subject))
 		finding->level = Min(finding->level, TG_LEVEL_WARNING);
+	if (!facts->rls_enabled && tg_is_new_chunk(subject))
+	{
+		finding->level = Min(finding->level, TG_LEVEL_WARNING);
+		finding->repair_sql = tg_remedy_seal_partitions(subject->reader, facts);
+	}
 }
 
 /* The grants that a policy applies to, and the restrictive policies. */

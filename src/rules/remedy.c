@@ -536,6 +536,14 @@ tg_remedy_required_column(const RelationFacts *facts, const char *column)
  * and those of predefined roles are not the relation's.
  */
 char *
+tg_remedy_seal_partitions(FactsReader *reader, const RelationFacts *child)
+{
+	return psprintf("SELECT trovella_guard.seal_partitions(%s);",
+					quote_literal_cstr(tg_facts_qualified_name(reader,
+															   linitial_oid(child->parents))));
+}
+
+char *
 tg_remedy_revoke(const RelationFacts *facts, const List *grantees)
 {
 	StringInfoData sql;

@@ -64,6 +64,10 @@ extern char *tg_command_names(CommandSet commands);
 extern char *tg_remedy_allow(const char *schema, const char *table,
 							 const char *rule, const char *object);
 
+/* Lets nobody read the children of a child's parent except through it. */
+extern char *tg_remedy_seal_partitions(FactsReader *reader,
+									   const RelationFacts *child);
+
 /* A sealed entry; "table" NULL: for the whole schema. */
 extern char *tg_remedy_seal(const char *schema, const char *table);
 extern char *tg_remedy_disallow(const char *schema, const char *table,

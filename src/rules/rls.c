@@ -58,6 +58,11 @@ tg_check_rls_disabled(const RuleSubject *subject)
 	finding->basis = tg_basis_of_grants(facts, TG_ALL_COMMANDS, NIL);
 	finding->repair_sql = tg_remedy_table(facts,
 										  "ENABLE ROW LEVEL SECURITY");
+	if (tg_is_new_chunk(subject))
+	{
+		finding->level = Min(finding->level, TG_LEVEL_WARNING);
+		finding->repair_sql = tg_remedy_seal_partitions(subject->reader, facts);
+	}
 }
 
 void

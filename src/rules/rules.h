@@ -108,6 +108,8 @@ typedef struct RelationHistory
 									 * verdict did not need to read it */
 	FactsReader *reader;		/* reads the state before the transaction */
 	const List *altered_functions;	/* OIDs of functions that policies call */
+	bool		no_statement;	/* the transaction has executed no DDL
+								 * statement */
 	bool		was_exempt;		/* an entry waived every rule for it */
 	bool		column_is_lost; /* an entry says that it has lost its tenant
 								 * column, before or now */

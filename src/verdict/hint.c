@@ -291,7 +291,9 @@ waivers(const RelationVerdict *verdict, const List *findings, bool *is_global)
 	{
 		const Finding *finding = lfirst(lc);
 
-		if (finding->rule->waiver == TG_WAIVE_TABLE && verdict->created)
+		/* The rows of a tenant table's child are those of its parent */
+		if (finding->rule->waiver == TG_WAIVE_TABLE && verdict->created &&
+			!(verdict->is_tenant_table && verdict->is_child))
 			*is_global = true;
 	}
 	if (*is_global)

@@ -251,6 +251,7 @@ record(Attempt *attempt, QueueEntry *entry, const RelationFacts *facts,
 		verdict->name = pstrdup(facts->name);
 		verdict->kind = facts->kind;
 		verdict->is_tenant_table = tg_is_tenant_table(facts);
+		verdict->is_child = facts->parents != NIL;
 		note_seal(attempt, verdict, facts, before);
 	}
 	verdict->created = created;
@@ -496,6 +497,7 @@ judge_relation(Attempt *attempt, QueueEntry *entry, JudgedRelation *judged)
 	if (outline != NULL && facts->granted && !outline->granted)
 		tg_lock_opened(attempt->locks, facts->schema_oid);
 	tg_queue_dependents(attempt, entry, facts, outline);
+	history.no_statement = tg_touched_statements() == 0;
 	if (existed)
 	{
 		history.reader = attempt->before;

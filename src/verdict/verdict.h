@@ -23,6 +23,7 @@ typedef struct RelationVerdict
 	char		kind;			/* RELKIND_xxx */
 	bool		created;		/* by this transaction */
 	bool		is_tenant_table;
+	bool		is_child;		/* of other tables */
 	const char *tool;			/* that keeps its work tables in this schema,
 								 * if nobody but its owner can reach this one;
 								 * else NULL */
