@@ -675,6 +675,51 @@ LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'trovella_guard_protect_1_0';
 COMMENT ON FUNCTION trovella_guard.protect(pg_catalog.regclass, pg_catalog.text) IS
   'Runs the statements that repair a relation, with the caller''s rights, and returns them. Afterwards the relation breaks nothing at this level or above; otherwise the call fails and says why.';
 
+-- The chunks of timescaledb: it refuses rows for a chunk that has row-level
+-- security.  Nobody else's table of that name is read.
+CREATE FUNCTION trovella_guard_internal.chunks() RETURNS SETOF pg_catalog.oid
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF EXISTS (
+       SELECT FROM pg_extension e
+       JOIN pg_depend d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e'
+       WHERE e.extname = 'timescaledb' AND d.classid = 'pg_class'::regclass
+         AND d.objid = to_regclass('_timescaledb_catalog.chunk')) THEN
+    RETURN QUERY EXECUTE
+      'SELECT c.oid FROM _timescaledb_catalog.chunk k
+       JOIN pg_namespace n ON n.nspname = k.schema_name
+       JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = k.table_name';
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION trovella_guard_internal.chunks() IS
+  'The tables that are chunks of timescaledb.';
+
+CREATE FUNCTION trovella_guard_internal.revoke_all(child pg_catalog.oid) RETURNS pg_catalog.void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  grantee text;
+BEGIN
+  -- of the table and, with it, of its columns
+  FOR grantee IN
+    SELECT DISTINCT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(r.rolname) END
+    FROM pg_class c,
+      LATERAL (SELECT c.relacl UNION ALL SELECT t.attacl FROM pg_attribute t WHERE t.attrelid = c.oid) l (acl),
+      LATERAL aclexplode(l.acl) a LEFT JOIN pg_roles r ON r.oid = a.grantee
+    WHERE c.oid = child AND a.grantee <> c.relowner
+    ORDER BY 1
+  LOOP
+    EXECUTE format('REVOKE ALL ON TABLE %s FROM %s CASCADE', child::regclass, grantee);
+  END LOOP;
+END
+$$;
+COMMENT ON FUNCTION trovella_guard_internal.revoke_all(pg_catalog.oid) IS
+  'Takes all privileges on a table and its columns from everybody but its owner.';
+
 -- Each child in a subtransaction of its own: one that is busy, or gone, waits for
 -- the next run.  While ALTER TABLE waits for its lock, all queries on the child
 -- wait behind it.
@@ -685,6 +730,7 @@ SET search_path = pg_catalog, pg_temp SET lock_timeout = '1s'
 AS $$
 DECLARE
   child oid;
+  is_chunk bool;
 BEGIN
   IF relation IS NULL THEN
     RAISE EXCEPTION 'relation must not be null'
@@ -697,17 +743,28 @@ BEGIN
             HINT = format('Protect it first: SELECT trovella_guard.protect(%L);', relation);
   END IF;
 
-  FOR child IN
+  FOR child, is_chunk IN
     WITH RECURSIVE children (oid) AS (
       SELECT i.inhrelid FROM pg_inherits i WHERE i.inhparent = relation
       UNION
-      SELECT i.inhrelid FROM children p JOIN pg_inherits i ON i.inhparent = p.oid)
-    SELECT c.oid FROM children JOIN pg_class c USING (oid)
+      SELECT i.inhrelid FROM children p JOIN pg_inherits i ON i.inhparent = p.oid
+    ), chunks AS MATERIALIZED (
+      SELECT k.oid FROM trovella_guard_internal.chunks() k (oid))
+    SELECT c.oid, k.oid IS NOT NULL
+    FROM children JOIN pg_class c USING (oid) LEFT JOIN chunks k USING (oid)
     WHERE c.relkind IN ('r', 'p') AND NOT c.relrowsecurity AND c.relpersistence <> 't'
       AND NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid)
+      AND (k.oid IS NULL OR EXISTS (
+        SELECT FROM (SELECT c.relacl UNION ALL SELECT t.attacl FROM pg_attribute t WHERE t.attrelid = c.oid) l (acl),
+          LATERAL aclexplode(l.acl) a WHERE a.grantee <> c.relowner))
     ORDER BY c.oid
   LOOP
     BEGIN
+      IF is_chunk THEN
+        PERFORM trovella_guard_internal.revoke_all(child);
+        RETURN NEXT child;
+        CONTINUE;
+      END IF;
       EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', child::regclass);
       -- another table may have got the name meanwhile
       IF (SELECT c.relrowsecurity FROM pg_class c WHERE c.oid = child) THEN
@@ -725,7 +782,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION trovella_guard.seal_partitions(pg_catalog.regclass) IS
-  'Enables row-level security, without policies, on every partition and inheritance child of a protected table, near and far, that has neither, and returns these. Then nobody but their owner reads them except through the table. Can run by cron.';
+  'Enables row-level security, without policies, on every partition and inheritance child of a protected table, near and far, that has neither, and returns these; of chunks of timescaledb it takes all privileges away instead. Then nobody but their owner reads them except through the table. Can run by cron.';
 
 CREATE FUNCTION trovella_guard.assert_clean(level pg_catalog.text DEFAULT 'error')
 RETURNS pg_catalog.void
