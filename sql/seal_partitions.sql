@@ -11,6 +11,7 @@ SET trovella_guard.app_role = 'regress_part_app';
 SET trovella_guard.rules = 'tenant_index_missing=off, required_columns_missing=off';
 CREATE ROLE regress_part_app;
 CREATE ROLE regress_part_owner;
+GRANT SET ON PARAMETER trovella_guard.app_role, trovella_guard.rules TO regress_part_owner;
 CREATE SCHEMA regress_part AUTHORIZATION regress_part_owner;
 CREATE SCHEMA "regress Part" AUTHORIZATION regress_part_owner;
 GRANT USAGE ON SCHEMA regress_part, "regress Part" TO regress_part_app;

@@ -164,7 +164,7 @@ need_test_packages()
 # need_neighbours: the tools of the suite of that name.
 need_neighbours()
 {
-	need_extensions cron partman pg-rewrite pgaudit pglogical repack set-user \
+	need_extensions cron partman pg-rewrite pgaudit pglogical pgtt repack set-user \
 		squeeze timescaledb
 }
 

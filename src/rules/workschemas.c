@@ -24,7 +24,6 @@ static const struct
 }			schemas[] = {
 	{"mimeo", "mimeo"},
 	{"partman", "pg_partman"},
-	{"pgtt_schema", "pgtt"},
 	{"repack", "pg_repack"},
 	{"squeeze", "pg_squeeze"},
 };
