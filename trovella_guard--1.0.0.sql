@@ -2002,6 +2002,22 @@ COMMENT ON FUNCTION trovella_guard.require_tenant(pg_catalog.text) IS
   'The value of the setting that names the session''s tenant, for policies; error TG002 if it is not set, or empty.';
 
 --
+-- Trials
+--
+
+CREATE FUNCTION trovella_guard.probe(
+  relation pg_catalog.regclass DEFAULT NULL,
+  role pg_catalog.name DEFAULT NULL,
+  bind pg_catalog.text DEFAULT NULL,
+  OUT relation pg_catalog.regclass, OUT role pg_catalog.name,
+  OUT command pg_catalog.text, OUT session pg_catalog.text,
+  OUT outcome pg_catalog.text, OUT evidence pg_catalog.text)
+RETURNS SETOF record
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'trovella_guard_probe_1_0';
+COMMENT ON FUNCTION trovella_guard.probe(pg_catalog.regclass, pg_catalog.name, pg_catalog.text) IS
+  'Tries, as a role of the application and with rows of two tenants, whether rows cross, and rolls everything back. One row for each tenant table, role, command and session: isolated, leaks, denied, vacuous or not_tried, with the evidence.';
+
+--
 -- The event triggers
 --
 

@@ -127,6 +127,13 @@ TG_FIND_SETTING(const char *name)
 #define TG_MEMBERSHIP_SETS(form) true
 #endif
 
+/* May a role SET ROLE to another one?  Before 16 every member may. */
+#if PG_VERSION_NUM >= 160000
+#define TG_CAN_SET_ROLE(member, role) member_can_set_role(member, role)
+#else
+#define TG_CAN_SET_ROLE(member, role) is_member_of_role(member, role)
+#endif
+
 /* Since 16 one function checks privileges on objects of most kinds. */
 #if PG_VERSION_NUM >= 160000
 #define TG_MAY_EXECUTE(function, role) \
@@ -162,6 +169,11 @@ TG_FIND_SETTING(const char *name)
 	  list_nth((tf)->colvalexprs, (column)) == NULL))
 #else
 #define TG_IS_ORDINALITY(tf, column) ((column) == (tf)->ordinalitycol)
+#endif
+
+/* Since 16 settings are in a hash table; before, in a sorted array. */
+#if PG_VERSION_NUM >= 160000
+#define TG_SETTINGS_ARE_HASHED 1
 #endif
 
 /* Since 16 the macros for varlena types have a header of their own. */

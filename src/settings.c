@@ -37,6 +37,7 @@ static char *tenant_columns = NULL;
 static char *required_columns = NULL;
 static char *app_roles = NULL;
 static char *tenant_expression = NULL;
+static char *bind = NULL;
 
 static const char *const setting_names[] = {
 	[TG_SETTING_MODE] = "trovella_guard.mode",
@@ -46,6 +47,7 @@ static const char *const setting_names[] = {
 	[TG_SETTING_REQUIRED_COLUMNS] = "trovella_guard.required_columns",
 	[TG_SETTING_APP_ROLE] = "trovella_guard.app_role",
 	[TG_SETTING_TENANT_EXPRESSION] = "trovella_guard.tenant_expression",
+	[TG_SETTING_BIND] = "trovella_guard.bind",
 };
 
 static struct config_generic *records[lengthof(setting_names)];
@@ -167,6 +169,12 @@ const char *
 tg_tenant_expression(void)
 {
 	return tg_setting_text(TG_SETTING_TENANT_EXPRESSION);
+}
+
+const char *
+tg_bind(void)
+{
+	return tg_setting_text(TG_SETTING_BIND);
 }
 
 bool
@@ -467,6 +475,15 @@ tg_settings_init(void)
 							   PGC_SUSET,
 							   0,
 							   check_expression, NULL, NULL);
+
+	DefineCustomStringVariable("trovella_guard.bind",
+							   "Sets the SQL statement by which probe() binds a session to the tenant $1.",
+							   "If it is empty, probe() learns from the policies which settings to set.",
+							   &bind,
+							   "",
+							   PGC_SUSET,
+							   0,
+							   NULL, NULL, NULL);
 
 	MarkGUCPrefixReserved("trovella_guard");
 

@@ -27,7 +27,8 @@ typedef enum GuardSetting
 	TG_SETTING_TENANT_COLUMNS,
 	TG_SETTING_REQUIRED_COLUMNS,
 	TG_SETTING_APP_ROLE,
-	TG_SETTING_TENANT_EXPRESSION
+	TG_SETTING_TENANT_EXPRESSION,
+	TG_SETTING_BIND
 } GuardSetting;
 
 /* Defines the settings but those of levels.c; _PG_init calls it once, after that. */
@@ -68,6 +69,9 @@ extern bool tg_is_in_names(const char *names, const char *name);
 /* trovella_guard.tenant_expression.  Does it contain the name of a session setting? */
 extern const char *tg_tenant_expression(void);
 extern bool tg_tenant_expression_reads(const char *setting);
+
+/* trovella_guard.bind */
+extern const char *tg_bind(void);
 
 /* Is a string empty, or white space only? */
 extern bool tg_is_blank(const char *string);

@@ -29,7 +29,7 @@
  * rows.
  */
 bool
-tg_is_no_tenant_constant(Node *node)
+tg_is_no_tenant_text(const char *text)
 {
 	static const char *const no_tenant[] = {
 		"none", "null", "nil", "no", "nobody", "nothing", "invalid", "unset",
@@ -37,30 +37,33 @@ tg_is_no_tenant_constant(Node *node)
 		"not_set", "no-tenant", "no_tenant", "no-org", "no_org",
 		"no-organization", "no_organization"
 	};
+	const char *c;
+
+	for (c = text; *c != '\0'; c++)
+	{
+		if (*c != '0' && (IS_HIGHBIT_SET(*c) || isalnum((unsigned char) *c)))
+			break;
+	}
+	if (*c == '\0')
+		return true;			/* '', '-', '0', '00000000-0000-...' */
+	if (text[0] == '-' && text[1 + strspn(text + 1, "0123456789")] == '\0')
+		return true;			/* '-1' */
+	for (int i = 0; i < (int) lengthof(no_tenant); i++)
+	{
+		if (pg_strcasecmp(text, no_tenant[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool
+tg_is_no_tenant_constant(Node *node)
+{
 	char	   *text = tg_constant_text(node);
 	Const	   *constant;
 
 	if (text != NULL)
-	{
-		char	   *c;
-
-		for (c = text; *c != '\0'; c++)
-		{
-			if (*c != '0' &&
-				(IS_HIGHBIT_SET(*c) || isalnum((unsigned char) *c)))
-				break;
-		}
-		if (*c == '\0')
-			return true;		/* '', '-', '0', '00000000-0000-...' */
-		if (text[0] == '-' && text[1 + strspn(text + 1, "0123456789")] == '\0')
-			return true;		/* '-1' */
-		for (int i = 0; i < (int) lengthof(no_tenant); i++)
-		{
-			if (pg_strcasecmp(text, no_tenant[i]) == 0)
-				return true;
-		}
-		return false;
-	}
+		return tg_is_no_tenant_text(text);
 
 	node = tg_strip(node);
 	while (node != NULL && IsA(node, FuncExpr) &&

@@ -121,8 +121,9 @@ extern bool tg_is_lossless(Oid function);
 extern bool tg_is_constant(Node *node, bool *isnull);
 extern bool tg_is_null_constant(Node *node);
 
-/* Does the constant mean "no tenant"? */
+/* Does the constant mean "no tenant"?  Does a string? */
 extern bool tg_is_no_tenant_constant(Node *node);
+extern bool tg_is_no_tenant_text(const char *text);
 
 extern bool tg_is_json_path(Node *node);
 

@@ -1,0 +1,1439 @@
+/*-------------------------------------------------------------------------
+ *
+ * clues.c
+ *		What the policies of a table depend on, as far as a trial must know it:
+ *		settings, other tables, literals, and which of them are compared.
+ *
+ * A trial sets the session's settings and makes rows.  To choose them, it reads
+ * the policies, the functions that these call and the views that they read, as
+ * text: raw parse trees, because the bodies of functions are nothing else.  Names
+ * are looked up as PostgreSQL would, but nothing is analyzed and nothing is run.
+ *
+ * Unlike the proof, this need not be right.  What is missed here makes a trial
+ * vacuous or incomplete, which the trial itself finds out: whether a row crosses
+ * is for PostgreSQL to say.
+ *
+ * Copyright (c) 2026, Trovella
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <ctype.h>
+
+#include "access/transam.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_language.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
+#include "parser/parse_type.h"
+#include "parser/parser.h"
+#include "probe/bodies.h"
+#include "probe/clues.h"
+#include "settings.h"
+#include "subtransaction.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/ruleutils.h"
+#include "utils/syscache.h"
+
+/* More than policies of people have. */
+#define MAX_STEPS 20000
+#define MAX_RELATIONS 24
+#define MAX_TERMS 1000
+
+/* A column of a sub-select or of a CTE, or an argument of a function. */
+typedef struct NamedTerms
+{
+	const char *name;			/* may be NULL */
+	List	   *terms;
+} NamedTerms;
+
+/* A relation or sub-select in FROM, or a CTE. */
+typedef struct ScopeTable
+{
+	const char *alias;
+	Oid			relid;			/* InvalidOid: ... */
+	List	   *columns;		/* ... of NamedTerms */
+	bool		any_name;		/* a function in FROM: each column is its value */
+} ScopeTable;
+
+typedef struct Scope
+{
+	struct Scope *outer;
+	List	   *tables;			/* of ScopeTable */
+	List	   *ctes;			/* of ScopeTable */
+	Oid			function;		/* whose body this is, or InvalidOid */
+	List	   *arguments;		/* of the function, of NamedTerms */
+} Scope;
+
+static List *terms_of(Clues *clues, Scope *scope, Node *node);
+static List *read_select(Clues *clues, Scope *scope, SelectStmt *select);
+
+/*
+ * Terms
+ */
+
+Term *
+tg_probe_set(Term *term)
+{
+	while (term->united != NULL)
+		term = term->united;
+	return term;
+}
+
+static Term *
+find_term(Clues *clues, TermKind kind, Oid relid, AttrNumber attnum,
+		  const char *name, List *path)
+{
+	ListCell   *lc;
+	Term	   *term;
+
+	foreach(lc, clues->terms)
+	{
+		term = lfirst(lc);
+		if (term->kind == kind && term->relid == relid &&
+			term->attnum == attnum && strcmp(term->name, name) == 0 &&
+			equal(term->path, path))
+			return term;
+	}
+	if (list_length(clues->terms) >= MAX_TERMS)
+		return NULL;
+	term = palloc0(sizeof(Term));
+	term->kind = kind;
+	term->relid = relid;
+	term->attnum = attnum;
+	term->name = pstrdup(name);
+	term->path = path;
+	term->number = list_length(clues->terms);
+	if (kind == TERM_COLUMN)
+		term->type = get_atttype(relid, attnum);
+	clues->terms = lappend(clues->terms, term);
+	return term;
+}
+
+static List *
+one_term(Clues *clues, TermKind kind, Oid relid, AttrNumber attnum,
+		 const char *name, List *path)
+{
+	Term	   *term = find_term(clues, kind, relid, attnum, name, path);
+
+	return term != NULL ? list_make1(term) : NIL;
+}
+
+static List *
+column_term(Clues *clues, Oid relid, AttrNumber attnum)
+{
+	return one_term(clues, TERM_COLUMN, relid, attnum, "", NIL);
+}
+
+static void
+unite(Term *one, Term *other)
+{
+	one = tg_probe_set(one);
+	other = tg_probe_set(other);
+	if (one != other)
+		other->united = one;
+}
+
+static void
+add_literal(Term *term, const char *literal)
+{
+	ListCell   *lc;
+
+	foreach(lc, term->literals)
+	{
+		if (strcmp(lfirst(lc), literal) == 0)
+			return;
+	}
+	term->literals = lappend(term->literals, pstrdup(literal));
+}
+
+/* Two sides of a comparison. */
+static void
+compare(List *left, List *right, bool equality)
+{
+	ListCell   *lc;
+	ListCell   *lc2;
+
+	foreach(lc, left)
+	{
+		Term	   *one = lfirst(lc);
+
+		foreach(lc2, right)
+		{
+			Term	   *other = lfirst(lc2);
+
+			if (other->kind == TERM_LITERAL)
+				add_literal(one, other->name);
+			else if (one->kind == TERM_LITERAL)
+				add_literal(other, one->name);
+			else if (equality)
+				unite(one, other);
+		}
+	}
+}
+
+static List *
+with_path(Clues *clues, List *bases, List *keys)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, bases)
+	{
+		Term	   *base = lfirst(lc);
+		ListCell   *lc2;
+
+		if (base->kind != TERM_SETTING && base->kind != TERM_COLUMN)
+		{
+			if (base->kind == TERM_VARIABLE)
+				result = lappend(result, base);
+			continue;
+		}
+		foreach(lc2, keys)
+		{
+			Term	   *key = lfirst(lc2);
+
+			if (key->kind == TERM_LITERAL)
+				result = list_concat(result,
+									 one_term(clues, base->kind, base->relid,
+											  base->attnum, base->name,
+											  lappend(list_copy(base->path),
+													  makeString(pstrdup(key->name)))));
+		}
+	}
+	return result;
+}
+
+/* '{a,b}' of #>> */
+static List *
+with_path_literal(Clues *clues, List *bases, List *literals)
+{
+	ListCell   *lc;
+
+	foreach(lc, literals)
+	{
+		Term	   *literal = lfirst(lc);
+		char	   *text;
+		char	   *key;
+		char	   *state;
+
+		if (literal->kind != TERM_LITERAL)
+			continue;
+		text = pstrdup(literal->name);
+		for (key = strtok_r(text, "{},\" ", &state); key != NULL;
+			 key = strtok_r(NULL, "{},\" ", &state))
+			bases = with_path(clues, bases,
+							  one_term(clues, TERM_LITERAL, InvalidOid, 0,
+									   key, NIL));
+	}
+	return bases;
+}
+
+static void
+mark_lists(List *terms)
+{
+	ListCell   *lc;
+
+	foreach(lc, terms)
+		((Term *) lfirst(lc))->is_list = true;
+}
+
+static void
+mark_parts(List *terms)
+{
+	ListCell   *lc;
+
+	foreach(lc, terms)
+	{
+		Term	   *term = lfirst(lc);
+
+		if (term->kind == TERM_LITERAL)
+			term->is_part = true;
+	}
+}
+
+/*
+ * Names
+ */
+
+static List *
+column_of(Clues *clues, const ScopeTable *table, const char *name)
+{
+	ListCell   *lc;
+
+	if (OidIsValid(table->relid))
+	{
+		AttrNumber	attnum = get_attnum(table->relid, name);
+
+		return attnum > 0 ? column_term(clues, table->relid, attnum) : NIL;
+	}
+	foreach(lc, table->columns)
+	{
+		NamedTerms *column = lfirst(lc);
+
+		if (table->any_name ||
+			(column->name != NULL && strcmp(column->name, name) == 0))
+			return column->terms;
+	}
+	return NIL;
+}
+
+static List *
+argument_of(const Scope *scope, const char *name)
+{
+	ListCell   *lc;
+
+	foreach(lc, scope->arguments)
+	{
+		NamedTerms *argument = lfirst(lc);
+
+		if (argument->name != NULL && strcmp(argument->name, name) == 0)
+			return argument->terms;
+	}
+	return NIL;
+}
+
+static List *
+resolve_column(Clues *clues, Scope *scope, ColumnRef *ref)
+{
+	int			nfields = list_length(ref->fields);
+	const char *name;
+	const char *table_name = NULL;
+	Oid			function = InvalidOid;
+
+	if (!IsA(llast(ref->fields), String))
+		return NIL;
+	name = strVal(llast(ref->fields));
+	if (nfields > 1 && IsA(list_nth(ref->fields, nfields - 2), String))
+		table_name = strVal(list_nth(ref->fields, nfields - 2));
+
+	for (; scope != NULL; scope = scope->outer)
+	{
+		ListCell   *lc;
+		List	   *terms;
+
+		foreach(lc, scope->tables)
+		{
+			ScopeTable *table = lfirst(lc);
+
+			if (table_name != NULL && strcmp(table->alias, table_name) != 0)
+				continue;
+			if (table_name == NULL && table->any_name &&
+				strcmp(table->alias, name) != 0)
+				continue;
+			terms = column_of(clues, table, name);
+			if (terms != NIL)
+				return terms;
+		}
+		terms = argument_of(scope, name);
+		if (terms != NIL)
+			return terms;
+		if (OidIsValid(scope->function))
+			function = scope->function;
+	}
+	if (!OidIsValid(function))
+		return NIL;
+	return one_term(clues, TERM_VARIABLE, function, 0, name, NIL);
+}
+
+/*
+ * FROM
+ */
+
+static void
+note_relation(Clues *clues, Oid relid)
+{
+	char		kind = get_rel_relkind(relid);
+
+	if (relid >= FirstNormalObjectId && relid != clues->table->relid &&
+		(kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE) &&
+		list_length(clues->relations) < MAX_RELATIONS)
+		clues->relations = list_append_unique_oid(clues->relations, relid);
+}
+
+static ScopeTable *
+add_table(Scope *scope, const char *alias, Oid relid, List *columns)
+{
+	ScopeTable *table = palloc0(sizeof(ScopeTable));
+
+	table->alias = alias;
+	table->relid = relid;
+	table->columns = columns;
+	scope->tables = lappend(scope->tables, table);
+	return table;
+}
+
+static List *
+rename_columns(List *columns, const Alias *alias)
+{
+	ListCell   *lc;
+	ListCell   *lc2;
+
+	if (alias != NULL && alias->colnames != NIL)
+	{
+		forboth(lc, columns, lc2, alias->colnames)
+			((NamedTerms *) lfirst(lc))->name = strVal(lfirst(lc2));
+	}
+	return columns;
+}
+
+static void
+add_relation(Clues *clues, Scope *scope, RangeVar *range)
+{
+	const char *alias = range->alias != NULL ? range->alias->aliasname :
+		range->relname;
+	Oid			relid;
+
+	if (range->schemaname == NULL)
+	{
+		for (Scope *s = scope; s != NULL; s = s->outer)
+		{
+			ListCell   *lc;
+
+			foreach(lc, s->ctes)
+			{
+				ScopeTable *cte = lfirst(lc);
+
+				if (strcmp(cte->alias, range->relname) == 0)
+				{
+					add_table(scope, alias, InvalidOid,
+							  rename_columns(cte->columns, range->alias));
+					return;
+				}
+			}
+		}
+	}
+	relid = RangeVarGetRelid(range, NoLock, true);
+	if (!OidIsValid(relid))
+		return;
+	if (get_rel_relkind(relid) == RELKIND_VIEW &&
+		relid >= FirstNormalObjectId)
+	{
+		List	   *statements = tg_probe_view_body(relid);
+
+		if (statements != NIL && clues->steps > 0)
+		{
+			Scope		view = {0};
+			SelectStmt *select = (SelectStmt *)
+				linitial_node(RawStmt, statements)->stmt;
+
+			add_table(scope, alias, InvalidOid,
+					  read_select(clues, &view, select));
+		}
+		return;
+	}
+	note_relation(clues, relid);
+	add_table(scope, alias, relid, NIL);
+}
+
+static void
+add_from(Clues *clues, Scope *scope, Node *node)
+{
+	if (node == NULL)
+		return;
+	check_stack_depth();
+	switch (nodeTag(node))
+	{
+		case T_RangeVar:
+			add_relation(clues, scope, (RangeVar *) node);
+			break;
+		case T_RangeSubselect:
+			{
+				RangeSubselect *sub = (RangeSubselect *) node;
+				List	   *columns = read_select(clues, scope,
+												  (SelectStmt *) sub->subquery);
+
+				add_table(scope, sub->alias != NULL ?
+						  sub->alias->aliasname : "", InvalidOid,
+						  rename_columns(columns, sub->alias));
+				break;
+			}
+		case T_RangeFunction:
+			{
+				RangeFunction *function = (RangeFunction *) node;
+				NamedTerms *column = palloc0(sizeof(NamedTerms));
+				ScopeTable *table;
+				Node	   *call = linitial(linitial(function->functions));
+				const char *alias = function->alias != NULL ?
+					function->alias->aliasname :
+					IsA(call, FuncCall) ?
+					strVal(llast(((FuncCall *) call)->funcname)) : "";
+
+				column->terms = terms_of(clues, scope, call);
+				table = add_table(scope, alias, InvalidOid,
+								  list_make1(column));
+				table->any_name = true;
+				if (function->alias != NULL &&
+					function->alias->colnames != NIL)
+				{
+					column->name = strVal(linitial(function->alias->colnames));
+					table->any_name = false;
+				}
+				break;
+			}
+		case T_JoinExpr:
+			{
+				JoinExpr   *join = (JoinExpr *) node;
+				int			before = list_length(scope->tables);
+				int			middle;
+				ListCell   *lc;
+
+				add_from(clues, scope, join->larg);
+				middle = list_length(scope->tables);
+				add_from(clues, scope, join->rarg);
+				(void) terms_of(clues, scope, join->quals);
+				foreach(lc, join->usingClause)
+				{
+					const char *name = strVal(lfirst(lc));
+
+					for (int i = before; i < middle; i++)
+					{
+						for (int j = middle; j < list_length(scope->tables); j++)
+							compare(column_of(clues, list_nth(scope->tables, i), name),
+									column_of(clues, list_nth(scope->tables, j), name),
+									true);
+					}
+				}
+				break;
+			}
+		default:
+			break;
+	}
+}
+
+/* All columns of what is in FROM, as targets. */
+static List *
+expand_star(Clues *clues, Scope *scope, const char *alias)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, scope->tables)
+	{
+		ScopeTable *table = lfirst(lc);
+
+		if (alias != NULL && strcmp(alias, table->alias) != 0)
+			continue;
+		if (!OidIsValid(table->relid))
+		{
+			result = list_concat(result, table->columns);
+			continue;
+		}
+		for (AttrNumber attnum = 1;; attnum++)
+		{
+			char	   *name = get_attname(table->relid, attnum, true);
+			NamedTerms *target;
+
+			if (name == NULL)
+				break;
+			target = palloc0(sizeof(NamedTerms));
+			target->name = name;
+			target->terms = column_term(clues, table->relid, attnum);
+			result = lappend(result, target);
+		}
+	}
+	return result;
+}
+
+static List *
+read_targets(Clues *clues, Scope *scope, List *targets)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, targets)
+	{
+		ResTarget  *target = lfirst(lc);
+		NamedTerms *named;
+
+		if (IsA(target->val, ColumnRef))
+		{
+			ColumnRef  *ref = (ColumnRef *) target->val;
+
+			if (IsA(llast(ref->fields), A_Star))
+			{
+				const char *alias = list_length(ref->fields) > 1 ?
+					strVal(list_nth(ref->fields,
+									list_length(ref->fields) - 2)) : NULL;
+
+				result = list_concat(result, expand_star(clues, scope, alias));
+				continue;
+			}
+		}
+		named = palloc0(sizeof(NamedTerms));
+		named->name = target->name;
+		if (named->name == NULL && IsA(target->val, ColumnRef))
+			named->name = strVal(llast(((ColumnRef *) target->val)->fields));
+		if (named->name == NULL && IsA(target->val, FuncCall))
+			named->name = strVal(llast(((FuncCall *) target->val)->funcname));
+		named->terms = terms_of(clues, scope, target->val);
+		result = lappend(result, named);
+	}
+	return result;
+}
+
+static List *
+read_values(Clues *clues, Scope *scope, List *rows)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, rows)
+	{
+		ListCell   *lc2;
+		int			i = 0;
+
+		foreach(lc2, lfirst(lc))
+		{
+			List	   *terms = terms_of(clues, scope, lfirst(lc2));
+			NamedTerms *column;
+
+			if (i < list_length(result))
+			{
+				column = list_nth(result, i);
+				column->terms = list_concat(column->terms, terms);
+			}
+			else
+			{
+				column = palloc0(sizeof(NamedTerms));
+				column->name = psprintf("column%d", i + 1);
+				column->terms = terms;
+				result = lappend(result, column);
+			}
+			i++;
+		}
+	}
+	return result;
+}
+
+/* The targets of a SELECT, as a List of NamedTerms. */
+static List *
+read_select(Clues *clues, Scope *outer, SelectStmt *select)
+{
+	Scope		scope = {.outer = outer};
+	List	   *targets;
+	ListCell   *lc;
+
+	if (!IsA(select, SelectStmt) || clues->steps-- <= 0)
+		return NIL;
+	check_stack_depth();
+	if (select->withClause != NULL)
+	{
+		foreach(lc, select->withClause->ctes)
+		{
+			CommonTableExpr *cte = lfirst(lc);
+			ScopeTable *table = palloc0(sizeof(ScopeTable));
+			ListCell   *lc2;
+			ListCell   *lc3;
+
+			table->alias = cte->ctename;
+			if (IsA(cte->ctequery, SelectStmt))
+			{
+				SelectStmt *query = (SelectStmt *) cte->ctequery;
+
+				/* Of a recursive one the first part tells the columns. */
+				if (select->withClause->recursive &&
+					query->op == SETOP_UNION)
+				{
+					table->columns = read_select(clues, &scope, query->larg);
+					scope.ctes = lappend(scope.ctes, table);
+					(void) read_select(clues, &scope, query->rarg);
+				}
+				else
+				{
+					table->columns = read_select(clues, &scope, query);
+					scope.ctes = lappend(scope.ctes, table);
+				}
+			}
+			forboth(lc2, table->columns, lc3, cte->aliascolnames)
+				((NamedTerms *) lfirst(lc2))->name = strVal(lfirst(lc3));
+		}
+	}
+	if (select->op != SETOP_NONE)
+	{
+		List	   *more = read_select(clues, &scope, select->rarg);
+		ListCell   *lc2;
+
+		targets = read_select(clues, &scope, select->larg);
+		forboth(lc, targets, lc2, more)
+		{
+			NamedTerms *one = lfirst(lc);
+
+			one->terms = list_concat_copy(one->terms,
+										  ((NamedTerms *) lfirst(lc2))->terms);
+		}
+		return targets;
+	}
+	if (select->valuesLists != NIL)
+		return read_values(clues, &scope, select->valuesLists);
+	foreach(lc, select->fromClause)
+		add_from(clues, &scope, lfirst(lc));
+	(void) terms_of(clues, &scope, select->whereClause);
+	(void) terms_of(clues, &scope, select->havingClause);
+	targets = read_targets(clues, &scope, select->targetList);
+	if (select->intoClause != NULL && select->intoClause->rel != NULL)
+	{
+		/* SELECT ... INTO variable of PL/pgSQL */
+		ColumnRef  *variable = makeNode(ColumnRef);
+
+		variable->fields = list_make1(makeString(select->intoClause->rel->relname));
+		if (targets != NIL)
+			compare(resolve_column(clues, outer, variable),
+					((NamedTerms *) linitial(targets))->terms, true);
+	}
+	return targets;
+}
+
+static List *
+all_terms(const List *named)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, named)
+		result = list_concat_copy(result, ((NamedTerms *) lfirst(lc))->terms);
+	return result;
+}
+
+/*
+ * Functions
+ */
+
+static bool
+is_bypass(Clues *clues, Oid function)
+{
+	const Decisions *decisions = tg_facts_decisions(clues->reader);
+	ListCell   *lc;
+
+	foreach(lc, decisions->bypasses)
+	{
+		if (tg_facts_switch_function(lfirst(lc)) == function)
+			return true;
+	}
+	return false;
+}
+
+/* The terms of what a function of a user returns. */
+static List *
+read_function(Clues *clues, Oid function, List *arguments)
+{
+	FunctionBody body;
+	Scope		scope = {.function = function};
+	List	   *result = NIL;
+	ListCell   *lc;
+	int			i = 0;
+	int			save_nestlevel;
+
+	if (list_member_oid(clues->active, function) ||
+		list_length(clues->active) > 8 || clues->steps <= 0 ||
+		is_bypass(clues, function))
+		return NIL;
+	if (!tg_probe_function_body(function, &body))
+		return NIL;
+	clues->active = lappend_oid(clues->active, function);
+	foreach(lc, arguments)
+	{
+		NamedTerms *argument = palloc0(sizeof(NamedTerms));
+
+		argument->terms = lfirst(lc);
+		if (i < body.nargs)
+			argument->name = body.argument_names[i];
+		scope.arguments = lappend(scope.arguments, argument);
+		i++;
+	}
+	save_nestlevel = tg_probe_enter_function(&body);
+	foreach(lc, body.statements)
+	{
+		BodyStatement *statement = lfirst(lc);
+		SelectStmt *select = statement->select;
+		List	   *targets;
+
+		if (clues->steps <= 0)
+			break;
+		targets = read_select(clues, &scope, select);
+		if (statement->assigns != NULL)
+		{
+			ColumnRef  *variable = makeNode(ColumnRef);
+
+			variable->fields = list_make1(makeString(pstrdup(statement->assigns)));
+			compare(resolve_column(clues, &scope, variable),
+					all_terms(targets), true);
+		}
+		if (statement->returns)
+			result = list_concat(result, all_terms(targets));
+	}
+	tg_probe_leave_function(save_nestlevel);
+	clues->active = list_delete_last(clues->active);
+	return result;
+}
+
+/* Functions that compare their first two arguments. */
+static const char *const comparing[] = {
+	"starts_with", "regexp_like", "strpos", "position", "texteq", "textlike",
+	"like", "uuid_eq", "int4eq", "array_position", "array_positions",
+	"jsonb_exists", "jsonb_contains", "arraycontains", "arrayoverlap"
+};
+
+static List *
+read_call(Clues *clues, Scope *scope, FuncCall *call)
+{
+	const char *name = strVal(llast(call->funcname));
+	List	   *arguments = NIL;
+	List	   *flat = NIL;
+	List	   *result = NIL;
+	ListCell   *lc;
+	FuncCandidateList candidates;
+	bool		builtin = true;
+
+	foreach(lc, call->args)
+	{
+		Node	   *node = lfirst(lc);
+		List	   *terms;
+
+		if (IsA(node, NamedArgExpr))
+			node = (Node *) ((NamedArgExpr *) node)->arg;
+		terms = terms_of(clues, scope, node);
+		arguments = lappend(arguments, terms);
+		flat = list_concat_copy(flat, terms);
+	}
+	candidates = FuncnameGetCandidates(call->funcname,
+									   list_length(call->args), NIL, true,
+									   true, false, true);
+	for (int tries = 0; candidates != NULL && tries < 4;
+		 candidates = candidates->next)
+	{
+		if (candidates->oid < FirstNormalObjectId)
+			continue;
+		builtin = false;
+		tries++;
+		result = list_concat(result, read_function(clues, candidates->oid,
+												   arguments));
+	}
+	if (!builtin)
+		return result != NIL ? result : flat;
+
+	if (strcmp(name, "current_setting") == 0 && arguments != NIL)
+	{
+		foreach(lc, linitial(arguments))
+		{
+			Term	   *literal = lfirst(lc);
+
+			if (literal->kind != TERM_LITERAL)
+				continue;
+			if (pg_strcasecmp(literal->name, "role") == 0)
+				result = list_concat(result,
+									 one_term(clues, TERM_ROLE, InvalidOid, 0,
+											  "", NIL));
+			else if (strchr(literal->name, '.') != NULL)
+				result = list_concat(result,
+									 one_term(clues, TERM_SETTING, InvalidOid,
+											  0, literal->name, NIL));
+		}
+		return result;
+	}
+	if (strncmp(name, "json", 4) == 0 && arguments != NIL &&
+		strstr(name, "extract_path") != NULL)
+	{
+		result = linitial(arguments);
+		for (int i = 1; i < list_length(arguments); i++)
+			result = with_path(clues, result, list_nth(arguments, i));
+		return result;
+	}
+	if (strncmp(name, "json", 4) == 0 && strstr(name, "array_elements") != NULL)
+		mark_lists(flat);
+	if (strcmp(name, "set_config") == 0)
+	{
+		clues->sets_settings = true;
+		return NIL;
+	}
+	for (int i = 0; i < (int) lengthof(comparing); i++)
+	{
+		if (strcmp(name, comparing[i]) == 0 && list_length(arguments) > 1)
+		{
+			compare(linitial(arguments), lsecond(arguments), true);
+			return NIL;
+		}
+	}
+	return flat;
+}
+
+/*
+ * Expressions
+ */
+
+static List *
+read_operation(Clues *clues, Scope *scope, A_Expr *expr)
+{
+	List	   *left;
+	List	   *right;
+	const char *op = expr->name != NIL && IsA(llast(expr->name), String) ?
+		strVal(llast(expr->name)) : "";
+
+	if (expr->kind == AEXPR_NULLIF)
+	{
+		(void) terms_of(clues, scope, expr->rexpr);
+		return terms_of(clues, scope, expr->lexpr);
+	}
+
+	/* Rows are compared column by column. */
+	if (expr->lexpr != NULL && IsA(expr->lexpr, RowExpr) &&
+		expr->rexpr != NULL && IsA(expr->rexpr, RowExpr))
+	{
+		ListCell   *lc;
+		ListCell   *lc2;
+
+		forboth(lc, ((RowExpr *) expr->lexpr)->args,
+				lc2, ((RowExpr *) expr->rexpr)->args)
+			compare(terms_of(clues, scope, lfirst(lc)),
+					terms_of(clues, scope, lfirst(lc2)), true);
+		return NIL;
+	}
+
+	left = terms_of(clues, scope, expr->lexpr);
+	right = terms_of(clues, scope, expr->rexpr);
+	if (expr->kind == AEXPR_OP)
+	{
+		if (strcmp(op, "->") == 0 || strcmp(op, "->>") == 0)
+			return with_path(clues, left, right);
+		if (strcmp(op, "#>") == 0 || strcmp(op, "#>>") == 0)
+			return with_path_literal(clues, left, right);
+		if (strcmp(op, "?") == 0 || strcmp(op, "?|") == 0 ||
+			strcmp(op, "?&") == 0)
+		{
+			/* a function may have built the list of what a setting holds */
+			if (!IsA(expr->lexpr, FuncCall))
+				mark_lists(left);
+		}
+		else if (strcmp(op, "@>") == 0 && IsA(expr->lexpr, TypeCast) &&
+				 strncmp(strVal(llast(((TypeCast *) expr->lexpr)->typeName->names)),
+						 "json", 4) == 0)
+			mark_lists(left);
+		else if (strcmp(op, "||") == 0 || strchr("+-*/%", op[0]) != NULL)
+		{
+			mark_parts(left);
+			mark_parts(right);
+			return list_concat_copy(left, right);
+		}
+	}
+	compare(left, right, true);
+	return NIL;
+}
+
+static List *
+read_sublink(Clues *clues, Scope *scope, SubLink *link)
+{
+	List	   *targets;
+
+	if (link->subselect == NULL || !IsA(link->subselect, SelectStmt))
+		return NIL;
+	targets = read_select(clues, scope, (SelectStmt *) link->subselect);
+	if (link->subLinkType == EXISTS_SUBLINK)
+		return NIL;
+	if (link->testexpr != NULL)
+	{
+		if (IsA(link->testexpr, RowExpr))
+		{
+			ListCell   *lc;
+			ListCell   *lc2;
+
+			forboth(lc, ((RowExpr *) link->testexpr)->args, lc2, targets)
+				compare(terms_of(clues, scope, lfirst(lc)),
+						((NamedTerms *) lfirst(lc2))->terms, true);
+		}
+		else
+			compare(terms_of(clues, scope, link->testexpr),
+					all_terms(targets), true);
+		return NIL;
+	}
+	return all_terms(targets);
+}
+
+static List *
+terms_of_list(Clues *clues, Scope *scope, List *nodes)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, nodes)
+		result = list_concat_copy(result, terms_of(clues, scope, lfirst(lc)));
+	return result;
+}
+
+static const char *
+constant_text(const A_Const *constant)
+{
+	if (constant->isnull)
+		return NULL;
+	switch (nodeTag(&constant->val))
+	{
+		case T_String:
+			return constant->val.sval.sval;
+		case T_Integer:
+			return psprintf("%d", constant->val.ival.ival);
+		case T_Float:
+			return constant->val.fval.fval;
+		case T_Boolean:
+			return constant->val.boolval.boolval ? "true" : "false";
+		default:
+			return NULL;
+	}
+}
+
+/* A cast tells what a setting must look like. */
+static List *
+read_cast(Clues *clues, Scope *scope, TypeCast *cast)
+{
+	List	   *terms = terms_of(clues, scope, cast->arg);
+	Oid			type = LookupTypeNameOid(NULL, cast->typeName, true);
+	ListCell   *lc;
+
+	if (OidIsValid(type) && list_length(terms) < 20)
+	{
+		foreach(lc, terms)
+		{
+			Term	   *term = lfirst(lc);
+
+			if (term->kind == TERM_SETTING && type != TEXTOID &&
+				type != VARCHAROID && type != JSONOID && type != JSONBOID)
+				term->type = type;
+		}
+	}
+	return terms;
+}
+
+/*
+ * The terms whose value an expression has, or may have.  The comparisons in it
+ * are noted.
+ */
+static List *
+terms_of(Clues *clues, Scope *scope, Node *node)
+{
+	if (node == NULL || clues->steps-- <= 0)
+		return NIL;
+	check_stack_depth();
+	CHECK_FOR_INTERRUPTS();
+	switch (nodeTag(node))
+	{
+		case T_List:
+			return terms_of_list(clues, scope, (List *) node);
+		case T_ColumnRef:
+			return resolve_column(clues, scope, (ColumnRef *) node);
+		case T_ParamRef:
+			for (; scope != NULL; scope = scope->outer)
+			{
+				int			number = ((ParamRef *) node)->number;
+
+				if (number > 0 && number <= list_length(scope->arguments))
+					return ((NamedTerms *) list_nth(scope->arguments,
+													number - 1))->terms;
+			}
+			return NIL;
+		case T_A_Const:
+			{
+				const char *text = constant_text((A_Const *) node);
+
+				return text == NULL ? NIL :
+					one_term(clues, TERM_LITERAL, InvalidOid, 0, text, NIL);
+			}
+		case T_SQLValueFunction:
+			switch (((SQLValueFunction *) node)->op)
+			{
+				case SVFOP_CURRENT_ROLE:
+				case SVFOP_CURRENT_USER:
+				case SVFOP_USER:
+				case SVFOP_SESSION_USER:
+					return one_term(clues, TERM_ROLE, InvalidOid, 0, "", NIL);
+				default:
+					return NIL;
+			}
+		case T_TypeCast:
+			return read_cast(clues, scope, (TypeCast *) node);
+		case T_CollateClause:
+			return terms_of(clues, scope, ((CollateClause *) node)->arg);
+		case T_A_Indirection:
+			return terms_of(clues, scope, ((A_Indirection *) node)->arg);
+		case T_A_Expr:
+			return read_operation(clues, scope, (A_Expr *) node);
+		case T_BoolExpr:
+			(void) terms_of_list(clues, scope, ((BoolExpr *) node)->args);
+			return NIL;
+		case T_NullTest:
+			(void) terms_of(clues, scope, (Node *) ((NullTest *) node)->arg);
+			return NIL;
+		case T_BooleanTest:
+			(void) terms_of(clues, scope, (Node *) ((BooleanTest *) node)->arg);
+			return NIL;
+		case T_FuncCall:
+			return read_call(clues, scope, (FuncCall *) node);
+		case T_SubLink:
+			return read_sublink(clues, scope, (SubLink *) node);
+		case T_CoalesceExpr:
+			return terms_of_list(clues, scope, ((CoalesceExpr *) node)->args);
+		case T_MinMaxExpr:
+			return terms_of_list(clues, scope, ((MinMaxExpr *) node)->args);
+		case T_A_ArrayExpr:
+			return terms_of_list(clues, scope, ((A_ArrayExpr *) node)->elements);
+		case T_RowExpr:
+			return terms_of_list(clues, scope, ((RowExpr *) node)->args);
+		case T_CaseExpr:
+			{
+				CaseExpr   *expr = (CaseExpr *) node;
+				List	   *arg = terms_of(clues, scope, (Node *) expr->arg);
+				List	   *result = terms_of(clues, scope,
+											  (Node *) expr->defresult);
+				ListCell   *lc;
+
+				foreach(lc, expr->args)
+				{
+					CaseWhen   *when = lfirst(lc);
+
+					compare(arg, terms_of(clues, scope, (Node *) when->expr),
+							true);
+					result = list_concat_copy(result,
+											  terms_of(clues, scope,
+													   (Node *) when->result));
+				}
+				return result;
+			}
+		default:
+			return NIL;
+	}
+}
+
+/*
+ * Policies
+ */
+
+static void
+read_policy_side(Clues *clues, const RelationFacts *facts, Node *expression)
+{
+	Scope		scope = {0};
+	List	   *statements;
+	char	   *text;
+	int			save_nestlevel;
+
+	if (expression == NULL)
+		return;
+	save_nestlevel = tg_pin_search_path();
+	text = deparse_expression(copyObject(expression),
+							  deparse_context_for(facts->name, facts->relid),
+							  false, false);
+	AtEOXact_GUC(true, save_nestlevel);
+	statements = raw_parser(psprintf("SELECT %s", text), RAW_PARSE_DEFAULT);
+	add_table(&scope, facts->name, facts->relid, NIL);
+	(void) read_select(clues, &scope,
+					   (SelectStmt *) linitial_node(RawStmt, statements)->stmt);
+}
+
+static void
+read_policies(Clues *clues, const RelationFacts *facts)
+{
+	ListCell   *lc;
+
+	foreach(lc, facts->policies)
+	{
+		const PolicyFacts *policy = lfirst(lc);
+
+		read_policy_side(clues, facts, policy->qual);
+		read_policy_side(clues, facts, policy->with_check);
+	}
+}
+
+/* Columns that reference each other hold the same thing. */
+static void
+unite_keys(Clues *clues, const RelationFacts *facts)
+{
+	ListCell   *lc;
+
+	foreach(lc, facts->foreign_keys)
+	{
+		const ForeignKeyFacts *key = lfirst(lc);
+
+		if (key->referenced != clues->table->relid &&
+			!list_member_oid(clues->relations, key->referenced))
+			continue;
+		for (int i = 0; i < key->nkeys; i++)
+			compare(column_term(clues, facts->relid, key->keys[i]),
+					column_term(clues, key->referenced,
+								key->referenced_keys[i]), true);
+	}
+}
+
+/* The table that a key with the tenant in it references ties rows to a parent. */
+static void
+note_parents(Clues *clues)
+{
+	ListCell   *lc;
+
+	foreach(lc, clues->table->foreign_keys)
+	{
+		const ForeignKeyFacts *key = lfirst(lc);
+
+		for (int i = 0; i < key->nkeys && key->nkeys > 1; i++)
+		{
+			if (key->keys[i] == clues->table->tenant->attnum)
+				note_relation(clues, key->referenced);
+		}
+	}
+}
+
+static bool
+is_tenant_column(const Clues *clues, Node *node)
+{
+	for (;;)
+	{
+		if (node == NULL)
+			return false;
+		if (IsA(node, RelabelType))
+			node = (Node *) ((RelabelType *) node)->arg;
+		else if (IsA(node, CoerceToDomain))
+			node = (Node *) ((CoerceToDomain *) node)->arg;
+		else if (IsA(node, CoerceViaIO))
+			node = (Node *) ((CoerceViaIO *) node)->arg;
+		else if (IsA(node, FuncExpr) &&
+				 ((FuncExpr *) node)->funcformat != COERCE_EXPLICIT_CALL &&
+				 list_length(((FuncExpr *) node)->args) > 0)
+			node = linitial(((FuncExpr *) node)->args);
+		else
+			break;
+	}
+	return IsA(node, Var) && ((Var *) node)->varlevelsup == 0 &&
+		((Var *) node)->varattno == clues->table->tenant->attnum;
+}
+
+static void
+note_value(Clues *clues, Node *node, bool is_array)
+{
+	char	   *text;
+
+	if (node == NULL || IsA(node, Param) || contain_vars_of_level(node, 0) ||
+		list_length(clues->expressions) >= 8)
+		return;
+	text = deparse_expression(copyObject(node),
+							  deparse_context_for(clues->table->name,
+												  clues->table->relid),
+							  false, false);
+	clues->expressions =
+		lappend(clues->expressions,
+				is_array ? psprintf("pg_catalog.unnest(%s)", text) : text);
+}
+
+/* The values that policies compare the tenant column with, as texts. */
+static bool
+find_values(Node *node, void *context)
+{
+	Clues	   *clues = context;
+
+	if (node == NULL)
+		return false;
+	CHECK_FOR_INTERRUPTS();
+	if (IsA(node, OpExpr) && list_length(((OpExpr *) node)->args) == 2)
+	{
+		Node	   *left = linitial(((OpExpr *) node)->args);
+		Node	   *right = lsecond(((OpExpr *) node)->args);
+
+		if (is_tenant_column(clues, left))
+			note_value(clues, right, false);
+		else if (is_tenant_column(clues, right))
+			note_value(clues, left, false);
+	}
+	else if (IsA(node, DistinctExpr))
+	{
+		Node	   *left = linitial(((DistinctExpr *) node)->args);
+		Node	   *right = lsecond(((DistinctExpr *) node)->args);
+
+		if (is_tenant_column(clues, left))
+			note_value(clues, right, false);
+		else if (is_tenant_column(clues, right))
+			note_value(clues, left, false);
+	}
+	else if (IsA(node, ScalarArrayOpExpr))
+	{
+		ScalarArrayOpExpr *expr = (ScalarArrayOpExpr *) node;
+
+		if (is_tenant_column(clues, linitial(expr->args)))
+			note_value(clues, lsecond(expr->args), true);
+	}
+	else if (IsA(node, Query))
+		return false;
+	return expression_tree_walker(node, find_values, context);
+}
+
+static void
+find_tenant_values(Clues *clues)
+{
+	int			save_nestlevel = tg_pin_search_path();
+	ListCell   *lc;
+
+	foreach(lc, clues->table->policies)
+	{
+		const PolicyFacts *policy = lfirst(lc);
+
+		(void) find_values(policy->qual, clues);
+		(void) find_values(policy->with_check, clues);
+	}
+	AtEOXact_GUC(true, save_nestlevel);
+}
+
+Clues *
+tg_probe_clues(FactsReader *reader, const RelationFacts *table)
+{
+	Clues	   *clues = palloc0(sizeof(Clues));
+	Term	   *tenant;
+
+	clues->reader = reader;
+	clues->table = table;
+	clues->steps = MAX_STEPS;
+	tenant = find_term(clues, TERM_COLUMN, table->relid, table->tenant->attnum,
+					   "", NIL);
+	read_policies(clues, table);
+	note_parents(clues);
+
+	/* What the policies of the tables that they read depend on, in turn */
+	for (int i = 0; i < list_length(clues->relations); i++)
+	{
+		RelationFacts *facts = tg_facts_read(reader,
+											 list_nth_oid(clues->relations, i));
+
+		if (facts == NULL)
+			continue;
+		if (facts->rls_enabled)
+			read_policies(clues, facts);
+		if (facts->tenant != NULL)
+			compare(list_make1(tenant),
+					column_term(clues, facts->relid, facts->tenant->attnum),
+					true);
+		unite_keys(clues, facts);
+	}
+	unite_keys(clues, table);
+	find_tenant_values(clues);
+	return clues;
+}
+
+/*
+ * Questions
+ */
+
+List *
+tg_probe_settings(const Clues *clues)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, clues->terms)
+	{
+		Term	   *term = lfirst(lc);
+
+		if (term->kind == TERM_SETTING)
+			result = lappend(result, term);
+	}
+	return result;
+}
+
+Term *
+tg_probe_column(const Clues *clues, Oid relid, AttrNumber attnum)
+{
+	ListCell   *lc;
+
+	foreach(lc, clues->terms)
+	{
+		Term	   *term = lfirst(lc);
+
+		if (term->kind == TERM_COLUMN && term->relid == relid &&
+			term->attnum == attnum && term->path == NIL)
+			return term;
+	}
+	return NULL;
+}
+
+List *
+tg_probe_parts_of_column(const Clues *clues, Oid relid, AttrNumber attnum)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, clues->terms)
+	{
+		Term	   *term = lfirst(lc);
+
+		if (term->kind == TERM_COLUMN && term->relid == relid &&
+			term->attnum == attnum && term->path != NIL)
+			result = lappend(result, term);
+	}
+	return result;
+}
+
+bool
+tg_probe_is_tenant(const Clues *clues, Term *term)
+{
+	/* the first term is the tenant column */
+	return tg_probe_set(term) == tg_probe_set(linitial(clues->terms));
+}
+
+/*
+ * Does the set of a term tell who the session is, or link rows of tables?  Then a
+ * natural row has a value of its own tenant in it.
+ */
+bool
+tg_probe_is_identity(const Clues *clues, Term *term)
+{
+	Term	   *set = tg_probe_set(term);
+	int			columns = 0;
+	ListCell   *lc;
+
+	if (term->type == BOOLOID)
+		return false;
+	foreach(lc, clues->terms)
+	{
+		Term	   *other = lfirst(lc);
+
+		if (tg_probe_set(other) != set)
+			continue;
+		if (other->kind == TERM_SETTING || other->kind == TERM_ROLE)
+			return true;
+		if (other->kind == TERM_COLUMN)
+			columns++;
+	}
+	return columns > 1 || tg_probe_is_tenant(clues, term);
+}
+
+/* Numbers and strings in quotes; casts and names do not count. */
+List *
+tg_probe_literals_in(const char *text)
+{
+	List	   *literals = NIL;
+
+	while (*text != '\0')
+	{
+		size_t		length;
+
+		if (*text == '\'')
+		{
+			length = strcspn(++text, "'");
+			literals = lappend(literals, pnstrdup(text, length));
+			text += length + (text[length] != '\0');
+		}
+		else if (isalpha((unsigned char) *text) || *text == '_')
+		{
+			while (isalnum((unsigned char) *text) || *text == '_')
+				text++;
+		}
+		else if (isdigit((unsigned char) *text))
+		{
+			length = strspn(text, "0123456789.");
+			literals = lappend(literals, pnstrdup(text, length));
+			text += length;
+		}
+		else
+			text++;
+	}
+	return literals;
+}

@@ -1,0 +1,521 @@
+/*-------------------------------------------------------------------------
+ *
+ * values.c
+ *		Values of any type, as strings that its input function accepts.
+ *
+ * Whether a value satisfies the constraints of a column is found out by trying.
+ *
+ * Copyright (c) 2026, Trovella
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <ctype.h>
+
+#include "access/htup_details.h"
+#include "catalog/pg_enum.h"
+#include "catalog/pg_type.h"
+#include "lib/stringinfo.h"
+#include "nodes/value.h"
+#include "probe/values.h"
+#include "scope/nodes.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/catcache.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+#include "utils/typcache.h"
+
+static List *
+strings(const char *const *values, int count)
+{
+	List	   *result = NIL;
+
+	for (int i = 0; i < count; i++)
+		result = lappend(result, pstrdup(values[i]));
+	return result;
+}
+
+/* The labels of an enum, by name. */
+static List *
+enum_labels(Oid type)
+{
+	CatCList   *members = SearchSysCacheList1(ENUMTYPOIDNAME,
+											  ObjectIdGetDatum(type));
+	List	   *result = NIL;
+
+	for (int i = 0; i < members->n_members; i++)
+	{
+		Form_pg_enum form = (Form_pg_enum)
+			GETSTRUCT(&members->members[i]->tuple);
+
+		result = lappend(result, pstrdup(NameStr(form->enumlabel)));
+	}
+	ReleaseSysCacheList(members);
+	return result;
+}
+
+static char
+category_of(Oid type)
+{
+	char		category;
+	bool		preferred;
+
+	get_type_category_preferred(type, &category, &preferred);
+	return category;
+}
+
+bool
+tg_type_is_number(Oid type)
+{
+	return category_of(getBaseType(type)) == TYPCATEGORY_NUMERIC;
+}
+
+/* The number of characters that a string type has room for. */
+static int
+room_of(Oid type, int32 typmod)
+{
+	if ((type == VARCHAROID || type == BPCHAROID) && typmod >= (int32) VARHDRSZ)
+		return typmod - VARHDRSZ;
+	if (type == CHAROID)
+		return 1;
+	return type == NAMEOID ? NAMEDATALEN - 1 : 1000;
+}
+
+static char *
+number_for(Oid type, int32 typmod, int set, int tenant)
+{
+	if (type == INT2OID)
+		return psprintf("%d", 10001 + set % 200 * 100 + tenant * 2);
+	if (type == NUMERICOID && typmod >= (int32) VARHDRSZ)
+	{
+		int			digits = (((typmod - VARHDRSZ) >> 16) & 0xffff) -
+			((typmod - VARHDRSZ) & 0x7ff);
+
+		if (digits < 7)
+			return psprintf("%d", digits < 1 ? 0 : 1 + (tenant * 2) % 9);
+	}
+	return psprintf("%d", 1000001 + set * 100 + tenant * 2);
+}
+
+static char *
+text_for(int room, int set, int tenant, ValueStyle style)
+{
+	char	   *text;
+
+	switch (style)
+	{
+		case STYLE_UUID:
+			return psprintf("5eed0000-0000-4000-8%03x-0000000000%02x",
+							set & 0xfff, 10 + tenant * 16);
+		case STYLE_NUMBER:
+			return psprintf("%d", 1000001 + set * 100 + tenant * 2);
+		case STYLE_LETTERS:
+			text = psprintf("probe%c%c", 'a' + set % 26, 'm' + tenant);
+			break;
+		case STYLE_ULID:
+			text = psprintf("01HZZZZZZZZZZZZZZZZZZZ%02X%02X", set & 0xff,
+							tenant);
+			break;
+		default:
+			text = set == 0 ? psprintf("org%c", 'm' + tenant) :
+				psprintf("id%d%c", set, 'm' + tenant);
+			break;
+	}
+	if ((int) strlen(text) > room)
+		text = room >= 3 ? psprintf("%c%02d", 'm' + tenant, set % 100) :
+			psprintf("%c", 'a' + (set * 3 + tenant) % 26);
+	return text;
+}
+
+char *
+tg_value_for(Oid type, int32 typmod, int set, int tenant, ValueStyle style)
+{
+	Oid			element;
+	List	   *labels;
+
+	if (get_typtype(type) == TYPTYPE_DOMAIN)
+		type = getBaseTypeAndTypmod(type, &typmod);
+	element = get_element_type(type);
+	if (OidIsValid(element))
+	{
+		char	   *value = tg_value_for(element, typmod, set, tenant, style);
+
+		return value == NULL ? NULL : psprintf("{\"%s\"}", value);
+	}
+	switch (type)
+	{
+		case UUIDOID:
+			return text_for(36, set, tenant, STYLE_UUID);
+		case BOOLOID:
+			return pstrdup(tenant % 2 == 0 ? "true" : "false");
+		case DATEOID:
+		case TIMESTAMPOID:
+		case TIMESTAMPTZOID:
+			return psprintf("20%02d-01-%02d", 10 + set % 80, 1 + tenant % 28);
+		case INETOID:
+		case CIDROID:
+			return psprintf("10.%d.0.%d", set % 250, 1 + tenant);
+		case BYTEAOID:
+			return psprintf("\\x%04x%02x", set & 0xffff, tenant);
+		case JSONOID:
+		case JSONBOID:
+			return psprintf("\"%s\"", text_for(100, set, tenant, style));
+		default:
+			break;
+	}
+	switch (category_of(type))
+	{
+		case TYPCATEGORY_NUMERIC:
+			return number_for(type, typmod, set, tenant);
+		case TYPCATEGORY_STRING:
+			return text_for(room_of(type, typmod), set, tenant, style);
+		case TYPCATEGORY_ENUM:
+			labels = enum_labels(type);
+			return labels == NIL ? NULL :
+				list_nth(labels, tenant % list_length(labels));
+		default:
+			if (type == CHAROID || type == NAMEOID ||
+				category_of(type) == TYPCATEGORY_USER)
+				return text_for(room_of(type, typmod), set, tenant, style);
+			return NULL;
+	}
+}
+
+List *
+tg_values_similar_to(Oid type, int32 typmod, const char *tenant)
+{
+	size_t		length = strlen(tenant);
+	List	   *result = NIL;
+
+	if (OidIsValid(get_element_type(type)) && length > 2)
+		return list_make2(psprintf("%.*s,\"x\"}", (int) length - 1, tenant),
+						  pstrdup("{}"));
+	if (get_typtype(type) == TYPTYPE_DOMAIN)
+		type = getBaseTypeAndTypmod(type, &typmod);
+	if (type == UUIDOID && length == 36)
+	{
+		char	   *copy = pstrdup(tenant);
+
+		/* the same but for the last digits; and a smaller one */
+		copy[35] = copy[35] == '0' ? '1' : '0';
+		result = lappend(result, copy);
+		copy = pstrdup(tenant);
+		copy[0] = '1';
+		result = lappend(result, copy);
+	}
+	else if (category_of(type) == TYPCATEGORY_NUMERIC)
+	{
+		result = list_make3(pstrdup("1"), pstrdup("2"),
+							number_for(type, typmod, 40, 3));
+	}
+	else if (category_of(type) == TYPCATEGORY_STRING || type == NAMEOID)
+	{
+		result = lappend(result, psprintf("%sx", tenant));
+		result = lappend(result, psprintf("a%s", tenant));
+		result = lappend(result, psprintf("%s:x", tenant));
+		result = lappend(result, psprintf("%s,x", tenant));
+		if (length > 1)
+		{
+			char	   *copy = pstrdup(tenant);
+
+			copy[length - 1] = copy[length - 1] == 'a' ? 'b' : 'a';
+			result = lappend(result, copy);
+			result = lappend(result, pnstrdup(tenant, length - 1));
+		}
+	}
+	else if (category_of(type) == TYPCATEGORY_ENUM)
+	{
+		ListCell   *lc;
+
+		foreach(lc, enum_labels(type))
+		{
+			if (strcmp(lfirst(lc), tenant) != 0 && list_length(result) < 4)
+				result = lappend(result, lfirst(lc));
+		}
+	}
+	return result;
+}
+
+static List *
+composite_values(Oid type)
+{
+	TupleDesc	desc = lookup_rowtype_tupdesc_copy(type, -1);
+	StringInfoData value;
+	bool		first = true;
+
+	initStringInfo(&value);
+	appendStringInfoChar(&value, '(');
+	for (int i = 0; i < desc->natts; i++)
+	{
+		if (TupleDescAttr(desc, i)->attisdropped)
+			continue;
+		if (!first)
+			appendStringInfoChar(&value, ',');
+		first = false;
+	}
+	appendStringInfoChar(&value, ')');
+	return list_make1(value.data);
+}
+
+List *
+tg_values_to_fill(Oid type, int32 typmod, int serial)
+{
+	static const char *const texts[] = {
+		"a", "A", "abc", "probe@example.com", "https://example.com/a",
+		"+15551234567", "2020-01-01", "1", "12345", "USD", "en", "en-US",
+		"a.example.com", "#aabbcc", "{}", "UTC", "10:00", "DE", "/a",
+		"5eed0000-0000-4000-8000-00000000000f", "01HZZZZZZZZZZZZZZZZZZZZZZZ",
+		"0123456789abcdef0123456789abcdef",
+		"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+	};
+	static const char *const numbers[] = {
+		"1", "0", "2", "10", "50", "100", "1000", "2024", "0.5", "-1"
+	};
+	static const char *const times[] = {
+		"2001-01-01", "2999-01-01", "now", "2024-06-15"
+	};
+	List	   *result = NIL;
+	Oid			element;
+	int			room;
+
+	if (get_typtype(type) == TYPTYPE_DOMAIN)
+		type = getBaseTypeAndTypmod(type, &typmod);
+	element = get_element_type(type);
+	if (OidIsValid(element))
+	{
+		List	   *values = tg_values_to_fill(element, typmod, serial);
+
+		result = list_make1(pstrdup("{}"));
+		if (values != NIL)
+			result = lappend(result, psprintf("{\"%s\"}",
+											  (char *) linitial(values)));
+		return result;
+	}
+	switch (get_typtype(type))
+	{
+		case TYPTYPE_ENUM:
+			return enum_labels(type);
+		case TYPTYPE_COMPOSITE:
+			return composite_values(type);
+		case TYPTYPE_RANGE:
+			return list_make2(pstrdup("(,)"), pstrdup("empty"));
+		case TYPTYPE_MULTIRANGE:
+			return list_make2(pstrdup("{}"), pstrdup("{(,)}"));
+		default:
+			break;
+	}
+	switch (type)
+	{
+		case UUIDOID:
+			return list_make1(psprintf("5eed0000-0000-4000-9000-%012x", serial));
+		case BOOLOID:
+			return list_make2(pstrdup("false"), pstrdup("true"));
+		case DATEOID:
+		case TIMESTAMPOID:
+		case TIMESTAMPTZOID:
+			return lcons(psprintf("2020-01-01"),
+						 strings(times, lengthof(times)));
+		case TIMEOID:
+		case TIMETZOID:
+			return list_make1(pstrdup("10:00"));
+		case INTERVALOID:
+			return list_make2(pstrdup("1 day"), pstrdup("0"));
+		case JSONOID:
+		case JSONBOID:
+			return list_make3(pstrdup("{}"), pstrdup("[]"), pstrdup("null"));
+		case BYTEAOID:
+			return list_make1(psprintf("\\x%08x", serial));
+		case INETOID:
+		case CIDROID:
+			return list_make1(psprintf("10.99.%d.%d", serial / 250 % 250,
+									   serial % 250));
+		case MACADDROID:
+			return list_make1(pstrdup("08:00:2b:01:02:03"));
+		case MACADDR8OID:
+			return list_make1(pstrdup("08:00:2b:01:02:03:04:05"));
+		case XMLOID:
+			return list_make1(pstrdup("<a/>"));
+		case TSVECTOROID:
+		case TSQUERYOID:
+			return list_make1(pstrdup("a"));
+		case POINTOID:
+			return list_make1(pstrdup("(0,0)"));
+		case BOXOID:
+		case LSEGOID:
+			return list_make1(pstrdup("((0,0),(1,1))"));
+		case PATHOID:
+		case POLYGONOID:
+			return list_make1(pstrdup("((0,0),(1,1),(2,0))"));
+		case CIRCLEOID:
+			return list_make1(pstrdup("<(0,0),1>"));
+		case LINEOID:
+			return list_make1(pstrdup("{1,1,0}"));
+		case PG_LSNOID:
+			return list_make1(pstrdup("0/1"));
+		case BITOID:
+		case VARBITOID:
+			{
+				int			length = typmod > 0 && typmod < 1000 ? typmod : 1;
+				char	   *bits = palloc(length + 1);
+
+				memset(bits, '0', length);
+				bits[length] = '\0';
+				return list_make1(bits);
+			}
+		case CHAROID:
+			return list_make2(pstrdup("a"), pstrdup("b"));
+		default:
+			break;
+	}
+	switch (category_of(type))
+	{
+		case TYPCATEGORY_NUMERIC:
+			result = list_make1(number_for(type, typmod, 100 + serial % 90,
+										   serial / 90 % 40));
+			if (type == INT4OID || type == INT8OID || type == NUMERICOID)
+				result = list_make1(typmod < 0 ?
+									psprintf("%d", 2000000 + serial) :
+									linitial(result));
+			return list_concat(result, strings(numbers, lengthof(numbers)));
+		case TYPCATEGORY_STRING:
+			room = room_of(type, typmod);
+			if (room >= 12)
+				result = list_make1(psprintf("probe_%d", serial));
+			else
+			{
+				char	   *text = psprintf("%06d", serial);
+
+				result = list_make1(text + Max(0, 6 - room));
+			}
+			return list_concat(result, strings(texts, lengthof(texts)));
+		default:
+			{
+				/* a type of an extension: a vector, a label, coordinates ... */
+				static const char *const others[] = {
+					"a", "1", "{}", "()", "[]", "0", "POINT(0 0)"
+				};
+				StringInfoData vector;
+
+				result = strings(others, lengthof(others));
+				if (typmod > 0 && typmod < 20000)
+				{
+					initStringInfo(&vector);
+					for (int i = 0; i < typmod; i++)
+						appendStringInfo(&vector, "%c1", i == 0 ? '[' : ',');
+					appendStringInfoChar(&vector, ']');
+					result = lcons(vector.data, result);
+				}
+				return result;
+			}
+	}
+}
+
+static List *
+add_once(List *list, char *value)
+{
+	ListCell   *lc;
+
+	foreach(lc, list)
+	{
+		if (strcmp(lfirst(lc), value) == 0)
+			return list;
+	}
+	return lappend(list, value);
+}
+
+List *
+tg_elements_of(const List *literals)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, literals)
+	{
+		char	   *literal = lfirst(lc);
+		char	   *state;
+
+		if (literal[0] != '{')
+		{
+			result = lappend(result, literal);
+			continue;
+		}
+		for (char *element = strtok_r(pstrdup(literal), "{},\"", &state);
+			 element != NULL; element = strtok_r(NULL, "{},\"", &state))
+			result = lappend(result, element);
+	}
+	return result;
+}
+
+List *
+tg_values_to_vary(Oid type, int32 typmod, const List *literals)
+{
+	List	   *result = NIL;
+	Oid			element;
+	ListCell   *lc;
+
+	if (get_typtype(type) == TYPTYPE_DOMAIN)
+		type = getBaseTypeAndTypmod(type, &typmod);
+	if (type == BOOLOID)
+		return list_make2(pstrdup("true"), pstrdup("false"));
+	if (get_typtype(type) == TYPTYPE_ENUM)
+	{
+		result = enum_labels(type);
+		return list_length(result) > 6 ? list_truncate(result, 6) : result;
+	}
+	element = get_element_type(type);
+	if (!OidIsValid(element))
+		literals = tg_elements_of(literals);
+	foreach(lc, literals)
+	{
+		char	   *literal = lfirst(lc);
+
+		if (list_length(result) >= 6)
+			break;
+		/* '1 day' is no date */
+		if (category_of(type) == TYPCATEGORY_DATETIME &&
+			(!isdigit((unsigned char) literal[0]) ||
+			 strpbrk(literal, "-:/") == NULL))
+			continue;
+		if (OidIsValid(element) && literal[0] != '{')
+			literal = psprintf("{\"%s\"}", literal);
+		result = add_once(result, literal);
+		if (category_of(type) == TYPCATEGORY_NUMERIC &&
+			strspn(literal, "0123456789") == strlen(literal) &&
+			strlen(literal) < 9)
+		{
+			result = add_once(result, psprintf("%d", atoi(literal) + 1));
+			result = add_once(result, psprintf("%d", atoi(literal) - 1));
+		}
+	}
+	switch (category_of(type))
+	{
+		case TYPCATEGORY_DATETIME:
+			if (type == TIMEOID || type == TIMETZOID)
+				break;
+			result = add_once(result, pstrdup("now"));
+			result = add_once(result, pstrdup("2999-01-01"));
+			result = add_once(result, pstrdup("2001-01-01"));
+			break;
+		case TYPCATEGORY_NUMERIC:
+			result = add_once(result, pstrdup("1"));
+			result = add_once(result, pstrdup("0"));
+			break;
+		default:
+			{
+				List	   *fill = tg_values_to_fill(type, typmod, 1);
+
+				if (fill != NIL)
+					result = add_once(result, linitial(fill));
+				break;
+			}
+	}
+	return result;
+}
+
+bool
+tg_value_means_nobody(const char *value)
+{
+	return tg_is_no_tenant_text(value);
+}
