@@ -25,6 +25,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
@@ -127,11 +128,12 @@ shape_of(const Probe *probe, const RelationFacts *facts)
 		column->left_out = !counts && (!column->not_null || expression != NULL);
 		if (column->parts != NIL)
 			column->vary = literals_of_parts(column);
-		else if (column->term != NULL && !column->identity)
+		else if (column->identity && !column->is_tenant)
+			column->vary = tg_elements_of(column->term->literals);
+		else if (column->term != NULL)
 			column->vary = tg_values_to_vary(column->type, column->typmod,
 											 column->term->literals);
-		if (column->is_tenant &&
-			!(facts == probe->facts && i + 1 == facts->tenant->attnum))
+		if (column->is_tenant)
 			column->vary = NIL;
 	}
 	foreach(lc, facts->indexes)
@@ -439,6 +441,35 @@ try_insert(const Probe *probe, TableShape *shape, const char **values,
 	return tg_attempt(shape->facts->owner, true, insert_row, &insertion);
 }
 
+/* The bounds of a partition, or of some partitions of a table. */
+static List *
+partition_literals(const RelationFacts *facts)
+{
+	List	   *relids = facts->kind == RELKIND_PARTITIONED_TABLE ?
+		find_all_inheritors(facts->relid, NoLock, NULL) :
+		list_make1_oid(facts->relid);
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, relids)
+	{
+		LOCAL_FCINFO(fcinfo, 1);
+		Datum		bound;
+
+		if (foreach_current_index(lc) > 8)
+			break;
+		/* returns NULL for what is no partition */
+		InitFunctionCallInfoData(*fcinfo, NULL, 1, InvalidOid, NULL, NULL);
+		fcinfo->args[0].value = ObjectIdGetDatum(lfirst_oid(lc));
+		fcinfo->args[0].isnull = false;
+		bound = pg_get_partition_constraintdef(fcinfo);
+		if (!fcinfo->isnull)
+			result = list_concat(result,
+								 tg_probe_literals_in(TextDatumGetCString(bound)));
+	}
+	return result;
+}
+
 /* What a failed constraint is about: its columns, and the literals in it. */
 static Bitmapset *
 suspects(const TableShape *shape, const ErrorData *error, List **literals)
@@ -491,6 +522,8 @@ suspects(const TableShape *shape, const ErrorData *error, List **literals)
 		return result;
 	}
 	/* no partition: whatever is not the tenant, if that is no key */
+	if (error->sqlerrcode == ERRCODE_CHECK_VIOLATION)
+		*literals = partition_literals(shape->facts);
 	for (int i = 0; i < shape->natts; i++)
 	{
 		if (!shape->columns[i].skipped && !shape->columns[i].identity &&
@@ -661,6 +694,12 @@ make_world_rows(Probe *probe, Oid relid)
 	if (facts == NULL || !tg_is_table(facts))
 		return;
 	shape = shape_of(probe, facts);
+	if (!tg_probe_may_become(probe, facts->owner))
+	{
+		probe->problem = psprintf("needs rows in %s, whose owner you cannot become",
+								  shape->name);
+		return;
+	}
 	for (int tenant = TENANT_A; tenant <= TENANT_B; tenant++)
 	{
 		const char **natural = natural_row(probe, shape, tenant,
@@ -753,8 +792,8 @@ choose_new_rows(Probe *probe)
 	foreach(lc, tenants)
 	{
 		const char *tenant = lfirst(lc);
-		const char **natural = natural_row(probe, probe->shape, TENANT_B,
-										   tenant);
+		const char **natural = natural_row(probe, probe->shape, TENANT_B +
+										   foreach_current_index(lc), tenant);
 		const char **hostile = row_naming(probe, natural, TENANT_A);
 		bool		vary = foreach_current_index(lc) < 2;
 		ListCell   *lc2;
@@ -783,10 +822,12 @@ make_probed_rows(Probe *probe)
 	foreach(lc, tenants)
 	{
 		const char *tenant = lfirst(lc);
-		bool		is_a = foreach_current_index(lc) == TENANT_A;
+		int			number = foreach_current_index(lc);
+		bool		is_a = number == TENANT_A;
+		bool		vary = number <= TENANT_B;
+		/* whose projects and users are nobody else's */
 		const char **natural = natural_row(probe, probe->shape,
-										   is_a ? TENANT_A : TENANT_B, tenant);
-		bool		vary = foreach_current_index(lc) <= TENANT_B;
+										   vary ? number : number + 1, tenant);
 		ListCell   *lc2;
 
 		foreach(lc2, variants_of(probe, probe->shape, natural,
@@ -946,7 +987,7 @@ tg_probe_can_make_parent(Probe *probe, const ForeignKeyFacts *key,
 	const char **parent;
 	ProbeRow   *row = palloc0(sizeof(ProbeRow));
 
-	if (facts == NULL)
+	if (facts == NULL || !tg_probe_may_become(probe, facts->owner))
 		return false;
 	shape = shape_of(probe, facts);
 	parent = natural_row(probe, shape, TENANT_B, probe->tenants[TENANT_B]);

@@ -248,6 +248,8 @@ learn_tenants(Probe *probe, Oid role, bool unset)
 		{
 			if (strcmp(lfirst(lc), lfirst(lc2)) == 0)
 				continue;
+			for (int i = 0; i < PROBE_TENANTS; i++)
+				probe->bound[i] = probe->tenants[i];
 			probe->given[TENANT_A] = lfirst(lc);
 			probe->given[TENANT_B] = lfirst(lc2);
 			return true;
@@ -351,6 +353,13 @@ probe_as_role(void *arg)
 	try_role(task, probe, task->role);
 }
 
+bool
+tg_probe_may_become(const Probe *probe, Oid role)
+{
+	return superuser_arg(probe->caller) ||
+		TG_CAN_SET_ROLE(probe->caller, role);
+}
+
 static void
 probe_table(ProbeTask *task)
 {
@@ -362,9 +371,9 @@ probe_table(ProbeTask *task)
 
 		CHECK_FOR_INTERRUPTS();
 		task->role = lfirst_oid(lc);
-		if (!superuser() &&
-			(!TG_CAN_SET_ROLE(GetUserId(), task->facts->owner) ||
-			 !TG_CAN_SET_ROLE(GetUserId(), task->role)))
+		probe->caller = GetUserId();
+		if (!tg_probe_may_become(probe, task->facts->owner) ||
+			!tg_probe_may_become(probe, task->role))
 		{
 			put_not_tried(task, task->role,
 						  "needs a superuser, or an owner who may SET ROLE");
@@ -478,8 +487,8 @@ trovella_guard_probe_1_0(PG_FUNCTION_ARGS)
 		relid = PG_GETARG_OID(0);
 	if (!PG_ARGISNULL(2))
 		task.bind = text_to_cstring(PG_GETARG_TEXT_PP(2));
-	else if (!tg_is_blank(tg_bind))
-		task.bind = pstrdup(tg_bind);
+	else if (!tg_is_blank(tg_bind()))
+		task.bind = pstrdup(tg_bind());
 
 	SPI_connect();
 	audit = tg_audit_begin(OidIsValid(relid) ? &relid : NULL);

@@ -69,12 +69,14 @@ typedef struct ProbeRow
 typedef struct Probe
 {
 	FactsReader *reader;
+	Oid			caller;			/* who probes */
 	const RelationFacts *facts;
 	Clues	   *clues;
 	TableShape *shape;
 	const char *bind;			/* SQL that binds a tenant, or NULL */
 	ValueStyle	style;
-	const char *given[PROBE_TENANTS];	/* what policies make of the settings */
+	const char *given[PROBE_TENANTS];	/* what policies make of settings ... */
+	const char *bound[PROBE_TENANTS];	/* ... if not the same as these */
 	bool		is_role;		/* the tenant is the role */
 	const char *tenants[PROBE_TENANTS];
 	List	   *others;			/* more tenants: strings, NULL for nobody */
@@ -101,6 +103,9 @@ typedef struct JsonPart
 } JsonPart;
 
 extern char *tg_probe_json(List *parts);
+
+/* probe.c: may whoever probes become this role? */
+extern bool tg_probe_may_become(const Probe *probe, Oid role);
 
 /* make.c: rows */
 extern void tg_probe_make_rows(Probe *probe);

@@ -115,8 +115,10 @@ make_slots(const Probe *probe)
 		if (slot->is_tenant || has_column(probe->clues, term))
 		{
 			for (int i = 0; i < PROBE_TENANTS; i++)
-				slot->values[i] = first_element(tg_probe_term_value(probe,
-																	term, i));
+				slot->values[i] =
+					first_element(slot->is_tenant && probe->bound[i] != NULL ?
+								  probe->bound[i] :
+								  tg_probe_term_value(probe, term, i));
 		}
 		else if (term->literals == NIL && term->type != BOOLOID &&
 				 !slot->is_switch)
@@ -277,12 +279,18 @@ add_literal_sessions(List **sessions, const Probe *probe, SlotList *list,
 			continue;
 		if (slot->term->type == BOOLOID)
 			literals = lappend(literals, "true");
-		if (slot->is_tenant)
+		/* a pattern for all */
+		if (slot->values[TENANT_A] != NULL &&
+			strspn(slot->values[TENANT_A], "0123456789-abcdef") !=
+			strlen(slot->values[TENANT_A]))
 			literals = lappend(literals, "%");
 		foreach(lc, literals)
 		{
 			const char *literal = lfirst(lc);
 
+			/* that is a session of its own */
+			if (literal[0] == '\0')
+				continue;
 			if (left-- <= 0)
 				return;
 			set_slots(list, TENANT_A, TENANT_A);

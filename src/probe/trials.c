@@ -73,8 +73,31 @@ typedef struct Trials
  * Evidence
  */
 
+static const char *
+tenant_text(const char *tenant)
+{
+	return tenant == NULL ? "no tenant" : psprintf("tenant %s", tenant);
+}
+
+/* A row that was there is named by its place; of one that was made, the tenant. */
+static char *
+condition_on(const Probe *probe, const ProbeRow *row)
+{
+	const char *column = quote_identifier(probe->facts->tenant->name);
+
+	if (row->sql == NULL)
+		return psprintf("tableoid = %s::pg_catalog.regclass AND ctid = '(%u,%u)'",
+						quote_literal_cstr(quote_qualified_identifier(get_namespace_name(get_rel_namespace(row->tableoid)),
+																	  get_rel_name(row->tableoid))),
+						ItemPointerGetBlockNumberNoCheck(&row->tid),
+						ItemPointerGetOffsetNumberNoCheck(&row->tid));
+	return row->tenant == NULL ? psprintf("%s IS NULL", column) :
+		psprintf("%s = %s", column, quote_literal_cstr(row->tenant));
+}
+
+/* "aimed": the statement is WHERE CURRENT OF a cursor on the row. */
 static void
-note_leak(Trials *trials, int command, const ProbeRow *row,
+note_leak(Trials *trials, int command, const ProbeRow *row, bool aimed,
 		  const char *statement, const char *what)
 {
 	const Probe *probe = trials->probe;
@@ -91,25 +114,14 @@ note_leak(Trials *trials, int command, const ProbeRow *row,
 		appendStringInfo(&script, "%s;\n", (char *) lfirst(lc));
 	if (row != NULL && row->sql != NULL)
 		appendStringInfo(&script, "%s;\n", row->sql);
+	if (aimed)
+		appendStringInfo(&script, "DECLARE c CURSOR FOR SELECT FROM %s WHERE %s;\nMOVE c;\n",
+						 probe->shape->name, condition_on(probe, row));
 	appendStringInfoString(&script, tg_session_script(probe, trials->session,
 													  trials->role));
-	appendStringInfo(&script, "%s;\nROLLBACK;", statement);
+	appendStringInfo(&script, "%s%s;\nROLLBACK;", statement,
+					 aimed ? " WHERE CURRENT OF c" : "");
 	trials->states[command].leak = script.data;
-}
-
-static const char *
-tenant_text(const char *tenant)
-{
-	return tenant == NULL ? "no tenant" : psprintf("tenant %s", tenant);
-}
-
-static char *
-condition_on(const Probe *probe, const char *tenant)
-{
-	const char *column = quote_identifier(probe->facts->tenant->name);
-
-	return tenant == NULL ? psprintf("%s IS NULL", column) :
-		psprintf("%s = %s", column, quote_literal_cstr(tenant));
 }
 
 static void
@@ -203,9 +215,9 @@ try_select(Trials *trials)
 	state->tried = true;
 	state->own_reached |= reading.own;
 	if (reading.foreign != NULL)
-		note_leak(trials, TRY_SELECT, reading.foreign,
+		note_leak(trials, TRY_SELECT, reading.foreign, false,
 				  psprintf("SELECT * FROM %s WHERE %s", probe->shape->name,
-						   condition_on(probe, reading.foreign->tenant)),
+						   condition_on(probe, reading.foreign)),
 				  psprintf("SELECT shows a row of %s",
 						   tenant_text(reading.foreign->tenant)));
 }
@@ -260,7 +272,8 @@ keys_hold(Probe *probe, const char **values)
 		if (!key->enforced || key->nkeys < 2)
 			continue;
 		referenced = tg_facts_outline(probe->reader, key->referenced);
-		if (referenced == NULL)
+		if (referenced == NULL ||
+			!tg_probe_may_become(probe, referenced->owner))
 			continue;
 		initStringInfo(&sql);
 		appendStringInfo(&sql, "SELECT FROM %s WHERE true",
@@ -353,7 +366,7 @@ try_insert(Trials *trials)
 			state->own_reached = true;
 		else
 		{
-			note_leak(trials, TRY_INSERT, NULL, sql,
+			note_leak(trials, TRY_INSERT, NULL, false, sql,
 					  psprintf("INSERT adds a row of %s",
 							   tenant_text(row->tenant)));
 			return;
@@ -407,24 +420,6 @@ hits(Trials *trials, int command, const ProbeRow *row, const char *sql,
 	return result;
 }
 
-/* The statement for people: they see the row, and say which one they mean. */
-static char *
-aimed_script(const Probe *probe, const ProbeRow *row, const char *sql)
-{
-	return psprintf("RESET ROLE;\nDECLARE c CURSOR FOR SELECT FROM %s WHERE ctid = '%s' AND tableoid = %u;\nFETCH c;\n%s WHERE CURRENT OF c",
-					probe->shape->name,
-					psprintf("(%u,%u)", ItemPointerGetBlockNumberNoCheck(&row->tid),
-							 ItemPointerGetOffsetNumberNoCheck(&row->tid)),
-					row->tableoid, sql);
-}
-
-static char *
-written_script(const Probe *probe, const ProbeRow *row, const char *sql)
-{
-	(void) aimed_script;
-	return psprintf("%s WHERE %s", sql, condition_on(probe, row->tenant));
-}
-
 static void
 try_delete(Trials *trials)
 {
@@ -449,7 +444,7 @@ try_delete(Trials *trials)
 			state->own_reached = true;
 		else
 		{
-			note_leak(trials, TRY_DELETE, row, written_script(probe, row, sql),
+			note_leak(trials, TRY_DELETE, row, true, sql,
 					  psprintf("DELETE removes a row of %s",
 							   tenant_text(row->tenant)));
 			return;
@@ -582,8 +577,7 @@ try_update_foreign(Trials *trials, const ProbeRow *row)
 		if (attempts[i] != NULL &&
 			hits(trials, TRY_UPDATE, row, attempts[i], NULL))
 		{
-			note_leak(trials, TRY_UPDATE, row,
-					  written_script(probe, row, attempts[i]),
+			note_leak(trials, TRY_UPDATE, row, true, attempts[i],
 					  psprintf("UPDATE %s a row of %s",
 							   i == 0 ? "changes" : "takes over",
 							   tenant_text(row->tenant)));
@@ -622,8 +616,7 @@ try_update_own(Trials *trials, const ProbeRow *row)
 				hits(trials, TRY_UPDATE, row, sql,
 					 merged_values(trials, row, new_row->tenant, values)))
 			{
-				note_leak(trials, TRY_UPDATE, row,
-						  written_script(probe, row, sql),
+				note_leak(trials, TRY_UPDATE, row, true, sql,
 						  psprintf("UPDATE gives a row to %s",
 								   tenant_text(new_row->tenant)));
 				return;

@@ -1,0 +1,203 @@
+--
+-- probe(): rows of two tenants, tried as the application's role
+--
+CREATE ROLE regress_probe_app;
+CREATE ROLE regress_probe_other LOGIN;
+SET client_min_messages = warning;
+SET trovella_guard.mode = off;
+SET trovella_guard.app_role = 'regress_probe_app';
+CREATE SCHEMA probed;
+GRANT USAGE ON SCHEMA probed TO regress_probe_app, regress_probe_other;
+ALTER DEFAULT PRIVILEGES IN SCHEMA probed GRANT ALL ON TABLES TO regress_probe_app;
+SET search_path = probed, public;
+
+-- The outcomes of a table, one line for each command
+CREATE FUNCTION tried(relation regclass, bind text DEFAULT NULL)
+RETURNS TABLE (command text, unset text, bound text, empty text, unknown text)
+LANGUAGE sql AS $$
+	SELECT p.command,
+		min(p.outcome) FILTER (WHERE p.session = 'unset'),
+		min(p.outcome) FILTER (WHERE p.session = 'bound'),
+		min(p.outcome) FILTER (WHERE p.session = 'empty'),
+		min(p.outcome) FILTER (WHERE p.session = 'unknown')
+	FROM trovella_guard.probe(relation, bind => tried.bind) p
+	GROUP BY p.command
+	ORDER BY array_position('{SELECT,INSERT,UPDATE,DELETE}', p.command)
+$$;
+
+-- a good table
+CREATE TABLE invoice (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	organization_id uuid NOT NULL, note text);
+ALTER TABLE invoice ENABLE ROW LEVEL SECURITY;
+CREATE POLICY p ON invoice
+	USING (organization_id = nullif(current_setting('app.org', true), '')::uuid);
+SELECT * FROM tried('invoice');
+
+-- It has no trace of the trial: no row, no value of a sequence, no setting.
+SELECT count(*) FROM invoice;
+SELECT is_called FROM invoice_id_seq;
+SELECT current_user, current_setting('session_replication_role') AS replication,
+	current_setting('app.org', true) AS org;
+
+-- an arm that lets through what is published
+ALTER POLICY p ON invoice
+	USING (organization_id = nullif(current_setting('app.org', true), '')::uuid
+		OR note = 'published');
+SELECT * FROM tried('invoice');
+
+-- The evidence is a script that shows it.
+SELECT evidence AS script FROM trovella_guard.probe('invoice')
+WHERE command = 'SELECT' AND session = 'bound' \gset
+\echo :script
+\o /dev/null
+:script
+\o
+SELECT count(*) FROM invoice;
+DROP TABLE invoice;
+
+-- A policy that lets a session without a tenant read, and does so again the
+-- second time, when the setting has been set before
+CREATE TABLE note (organization_id text NOT NULL);
+ALTER TABLE note ENABLE ROW LEVEL SECURITY;
+CREATE POLICY p ON note FOR SELECT USING (organization_id = current_setting('app.org', true)
+	OR current_setting('app.org', true) IS NULL);
+SELECT * FROM tried('note');
+SELECT * FROM tried('note');
+ALTER POLICY p ON note USING (organization_id = current_setting('app.org', true)
+	OR current_setting('app.org', true) = '');
+SELECT * FROM tried('note');
+DROP TABLE note;
+
+-- The new row is not checked.
+CREATE TABLE note (organization_id text NOT NULL, user_id text);
+ALTER TABLE note ENABLE ROW LEVEL SECURITY;
+CREATE POLICY r ON note FOR SELECT USING (organization_id = current_setting('app.org', true));
+CREATE POLICY i ON note FOR INSERT WITH CHECK (user_id = current_setting('app.user', true));
+CREATE POLICY u ON note FOR UPDATE USING (organization_id = current_setting('app.org', true))
+	WITH CHECK (true);
+SELECT * FROM tried('note');
+SELECT evidence FROM trovella_guard.probe('note')
+WHERE command <> 'SELECT' AND session = 'bound' ORDER BY command;
+DROP TABLE note;
+
+-- Membership: rows are made in the tables that the policy reads.
+CREATE TABLE member (user_id uuid, organization_id uuid, role text NOT NULL
+	CHECK (role IN ('owner', 'guest')), PRIMARY KEY (user_id, organization_id));
+CREATE FUNCTION uid() RETURNS uuid LANGUAGE sql STABLE
+	AS $$ SELECT (nullif(current_setting('request.jwt.claims', true), '')::json ->> 'sub')::uuid $$;
+CREATE TABLE project (id int PRIMARY KEY, organization_id uuid NOT NULL);
+ALTER TABLE project ENABLE ROW LEVEL SECURITY;
+CREATE POLICY p ON project USING (organization_id IN (
+	SELECT m.organization_id FROM member m WHERE m.user_id = uid() AND m.role = 'owner'));
+SELECT * FROM tried('project');
+-- ... without the user
+ALTER POLICY p ON project USING (organization_id IN (
+	SELECT m.organization_id FROM member m WHERE m.role = 'owner'));
+SELECT DISTINCT bound FROM tried('project');
+
+-- by way of the parent
+CREATE TABLE task (id int PRIMARY KEY, organization_id uuid NOT NULL, project_id int NOT NULL);
+ALTER TABLE task ENABLE ROW LEVEL SECURITY;
+ALTER POLICY p ON project USING (organization_id IN (
+	SELECT m.organization_id FROM member m WHERE m.user_id = uid()));
+CREATE POLICY p ON task USING (project_id IN (SELECT id FROM project));
+SELECT * FROM tried('task');
+-- a key ties the new row's tenant to its project's
+ALTER TABLE project ADD UNIQUE (organization_id, id);
+ALTER TABLE task ADD FOREIGN KEY (organization_id, project_id) REFERENCES project (organization_id, id);
+SELECT * FROM tried('task');
+DROP TABLE task, project, member;
+
+-- rows that constraints are particular about
+CREATE TYPE state AS ENUM ('draft', 'done');
+CREATE DOMAIN code AS text CHECK (value ~ '^[A-Z]{3}$');
+CREATE TABLE parcel (
+	id bigserial PRIMARY KEY,
+	organization_id varchar(8) NOT NULL CHECK (length(organization_id) >= 3),
+	state state NOT NULL,
+	currency code NOT NULL,
+	email text NOT NULL CHECK (email LIKE '%@%'),
+	weight numeric(4, 1) NOT NULL CHECK (weight > 3),
+	tags text[] NOT NULL,
+	days daterange NOT NULL,
+	place point NOT NULL,
+	doc jsonb NOT NULL,
+	total numeric GENERATED ALWAYS AS (weight * 2) STORED,
+	parent bigint NOT NULL REFERENCES parcel,
+	CHECK (state <> 'done' OR weight > 10)
+);
+ALTER TABLE parcel ENABLE ROW LEVEL SECURITY;
+CREATE POLICY p ON parcel USING (organization_id = current_setting('app.org', true));
+SELECT * FROM tried('parcel');
+CREATE FUNCTION boom() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'boom'; END $$;
+CREATE TRIGGER boom BEFORE INSERT OR UPDATE OR DELETE ON parcel FOR EACH ROW EXECUTE FUNCTION boom();
+SELECT DISTINCT bound FROM tried('parcel');
+DROP TABLE parcel;
+
+-- partitions, as the role may name them
+CREATE TABLE event (organization_id text NOT NULL, at date NOT NULL) PARTITION BY RANGE (at);
+CREATE TABLE event_old PARTITION OF event FOR VALUES FROM ('1990-01-01') TO ('2000-01-01');
+ALTER TABLE event ENABLE ROW LEVEL SECURITY;
+CREATE POLICY p ON event USING (organization_id = current_setting('app.org', true));
+SELECT * FROM tried('event');
+SELECT * FROM tried('event_old');
+DROP TABLE event;
+
+-- rows that are there
+CREATE TABLE letter (organization_id text NOT NULL, body text);
+INSERT INTO letter VALUES ('acme', 'a'), ('globex', 'b');
+ALTER TABLE letter ENABLE ROW LEVEL SECURITY;
+CREATE POLICY p ON letter USING (organization_id = current_setting('app.org', true) OR organization_id = 'globex');
+SELECT evidence FROM trovella_guard.probe('letter') WHERE command = 'SELECT' AND session = 'bound';
+
+-- the role of the tenant, its privileges, and the commands without a policy
+ALTER POLICY p ON letter USING (organization_id = current_user);
+SELECT * FROM tried('letter');
+REVOKE DELETE ON letter FROM regress_probe_app;
+DROP POLICY p ON letter;
+CREATE POLICY p ON letter FOR SELECT USING (organization_id = current_setting('app.org', true));
+SELECT command, outcome, evidence FROM trovella_guard.probe('letter') WHERE session = 'bound';
+
+-- a binding of one's own
+CREATE FUNCTION bind(tenant text) RETURNS void LANGUAGE plpgsql
+	AS $$ BEGIN PERFORM set_config('app.' || 'hidden', tenant, true); END $$;
+CREATE FUNCTION tenant() RETURNS text LANGUAGE plpgsql STABLE
+	AS $$ DECLARE name text := 'app.'; BEGIN RETURN current_setting(concat(name, 'hidden'), true); END $$;
+ALTER POLICY p ON letter USING (organization_id = tenant());
+SELECT * FROM tried('letter') WHERE command = 'SELECT';
+SELECT * FROM tried('letter', 'SELECT probed.bind($1)') WHERE command = 'SELECT';
+SET trovella_guard.bind = 'SELECT probed.bind($1)';
+SELECT * FROM tried('letter') WHERE command = 'SELECT';
+RESET trovella_guard.bind;
+
+-- Code of users runs as the role or as the owner, and cannot become anybody else.
+CREATE FUNCTION escape() RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM set_config('role', 'none', true);
+	RETURN current_setting('is_superuser')::boolean;
+END $$;
+ALTER POLICY p ON letter USING (escape());
+SELECT outcome, evidence FROM trovella_guard.probe('letter') WHERE command = 'SELECT' AND session = 'bound';
+ALTER POLICY p ON letter USING (pg_sleep(10) IS NULL);
+SELECT outcome, evidence FROM trovella_guard.probe('letter') WHERE command = 'SELECT' AND session = 'unset';
+
+-- A user's cancellation ends the probe, and nothing is left open.
+SET statement_timeout = '1s';
+SELECT outcome FROM trovella_guard.probe('letter');
+RESET statement_timeout;
+SELECT count(*) FROM letter;
+
+-- who may, and where
+SET SESSION AUTHORIZATION regress_probe_other;
+SELECT outcome, evidence FROM trovella_guard.probe('probed.letter') LIMIT 1;
+RESET SESSION AUTHORIZATION;
+BEGIN READ ONLY;
+SELECT FROM trovella_guard.probe('letter');
+ROLLBACK;
+SELECT FROM trovella_guard.probe('pg_class');
+SELECT FROM trovella_guard.probe('letter', 'regress_probe_nobody');
+
+RESET search_path;
+DROP SCHEMA probed CASCADE;
+DROP OWNED BY regress_probe_app;
+DROP ROLE regress_probe_app, regress_probe_other;
