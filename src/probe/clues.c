@@ -61,7 +61,8 @@ typedef struct ScopeTable
 	const char *alias;
 	Oid			relid;			/* InvalidOid: ... */
 	List	   *columns;		/* ... of NamedTerms */
-	bool		any_name;		/* a function in FROM: each column is its value */
+	bool		any_name;		/* a function in FROM: each column is its
+								 * value */
 } ScopeTable;
 
 typedef struct Scope

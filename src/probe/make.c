@@ -21,6 +21,7 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
@@ -35,6 +36,7 @@
 #include "probe/probe.h"
 #include "rewrite/rewriteHandler.h"
 #include "utils/acl.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
@@ -413,7 +415,7 @@ insert_row(void *arg)
 	row->tableoid = DatumGetObjectId(SPI_getbinval(tuple, SPI_tuptable->tupdesc,
 												   1, &isnull));
 	row->tid = *(ItemPointer) DatumGetPointer(SPI_getbinval(tuple, SPI_tuptable->tupdesc,
-												  2, &isnull));
+															2, &isnull));
 	if (insertion->is_probed)
 	{
 		char	   *tenant = SPI_getvalue(tuple, SPI_tuptable->tupdesc, 3);
@@ -495,8 +497,8 @@ suspects(const TableShape *shape, const ErrorData *error, List **literals)
 		Datum		keys;
 
 		*literals = tg_probe_literals_in(TextDatumGetCString(
-			DirectFunctionCall1(pg_get_constraintdef,
-								ObjectIdGetDatum(constraint))));
+															 DirectFunctionCall1(pg_get_constraintdef,
+																				 ObjectIdGetDatum(constraint))));
 		tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(constraint));
 		keys = SysCacheGetAttr(CONSTROID, tuple, Anum_pg_constraint_conkey,
 							   &isnull);
@@ -825,6 +827,7 @@ make_probed_rows(Probe *probe)
 		int			number = foreach_current_index(lc);
 		bool		is_a = number == TENANT_A;
 		bool		vary = number <= TENANT_B;
+
 		/* whose projects and users are nobody else's */
 		const char **natural = natural_row(probe, probe->shape,
 										   vary ? number : number + 1, tenant);

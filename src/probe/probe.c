@@ -69,7 +69,8 @@ typedef struct ProbeTask
 	const char *bind;
 	MemoryContext context;		/* of one table */
 	const RelationFacts *facts;
-	bool		unset;			/* the sessions without settings, or the others */
+	bool		unset;			/* the sessions without settings, or the
+								 * others */
 	Oid			role;			/* that is being tried */
 	Probe	   *probe;
 	bool		learned;		/* what policies make of the settings */
@@ -165,7 +166,7 @@ evaluate_all(void *arg)
 static List *
 tenants_in_session(Probe *probe, const Session *session, Oid role)
 {
-	Evaluation	evaluation = {.role = role, .context = CurrentMemoryContext};
+	Evaluation	evaluation = {.role = role,.context = CurrentMemoryContext};
 
 	evaluation.probe = probe;
 	(void) tg_in_session(probe, session, role, evaluate_all, &evaluation);

@@ -172,7 +172,7 @@ read_rows(void *arg)
 		Oid			tableoid = DatumGetObjectId(SPI_getbinval(tuple, desc, 1,
 															  &isnull));
 		ItemPointer tid = (ItemPointer) DatumGetPointer(SPI_getbinval(tuple, desc, 2,
-															&isnull));
+																	  &isnull));
 
 		foreach(lc, reading->rows)
 		{
@@ -698,6 +698,7 @@ static void
 try_session(void *arg)
 {
 	Trials	   *trials = arg;
+
 	/* B's session is there for the plans that it leaves behind */
 	bool		reads_only = strcmp(trials->session->group, "bound") == 0 &&
 		tg_session_owns(trials->session, trials->probe->tenants[TENANT_B]);
@@ -784,7 +785,7 @@ tg_probe_try(Probe *probe, Oid role, List *sessions, const char *group)
 	Oid			tid_array[] = {get_array_type(TIDOID)};
 	Oid			place[] = {TIDOID, OIDOID};
 	CommandState states[PROBE_COMMANDS] = {0};
-	Trials		trials = {.probe = probe, .role = role, .states = states};
+	Trials		trials = {.probe = probe,.role = role,.states = states};
 	List	   *results = NIL;
 	const char *trouble = NULL;
 	ListCell   *lc;
