@@ -143,6 +143,20 @@ SELECT * FROM tried('event');
 SELECT * FROM tried('event_old');
 DROP TABLE event;
 
+-- views and SECURITY DEFINER functions
+CREATE TABLE order_ (id int PRIMARY KEY, organization_id text NOT NULL);
+ALTER TABLE order_ ENABLE ROW LEVEL SECURITY;
+CREATE POLICY p ON order_ USING (organization_id = current_setting('app.org', true));
+CREATE VIEW invoker WITH (security_invoker) AS SELECT * FROM order_;
+CREATE VIEW definer AS SELECT * FROM order_ WHERE id > 0;
+CREATE VIEW blind AS SELECT count(*) FROM order_;
+CREATE FUNCTION all_orders() RETURNS SETOF order_ LANGUAGE sql SECURITY DEFINER
+	AS $$ SELECT * FROM probed.order_ $$;
+SELECT relation, command, session, outcome FROM trovella_guard.probe('order_')
+WHERE relation <> 'order_'::regclass OR command LIKE 'function%'
+ORDER BY relation::text, command, session;
+DROP TABLE order_ CASCADE;
+
 -- rows that are there
 CREATE TABLE letter (organization_id text NOT NULL, body text);
 INSERT INTO letter VALUES ('acme', 'a'), ('globex', 'b');

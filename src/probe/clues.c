@@ -1227,6 +1227,15 @@ note_value(Clues *clues, Node *node, bool is_array)
 				is_array ? psprintf("pg_catalog.unnest(%s)", text) : text);
 }
 
+static bool
+is_equality(const OpExpr *expr)
+{
+	char	   *name = get_opname(expr->opno);
+
+	return list_length(expr->args) == 2 && name != NULL &&
+		strcmp(name, "=") == 0;
+}
+
 /* The values that policies compare the tenant column with, as texts. */
 static bool
 find_values(Node *node, void *context)
@@ -1236,20 +1245,12 @@ find_values(Node *node, void *context)
 	if (node == NULL)
 		return false;
 	CHECK_FOR_INTERRUPTS();
-	if (IsA(node, OpExpr) && list_length(((OpExpr *) node)->args) == 2)
+	if ((IsA(node, OpExpr) && is_equality((OpExpr *) node)) ||
+		IsA(node, DistinctExpr))
 	{
+		/* (both are the same struct) */
 		Node	   *left = linitial(((OpExpr *) node)->args);
 		Node	   *right = lsecond(((OpExpr *) node)->args);
-
-		if (is_tenant_column(clues, left))
-			note_value(clues, right, false);
-		else if (is_tenant_column(clues, right))
-			note_value(clues, left, false);
-	}
-	else if (IsA(node, DistinctExpr))
-	{
-		Node	   *left = linitial(((DistinctExpr *) node)->args);
-		Node	   *right = lsecond(((DistinctExpr *) node)->args);
 
 		if (is_tenant_column(clues, left))
 			note_value(clues, right, false);

@@ -24,6 +24,7 @@
 
 #include "access/parallel.h"
 #include "access/xlog.h"
+#include "catalog/pg_namespace.h"
 #include "compat.h"
 #include "executor/spi.h"
 #include "funcapi.h"
@@ -80,15 +81,15 @@ typedef struct ProbeTask
 PG_FUNCTION_INFO_V1(trovella_guard_probe_1_0);
 
 static void
-put_row(ProbeTask *task, Oid role, const char *command, const char *group,
-		ProbeOutcome outcome, const char *evidence)
+put_row(ProbeTask *task, Oid relation, Oid role, const char *command,
+		const char *group, ProbeOutcome outcome, const char *evidence)
 {
 	Datum		values[COL_PROBE_COLUMNS];
 	bool		nulls[COL_PROBE_COLUMNS] = {0};
 	NameData	name;
 
 	namestrcpy(&name, GetUserNameFromId(role, false));
-	values[COL_PROBE_RELATION] = ObjectIdGetDatum(task->facts->relid);
+	values[COL_PROBE_RELATION] = ObjectIdGetDatum(relation);
 	values[COL_PROBE_ROLE] = NameGetDatum(&name);
 	values[COL_PROBE_COMMAND] = CStringGetTextDatum(command);
 	values[COL_PROBE_SESSION] = CStringGetTextDatum(group);
@@ -112,7 +113,8 @@ put_not_tried(ProbeTask *task, Oid role, const char *why)
 		if ((i == UNSET_GROUP) != task->unset)
 			continue;
 		for (int j = 0; j < PROBE_COMMANDS; j++)
-			put_row(task, role, commands[j], groups[i], OUTCOME_NOT_TRIED, why);
+			put_row(task, task->facts->relid, role, commands[j], groups[i],
+					OUTCOME_NOT_TRIED, why);
 	}
 }
 
@@ -312,7 +314,9 @@ try_role(ProbeTask *task, Probe *probe, Oid role)
 
 		if ((i == UNSET_GROUP) != task->unset)
 			continue;
-		results = tg_probe_try(probe, role, sessions, groups[i]);
+		results = list_concat(tg_probe_try(probe, role, sessions, groups[i]),
+							  tg_probe_try_windows(probe, role, sessions,
+												   groups[i]));
 		foreach(lc, results)
 		{
 			ProbeResult *result = lfirst(lc);
@@ -323,7 +327,8 @@ try_role(ProbeTask *task, Probe *probe, Oid role)
 				result->outcome = OUTCOME_NOT_TRIED;
 				evidence = probe->problem;
 			}
-			put_row(task, role, result->command, result->group,
+			put_row(task, OidIsValid(result->relation) ? result->relation :
+					task->facts->relid, role, result->command, result->group,
 					result->outcome, evidence);
 		}
 	}
@@ -354,6 +359,30 @@ probe_as_role(void *arg)
 	try_role(task, probe, task->role);
 }
 
+/* A table and what the role may name instead of it. */
+static const Oid *
+with_descendants(FactsReader *reader, Oid relid, int *count)
+{
+	List	   *descendants = tg_facts_descendants(reader, relid);
+	Oid		   *relids = palloc((list_length(descendants) + 1) * sizeof(Oid));
+	ListCell   *lc;
+
+	relids[0] = relid;
+	*count = 1;
+	foreach(lc, descendants)
+		relids[(*count)++] = lfirst_oid(lc);
+	return relids;
+}
+
+/* Nobody needs to hear of partitions that the role cannot name. */
+static bool
+is_out_of_reach(const RelationFacts *facts, Oid role)
+{
+	return facts->parents != NIL &&
+		(!TG_MAY_USE_SCHEMA(facts->schema_oid, role) ||
+		 tg_privileges_of(role, facts) == ACL_NO_RIGHTS);
+}
+
 bool
 tg_probe_may_become(const Probe *probe, Oid role)
 {
@@ -372,6 +401,8 @@ probe_table(ProbeTask *task)
 
 		CHECK_FOR_INTERRUPTS();
 		task->role = lfirst_oid(lc);
+		if (is_out_of_reach(task->facts, task->role))
+			continue;
 		probe->caller = GetUserId();
 		if (!tg_probe_may_become(probe, task->facts->owner) ||
 			!tg_probe_may_become(probe, task->role))
@@ -455,7 +486,7 @@ probe_tables(ProbeTask *task, Audit *audit, const Oid *relids, int count,
 		task->facts = tg_facts_read(task->reader, relids[i]);
 		if (task->facts == NULL || !tg_is_tenant_table(task->facts))
 		{
-			if (single)
+			if (single && i == 0)
 				ereport(ERROR,
 						(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 						 errmsg("\"%s\" is not a tenant table",
@@ -499,6 +530,8 @@ trovella_guard_probe_1_0(PG_FUNCTION_ARGS)
 										 "trovella_guard probe",
 										 ALLOCSET_DEFAULT_SIZES);
 	relids = tg_audit_relations(audit, &count);
+	if (OidIsValid(relid))
+		relids = with_descendants(task.reader, relid, &count);
 	for (int phase = 0; phase < 2; phase++)
 	{
 		task.unset = phase == 0;

@@ -18,6 +18,9 @@
 #include "probe/values.h"
 #include "storage/itemptr.h"
 
+/* SELECT, INSERT, UPDATE, DELETE */
+#define PROBE_COMMANDS 4
+
 /* The tenants: two with rows in all tables, and one that does not exist. */
 enum
 {
@@ -83,6 +86,7 @@ typedef struct Probe
 	List	   *rows;			/* of ProbeRow */
 	List	   *foreign_values; /* of NewRow: rows to be written */
 	List	   *world;			/* statements that made rows of other tables */
+	bool		slow[PROBE_COMMANDS];	/* a statement took too long */
 	const char *problem;		/* why no rows could be made, or NULL */
 	int			serial;
 } Probe;
@@ -151,10 +155,9 @@ typedef enum ProbeOutcome
 	OUTCOME_LEAKS
 } ProbeOutcome;
 
-#define PROBE_COMMANDS 4
-
 typedef struct ProbeResult
 {
+	Oid			relation;		/* a view; InvalidOid: the table */
 	const char *command;
 	const char *group;
 	ProbeOutcome outcome;
@@ -164,5 +167,12 @@ typedef struct ProbeResult
 /* The results of one role in the sessions of a group, as a List. */
 extern List *tg_probe_try(Probe *probe, Oid role, List *sessions,
 						  const char *group);
+
+extern const char *tg_probe_command_name(CommandSet command);
+extern AclMode tg_probe_privilege(CommandSet command);
+
+/* windows.c: the same through views and functions */
+extern List *tg_probe_try_windows(const Probe *probe, Oid role,
+								  List *sessions, const char *group);
 
 #endif							/* TROVELLA_GUARD_PROBE_H */

@@ -48,6 +48,28 @@ enum
 	TRY_SELECT, TRY_INSERT, TRY_UPDATE, TRY_DELETE
 };
 
+const char *
+tg_probe_command_name(CommandSet command)
+{
+	for (int i = 0; i < PROBE_COMMANDS; i++)
+	{
+		if (command_sets[i] == command)
+			return command_names[i];
+	}
+	return "";
+}
+
+AclMode
+tg_probe_privilege(CommandSet command)
+{
+	for (int i = 0; i < PROBE_COMMANDS; i++)
+	{
+		if (command_sets[i] == command)
+			return command_privileges[i];
+	}
+	return ACL_NO_RIGHTS;
+}
+
 /* What a command did in the sessions of a group. */
 typedef struct CommandState
 {
@@ -132,7 +154,10 @@ note_error(Trials *trials, int command, const ErrorData *error)
 	if (state->trouble == NULL)
 		state->trouble = error->message;
 	if (tg_attempt_timed_out(error))
+	{
 		state->timed_out = true;
+		trials->probe->slow[command] = true;
+	}
 }
 
 /*
@@ -357,6 +382,8 @@ try_insert(Trials *trials)
 		bool		own = tg_session_owns(trials->session, row->tenant);
 		char	   *sql;
 
+		if (state->timed_out)
+			return;
 		if (own && state->own_reached)
 			continue;
 		sql = tg_probe_insert_sql(probe->shape, row->values, trials->role);
@@ -436,7 +463,7 @@ try_delete(Trials *trials)
 
 		if (own && state->own_reached)
 			continue;
-		if (left-- <= 0)
+		if (left-- <= 0 || state->timed_out)
 			return;
 		if (!hits(trials, TRY_DELETE, row, sql, NULL))
 			continue;
@@ -609,7 +636,8 @@ try_update_own(Trials *trials, const ProbeRow *row)
 			char	   *sql;
 
 			/* once for each of the first tenants, as it is */
-			if (i == 0 && alone++ > 20)
+			if (trials->states[TRY_UPDATE].timed_out ||
+				(i == 0 && alone++ > 20))
 				continue;
 			sql = update_sql(trials, new_row->tenant, values);
 			if (sql != NULL &&
@@ -638,6 +666,8 @@ try_update(Trials *trials)
 	{
 		ProbeRow   *row = lfirst(lc);
 
+		if (state->timed_out)
+			return;
 		if (left-- <= 0)
 			break;
 		if (!tg_session_owns(trials->session, row->tenant))
@@ -705,8 +735,10 @@ try_session(void *arg)
 
 	for (int i = 0; i < PROBE_COMMANDS; i++)
 	{
-		if (trials->states[i].leak == NULL && is_permitted(trials, i) &&
-			(i == TRY_SELECT || !reads_only))
+		if (trials->probe->slow[i])
+			trials->states[i].timed_out = true;
+		else if (trials->states[i].leak == NULL && is_permitted(trials, i) &&
+				 (i == TRY_SELECT || !reads_only))
 			try_commands[i] (trials);
 	}
 }
@@ -754,7 +786,7 @@ result_of(const Trials *trials, int command, const char *group)
 	else if (state->timed_out)
 	{
 		result->outcome = OUTCOME_NOT_TRIED;
-		result->evidence = state->trouble;
+		result->evidence = "a statement took longer than two seconds";
 	}
 	else if (strcmp(group, "bound") == 0 && !state->own_reached)
 	{
