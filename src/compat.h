@@ -76,6 +76,16 @@ TG_FIND_SETTING(const char *name)
 #define TG_RESET_EXTRA(record) (TG_STRING_SETTING(record)->reset_extra)
 #endif
 
+/*
+ * The LSN to which the end of the transaction, commit or abort, advances the
+ * replication origin of the session.  Since 19 it is in a struct.
+ */
+#if PG_VERSION_NUM >= 190000
+#define TG_ORIGIN_LSN (replorigin_xact_state.origin_lsn)
+#else
+#define TG_ORIGIN_LSN replorigin_session_origin_lsn
+#endif
+
 /* Since 18 the magic block also tells the module's name and version. */
 #if PG_VERSION_NUM >= 180000
 #define TG_MODULE_MAGIC(module_version) \

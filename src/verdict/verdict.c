@@ -29,8 +29,10 @@
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
+#include "compat.h"
 #include "guard.h"
 #include "miscadmin.h"
+#include "replication/origin.h"
 #include "rules/rules.h"
 #include "settings.h"
 #include "subtransaction.h"
@@ -123,6 +125,11 @@ judge_without_refusing(void)
  * The memory of the verdict is a child of TopTransactionContext, which is freed
  * should we not come back from here.  The current context may be that of a
  * procedure, which lives longer than the transaction.
+ *
+ * Nor does the replication origin know how far the transaction leads, until we
+ * come back.  An abort advances the origin, too (RecordTransactionAbort(),
+ * xact.c), and an apply worker that has told it the end of the transaction takes
+ * a refused one for applied: pglogical would skip it, and lose its rows.
  */
 static void
 judge_commit(void)
@@ -131,11 +138,14 @@ judge_commit(void)
 												  "trovella_guard verdict",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
+	XLogRecPtr	origin_lsn = TG_ORIGIN_LSN;
 
+	TG_ORIGIN_LSN = InvalidXLogRecPtr;
 	if (tg_mode() != TG_MODE_ENFORCE)
 		judge_without_refusing();
 	else if (must_judge())
 		tg_raise(tg_judge_transaction(true, true));
+	TG_ORIGIN_LSN = origin_lsn;
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
 }
