@@ -4,6 +4,7 @@
 #   make installcheck         pg_regress and isolation against a running server
 #   make demo                 install missing packages, show the guard at work
 #   make test                 install missing packages, run every test
+#   make test-citus           run the tests of three clusters with Citus
 #   make test-versions        run every test in a chroot per PostgreSQL release
 #   make fuzz-scope N=20000   test the prover with random policies, on the server
 #                             that psql connects to; SEED=1 J=2, CLOSELY=1 to
@@ -20,8 +21,8 @@
 #   make bench                measure what the guard costs (fifty minutes)
 
 # These install what they need, so they must work without pg_config.
-HARNESS = demo test test-versions lint format check-format check-version \
-	dist package memcheck test-core lab scale mutants bench
+HARNESS = demo test test-citus test-versions lint format check-format \
+	check-version dist package memcheck test-core lab scale mutants bench
 ifneq (,$(filter $(HARNESS),$(MAKECMDGOALS)))
 
 .PHONY: $(HARNESS)
@@ -31,6 +32,9 @@ demo:
 
 test:
 	@test/run $(SUITES)
+
+test-citus:
+	@test/run citus
 
 test-versions:
 	@SUITES="$(SUITES)" test/versions $(RELEASES)

@@ -422,16 +422,17 @@ LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'trovella_guard_relations_1_0';
 COMMENT ON FUNCTION trovella_guard_internal.relations(pg_catalog.regclass) IS
   'One relation, with class and number of findings; or all that the rules apply to, and a row of class database for findings about none of them.';
 
+-- No LEFT JOIN to pg_class: Citus adds a condition there that hides its shards,
+-- and then PostgreSQL fails to plan the query.
 CREATE VIEW trovella_guard.tables WITH (security_invoker = true) AS
   SELECT r.schema_name, r.table_name, r.kind, r.class, r.tenant_column,
          c.relrowsecurity AS rls_enabled, c.relforcerowsecurity AS rls_forced,
          p.select_policies, p.insert_policies, p.update_policies, p.delete_policies,
-         i.relname AS tenant_index,
+         (SELECT i.relname FROM pg_catalog.pg_class i WHERE i.oid = r.tenant_index) AS tenant_index,
          r.errors, r.warnings, r.infos, r.debts, r.first_due, r.waived,
          r.reason AS allowlist_reason
   FROM trovella_guard_internal.relations() r
   JOIN pg_catalog.pg_class c ON c.oid = r.oid
-  LEFT JOIN pg_catalog.pg_class i ON i.oid = r.tenant_index
   CROSS JOIN LATERAL (
     SELECT pg_catalog.count(*) FILTER (WHERE polcmd IN ('r', '*')) AS select_policies,
            pg_catalog.count(*) FILTER (WHERE polcmd IN ('a', '*')) AS insert_policies,

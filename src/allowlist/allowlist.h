@@ -224,6 +224,12 @@ extern bool tg_allowlist_names(const AllowlistEntry *entry,
 							   const char *schema, const char *table);
 
 /*
+ * Raises an error on a worker of Citus: verdicts there do not need the allowlist,
+ * so that nothing has to keep several of them the same.
+ */
+extern void tg_allowlist_require_coordinator(void);
+
+/*
  * Runs one statement with the privileges of the extension's owner, for functions
  * that write the allowlist on behalf of roles without privileges on it.
  * Returns the number of rows.  Puts the rows that the statement returns into

@@ -463,8 +463,9 @@ schema_entry_applies(Lookup *lookup, const RelationFacts *facts)
 }
 
 /*
- * An entry for a relation covers its partitions at all levels.  An entry for a
- * schema covers a partition only if it covers the partitioned table.
+ * An entry for a relation covers its partitions at all levels, and its shards on
+ * this node.  An entry for a schema covers a partition only if it covers the
+ * partitioned table.
  */
 static const AllowlistEntry *
 look_up(Lookup *lookup)
@@ -473,6 +474,8 @@ look_up(Lookup *lookup)
 
 	if (lookup->allowlist->by_key == NULL)
 		return NULL;
+	if (OidIsValid(facts->shard_of))
+		facts = tg_facts_outline(lookup->reader, facts->shard_of);
 
 	while (facts != NULL)
 	{

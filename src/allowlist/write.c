@@ -31,6 +31,7 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 #include "watch/touched.h"
 
@@ -80,12 +81,35 @@ execute_as_owner(const char *sql, int nargs, Oid *types, Datum *values,
 	SetUserIdAndSecContext(save_userid, save_sec_context);
 }
 
+void
+tg_allowlist_require_coordinator(void)
+{
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	FactsReader *reader = tg_facts_begin(snapshot, false);
+
+	if (tg_facts_citus_node(reader) == TG_CITUS_WORKER)
+	{
+		char	   *coordinator = tg_facts_citus_coordinator(reader);
+
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the allowlist of a Citus cluster is kept on its coordinator"),
+				 errdetail("This node is a worker, which leaves decisions to the coordinator."),
+				 coordinator != NULL ?
+				 errhint("Connect to the coordinator: %s.", coordinator) :
+				 errhint("Connect to the coordinator.")));
+	}
+	tg_facts_end(reader);
+	UnregisterSnapshot(snapshot);
+}
+
 uint64
 tg_allowlist_write(const char *sql, int nargs, Oid *types, Datum *values,
 				   const char *nulls, Tuplestorestate *returned)
 {
 	uint64		processed;
 
+	tg_allowlist_require_coordinator();
 	execute_as_owner(sql, nargs, types, values, nulls);
 	processed = SPI_processed;
 	for (uint64 i = 0; returned != NULL && i < processed; i++)

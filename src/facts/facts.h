@@ -68,7 +68,10 @@ typedef struct PolicyFacts
 	Oid			oid;
 	ItemPointerData tid;		/* of its row in pg_policy */
 	char	   *name;
-	bool		permissive;
+	bool		permissive;		/* see also loses_restrictive */
+	bool		loses_restrictive;	/* it is AS RESTRICTIVE, but of a
+									 * distributed table: Citus creates it on
+									 * the shards as a permissive one */
 	CommandSet	commands;
 	List	   *roles;			/* OIDs; InvalidOid stands for PUBLIC */
 	Node	   *qual;			/* USING, or NULL; do not modify */
@@ -147,6 +150,14 @@ typedef struct RelationFacts
 								 * something on it or on one of its columns */
 	bool		security_invoker;	/* of a view: reads as the caller */
 	bool		security_barrier;	/* of a view */
+	bool		beside_citus;	/* the database has Citus, which may
+								 * distribute it one day */
+	bool		distributed;	/* Citus keeps its rows in shards */
+	Oid			shard_of;		/* the table that it is a shard of, on this
+								 * node of Citus; or InvalidOid */
+	bool		sent_by_citus;	/* the coordinator, which has sent it, judges
+								 * all of it: a shard, or a distributed table
+								 * on a worker */
 	Oid			owner;
 	List	   *acls;			/* of Acl: the relation's (or its default) and
 								 * those of columns */
@@ -310,6 +321,9 @@ extern bool tg_facts_name_is_taken(FactsReader *reader, Oid schema_oid,
  * never changes while the object exists.
  */
 extern Oid	tg_owning_relation(Oid classId, Oid objectId);
+
+/* The same of a trigger, which no rule is about: it is no part of its table. */
+extern Oid	tg_table_of_trigger(Oid trigger);
 
 /*
  * Is it a temporary relation, or a temporary object of any kind that has a
@@ -798,5 +812,32 @@ extern bool tg_facts_is_trusted_member(FactsReader *reader, Oid relid);
 
 /* All such members, in the order of OIDs. */
 extern List *tg_facts_trusted_members(FactsReader *reader);
+
+/*
+ * What is this node to Citus?
+ */
+typedef enum CitusNode
+{
+	TG_NOT_CITUS,				/* the extension is not there */
+	TG_CITUS_COORDINATOR,
+	TG_CITUS_WORKER
+} CitusNode;
+
+extern CitusNode tg_facts_citus_node(FactsReader *reader);
+
+/* Where is the coordinator ("host, port 5432")?  NULL: this node knows none. */
+extern char *tg_facts_citus_coordinator(FactsReader *reader);
+
+/* Is a relation a shard on this node? */
+extern bool tg_facts_is_shard(FactsReader *reader, Oid relid);
+
+/* Is there a catalog that looks like one of Citus?  Asks a cache. */
+extern bool tg_citus_may_be_there(void);
+
+/*
+ * Does this session say that it is a connection of Citus between its nodes?
+ * Anybody can say so.
+ */
+extern bool tg_citus_is_calling(FactsReader *reader);
 
 #endif							/* TROVELLA_GUARD_FACTS_H */

@@ -19,6 +19,7 @@
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_policy.h"
 #include "catalog/pg_rewrite.h"
+#include "catalog/pg_trigger.h"
 #include "facts/facts.h"
 #include "facts/reader.h"
 #include "utils/builtins.h"
@@ -173,6 +174,13 @@ tg_owning_relation(Oid classId, Oid objectId)
 		default:
 			return InvalidOid;
 	}
+}
+
+Oid
+tg_table_of_trigger(Oid trigger)
+{
+	return oid_column(TriggerRelationId, Anum_pg_trigger_oid, trigger,
+					  Anum_pg_trigger_tgrelid);
 }
 
 bool

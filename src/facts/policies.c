@@ -113,7 +113,8 @@ tg_read_policies(FactsReader *reader, RelationFacts *facts)
 		policy->oid = form->oid;
 		policy->tid = tuple->t_self;
 		policy->name = pstrdup(NameStr(form->polname));
-		policy->permissive = form->polpermissive;
+		policy->permissive = form->polpermissive || facts->distributed;
+		policy->loses_restrictive = policy->permissive && !form->polpermissive;
 		switch (form->polcmd)
 		{
 			case ACL_SELECT_CHR:

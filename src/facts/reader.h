@@ -47,6 +47,17 @@ typedef enum ReaderCatalog
 	CAT_COUNT
 } ReaderCatalog;
 
+/* The catalogs of Citus. */
+typedef enum CitusCatalog
+{
+	CITUS_TABLES,
+	CITUS_SHARDS,
+	CITUS_PLACEMENTS,
+	CITUS_NODES,
+	CITUS_LOCAL_GROUP,
+	CITUS_CATALOGS
+} CitusCatalog;
+
 typedef struct Audience Audience;
 typedef struct Definers Definers;
 typedef struct Publications Publications;
@@ -86,6 +97,10 @@ struct FactsReader
 	ReadDecisions read_decisions;	/* may be NULL */
 	void	   *decisions_arg;
 	void	   *of_rules;		/* see tg_facts_place_for_rules() */
+	bool		citus_known;	/* citus.c: are the next ones set? */
+	CitusNode	citus;
+	int			citus_group;	/* of this node */
+	Oid			citus_catalogs[CITUS_CATALOGS];
 	ReadNote	note;			/* see tg_facts_note_reads(); may be NULL */
 	void	   *note_arg;
 	Oid			subject;		/* a relation whose reads are not noted */
@@ -232,6 +247,9 @@ typedef struct RoleMembers
 } RoleMembers;
 
 extern const RoleMembers *tg_reader_members(FactsReader *reader, Oid role);
+
+/* citus.c: what Citus says of a relation. */
+extern void tg_read_citus(FactsReader *reader, RelationFacts *facts);
 
 /* extensions.c: is a superuser the owner of an extension? */
 extern bool tg_reader_extension_is_trusted(FactsReader *reader, Oid extension);

@@ -248,6 +248,7 @@ read_outline(FactsReader *reader, Oid relid)
 	tg_facts_read_columns(reader, facts);
 	if (tg_is_table(facts) || facts->kind == RELKIND_FOREIGN_TABLE)
 		facts->parents = tg_facts_parents(reader, relid);
+	tg_read_citus(reader, facts);
 	return facts;
 }
 

@@ -130,6 +130,7 @@ trovella_guard_prune_1_0(PG_FUNCTION_ARGS)
 	ListCell   *lc;
 
 	InitMaterializedSRF(fcinfo, 0);
+	tg_allowlist_require_coordinator();
 
 	audit = tg_audit_begin(NULL);
 	while (tg_audit_next(audit, &findings) != NULL)

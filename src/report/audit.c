@@ -121,7 +121,8 @@ list_relations(FactsReader *reader, int *count)
 	{
 		Form_pg_class form = (Form_pg_class) GETSTRUCT(tuple);
 
-		if (!rules_are_about(form) || is_listed(members, form->oid))
+		if (!rules_are_about(form) || is_listed(members, form->oid) ||
+			tg_facts_is_shard(reader, form->oid))
 			continue;
 		if (*count == room)
 		{

@@ -36,6 +36,7 @@
 #include "report/audit.h"
 #include "rules/remedy.h"
 #include "settings.h"
+#include "tcop/tcopprot.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -204,6 +205,62 @@ next_repair(Oid relid, RuleLevel least, const List *tried, List **doubts,
 	return sql;
 }
 
+/* An error of the parser is about these statements, and not the caller's. */
+static void
+point_into_statements(void *arg)
+{
+	int			position = geterrposition();
+
+	if (position <= 0)
+		return;
+	errposition(0);
+	internalerrposition(position);
+	internalerrquery(arg);
+}
+
+/* The statements of a text, as a List of RawStmt. */
+static List *
+parse_statements(const char *sql)
+{
+	ErrorContextCallback callback;
+	List	   *statements;
+
+	callback.previous = error_context_stack;
+	callback.callback = point_into_statements;
+	callback.arg = unconstify(char *, sql);
+	error_context_stack = &callback;
+	statements = pg_parse_query(sql);
+	error_context_stack = callback.previous;
+	return statements;
+}
+
+/*
+ * Runs statements one by one: Citus sends the text that a statement is part of
+ * to its shards, where it must be one statement.
+ */
+static void
+run_statements(const char *sql)
+{
+	ListCell   *lc;
+
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	foreach(lc, parse_statements(sql))
+	{
+		const RawStmt *statement = lfirst(lc);
+		char	   *text = statement->stmt_len > 0 ?
+			pnstrdup(sql + statement->stmt_location, statement->stmt_len) :
+			pstrdup(sql + statement->stmt_location);
+
+		CHECK_FOR_INTERRUPTS();
+		if (SPI_execute(text, false, 0) < 0)
+			elog(ERROR, "could not execute: %s", text);
+	}
+	if (SPI_finish() != SPI_OK_FINISH)
+		elog(ERROR, "SPI_finish failed");
+	CommandCounterIncrement();
+}
+
 /*
  * protect(relation regclass, level text): returns the statements that it has
  * run.
@@ -236,15 +293,7 @@ trovella_guard_protect_1_0(PG_FUNCTION_ARGS)
 		Datum		value = CStringGetTextDatum(sql);
 		bool		isnull = false;
 
-		CHECK_FOR_INTERRUPTS();
-		if (SPI_connect() != SPI_OK_CONNECT)
-			elog(ERROR, "SPI_connect failed");
-		if (SPI_execute(sql, false, 0) < 0)
-			elog(ERROR, "could not execute: %s", sql);
-		if (SPI_finish() != SPI_OK_FINISH)
-			elog(ERROR, "SPI_finish failed");
-		CommandCounterIncrement();
-
+		run_statements(sql);
 		tuplestore_putvalues(result->setResult, result->setDesc, &value,
 							 &isnull);
 		tried = lappend(tried, makeString(sql));

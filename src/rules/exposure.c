@@ -20,6 +20,7 @@
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "rules/basis.h"
+#include "rules/distributed.h"
 #include "rules/remedy.h"
 #include "rules/rules.h"
 #include "utils/builtins.h"
@@ -92,7 +93,8 @@ check_owners(const RuleSubject *subject)
 									who, tg_role_name(facts->owner));
 	finding->object = tg_role_name(first);
 	finding->basis = tg_basis_of_roles(roles);
-	finding->repair_sql = tg_remedy_force(subject->reader, facts);
+	finding->repair_sql = facts->distributed ? tg_remedy_owner(facts) :
+		tg_remedy_force(subject->reader, facts);
 }
 
 /* Why row-level security does not apply to a role; NULL if it does. */

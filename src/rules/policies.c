@@ -12,11 +12,13 @@
 #include "common/hashfn.h"
 #include "miscadmin.h"
 #include "rules/basis.h"
+#include "rules/distributed.h"
 #include "rules/parents.h"
 #include "rules/print.h"
 #include "rules/remedy.h"
 #include "rules/rules.h"
 #include "scope/scope.h"
+#include "utils/builtins.h"
 
 /*
  * The commands for which a permissive policy admits rows at all.  PostgreSQL
@@ -170,6 +172,13 @@ repair_of(const RuleSubject *subject, const RelationFacts *facts,
 	if (!subject->describe)
 		return NULL;
 	whose.facts = facts;
+	if (tg_lost_restrictive(facts) != NULL)
+	{
+		repair = tg_remedy_restrictive(&whose);
+		return repair != NULL ? repair :
+			tg_remedy_comment("Citus creates restrictive policies as permissive ones on the shards: drop %s, and put its condition into the permissive policies.",
+							  quote_identifier(tg_lost_restrictive(facts)->name));
+	}
 	if (policy->qual != NULL && (both || !issue->in_check))
 	{
 		qual = tg_expression_text_for_any_path(&whose, policy->qual);
@@ -200,8 +209,10 @@ report_issue(const RuleSubject *subject, const RelationFacts *facts,
 {
 	RuleSubject whose = *subject;
 	Finding    *finding;
+	const PolicyFacts *lost = tg_lost_restrictive(facts);
 	char	   *of_parent = "";
 	char	   *with = "";
+	char	   *why = "";
 	char	   *arm;
 
 	whose.facts = facts;
@@ -212,16 +223,19 @@ report_issue(const RuleSubject *subject, const RelationFacts *facts,
 	if (issue->restrictive != NULL)
 		with = psprintf(" with restrictive policy \"%s\"",
 						issue->restrictive->name);
+	if (lost != NULL)
+		why = psprintf("; restrictive policy \"%s\" holds nothing back, as Citus creates it as a permissive one on the shards",
+					   lost->name);
 	arm = subject->describe ? tg_expression_excerpt(&whose, issue->arm) : NULL;
 	finding = tg_report_finding(subject,
-								"policy \"%s\"%s%s for %s: %s%s%s%s: %s",
+								"policy \"%s\"%s%s for %s: %s%s%s%s: %s%s",
 								issue->policy->name, of_parent, with,
 								tg_command_names(issue->commands),
 								issue->in_check ? "WITH CHECK" : "USING",
 								arm == NULL ? "" : *arm != '(' ? " (" : " ",
 								arm ? arm : "",
 								arm && *arm != '(' ? ")" : "",
-								issue->reason);
+								issue->reason, why);
 	finding->object_oid = issue->policy->oid;
 	finding->object = facts == subject->facts ? issue->policy->name :
 		psprintf("%s on %s.%s", issue->policy->name, facts->schema,

@@ -125,19 +125,26 @@ call_in_nullif(const char *expression)
 /*
  * "(SELECT current_setting(...)::uuid)": the session's tenant, of a type or as
  * it is (NULL).  NULLIF looks an operator up by the search_path, and no syntax
- * says which, so a condition takes its place.
+ * says which, so a condition takes its place.  Citus refuses sub-selects in
+ * policies of distributed tables.
  */
 static char *
-session_tenant(const char *type)
+session_tenant(const RelationFacts *facts, const char *type)
 {
 	char	   *call = call_in_nullif(tg_tenant_expression());
+	char	   *cast = type != NULL ? psprintf("::%s", type) : "";
 
+	if (call != NULL && !facts->beside_citus)
+		return psprintf("(SELECT tenant%s FROM %s AS tenant WHERE tenant OPERATOR(pg_catalog.<>) '')",
+						cast, call);
 	if (call != NULL)
-		return psprintf("(SELECT tenant%s%s FROM %s AS tenant WHERE tenant OPERATOR(pg_catalog.<>) '')",
-						type != NULL ? "::" : "", type != NULL ? type : "",
-						call);
-	return type == NULL ? psprintf("(SELECT %s)", tg_tenant_expression()) :
-		psprintf("(SELECT (%s)::%s)", tg_tenant_expression(), type);
+		return psprintf("(CASE WHEN %s OPERATOR(pg_catalog.<>) '' THEN %s END)%s",
+						call, call, cast);
+	if (type != NULL)
+		cast = psprintf("(%s)%s", tg_tenant_expression(), cast);
+	else
+		cast = unconstify(char *, tg_tenant_expression());
+	return psprintf(facts->beside_citus ? "(%s)" : "(SELECT %s)", cast);
 }
 
 /*
@@ -190,7 +197,7 @@ tenant_predicate(const RelationFacts *facts)
 		return NULL;
 
 	if (type == TEXTOID)
-		return psprintf("%s %s %s", column, operator, session_tenant(NULL));
+		return psprintf("%s %s %s", column, operator, session_tenant(facts, NULL));
 
 	/* Without a length: char(1) and bit(1) would truncate the value */
 	name = format_type_extended(type, -1, FORMAT_TYPE_TYPEMOD_GIVEN |
@@ -198,7 +205,7 @@ tenant_predicate(const RelationFacts *facts)
 								FORMAT_TYPE_FORCE_QUALIFY);
 	return psprintf("%s%s %s %s", column,
 					type == tenant->type ? "" : psprintf("::%s", name),
-					operator, session_tenant(name));
+					operator, session_tenant(facts, name));
 }
 
 char *

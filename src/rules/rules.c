@@ -59,6 +59,17 @@ what_it_is(const RuleSubject *subject)
 	return facts->tenant != NULL ? TG_ABOUT_TENANT_TABLES : TG_ABOUT_OTHER_TABLES;
 }
 
+/*
+ * What Citus has sent to this node is judged by its coordinator, which has the
+ * allowlist.  Here it counts only what lets rows of another tenant be reached.
+ */
+static bool
+is_judged_here(const RelationFacts *facts, const Rule *rule)
+{
+	return facts == NULL || !facts->sent_by_citus ||
+		rule->levels[TG_PROFILE_ISOLATION] == TG_LEVEL_ERROR;
+}
+
 /* Applies a rule, unless it is off or about another kind of relation. */
 static void
 apply_rule(RuleSubject *subject, int number, RuleLevel least)
@@ -66,7 +77,8 @@ apply_rule(RuleSubject *subject, int number, RuleLevel least)
 	const Rule *rule = &tg_rules[number];
 	RuleLevel	level = tg_rule_level(number);
 
-	if ((rule->about & what_it_is(subject)) == 0 || level == TG_LEVEL_OFF || level < least)
+	if ((rule->about & what_it_is(subject)) == 0 || level == TG_LEVEL_OFF ||
+		level < least || !is_judged_here(subject->facts, rule))
 		return;
 	subject->rule = rule;
 	rule->check(subject);

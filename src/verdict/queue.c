@@ -27,6 +27,7 @@
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_policy.h"
 #include "catalog/pg_proc.h"
+#include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "rules/definers.h"
@@ -420,6 +421,11 @@ tg_queue_object(Attempt *attempt, const ObjectKey *object)
 			/* Policies call what they called before */
 			if (tg_touched_how(object) != TG_GRANTED)
 				enqueue_for_function(attempt, object->objectId);
+			break;
+
+			/* Citus has distributed its table: see watch_change() */
+		case TriggerRelationId:
+			enqueue_changed(attempt, tg_table_of_trigger(object->objectId));
 			break;
 
 		default:

@@ -322,6 +322,9 @@ tg_log_what_went_through(List *verdicts)
 	if (tables.len > 0)
 		ereport(LOG_SERVER_ONLY,
 				(errcode(ERRCODE_WARNING_TENANT_TABLE),
+				 tg_mode() == TG_MODE_ENFORCE ?
+				 errmsg("trovella_guard lets Citus commit as role \"%s\": %s",
+						role != NULL ? role : "?", tables.data) :
 				 errmsg("trovella_guard.mode = %s lets role \"%s\" commit: %s",
 						tg_mode() == TG_MODE_WARN ? "warn" : "off",
 						role != NULL ? role : "?", tables.data)));

@@ -40,6 +40,7 @@
 #include "catalog/pg_policy.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_rewrite.h"
+#include "catalog/pg_trigger.h"
 #include "facts/facts.h"
 #include "guard.h"
 #include "miscadmin.h"
@@ -286,6 +287,15 @@ watch_change(ObjectAccessType access, Oid classId, Oid objectId, int subId,
 			/* The hook names the database, or none for all of them */
 		case DbRoleSettingRelationId:
 			if (!OidIsValid(objectId) || objectId == MyDatabaseId)
+				tg_touch(classId, objectId, TG_CHANGED);
+			break;
+
+			/*
+			 * Citus gives a table a trigger when it distributes it, perhaps
+			 * in a later transaction
+			 */
+		case TriggerRelationId:
+			if (is_internal(access, arg) && tg_citus_may_be_there())
 				tg_touch(classId, objectId, TG_CHANGED);
 			break;
 
