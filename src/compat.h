@@ -225,6 +225,15 @@ TG_FIND_SETTING(const char *name)
 					   SnapshotAny, InvalidSnapshot, true, failure, false)
 #endif
 
+/* Since 19 a search for functions also says what it found or did not. */
+#if PG_VERSION_NUM >= 190000
+#define TG_FUNCTION_CANDIDATES(names, nargs) \
+	FuncnameGetCandidates(names, nargs, NIL, true, true, false, true, &(int) {0})
+#else
+#define TG_FUNCTION_CANDIDATES(names, nargs) \
+	FuncnameGetCandidates(names, nargs, NIL, true, true, false, true)
+#endif
+
 /* Since 19 there is error_on_null(). */
 #if PG_VERSION_NUM < 190000
 #define F_ERROR_ON_NULL InvalidOid

@@ -27,6 +27,7 @@
 #include "catalog/pg_language.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
+#include "compat.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
@@ -805,9 +806,8 @@ read_call(Clues *clues, Scope *scope, FuncCall *call)
 		arguments = lappend(arguments, terms);
 		flat = list_concat_copy(flat, terms);
 	}
-	candidates = FuncnameGetCandidates(call->funcname,
-									   list_length(call->args), NIL, true,
-									   true, false, true);
+	candidates = TG_FUNCTION_CANDIDATES(call->funcname,
+										list_length(call->args));
 	for (int tries = 0; candidates != NULL && tries < 4;
 		 candidates = candidates->next)
 	{

@@ -60,7 +60,7 @@ is($wrong, $right, 'the same, whatever the condition says');
 
 SKIP:
 {
-	skip 'no DO SELECT before PostgreSQL 19', 4 if $node->pg_version < 19;
+	skip 'no DO SELECT before PostgreSQL 19', 4 if $node->pg_version->major < 19;
 	my $version = $node->safe_psql('postgres', 'SHOW server_version');
 
 	like(insert('by_id', 'acme', 'DO SELECT'), $refused,
