@@ -1,4 +1,4 @@
-# Two images with trovella_guard.
+# Three images with trovella_guard.
 #
 # The official image of PostgreSQL with the library, which the server preloads:
 #
@@ -9,6 +9,11 @@
 # docs/kubernetes.md:
 #
 #   docker build --target extension -t trovella_guard:1.0.0-18 --build-arg PG_MAJOR=18 .
+#
+# The program trovella-guard, for CI; see docs/managed.md:
+#
+#   docker build --target cli -t trovella-guard --build-arg PG_MAJOR=18 .
+#   docker run --rm -e PGPASSWORD trovella-guard audit postgres://auditor@prod/shop
 #
 # A separate stage builds the library, so no image contains a compiler.  The
 # library runs on Debian bookworm and on what is newer.
@@ -37,6 +42,20 @@ COPY --from=build /out/usr/lib/postgresql/${PG_MAJOR}/lib/trovella_guard.so /lib
 COPY --from=build /out/usr/share/postgresql/${PG_MAJOR}/extension/ /share/extension/
 COPY LICENSE /licenses/trovella_guard/
 USER 65532:65532
+
+FROM postgres:${PG_MAJOR}-${DEBIAN} AS cli
+LABEL org.opencontainers.image.title="trovella-guard" \
+      org.opencontainers.image.description="Audits the isolation of tenants in PostgreSQL databases" \
+      org.opencontainers.image.licenses="PostgreSQL"
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends perl \
+ && rm -rf /var/lib/apt/lists/*
+COPY --from=build /out/ /
+COPY bin/trovella-guard /usr/local/bin/
+COPY lib/TrovellaGuard /usr/local/share/trovella-guard/TrovellaGuard
+USER postgres
+WORKDIR /work
+ENTRYPOINT ["trovella-guard"]
 
 FROM postgres:${PG_MAJOR}-${DEBIAN}
 LABEL org.opencontainers.image.title="trovella_guard" \

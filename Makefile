@@ -131,14 +131,19 @@ fuzz-scope:
 
 .PHONY: install-cli uninstall-cli
 CLI_SHARE = $(DESTDIR)$(bindir)/../share/trovella-guard
+CLI_COMPLETION = $(DESTDIR)$(bindir)/../share/bash-completion/completions
 install-cli:
-	$(MKDIR_P) '$(DESTDIR)$(bindir)' '$(CLI_SHARE)/TrovellaGuard' '$(DESTDIR)$(mandir)/man1'
+	$(MKDIR_P) '$(DESTDIR)$(bindir)' '$(CLI_SHARE)/TrovellaGuard' \
+		'$(CLI_COMPLETION)' '$(DESTDIR)$(mandir)/man1'
+	$(INSTALL_DATA) $(srcdir)/bin/trovella-guard.bash-completion \
+		'$(CLI_COMPLETION)/trovella-guard'
 	$(INSTALL_SCRIPT) $(srcdir)/bin/trovella-guard '$(DESTDIR)$(bindir)/'
 	$(INSTALL_DATA) $(CLI_MODULES) '$(CLI_SHARE)/TrovellaGuard/'
 	pod2man -c 'trovella_guard' -r '$(EXTVERSION)' $(srcdir)/bin/trovella-guard \
 		'$(DESTDIR)$(mandir)/man1/trovella-guard.1'
 uninstall-cli:
-	rm -f '$(DESTDIR)$(bindir)/trovella-guard' '$(DESTDIR)$(mandir)/man1/trovella-guard.1'
+	rm -f '$(DESTDIR)$(bindir)/trovella-guard' '$(DESTDIR)$(mandir)/man1/trovella-guard.1' \
+		'$(CLI_COMPLETION)/trovella-guard'
 	rm -rf '$(CLI_SHARE)'
 
 # Every object depends on every header; a full build takes only seconds.

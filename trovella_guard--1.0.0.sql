@@ -619,6 +619,135 @@ LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'trovella_guard_pending_1_0';
 COMMENT ON FUNCTION trovella_guard.pending() IS
   'What a commit of this transaction would report now, in mode enforce. refused: the finding would refuse the commit; was_there: the finding is pre-existing.';
 
+--
+-- What has changed?
+--
+
+CREATE FUNCTION trovella_guard_internal.isolation(
+  of_transaction pg_catalog.bool,
+  OUT is_after pg_catalog.bool, OUT relid pg_catalog.oid,
+  OUT schema_name pg_catalog.name, OUT table_name pg_catalog.name,
+  OUT item pg_catalog.text, OUT object pg_catalog.text,
+  OUT value pg_catalog.text, OUT detail pg_catalog.text)
+RETURNS SETOF record
+LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'trovella_guard_isolation_1_0';
+COMMENT ON FUNCTION trovella_guard_internal.isolation(pg_catalog.bool) IS
+  'How relations are isolated, a row for each fact (item): table (its class), name, row-level security, forced row-level security, policy (what the proof says; the detail is a fingerprint), grant (to an application role), finding. Of what the open transaction may concern, before and after it; or of the whole database.';
+
+-- The states of two databases have no OIDs in common, so names are their keys, and
+-- the text of a policy takes the place of its fingerprint.
+CREATE FUNCTION trovella_guard_internal.isolation_by_name() RETURNS pg_catalog.jsonb
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT coalesce(jsonb_agg(jsonb_build_object(
+           'key', CASE WHEN i.table_name IS NULL THEN '' ELSE format('%I.%I', i.schema_name, i.table_name) END,
+           'schema_name', i.schema_name, 'table_name', i.table_name,
+           'item', i.item, 'object', i.object, 'value', i.value,
+           'detail', CASE WHEN i.item = 'policy' THEN
+                       (SELECT concat_ws(E'\n', p.permissive, p.cmd, p.roles::text, p.qual, p.with_check)
+                        FROM pg_policies p
+                        WHERE p.schemaname = i.schema_name AND p.tablename = i.table_name AND p.policyname = i.object)
+                     ELSE i.detail END)), '[]')
+  FROM trovella_guard_internal.isolation(false) i;
+END;
+COMMENT ON FUNCTION trovella_guard_internal.isolation_by_name() IS
+  'The state of the whole database, for differences() with that of another one.';
+
+-- What a change does: to a policy by what the proof says before and after, never by
+-- its text.  A confined policy that is new admits the rows of one tenant; that its
+-- text differs says nothing.
+CREATE FUNCTION trovella_guard_internal.differences(
+  old pg_catalog.jsonb, new pg_catalog.jsonb,
+  OUT schema_name pg_catalog.name, OUT table_name pg_catalog.name,
+  OUT item pg_catalog.text, OUT object pg_catalog.text,
+  OUT before pg_catalog.text, OUT after pg_catalog.text,
+  OUT effect pg_catalog.text, OUT detail pg_catalog.text)
+RETURNS SETOF record
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  WITH o AS (
+    SELECT s.*, coalesce(s.object, '') AS name
+    FROM jsonb_to_recordset($1) s (key text, schema_name name, table_name name, item text, object text, value text, detail text)
+  ), n AS (
+    SELECT s.*, coalesce(s.object, '') AS name
+    FROM jsonb_to_recordset($2) s (key text, schema_name name, table_name name, item text, object text, value text, detail text)
+  ), kept AS (
+    SELECT n.key, n.schema_name, n.table_name
+    FROM o JOIN n ON n.key = o.key AND n.item = 'table'
+    WHERE o.item = 'table'
+  ), paired AS (
+    SELECT coalesce(k.schema_name, n.schema_name, o.schema_name) AS schema_name,
+           coalesce(k.table_name, n.table_name, o.table_name) AS table_name,
+           coalesce(n.item, o.item) AS item, coalesce(n.object, o.object) AS object, o.value AS before, n.value AS after,
+           o.detail AS old_detail, n.detail AS new_detail,
+           -- of a table that is new or gone, only what matters for itself
+           k.key IS NOT NULL OR coalesce(n.item, o.item) IN ('table', 'grant', 'finding') AS matters,
+           string_to_array(o.value, ', ') AS old_list, string_to_array(n.value, ', ') AS new_list
+    FROM o
+    FULL JOIN n ON n.key = o.key AND n.item = o.item AND n.name = o.name
+    LEFT JOIN kept k ON k.key = coalesce(n.key, o.key)
+  )
+  SELECT p.schema_name, p.table_name,
+         CASE WHEN p.item = 'finding' AND p.object ~ '^[a-z_]*(exposes_tenants|bypasses_rls)' THEN 'exposure' ELSE p.item END,
+         p.object, p.before, p.after,
+         CASE p.item
+           WHEN 'table' THEN CASE WHEN p.before IS NULL OR p.after IS NULL THEN 'none'
+                                  WHEN p.before = 'tenant' THEN 'looser'
+                                  WHEN p.after = 'tenant' THEN 'tighter' ELSE 'none' END
+           WHEN 'name' THEN 'none'
+           WHEN 'policy' THEN CASE
+             WHEN 'restrictive' IN (p.before, p.after) THEN
+               CASE WHEN p.before IS NULL THEN 'tighter' WHEN p.after IS NULL THEN 'looser' ELSE 'unknown' END
+             WHEN 'no tenant' IN (p.before, p.after) THEN 'unknown'
+             WHEN p.before IS NULL THEN CASE p.after WHEN 'confined' THEN 'none' WHEN 'open' THEN 'looser' ELSE 'unknown' END
+             WHEN p.after IS NULL THEN CASE p.before WHEN 'confined' THEN 'none' WHEN 'open' THEN 'tighter' ELSE 'unknown' END
+             WHEN p.before = p.after THEN CASE p.after WHEN 'confined' THEN 'none' ELSE 'unknown' END
+             WHEN array_position('{confined,unproven,open}', p.before) < array_position('{confined,unproven,open}', p.after) THEN 'looser'
+             ELSE 'tighter' END
+           WHEN 'grant' THEN CASE WHEN p.before IS NULL OR p.old_list <@ p.new_list THEN 'looser'
+                                  WHEN p.after IS NULL OR p.new_list <@ p.old_list THEN 'tighter' ELSE 'unknown' END
+           WHEN 'finding' THEN CASE WHEN 'info' IN (p.before, p.after) AND (p.before IS NULL OR p.after IS NULL) THEN 'none'
+                                    WHEN p.before IS NULL THEN 'looser'
+                                    WHEN p.after IS NULL THEN 'tighter'
+                                    WHEN array_position('{info,warning,error}', p.before) < array_position('{info,warning,error}', p.after) THEN 'looser'
+                                    ELSE 'tighter' END
+           ELSE CASE WHEN p.after = 'on' THEN 'tighter' ELSE 'looser' END END,
+         CASE WHEN p.item IN ('finding', 'table') THEN coalesce(p.new_detail, p.old_detail) END
+  FROM paired p
+  WHERE p.matters
+    AND (p.before IS DISTINCT FROM p.after OR (p.item = 'policy' AND p.old_detail IS DISTINCT FROM p.new_detail))
+  ORDER BY p.schema_name, p.table_name,
+           array_position('{table,name,row-level security,forced row-level security,policy,grant,finding}', p.item), p.object;
+END;
+COMMENT ON FUNCTION trovella_guard_internal.differences(pg_catalog.jsonb, pg_catalog.jsonb) IS
+  'What differs between two states that isolation() has read: rows with a key, the same in both for the same relation.';
+
+CREATE FUNCTION trovella_guard.changes(
+  OUT schema_name pg_catalog.name, OUT table_name pg_catalog.name,
+  OUT item pg_catalog.text, OUT object pg_catalog.text,
+  OUT before pg_catalog.text, OUT after pg_catalog.text,
+  OUT effect pg_catalog.text, OUT detail pg_catalog.text)
+RETURNS SETOF record
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  WITH states AS MATERIALIZED (
+    SELECT i.is_after, jsonb_agg(jsonb_build_object(
+             'key', i.relid::text, 'schema_name', i.schema_name, 'table_name', i.table_name,
+             'item', i.item, 'object', i.object, 'value', i.value, 'detail', i.detail)) AS rows
+    FROM trovella_guard_internal.isolation(true) i
+    GROUP BY i.is_after
+  )
+  SELECT d.*
+  FROM trovella_guard_internal.differences(
+         coalesce((SELECT s.rows FROM states s WHERE NOT s.is_after), '[]'),
+         coalesce((SELECT s.rows FROM states s WHERE s.is_after), '[]')) d;
+END;
+COMMENT ON FUNCTION trovella_guard.changes() IS
+  'What the open transaction has changed in the isolation of tenants: tables new, gone, reclassified and renamed, row-level security, policies by what the proof says of them, grants to application roles, exposures and findings new and gone; and whether that is tighter or looser.';
+
 CREATE FUNCTION trovella_guard.repair_sql(
   relation pg_catalog.regclass,
   level pg_catalog.text DEFAULT 'error',

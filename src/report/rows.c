@@ -203,9 +203,8 @@ trovella_guard_findings_1_0(PG_FUNCTION_ARGS)
 	return put_audit(fcinfo, COL_FINDING_COLUMNS, put_findings);
 }
 
-/* The class of a relation. */
-static const char *
-class_name(const RelationFacts *facts, const AllowlistEntry *entry)
+const char *
+tg_class_name(const RelationFacts *facts, const AllowlistEntry *entry)
 {
 	if (entry != NULL)
 		return entry->sealed ? "sealed" : "global";
@@ -332,7 +331,7 @@ put_relation(ReturnSetInfo *result, Audit *audit, const RelationFacts *facts,
 	values[COL_RELATION_TABLE_NAME] = NameGetDatum(&table);
 	values[COL_RELATION_KIND] = CStringGetTextDatum(tg_kind_name(facts->kind));
 	values[COL_RELATION_CLASS] =
-		CStringGetTextDatum(class_name(facts, entry));
+		CStringGetTextDatum(tg_class_name(facts, entry));
 	values[COL_RELATION_TENANT_COLUMN] =
 		text_or_null(facts->tenant != NULL ? facts->tenant->name : NULL,
 					 &nulls[COL_RELATION_TENANT_COLUMN]);

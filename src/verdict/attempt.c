@@ -50,10 +50,19 @@ decisions_before(void *arg)
 }
 
 void
-tg_attempt_begin(Attempt *attempt)
+tg_attempt_begin(Attempt *attempt, VerdictLocks *locks)
 {
 	Snapshot	latest;
 
+	memset(attempt, 0, sizeof(Attempt));
+	attempt->locks = locks;
+	attempt->context = AllocSetContextCreate(locks->context,
+											 "trovella_guard attempt",
+											 ALLOCSET_DEFAULT_SIZES);
+	attempt->relation_context = AllocSetContextCreate(attempt->context,
+													  "trovella_guard relation",
+													  ALLOCSET_DEFAULT_SIZES);
+	MemoryContextSwitchTo(attempt->context);
 	attempt->seen = tg_hash_create("trovella_guard queue", sizeof(ObjectKey),
 								   sizeof(QueueEntry), attempt->context);
 

@@ -75,6 +75,9 @@ typedef struct Attempt
 /* judge.c: judges what is on the queue, also what it puts there itself. */
 extern void tg_judge_queue(Attempt *attempt);
 
+/* judge.c: are two lists of Acl the same? */
+extern bool tg_same_privileges(const List *one, const List *other);
+
 /* judge.c: judges the database, if what rules say of it may have changed. */
 extern void tg_judge_database(Attempt *attempt);
 
@@ -104,8 +107,14 @@ extern const AllowlistEntry *tg_debt_of(Attempt *attempt,
 /* debts.c: ends an entry of the allowlist with this transaction. */
 extern void tg_end_entry(Attempt *attempt, const AllowlistEntry *entry);
 
-/* attempt.c: the snapshots, the readers and the allowlists. */
-extern void tg_attempt_begin(Attempt *attempt);
+/* verdict.c: judges what the transaction has touched, and what that leads to. */
+extern void tg_judge_touched(Attempt *attempt);
+
+/*
+ * attempt.c: the snapshots, the readers and the allowlists.  The memory context
+ * of the attempt, a child of that of the locks, becomes the current one.
+ */
+extern void tg_attempt_begin(Attempt *attempt, VerdictLocks *locks);
 extern void tg_attempt_end(Attempt *attempt);
 
 /* The allowlist as it is after or was before the transaction. */
@@ -144,6 +153,9 @@ extern void tg_queue_skip_parts(Attempt *attempt, const RelationFacts *facts);
 
 /* Queues the table of an index. */
 extern void tg_queue_table_of_index(Attempt *attempt, Oid index);
+
+/* Is or was a relation on the queue? */
+extern bool tg_queue_has(Attempt *attempt, Oid relid);
 
 /* The next relation to judge, or NULL. */
 extern QueueEntry *tg_queue_next(Attempt *attempt);

@@ -325,8 +325,8 @@ same_tenant_column(const ColumnFacts *one, const ColumnFacts *other)
 		strcmp(one->name, other->name) == 0;
 }
 
-static bool
-same_privileges(const List *one, const List *other)
+bool
+tg_same_privileges(const List *one, const List *other)
 {
 	ListCell   *lc;
 	ListCell   *lc2;
@@ -358,7 +358,7 @@ others_read_change(const QueueEntry *entry, const RelationFacts *facts,
 	if (facts->may_have_children &&
 		(facts->granted != before->granted ||
 		 (facts->kind != RELKIND_PARTITIONED_TABLE &&
-		  !same_privileges(facts->acls, before->acls))))
+		  !tg_same_privileges(facts->acls, before->acls))))
 		return true;
 	if (!entry->changed)
 		return false;

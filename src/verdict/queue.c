@@ -580,6 +580,14 @@ tg_queue_dependents(Attempt *attempt, const QueueEntry *entry,
 													  facts->relid));
 }
 
+bool
+tg_queue_has(Attempt *attempt, Oid relid)
+{
+	ObjectKey	key = {.classId = RelationRelationId,.objectId = relid};
+
+	return hash_search(attempt->seen, &key, HASH_FIND, NULL) != NULL;
+}
+
 QueueEntry *
 tg_queue_next(Attempt *attempt)
 {

@@ -245,18 +245,12 @@ functions_among(const List *objects)
 	return functions;
 }
 
-/*
- * Makes one attempt, in the current memory context.  Returns false if locks
- * were missing: what it has concluded may not be true any more.
- */
-static bool
-attempt_verdict(Attempt *attempt)
+void
+tg_judge_touched(Attempt *attempt)
 {
 	List	   *objects = tg_touched_objects();
 	List	   *functions = functions_among(objects);
-	bool		is_certain;
 
-	tg_attempt_begin(attempt);
 	tg_facts_limit_definers(attempt->before, functions);
 	tg_facts_limit_definers(attempt->after, functions);
 	MemoryContextSwitchTo(attempt->relation_context);
@@ -271,6 +265,18 @@ attempt_verdict(Attempt *attempt)
 	}
 	tg_judge_database(attempt);
 	MemoryContextSwitchTo(attempt->context);
+}
+
+/*
+ * Makes an attempt that has begun.  Returns false if locks were missing: what it
+ * has concluded may not be true any more.
+ */
+static bool
+attempt_verdict(Attempt *attempt)
+{
+	bool		is_certain;
+
+	tg_judge_touched(attempt);
 	is_certain = !tg_lock_noted(attempt->locks, attempt->before);
 	tg_attempt_end(attempt);
 	return is_certain;
@@ -293,15 +299,7 @@ tg_judge_transaction(bool lock, bool commits)
 	do
 	{
 		CHECK_FOR_INTERRUPTS();
-		memset(&attempt, 0, sizeof(Attempt));
-		attempt.locks = &locks;
-		attempt.context = AllocSetContextCreate(old, "trovella_guard attempt",
-												ALLOCSET_DEFAULT_SIZES);
-		attempt.relation_context =
-			AllocSetContextCreate(attempt.context,
-								  "trovella_guard relation",
-								  ALLOCSET_DEFAULT_SIZES);
-		MemoryContextSwitchTo(attempt.context);
+		tg_attempt_begin(&attempt, &locks);
 		is_certain = attempt_verdict(&attempt);
 		MemoryContextSwitchTo(old);
 		MemoryContextDelete(attempt.relation_context);

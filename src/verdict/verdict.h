@@ -10,6 +10,8 @@
 #ifndef TROVELLA_GUARD_VERDICT_H
 #define TROVELLA_GUARD_VERDICT_H
 
+#include "allowlist/allowlist.h"
+#include "facts/facts.h"
 #include "nodes/pg_list.h"
 
 /*
@@ -48,5 +50,26 @@ extern void tg_verdict_init(void);
  * allowlist is brought up to date with what it has changed.
  */
 extern List *tg_judge_transaction(bool lock, bool commits);
+
+/* A relation, or (without facts) the database, before a transaction or after. */
+typedef struct ComparedSide
+{
+	bool		is_after;
+	FactsReader *reader;
+	const Allowlist *allowlist;
+	const RelationFacts *facts;
+	bool		same_privileges;	/* on both sides */
+	List	   *findings;		/* of Finding: those that the other side
+								 * lacks, and that nothing waives */
+} ComparedSide;
+
+/*
+ * Calls "visit" for both sides of each relation that the current transaction may
+ * concern; for one side, where the relation is new or gone.  What it gets lives
+ * until it returns.
+ */
+typedef void (*VisitSide) (const ComparedSide *side, void *arg);
+
+extern void tg_compare_transaction(VisitSide visit, void *arg);
 
 #endif							/* TROVELLA_GUARD_VERDICT_H */

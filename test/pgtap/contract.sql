@@ -81,7 +81,7 @@ SELECT has_function('trovella_guard', 'probe', '{regclass,name,text}'::name[]);
 SELECT has_function('trovella_guard', 'status', '{}'::name[]);
 SELECT has_function('trovella_guard', 'metrics', '{}'::name[]);
 SELECT functions_are('trovella_guard',
-  '{adopt,allow,allow_bypass,allow_role,allowlist_markdown,assert_clean,check,checklist,disallow,disallow_bypass,disallow_role,findings,metrics,pending,preload,probe,protect,prune,repair_sql,report,report_lines,require_tenant,seal_partitions,set,status,who_sees}'::name[],
+  '{adopt,allow,allow_bypass,allow_role,allowlist_markdown,assert_clean,changes,check,checklist,disallow,disallow_bypass,disallow_role,findings,metrics,pending,preload,probe,protect,prune,repair_sql,report,report_lines,require_tenant,seal_partitions,set,status,who_sees}'::name[],
   'these functions, and no others, are for users');
 SELECT is(
   (SELECT proconfig FROM pg_proc WHERE oid = 'trovella_guard.report_lines'::regproc),
