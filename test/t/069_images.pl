@@ -60,7 +60,7 @@ foreach my $line (grep { /\S/ } split /\n/, $text)
 	}
 }
 is(join(' ', map { "$_->{name}=$_->{base}" } @stages),
-	"build=postgres:$major-bookworm extension=scratch final=postgres:$major-bookworm", 'the stages of the Dockerfile');
+	"build=postgres:$major-bookworm extension=scratch cli=postgres:$major-bookworm final=postgres:$major-bookworm", 'the stages of the Dockerfile');
 my %stages = map { $_->{name} => $_ } @stages;
 
 # What the context of the build has
@@ -136,6 +136,11 @@ is_deeply(files_in($extension),
 	'the image "extension" has these files and no others');
 is_deeply([ map { $_->[1] } grep { $_->[0] eq 'USER' } @{ $stages{extension}{lines} } ], ['65532:65532'], 'and this user');
 ok(!grep({ $_->[0] =~ /^(?:RUN|CMD|ENTRYPOINT)$/ } @{ $stages{extension}{lines} }), 'and runs nothing');
+
+# The image of the program
+my $cli = lay_out('cli');
+is_deeply([ map { $_->[1] } grep { $_->[0] eq 'ENTRYPOINT' } @{ $stages{cli}{lines} } ], ['["trovella-guard"]'], 'the program is the entry point');
+run_ok('... and runs from there', "$cli/usr/local/bin/trovella-guard", '--version');
 
 # The manifest
 my ($yaml) = map { $_->[1] } grep { $_->[0] eq 'yaml' } code_blocks('docs/kubernetes.md', 'CloudNativePG');
