@@ -59,10 +59,11 @@ sub setting_sql
 # "TODO" is no reason: it has still to be written.
 sub is_todo { return $_[0] =~ /^\s*TODO\b/i }
 
-# The SQL of a configuration.
+# The SQL of a configuration.  A role that it excuses need not be there; what is made
+# of a dump or of migrations gets it.
 sub config_sql
 {
-	my ($path) = @_;
+	my ($path, $makes_roles) = @_;
 	my $text = read_file($path);
 
 	if ($path !~ /\.toml$/)
@@ -97,7 +98,16 @@ sub config_sql
 			  if ($entry->{reason} // '') !~ /\S/;
 			trouble("$path: [[$kind]] $entry->{ $needed{$kind} }: the reason is still TODO: say why, or remove the entry")
 			  if is_todo($entry->{reason});
-			push @sql, "SELECT trovella_guard.$kind(" . join(', ', @arguments) . ');';
+			my $call = "SELECT trovella_guard.$kind(" . join(', ', @arguments) . ')';
+			if ($kind eq 'allow_role')
+			{
+				my $role = literal($entry->{role});
+				push @sql, "SELECT pg_catalog.format('CREATE ROLE %I', $role)"
+				  . " WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = $role) \\gexec"
+				  if $makes_roles;
+				$call .= " FROM pg_catalog.pg_roles WHERE rolname = $role";
+			}
+			push @sql, "$call;";
 		}
 	}
 	trouble("$path: there is no setting \"$_\"") foreach sort keys %$config;

@@ -175,7 +175,7 @@ sub read_config
 	}
 	return '' if !defined $path;
 	$self->{decisions} = join ' and ', grep { defined } $self->{decisions}, $path;
-	return config_sql($path);
+	return config_sql($path, !$source || $source->{kind} ne 'database');
 }
 
 sub configure
