@@ -78,12 +78,12 @@ bench:
 
 else
 
-EXTENSION = trovella_guard
+EXTENSION = trovella_guard trovella_guard_tap
 EXTVERSION = $(shell sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" trovella_guard.control)
 MODULE_big = trovella_guard
 OBJS = trovella_guard.o \
 	$(patsubst %.c,%.o,$(sort $(wildcard src/*.c src/*/*.c)))
-DATA = $(wildcard trovella_guard--*.sql)
+DATA = $(wildcard trovella_guard--*.sql trovella_guard_tap--*.sql)
 
 # A test of what came with PostgreSQL NN begins with geNN_, and runs from then on.
 NEWS = $(patsubst sql/%.sql,%,$(wildcard sql/ge[0-9][0-9]_*.sql))

@@ -1825,6 +1825,34 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION trovella_guard_internal.report_github(pg_catalog.text, pg_catalog.text, pg_catalog.regclass) IS 'report(''github''), line by line.';
 
+-- As the database is meant to be: whoever keeps the file notices what changes.
+CREATE FUNCTION trovella_guard_internal.report_pgtap(schema pg_catalog.text, relation pg_catalog.regclass) RETURNS SETOF pg_catalog.text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  WITH tables AS (
+    SELECT format('%I.%I', r.schema_name, r.table_name) AS name
+    FROM trovella_guard_internal.relations($2) r
+    WHERE r.class = 'tenant' AND ($1 IS NULL OR r.schema_name = $1)
+      AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = r.oid AND c.relispartition)
+  )
+  SELECT u.line
+  FROM (
+    SELECT 1 AS part, '' AS name, ARRAY[
+      'BEGIN;',
+      'CREATE EXTENSION IF NOT EXISTS trovella_guard_tap CASCADE;',
+      format('SELECT plan(%s);', 2 * count(*))] AS lines FROM tables
+    UNION ALL
+    SELECT 2, t.name, ARRAY[
+      format('SELECT is_protected(%L);', t.name),
+      format('SELECT isolates(%L);', t.name)] FROM tables t
+    UNION ALL
+    SELECT 3, '', ARRAY['SELECT * FROM finish();', 'ROLLBACK;']) l
+  CROSS JOIN LATERAL unnest(l.lines) WITH ORDINALITY u (line, number)
+  ORDER BY l.part, l.name, u.number;
+END;
+COMMENT ON FUNCTION trovella_guard_internal.report_pgtap(pg_catalog.text, pg_catalog.regclass) IS 'report(''pgtap''), line by line.';
+
 CREATE FUNCTION trovella_guard.report_lines(
   format pg_catalog.text DEFAULT 'text',
   level pg_catalog.text DEFAULT 'info',
@@ -1853,10 +1881,11 @@ BEGIN
     WHEN 'junit' THEN RETURN QUERY SELECT trovella_guard_internal.in_utf8(l) FROM trovella_guard_internal.report_junit(lower(level), schema, relation) l;
     WHEN 'html' THEN RETURN QUERY SELECT trovella_guard_internal.in_utf8(l) FROM trovella_guard_internal.report_html(lower(level), schema, relation) l;
     WHEN 'github' THEN RETURN QUERY SELECT trovella_guard_internal.in_utf8(l) FROM trovella_guard_internal.report_github(lower(level), schema, relation) l;
+    WHEN 'pgtap' THEN RETURN QUERY SELECT trovella_guard_internal.report_pgtap(schema, relation);
     ELSE
       RAISE EXCEPTION 'there is no report format "%"', coalesce(format, 'NULL')
         USING ERRCODE = 'invalid_parameter_value',
-              HINT = 'The formats are: text, markdown, json, sarif, junit, html, github.';
+              HINT = 'The formats are: text, markdown, json, sarif, junit, html, github, pgtap.';
   END CASE;
 END
 $$;
@@ -1875,7 +1904,7 @@ BEGIN ATOMIC
   SELECT string_agg(line, E'\n') FROM trovella_guard.report_lines($1, $2, $3, $4) AS line;
 END;
 COMMENT ON FUNCTION trovella_guard.report(pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.regclass) IS
-  'The audit as a document: text, markdown, json, sarif (2.1.0), junit, html or github (workflow commands); of findings at this level or above, of one schema, of one relation.';
+  'The audit as a document: text, markdown, json, sarif (2.1.0), junit, html or github (workflow commands); of findings at this level or above, of one schema, of one relation; or pgtap, a test file for trovella_guard_tap.';
 
 CREATE FUNCTION trovella_guard.status(
   OUT item pg_catalog.text, OUT value pg_catalog.text,
@@ -2146,6 +2175,69 @@ RETURNS SETOF record
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'trovella_guard_probe_1_0';
 COMMENT ON FUNCTION trovella_guard.probe(pg_catalog.regclass, pg_catalog.name, pg_catalog.text) IS
   'Tries, as a role of the application and with rows of two tenants, whether rows cross, and rolls everything back. One row for each tenant table, role, command and session: isolated, leaks, denied, vacuous or not_tried, with the evidence.';
+
+-- What the proof says of a table that leaks although it is proven is a fault of
+-- the proof (or of the trial), and ours to repair.
+CREATE FUNCTION trovella_guard.probe_summary(
+  relation pg_catalog.regclass DEFAULT NULL,
+  role pg_catalog.name DEFAULT NULL,
+  bind pg_catalog.text DEFAULT NULL,
+  OUT relation pg_catalog.regclass, OUT role pg_catalog.name,
+  OUT outcome pg_catalog.text, OUT leaks pg_catalog.text,
+  OUT not_shown pg_catalog.text, OUT proof pg_catalog.text,
+  OUT contradicts_proof pg_catalog.bool)
+RETURNS SETOF record
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  WITH tried_commands AS MATERIALIZED (
+    SELECT p.relation, p.role, p.command,
+           bool_or(p.outcome = 'leaks') AS leaks,
+           bool_or(p.outcome = 'not_tried') AS not_tried,
+           bool_or(p.outcome = 'vacuous') AS vacuous,
+           bool_and(p.outcome = 'denied') AS denied,
+           string_agg(p.session, ', ' ORDER BY array_position('{bound,unset,empty,unknown}', p.session))
+             FILTER (WHERE p.outcome = 'leaks') AS sessions,
+           min(p.evidence) FILTER (WHERE p.outcome IN ('not_tried', 'vacuous')) AS not_shown
+    FROM trovella_guard.probe($1, $2, $3) p
+    GROUP BY p.relation, p.role, p.command
+  ), tried AS (
+    SELECT t.relation, t.role,
+           CASE WHEN bool_or(t.leaks) THEN 'leaks'
+                WHEN bool_or(t.not_tried) THEN 'not_tried'
+                WHEN bool_or(t.vacuous) THEN 'vacuous'
+                WHEN bool_and(t.denied) THEN 'denied'
+                ELSE 'isolated' END AS outcome,
+           string_agg(format('%s (%s)', t.command, t.sessions), '; '
+                      ORDER BY array_position('{SELECT,INSERT,UPDATE,DELETE}', t.command), t.command)
+             FILTER (WHERE t.leaks) AS leaks,
+           string_agg(DISTINCT t.not_shown, '; ') AS not_shown
+    FROM tried_commands t
+    GROUP BY t.relation, t.role
+  ), proven AS MATERIALIZED (
+    SELECT f.schema_name, f.table_name,
+           bool_or(f.rule IN ('rls_disabled', 'not_protected_yet', 'policy_unscoped', 'app_role_bypasses_rls')) AS unscoped
+    FROM trovella_guard.findings(CASE WHEN $1 IS NOT NULL THEN $1 END) f
+    WHERE f.rule IN ('rls_disabled', 'not_protected_yet', 'policy_unscoped', 'policy_unproven', 'app_role_bypasses_rls',
+                     'policy_function_untrusted', 'audit_failed', 'function_exposes_tenants')
+    GROUP BY f.schema_name, f.table_name
+  ), judged AS (
+    SELECT t.relation, t.role, t.outcome, t.leaks, t.not_shown,
+           CASE WHEN c.relkind NOT IN ('r', 'p') OR r.rolsuper OR r.rolbypassrls OR c.relowner = r.oid THEN NULL
+                WHEN x.unscoped THEN 'unscoped' WHEN x.unscoped IS NOT NULL THEN 'unproven' ELSE 'scoped' END AS proof
+    FROM tried t
+    JOIN pg_class c ON c.oid = t.relation
+    JOIN pg_namespace n ON n.oid = c.relnamespace
+    JOIN pg_roles r ON r.rolname = t.role
+    LEFT JOIN proven x ON x.schema_name = n.nspname AND x.table_name = c.relname
+  )
+  SELECT j.relation, j.role, j.outcome, j.leaks, j.not_shown, j.proof,
+         j.outcome = 'leaks' AND coalesce(j.proof = 'scoped', false)
+  FROM judged j
+  ORDER BY array_position('{leaks,not_tried,vacuous,isolated,denied}', j.outcome), j.relation::text, j.role;
+END;
+COMMENT ON FUNCTION trovella_guard.probe_summary(pg_catalog.regclass, pg_catalog.name, pg_catalog.text) IS
+  'probe() with one line for each relation and role: the worst outcome, what leaks, what was not shown, and what the proof says. contradicts_proof: rows cross although the policies are proven; please report it.';
 
 --
 -- The event triggers

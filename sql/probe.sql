@@ -164,6 +164,10 @@ ALTER TABLE letter ENABLE ROW LEVEL SECURITY;
 CREATE POLICY p ON letter USING (organization_id = current_setting('app.org', true) OR organization_id = 'globex');
 SELECT evidence FROM trovella_guard.probe('letter') WHERE command = 'SELECT' AND session = 'bound';
 
+SELECT * FROM trovella_guard.probe_summary('letter');
+ALTER POLICY p ON letter USING (organization_id = current_setting('app.org', true));
+SELECT * FROM trovella_guard.probe_summary('letter');
+
 -- the role of the tenant, its privileges, and the commands without a policy
 ALTER POLICY p ON letter USING (organization_id = current_user);
 SELECT * FROM tried('letter');

@@ -100,6 +100,16 @@ shape_of(const Probe *probe, const RelationFacts *facts)
 	shape->name = quote_qualified_identifier(facts->schema, facts->name);
 	shape->natts = desc->natts;
 	shape->columns = palloc0(desc->natts * sizeof(ShapeColumn));
+	foreach(lc, facts->indexes)
+	{
+		const IndexFacts *index = lfirst(lc);
+
+		for (int i = 0; index->unique && i < index->nkeys; i++)
+		{
+			if (index->keys[i] > 0)
+				shape->columns[index->keys[i] - 1].unique = true;
+		}
+	}
 	for (int i = 0; i < desc->natts; i++)
 	{
 		Form_pg_attribute attribute = TupleDescAttr(desc, i);
@@ -130,23 +140,14 @@ shape_of(const Probe *probe, const RelationFacts *facts)
 		column->left_out = !counts && (!column->not_null || expression != NULL);
 		if (column->parts != NIL)
 			column->vary = literals_of_parts(column);
-		else if (column->identity && !column->is_tenant)
+		else if (column->term != NULL && (column->unique ||
+										  (column->identity && !column->is_tenant)))
 			column->vary = tg_elements_of(column->term->literals);
 		else if (column->term != NULL)
 			column->vary = tg_values_to_vary(column->type, column->typmod,
 											 column->term->literals);
 		if (column->is_tenant)
 			column->vary = NIL;
-	}
-	foreach(lc, facts->indexes)
-	{
-		const IndexFacts *index = lfirst(lc);
-
-		for (int i = 0; index->unique && i < index->nkeys; i++)
-		{
-			if (index->keys[i] > 0)
-				shape->columns[index->keys[i] - 1].unique = true;
-		}
 	}
 	table_close(rel, NoLock);
 	return shape;
@@ -269,7 +270,7 @@ natural_row(Probe *probe, TableShape *shape, int tenant,
 			values[i] = identity_value(probe, column, tenant, tenant_value);
 		else if (column->parts != NIL)
 			values[i] = json_value(probe, column, tenant);
-		else if (column->vary != NIL)
+		else if (column->vary != NIL && !column->unique)
 			values[i] = linitial(column->vary);
 		else
 			values[i] = fill_value(probe, column);
@@ -298,7 +299,7 @@ renew_unique(Probe *probe, TableShape *shape, const char **values)
 
 		if (column->unique && !column->skipped && !column->identity &&
 			values[i] != NULL && values[i] != tg_left_out &&
-			column->vary == NIL)
+			!list_member_ptr(column->vary, values[i]))
 			values[i] = fill_value(probe, column);
 	}
 }

@@ -281,7 +281,7 @@ add_literal_sessions(List **sessions, const Probe *probe, SlotList *list,
 			literals = lappend(literals, "true");
 		/* a pattern for all */
 		if (slot->values[TENANT_A] != NULL &&
-			strspn(slot->values[TENANT_A], "0123456789-abcdef") !=
+			strspn(slot->values[TENANT_A], "0123456789") !=
 			strlen(slot->values[TENANT_A]))
 			literals = lappend(literals, "%");
 		foreach(lc, literals)
