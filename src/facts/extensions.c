@@ -13,6 +13,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_depend.h"
 #include "catalog/pg_extension.h"
+#include "catalog/pg_namespace.h"
 #include "facts/facts.h"
 #include "facts/reader.h"
 #include "miscadmin.h"
@@ -52,6 +53,14 @@ tg_facts_is_trusted_member(FactsReader *reader, Oid relid)
 		return false;
 	tg_facts_note_read(reader, ExtensionRelationId, linitial_oid(extensions));
 	return tg_reader_extension_is_trusted(reader, linitial_oid(extensions));
+}
+
+bool
+tg_facts_is_schema_of_extension(FactsReader *reader, Oid schema)
+{
+	return tg_reader_referenced(reader, ExtensionRelationId,
+								DEPENDENCY_EXTENSION, NamespaceRelationId,
+								schema) != NIL;
 }
 
 List *

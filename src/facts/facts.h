@@ -810,6 +810,9 @@ extern List *tg_facts_members(FactsReader *reader, Oid extension);
 /* Is the relation a member of an extension that a superuser owns? */
 extern bool tg_facts_is_trusted_member(FactsReader *reader, Oid relid);
 
+/* Is the schema a member of an extension? */
+extern bool tg_facts_is_schema_of_extension(FactsReader *reader, Oid schema);
+
 /* All such members, in the order of OIDs. */
 extern List *tg_facts_trusted_members(FactsReader *reader);
 

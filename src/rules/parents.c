@@ -237,6 +237,17 @@ tg_is_new_chunk(const RuleSubject *subject)
 	return true;
 }
 
+bool
+tg_is_chunk(const RuleSubject *subject)
+{
+	const RelationFacts *facts = subject->facts;
+
+	return facts->parents != NIL && !facts->rls_enabled &&
+		facts->policies == NIL &&
+		(tg_is_new_chunk(subject) ||
+		 tg_facts_is_schema_of_extension(subject->reader, facts->schema_oid));
+}
+
 static bool
 same_policies(const RelationFacts *one, const RelationFacts *other)
 {

@@ -45,6 +45,13 @@ extern List *tg_exposing_parents(const RuleSubject *subject);
  */
 extern bool tg_is_new_chunk(const RuleSubject *subject);
 
+/*
+ * Is that, or any other child without policies that an extension keeps in its own
+ * schema, to be repaired by seal_partitions()?  timescaledb refuses rows for a
+ * chunk with row-level security.
+ */
+extern bool tg_is_chunk(const RuleSubject *subject);
+
 /* Does a policy let rows be read, changed or deleted? */
 extern bool tg_admits_rows(const RelationFacts *parent);
 

@@ -85,14 +85,12 @@ tg_check_policy_missing(const RuleSubject *subject)
 								tg_command_names(missing));
 	finding->commands = missing;
 	finding->object = tg_command_names(missing);
-	finding->repair_sql = tg_remedy_policies(facts, missing);
-	if (facts->rls_enabled && facts->policies == NIL && is_detached(subject))
+	finding->repair_sql = tg_is_chunk(subject) ?
+		tg_remedy_seal_partitions(subject->reader, facts) :
+		tg_remedy_policies(facts, missing);
+	if ((facts->rls_enabled && facts->policies == NIL && is_detached(subject)) ||
+		(!facts->rls_enabled && tg_is_new_chunk(subject)))
 		finding->level = Min(finding->level, TG_LEVEL_WARNING);
-	if (!facts->rls_enabled && tg_is_new_chunk(subject))
-	{
-		finding->level = Min(finding->level, TG_LEVEL_WARNING);
-		finding->repair_sql = tg_remedy_seal_partitions(subject->reader, facts);
-	}
 }
 
 /* The grants that a policy applies to, and the restrictive policies. */

@@ -56,13 +56,11 @@ tg_check_rls_disabled(const RuleSubject *subject)
 		finding = tg_report_finding(subject,
 									"row-level security is not enabled");
 	finding->basis = tg_basis_of_grants(facts, TG_ALL_COMMANDS, NIL);
-	finding->repair_sql = tg_remedy_table(facts,
-										  "ENABLE ROW LEVEL SECURITY");
+	finding->repair_sql = tg_is_chunk(subject) ?
+		tg_remedy_seal_partitions(subject->reader, facts) :
+		tg_remedy_table(facts, "ENABLE ROW LEVEL SECURITY");
 	if (tg_is_new_chunk(subject))
-	{
 		finding->level = Min(finding->level, TG_LEVEL_WARNING);
-		finding->repair_sql = tg_remedy_seal_partitions(subject->reader, facts);
-	}
 }
 
 void

@@ -78,6 +78,12 @@ my ($chunk) = chunks();
 ($out, $err) = as_app("SELECT count(*) FROM $chunk");
 is($out, '2', 'the chunk shows all tenants, indeed');
 cmp_ok(findings(), '>', 0, 'and the audit says so');
+is( $node->safe_psql(
+		'series',
+		q{SELECT DISTINCT repair_sql FROM trovella_guard.check() WHERE level = 'error'
+		  AND rule IN ('rls_disabled', 'policy_missing')}),
+	q{SELECT trovella_guard.seal_partitions('public.metric');},
+	'and what to run: a chunk with row-level security would take no rows');
 
 # What cron runs
 is( (as_owner($node, 'series', q{SELECT trovella_guard.seal_partitions('metric')}))[0],
