@@ -2270,23 +2270,23 @@ COMMENT ON EVENT TRIGGER trovella_guard_collect IS 'Notes changes for trovella_g
 CREATE FUNCTION trovella_guard_internal.libraries(list pg_catalog.text) RETURNS pg_catalog.text[]
 LANGUAGE sql IMMUTABLE STRICT
 SET search_path = pg_catalog, pg_temp
-AS $$
+BEGIN ATOMIC
   -- a quoted name may contain commas
   SELECT coalesce(array_agg(CASE WHEN starts_with(l, '"')
                                  THEN replace(substr(l, 2, length(l) - 2), '""', '"')
                                  ELSE l END ORDER BY n), '{}')
   FROM regexp_matches($1, '"(?:[^"]|"")*"|[^",\s]+', 'g') WITH ORDINALITY m (l_array, n),
        LATERAL (SELECT l_array[1]) x (l);
-$$;
+END;
 COMMENT ON FUNCTION trovella_guard_internal.libraries(pg_catalog.text) IS
   'The names in a setting that lists libraries.';
 
 CREATE FUNCTION trovella_guard_internal.library_list(libraries pg_catalog.text[]) RETURNS pg_catalog.text
 LANGUAGE sql IMMUTABLE STRICT
 SET search_path = pg_catalog, pg_temp
-AS $$
+BEGIN ATOMIC
   SELECT string_agg(quote_literal(l), ', ' ORDER BY n) FROM unnest($1) WITH ORDINALITY u (l, n);
-$$;
+END;
 COMMENT ON FUNCTION trovella_guard_internal.library_list(pg_catalog.text[]) IS
   'The names as SET takes them.';
 
