@@ -195,6 +195,28 @@ SKIP: {
 	command_ok([ $promtool, 'test', 'rules', "$ENV{TESTDIR}/test/monitoring/alerts.test.yaml" ], 'the alerts fire when they should');
 }
 
+# become_citus(NODE, DATABASE): makes it a node of Citus, as far as the guard can
+# tell: its catalogs belong to an extension of that name.
+sub become_citus
+{
+	my ($server, $database) = @_;
+	my $extension = pg_directory('sharedir') . '/extension/citus';
+	my @files = ("$extension--0.sql", -e "$extension.control" ? () : "$extension.control");
+
+	append_to_file("$extension.control", "comment = 'only its catalogs'\n") if @files > 1;
+	append_to_file($files[0], q{
+		CREATE TABLE pg_catalog.pg_dist_partition (logicalrelid regclass);
+		CREATE TABLE pg_catalog.pg_dist_shard (logicalrelid regclass, shardid bigint);
+		CREATE TABLE pg_catalog.pg_dist_placement (shardid bigint, groupid int);
+		CREATE TABLE pg_catalog.pg_dist_node (groupid int, nodename text, nodeport int);
+		CREATE TABLE pg_catalog.pg_dist_local_group (groupid int);
+		INSERT INTO pg_catalog.pg_dist_local_group VALUES (1);});
+	$server->safe_psql($database, q{SET allow_system_table_mods = on;
+		SET trovella_guard.mode = off; CREATE EXTENSION citus VERSION '0'});
+	unlink @files;
+	return;
+}
+
 # The server log: each documented message
 my @promised;
 while ($document =~ /^\| (ERROR|WARNING|LOG) \| (\w{5}) \| `([^`]+)` \|/mg)
@@ -208,7 +230,7 @@ while ($document =~ /^\| (ERROR|WARNING|LOG) \| (\w{5}) \| `([^`]+)` \|/mg)
 	$pattern =~ s/MODE/(?:warn|off)/g;
 	push @promised, { name => "$severity $state $message", severity => $severity, state => $state, pattern => qr/^$pattern/s };
 }
-is(scalar @promised, 8, 'docs/monitoring.md: the messages');
+is(scalar @promised, 10, 'docs/monitoring.md: the messages');
 
 $node->safe_psql('mydb', q{DROP TABLE other, plan, invoice; DELETE FROM trovella_guard.allowlist});
 my $log = $node->data_dir . '/log/server';
@@ -221,9 +243,18 @@ $node->psql('mydb', $_) foreach
   q{SET trovella_guard.rules = 'table_unclassified=warning'; CREATE TABLE w (id int)},
   'SELECT trovella_guard.assert_clean()',
   'SELECT trovella_guard.require_tenant()';
+become_citus($node, 'mydb');
 $node->safe_psql('mydb', q{BEGIN; LOCK TABLE trovella_guard.allowlist; PREPARE TRANSACTION 'lock'});
 $node->psql('mydb', q{SET trovella_guard.mode = off; SET lock_timeout = '100ms'; } . unsafe_table('unjudged'));
+{
+	local $ENV{PGAPPNAME} = 'citus_internal gpid=1';
+	$node->psql('mydb', q{SET lock_timeout = '100ms'; } . unsafe_table('unjudged_102008'));
+}
 $node->safe_psql('mydb', q{ROLLBACK PREPARED 'lock'});
+{
+	local $ENV{PGAPPNAME} = 'citus_internal gpid=1';
+	$node->psql('mydb', unsafe_table('shard_102008'));
+}
 $node->stop;    # flushes the log
 
 my @entries = grep { ($_->{state_code} // '') =~ /^(?:TG...|01TG1)$/ }
