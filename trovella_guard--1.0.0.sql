@@ -1914,6 +1914,138 @@ LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'trovella_guard_status_1_0';
 COMMENT ON FUNCTION trovella_guard.status() IS
   'What is active in this session: mode, versions, hook, event triggers, settings, preloading. ok is false where the guard is weaker than it could be; detail says what to do.';
 
+CREATE FUNCTION trovella_guard_internal.citus_state(
+  OUT relation pg_catalog.text, OUT is_shard pg_catalog.bool,
+  OUT rls_enabled pg_catalog.bool, OUT policies pg_catalog.text[],
+  OUT tenant_index pg_catalog.bool, OUT relations pg_catalog.int8)
+RETURNS SETOF record
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  -- Citus hides shards from queries on pg_class
+  PERFORM set_config('citus.override_table_visibility', 'off', true);
+  RETURN QUERY EXECUTE $query$
+    SELECT t.relation, t.is_shard, c.relrowsecurity, p.policies, i.tenant_index, count(*)
+    FROM (SELECT logicalrelid::text AS relation, logicalrelid AS relid, false AS is_shard
+          FROM pg_catalog.pg_dist_partition
+          UNION ALL
+          -- shard_name() does not say "public"
+          SELECT s.logicalrelid::text,
+                 coalesce(to_regclass(shard_name(s.logicalrelid, s.shardid)),
+                          to_regclass('public.' || shard_name(s.logicalrelid, s.shardid))), true
+          FROM pg_catalog.pg_dist_shard s
+          JOIN pg_catalog.pg_dist_placement l ON l.shardid = s.shardid
+          JOIN pg_catalog.pg_dist_local_group g ON g.groupid = l.groupid) t
+    JOIN pg_catalog.pg_class c ON c.oid = t.relid
+    CROSS JOIN LATERAL (
+      SELECT coalesce(array_agg(
+               format('%I%s FOR %s TO %s USING (%s) WITH CHECK (%s)', polname,
+                      CASE WHEN polpermissive THEN '' ELSE ' AS RESTRICTIVE' END,
+                      CASE polcmd WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT' WHEN 'w' THEN 'UPDATE'
+                                  WHEN 'd' THEN 'DELETE' ELSE 'ALL' END,
+                      (SELECT string_agg(CASE WHEN r = 0 THEN 'PUBLIC' ELSE r::regrole::text END, ', '
+                                         ORDER BY CASE WHEN r = 0 THEN 'PUBLIC' ELSE r::regrole::text END)
+                       FROM unnest(polroles) r),
+                      pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid))
+               ORDER BY polname), '{}') AS policies
+      FROM pg_catalog.pg_policy WHERE polrelid = t.relid) p
+    CROSS JOIN LATERAL (
+      SELECT coalesce(bool_or(r.tenant_column IS NULL OR r.tenant_index IS NOT NULL), true) AS tenant_index
+      FROM trovella_guard_internal.relations(t.relid) r) i
+    GROUP BY 1, 2, 3, 4, 5 $query$;
+END
+$$;
+COMMENT ON FUNCTION trovella_guard_internal.citus_state() IS
+  'What protects the distributed tables of Citus and the shards on this node, of those that are alike their number.';
+
+CREATE FUNCTION trovella_guard.check_nodes(
+  OUT node pg_catalog.text, OUT relation pg_catalog.text, OUT rule pg_catalog.text,
+  OUT relations pg_catalog.int8, OUT message pg_catalog.text)
+RETURNS SETOF record
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  here text := (SELECT s.value FROM trovella_guard.status() s WHERE s.item = 'mode');
+  installed text := (SELECT e.extversion FROM pg_extension e WHERE e.extname = 'trovella_guard');
+BEGIN
+  IF NOT trovella_guard_internal.is_citus_coordinator() THEN
+    RAISE EXCEPTION 'this is not the coordinator of a Citus cluster'
+      USING ERRCODE = 'object_not_in_prerequisite_state',
+            HINT = 'SELECT * FROM trovella_guard.check() audits this database.';
+  END IF;
+  RETURN QUERY EXECUTE $query$
+    WITH nodes AS MATERIALIZED (
+      SELECT n.nodeid, format('%s:%s', n.nodename, n.nodeport) AS node, a.success, a.result
+      FROM run_command_on_all_nodes($command$
+             SELECT coalesce((SELECT extversion FROM pg_catalog.pg_extension WHERE extname = 'trovella_guard'), 'none')
+           $command$) a
+      JOIN pg_catalog.pg_dist_node n ON n.nodeid = a.nodeid),
+    guarded AS MATERIALIZED (
+      SELECT n.node, a.success, a.result,
+             CASE WHEN a.success THEN a.result::json END AS state
+      FROM run_command_on_all_nodes($command$
+             SELECT pg_catalog.json_build_object(
+               'mode', (SELECT s.value FROM trovella_guard.status() s WHERE s.item = 'mode'),
+               'tables', (SELECT coalesce(pg_catalog.json_agg(t), '[]') FROM trovella_guard_internal.citus_state() t))
+           $command$) a
+      JOIN nodes n ON n.nodeid = a.nodeid
+      WHERE n.success AND n.result <> 'none'),
+    truth AS (
+      SELECT t.* FROM trovella_guard_internal.citus_state() t WHERE NOT t.is_shard),
+    found AS (
+      SELECT g.node, t.*
+      FROM guarded g
+      CROSS JOIN LATERAL json_to_recordset(g.state -> 'tables') AS t (
+        relation text, is_shard bool, rls_enabled bool, policies text[], tenant_index bool, relations int8)),
+    differences AS (
+      SELECT f.node, f.relation, 'rls_disabled' AS rule, f.relations,
+             'row-level security is not enabled there' AS message
+      FROM found f JOIN truth t ON t.relation = f.relation
+      WHERE t.rls_enabled AND NOT f.rls_enabled
+      UNION ALL
+      SELECT f.node, f.relation, 'policy_missing', f.relations, 'there is no policy ' || p
+      FROM found f JOIN truth t ON t.relation = f.relation
+      CROSS JOIN LATERAL (SELECT unnest(t.policies) EXCEPT SELECT unnest(f.policies)) AS d (p)
+      UNION ALL
+      SELECT f.node, f.relation, 'policy_unscoped', f.relations, 'the coordinator has no policy ' || p
+      FROM found f JOIN truth t ON t.relation = f.relation
+      CROSS JOIN LATERAL (SELECT unnest(f.policies) EXCEPT SELECT unnest(t.policies)) AS d (p)
+      UNION ALL
+      SELECT f.node, f.relation, 'tenant_index_missing', f.relations,
+             'no valid index starts with the tenant column there'
+      FROM found f JOIN truth t ON t.relation = f.relation
+      WHERE t.tenant_index AND f.is_shard AND NOT f.tenant_index)
+    SELECT n.node, NULL::text, 'unreachable', NULL::int8, n.result FROM nodes n WHERE NOT n.success
+    UNION ALL
+    SELECT n.node, NULL, 'guard_missing', NULL,
+           'extension trovella_guard is not there: CREATE EXTENSION IF NOT EXISTS trovella_guard on the coordinator creates it'
+    FROM nodes n WHERE n.success AND n.result = 'none'
+    UNION ALL
+    SELECT n.node, NULL, 'guard_version', NULL,
+           format('the extension has version %s, and %s on the coordinator', n.result, $1)
+    FROM nodes n WHERE n.success AND n.result NOT IN ('none', $1)
+    UNION ALL
+    SELECT g.node, NULL, 'guard_failed', NULL, g.result FROM guarded g WHERE NOT g.success
+    UNION ALL
+    SELECT g.node, NULL, 'guard_mode', NULL, format('the mode is %s, and %s in this session', g.state ->> 'mode', $2)
+    FROM guarded g WHERE g.state ->> 'mode' <> $2
+    UNION ALL
+    SELECT d.node, d.relation, d.rule, sum(d.relations)::int8, d.message
+    FROM differences d GROUP BY d.node, d.relation, d.rule, d.message
+    ORDER BY 1, 2 NULLS FIRST, 3, 5 $query$
+    USING installed, here;
+END
+$$;
+COMMENT ON FUNCTION trovella_guard.check_nodes() IS
+  'On the coordinator of Citus: what is different on the nodes, of the guard itself, and of what protects distributed tables and their shards. Connects to every node as the caller.';
+
+CREATE FUNCTION trovella_guard_internal.is_citus_coordinator() RETURNS pg_catalog.bool
+LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'trovella_guard_is_citus_coordinator_1_0';
+COMMENT ON FUNCTION trovella_guard_internal.is_citus_coordinator() IS
+  'Is Citus installed, and this node its coordinator?';
+
 --
 -- Settings
 --

@@ -49,3 +49,8 @@ DROP TABLE report;
 DROP TABLE pg_catalog.pg_dist_partition, pg_catalog.pg_dist_shard,
   pg_catalog.pg_dist_placement, pg_catalog.pg_dist_node, pg_catalog.pg_dist_local_group;
 DROP SCHEMA regress_fake CASCADE;
+
+-- What is about a cluster says nothing here
+SELECT item FROM trovella_guard.status() WHERE item = 'citus';
+SELECT rule FROM trovella_guard.check() WHERE rule = 'nodes_not_audited';
+SELECT * FROM trovella_guard.check_nodes();

@@ -28,9 +28,11 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_extension.h"
 #include "catalog/pg_namespace.h"
+#include "commands/extension.h"
 #include "common/hashfn.h"
 #include "facts/facts.h"
 #include "facts/reader.h"
+#include "guard.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -57,6 +59,7 @@ static const struct
 	[CITUS_PLACEMENTS] = {"pg_dist_placement",
 	"pg_dist_placement_shardid_index", "shardid"},
 	[CITUS_NODES] = {"pg_dist_node", NULL, NULL},
+	[CITUS_OBJECTS] = {"pg_dist_object", NULL, NULL},
 	[CITUS_LOCAL_GROUP] = {"pg_dist_local_group", NULL, NULL},
 };
 
@@ -174,6 +177,42 @@ tg_facts_citus_node(FactsReader *reader)
 	reader->citus = reader->citus_group == COORDINATOR_GROUP ?
 		TG_CITUS_COORDINATOR : TG_CITUS_WORKER;
 	return reader->citus;
+}
+
+int
+tg_facts_citus_workers(FactsReader *reader)
+{
+	Relation	catalog;
+	SysScanDesc scan = begin_scan(reader, CITUS_NODES, &catalog, InvalidOid,
+								  (Datum) 0);
+	HeapTuple	tuple;
+	int			result = 0;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		if (DatumGetInt32(column_of(tuple, catalog, "groupid")) != COORDINATOR_GROUP)
+			result++;
+	}
+	end_scan(scan, catalog);
+	return result;
+}
+
+bool
+tg_facts_citus_knows_guard(FactsReader *reader)
+{
+	Oid			extension = get_extension_oid(TG_EXTENSION, true);
+	Relation	catalog;
+	SysScanDesc scan = begin_scan(reader, CITUS_OBJECTS, &catalog, InvalidOid,
+								  (Datum) 0);
+	HeapTuple	tuple;
+	bool		result = false;
+
+	while (!result && HeapTupleIsValid(tuple = systable_getnext(scan)))
+		result = DatumGetObjectId(column_of(tuple, catalog, "classid")) ==
+			ExtensionRelationId &&
+			DatumGetObjectId(column_of(tuple, catalog, "objid")) == extension;
+	end_scan(scan, catalog);
+	return result;
 }
 
 char *

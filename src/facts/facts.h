@@ -828,6 +828,13 @@ typedef enum CitusNode
 
 extern CitusNode tg_facts_citus_node(FactsReader *reader);
 
+/*
+ * On a node of Citus: how many others are there that have shards, and does
+ * Citus know our extension, so that it creates it on nodes?
+ */
+extern int	tg_facts_citus_workers(FactsReader *reader);
+extern bool tg_facts_citus_knows_guard(FactsReader *reader);
+
 /* Where is the coordinator ("host, port 5432")?  NULL: this node knows none. */
 extern char *tg_facts_citus_coordinator(FactsReader *reader);
 

@@ -17,6 +17,7 @@
 #include "funcapi.h"
 #include "guard.h"
 #include "miscadmin.h"
+#include "report/cluster.h"
 #include "report/integrity.h"
 #include "report/rows.h"
 #include "rules/remedy.h"
@@ -148,6 +149,24 @@ put_tenant_columns_status(ReturnSetInfo *result)
 							guess->column, guess->tenants_table,
 							guess->tables, guess->tables == 1 ? "table" : "tables",
 							tg_remedy_tenant_columns(guess)));
+	tg_facts_end(reader);
+	UnregisterSnapshot(snapshot);
+}
+
+/* Without Citus there is no such item. */
+static void
+put_citus_status(ReturnSetInfo *result)
+{
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	FactsReader *reader = tg_facts_begin(snapshot, false);
+	const char *part = tg_cluster_part(reader);
+
+	if (part != NULL)
+	{
+		const char *complaint = tg_cluster_complaint(reader);
+
+		put_status(result, "citus", part, complaint == NULL, complaint);
+	}
 	tg_facts_end(reader);
 	UnregisterSnapshot(snapshot);
 }
@@ -339,6 +358,7 @@ trovella_guard_status_1_0(PG_FUNCTION_ARGS)
 	put_setting_status(result, "profile");
 	put_setting_status(result, "rules");
 	put_setting_status(result, "app_role");
+	put_citus_status(result);
 
 	put_preloading_status(result);
 	return (Datum) 0;

@@ -162,3 +162,23 @@ tg_remedy_owner(const RelationFacts *facts)
 							 quote_qualified_identifier(facts->schema,
 														facts->name));
 }
+
+/* Citus makes its shards like the tables here, but nobody has looked. */
+void
+tg_check_nodes_not_audited(const RuleSubject *subject)
+{
+	FactsReader *reader = subject->reader;
+	int			workers;
+	Finding    *finding;
+
+	if (tg_facts_citus_node(reader) != TG_CITUS_COORDINATOR)
+		return;
+	workers = tg_facts_citus_workers(reader);
+	if (workers == 0)
+		return;
+	finding = tg_report_finding(subject,
+								ngettext("this audit has not looked at the shards on %d other node",
+										 "this audit has not looked at the shards on %d other nodes",
+										 workers), workers);
+	finding->repair_sql = "SELECT * FROM trovella_guard.check_nodes();";
+}

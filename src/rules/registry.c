@@ -252,6 +252,13 @@ const Rule	tg_rules[] = {
 		.purpose = "pg_dump fails, or leaves rows out, for a role that policies confine; with forced row-level security that includes the owner."
 	},
 	{
+		.name = "nodes_not_audited",
+		.levels = {TG_LEVEL_INFO, TG_LEVEL_INFO, TG_LEVEL_INFO},
+		.about = TG_ABOUT_DATABASE,
+		.check = tg_check_nodes_not_audited,
+		.purpose = "An audit reads the catalogs of its own node; the rows of tables that Citus has distributed are on others."
+	},
+	{
 		.name = "rls_not_forced",
 		.levels = {TG_LEVEL_INFO, TG_LEVEL_INFO, TG_LEVEL_INFO},
 		.about = TG_ABOUT_TENANT_TABLES,

@@ -362,6 +362,9 @@ extern void tg_check_backup_role_confined(const RuleSubject *subject);
 /* rules/publications.c */
 extern void tg_check_publication_exposes_tenants(const RuleSubject *subject);
 
+/* rules/distributed.c */
+extern void tg_check_nodes_not_audited(const RuleSubject *subject);
+
 /* rules/pins.c */
 extern void tg_check_setting_pinned(const RuleSubject *subject);
 

@@ -75,6 +75,7 @@ SELECT has_function('trovella_guard', 'allow_bypass', '{text,text,"timestamp wit
 SELECT has_function('trovella_guard', 'disallow_bypass', '{text}'::name[]);
 SELECT has_function('trovella_guard', 'allowlist_markdown', '{}'::name[]);
 SELECT has_function('trovella_guard', 'check', '{regclass}'::name[]);
+SELECT has_function('trovella_guard', 'check_nodes', '{}'::name[]);
 SELECT has_function('trovella_guard', 'findings', '{regclass}'::name[]);
 SELECT has_function('trovella_guard', 'who_sees', '{regclass}'::name[]);
 SELECT has_function('trovella_guard', 'probe', '{regclass,name,text}'::name[]);
@@ -82,7 +83,7 @@ SELECT has_function('trovella_guard', 'probe_summary', '{regclass,name,text}'::n
 SELECT has_function('trovella_guard', 'status', '{}'::name[]);
 SELECT has_function('trovella_guard', 'metrics', '{}'::name[]);
 SELECT functions_are('trovella_guard',
-  '{adopt,allow,allow_bypass,allow_role,allowlist_markdown,assert_clean,changes,check,checklist,disallow,disallow_bypass,disallow_role,findings,metrics,pending,preload,probe,probe_summary,protect,prune,repair_sql,report,report_lines,require_tenant,seal_partitions,set,status,who_sees}'::name[],
+  '{adopt,allow,allow_bypass,allow_role,allowlist_markdown,assert_clean,changes,check,check_nodes,checklist,disallow,disallow_bypass,disallow_role,findings,metrics,pending,preload,probe,probe_summary,protect,prune,repair_sql,report,report_lines,require_tenant,seal_partitions,set,status,who_sees}'::name[],
   'these functions, and no others, are for users');
 SELECT is(
   (SELECT proconfig FROM pg_proc WHERE oid = 'trovella_guard.report_lines'::regproc),
