@@ -23,14 +23,6 @@ use TrovellaGuard::Process qw(trouble usage note progress private_dir read_file 
 use TrovellaGuard::Source ();
 use TrovellaGuard::SQL qw(statements ident literal);
 
-# Where migration tools keep what they have applied: the only rows that are read, so
-# that the tool of --exec knows what is pending.
-my @bookkeeping = qw(alembic_version atlas_schema_revisions django_migrations
-  __drizzle_migrations flyway_schema_history schema_migrations goose_db_version
-  knex_migrations knex_migrations_lock databasechangelog databasechangeloglock
-  mikro_orm_migrations pgmigrations _prisma_migrations ar_internal_metadata
-  SequelizeMeta SequelizeData typeorm_metadata migrations __EFMigrationsHistory);
-
 # Returns the exit status.
 sub run
 {
@@ -72,15 +64,20 @@ sub earlier_files
 	return grep { !$is_tried{$_} && by_number($_, $first) < 0 } map { $folder eq '.' ? s{^\./}{}r : $_ } files($folder);
 }
 
+# The tables in which migration tools keep what they have applied: the only rows that
+# are read, so that the tool of --exec knows what is pending.
 sub copy_bookkeeping
 {
 	my ($copy) = @_;
 	my $source = $copy->{source};
 	my ($arguments, $env) = $source->connection;
-	my @tables = @{ $source->ask("SELECT coalesce(json_agg(json_build_object('schema', nspname, 'name', relname)), '[]')"
-			  . " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r'"
-			  . " AND has_table_privilege(c.oid, 'SELECT') AND has_schema_privilege(n.oid, 'USAGE')"
-			  . " AND relname IN (" . join(', ', map { literal($_) } @bookkeeping) . ')') };
+	my %is_bookkeeping = map { $_ => 1 } split /\n/, $copy->query(
+		q{SELECT pg_catalog.format('%I.%I', schema_name, table_name) FROM trovella_guard_internal.relations() WHERE reason ~ '^bookkeeping of '});
+	my @tables = grep { $is_bookkeeping{ $_->{key} } } @{ $source->ask(<<~'SQL') };
+		SELECT coalesce(json_agg(json_build_object('key', format('%I.%I', nspname, relname), 'schema', nspname, 'name', relname)), '[]')
+		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+		WHERE c.relkind = 'r' AND has_table_privilege(c.oid, 'SELECT') AND has_schema_privilege(n.oid, 'USAGE')
+		SQL
 
 	return if !@tables;
 	my $rows = write_file('');

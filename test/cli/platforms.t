@@ -63,6 +63,21 @@ ok($status == 1 && decode_json($out)->{platforms}[0]{name} eq 'Supabase', 'roles
 my ($summary) = map { $_->{summary} } decode_json($out);
 is_deeply($summary, $report->{summary}, '... with the same result');
 
+# The others, by the roles and schemas that they are known to have
+use lib "$ENV{TESTDIR}/lib";
+require TrovellaGuard::Platforms;
+foreach my $case (
+	[ 'Neon', [qw(cloud_admin neon_superuser app)], [qw(neon_auth public)], 'neon_auth|cloud_admin,neon_superuser' ],
+	[ 'Amazon RDS', [qw(rdsadmin rds_superuser rds_iam rdsrepladmin app rdstory)], [qw(public rds_tools)], 'rds_tools|rdsadmin,rds_superuser,rds_iam,rdsrepladmin' ],
+	[ 'Google Cloud SQL', [qw(cloudsqladmin cloudsqlsuperuser postgres)], [qw(public google_vacuum_mgmt)], 'google_vacuum_mgmt|cloudsqladmin,cloudsqlsuperuser' ],
+	[ 'Azure Database for PostgreSQL', [qw(azuresu azure_pg_admin app)], [qw(azure_sys app)], 'azure_sys|azuresu,azure_pg_admin' ])
+{
+	my ($name, $roles, $schemas, $known) = @$case;
+	my @found = TrovellaGuard::Platforms::platforms_of($roles, $schemas);
+	is(join('; ', map { "$_->{name}: " . join('|', map { join ',', @$_ } @$_{qw(schemas roles)}) } @found), "$name: $known", "$name is known");
+}
+is_deeply([ TrovellaGuard::Platforms::platforms_of([qw(postgres app authenticated)], [qw(public auth storage)]) ], [], 'none is assumed');
+
 # ------------------------------------------------------------ what goes wrong
 
 foreach my $case (
