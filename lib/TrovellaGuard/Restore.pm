@@ -54,7 +54,9 @@ sub run_pieces
 	my @script = ('\\set VERBOSITY verbose', '\\set SHOW_CONTEXT never',
 		q{SET check_function_bodies = off; SET xmloption = content; SET row_security = off;}
 		  . q{ SET default_tablespace = ''; SET allow_system_table_mods = on; SET client_min_messages = error;},
-		q{SELECT pg_catalog.set_config('search_path', '', false) \\g /dev/null});
+		q{SELECT pg_catalog.set_config('search_path', '', false) \\g /dev/null},
+		# from here on psql takes no command of its own: a dump may have been tampered with
+		sprintf('\\restrict %08x%08x', rand 2**32, rand 2**32));
 	my $line = @script;
 	my @until;
 

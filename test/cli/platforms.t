@@ -78,6 +78,14 @@ foreach my $case (
 }
 is_deeply([ TrovellaGuard::Platforms::platforms_of([qw(postgres app authenticated)], [qw(public auth storage)]) ], [], 'none is assumed');
 
+# A dump that somebody has tampered with runs no command of psql
+write_text('evil.sql', "--\n-- Name: a; Type: TABLE; Schema: public; Owner: me\n--\n\nCREATE TABLE public.a ();\n\\! touch owned\n");
+($status, $out, $err) = cli('audit', 'evil.sql', '--fail-on', 'never');
+SKIP: {
+	skip 'this psql has no \restrict', 1 if (run_command([ 'psql', '--help=commands' ]))[0] !~ /restrict/;
+	ok(!-e 'owned', 'a dump runs no command of psql');
+}
+
 # ------------------------------------------------------------ what goes wrong
 
 foreach my $case (
