@@ -134,6 +134,20 @@ CREATE TRIGGER boom BEFORE INSERT OR UPDATE OR DELETE ON parcel FOR EACH ROW EXE
 SELECT DISTINCT bound FROM tried('parcel');
 DROP TABLE parcel;
 
+-- a default that needs what only the application has
+CREATE FUNCTION of_the_application() RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE 'not here'; END $$;
+CREATE TABLE token (organization_id text NOT NULL, token text NOT NULL DEFAULT of_the_application());
+ALTER TABLE token ENABLE ROW LEVEL SECURITY;
+CREATE POLICY p ON token USING (organization_id = current_setting('app.org', true));
+SELECT DISTINCT bound FROM tried('token');
+DROP TABLE token;
+-- a key that a policy looks at
+CREATE TABLE keyed (id int PRIMARY KEY, organization_id text NOT NULL);
+ALTER TABLE keyed ENABLE ROW LEVEL SECURITY;
+CREATE POLICY p ON keyed USING (id IS NOT NULL);
+SELECT * FROM tried('keyed');
+DROP TABLE keyed;
+
 -- partitions, as the role may name them
 CREATE TABLE event (organization_id text NOT NULL, at date NOT NULL) PARTITION BY RANGE (at);
 CREATE TABLE event_old PARTITION OF event FOR VALUES FROM ('1990-01-01') TO ('2000-01-01');

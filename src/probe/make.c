@@ -537,6 +537,31 @@ suspects(const TableShape *shape, const ErrorData *error, List **literals)
 }
 
 /*
+ * A default may need what only the application has.  Returns false if there was
+ * none left to replace.
+ */
+static bool
+replace_defaults(Probe *probe, TableShape *shape, const char **values)
+{
+	bool		replaced = false;
+
+	for (int i = 0; i < shape->natts; i++)
+	{
+		ShapeColumn *column = &shape->columns[i];
+
+		if (column->skipped || !column->not_null || !column->left_out)
+			continue;
+		column->left_out = false;
+		if (values[i] == tg_left_out)
+		{
+			values[i] = fill_value(probe, column);
+			replaced = true;
+		}
+	}
+	return replaced;
+}
+
+/*
  * Inserts a row, and changes what its constraints complain about until they are
  * satisfied.  Returns NULL, or what is still wrong.
  */
@@ -566,7 +591,12 @@ insert_repaired(Probe *probe, TableShape *shape, const char **values,
 		if (error->sqlerrcode != ERRCODE_CHECK_VIOLATION &&
 			error->sqlerrcode != ERRCODE_NOT_NULL_VIOLATION &&
 			ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_DATA_EXCEPTION)
-			return error;
+		{
+			if (!replace_defaults(probe, shape, values))
+				return error;
+			error = try_insert(probe, shape, values, row);
+			continue;
+		}
 		columns = suspects(shape, error, &literals);
 		while (!better && (attnum = bms_next_member(columns, attnum)) >= 0)
 		{

@@ -473,10 +473,10 @@ tg_values_to_vary(Oid type, int32 typmod, const List *literals)
 
 		if (list_length(result) >= 6)
 			break;
-		/* '1 day' is no date */
+		/* '1 day' and '24:00:00' are no dates */
 		if (category_of(type) == TYPCATEGORY_DATETIME &&
 			(!isdigit((unsigned char) literal[0]) ||
-			 strpbrk(literal, "-:/") == NULL))
+			 strpbrk(literal, "-/") == NULL))
 			continue;
 		if (OidIsValid(element) && literal[0] != '{')
 			literal = psprintf("{\"%s\"}", literal);
