@@ -28,7 +28,7 @@ RUN apt-get update \
       gcc libc6-dev make "postgresql-server-dev-${PG_MAJOR}" \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
-COPY Makefile trovella_guard.control trovella_guard.c trovella_guard--*.sql ./
+COPY Makefile trovella_guard*.control trovella_guard.c trovella_guard*--*.sql ./
 COPY src ./src
 RUN make with_llvm=no COPT=-Werror \
  && make with_llvm=no WITHOUT_CLI=1 install DESTDIR=/out

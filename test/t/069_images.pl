@@ -129,10 +129,10 @@ rename "$images/installed$prefix", "$images/build/out" or die "rename: $!";
 
 # The image for volumes
 my $extension = lay_out('extension');
-my @scripts = map { basename($_) } glob "$top/trovella_guard--*.sql";
+my @scripts = map { basename($_) } glob "$top/trovella_guard*--*.sql $top/trovella_guard*.control";
 is_deeply(files_in($extension),
 	[ sort 'lib/trovella_guard.so', 'licenses/trovella_guard/LICENSE',
-		map { "share/extension/$_" } 'trovella_guard.control', @scripts ],
+		map { "share/extension/$_" } @scripts ],
 	'the image "extension" has these files and no others');
 is_deeply([ map { $_->[1] } grep { $_->[0] eq 'USER' } @{ $stages{extension}{lines} } ], ['65532:65532'], 'and this user');
 ok(!grep({ $_->[0] =~ /^(?:RUN|CMD|ENTRYPOINT)$/ } @{ $stages{extension}{lines} }), 'and runs nothing');
