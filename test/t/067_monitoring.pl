@@ -209,6 +209,7 @@ sub become_citus
 		CREATE TABLE pg_catalog.pg_dist_shard (logicalrelid regclass, shardid bigint);
 		CREATE TABLE pg_catalog.pg_dist_placement (shardid bigint, groupid int);
 		CREATE TABLE pg_catalog.pg_dist_node (groupid int, nodename text, nodeport int);
+		CREATE TABLE pg_catalog.pg_dist_object (classid oid, objid oid);
 		CREATE TABLE pg_catalog.pg_dist_local_group (groupid int);
 		INSERT INTO pg_catalog.pg_dist_local_group VALUES (1);});
 	$server->safe_psql($database, q{SET allow_system_table_mods = on;
