@@ -11,6 +11,8 @@ use strict;
 use warnings FATAL => 'all';
 
 # road: a hot standby, which can be asked, and its promotion (refused)
+# road: COMMIT PREPARED after a promotion, of a migration that was judged before (passes)
+# road: the rest of a migration that a promotion has cut off (refused)
 
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -22,6 +24,7 @@ use Guarded;
 
 my $primary = PostgreSQL::Test::Cluster->new('primary');
 $primary->init(allows_streaming => 1);
+$primary->append_conf('postgresql.conf', 'max_prepared_transactions = 5');
 $primary->start;
 make_guarded_db($primary, 'mydb');
 
@@ -49,8 +52,22 @@ my ($status, $out, $err) = $standby->psql('mydb',
 	q{SELECT trovella_guard.allow('public.x', 'cannot be')});
 like($err, qr/read-only/, 'it cannot be written to, and says so');
 
+# The promotion comes in the middle of migrations: one is prepared, and one that
+# commits statement by statement has made its first half.
+my $half = 'BEGIN; ' . tenant_table('public.half') . 'COMMIT;';
+my $rest = 'ALTER TABLE half DISABLE ROW LEVEL SECURITY';
+$primary->safe_psql('mydb', $half);
+$primary->safe_psql('mydb', 'BEGIN; ' . tenant_table('public.prepared') . q{PREPARE TRANSACTION 'migration'});
+$primary->wait_for_catchup($standby);
+
 # A transaction that was prepared before the promotion was judged at PREPARE
 $standby->promote;
+$standby->safe_psql('mydb', q{COMMIT PREPARED 'migration'});
+is( $standby->safe_psql('mydb', q{SELECT count(*) FROM trovella_guard.check('prepared') WHERE level <> 'info'}),
+	'0', 'the prepared migration commits, protected as it was judged');
+($status, $out, $err) = $standby->psql('mydb', $rest);
+like($err, qr/commit refused: table "public.half" breaks rls_disabled/,
+	'the rest of a migration is judged where it runs');
 refuses($standby, 'mydb', 'a promoted standby guards');
 $standby->safe_psql('mydb', 'BEGIN; ' . tenant_table('public.later') . 'COMMIT');
 is( $standby->safe_psql(
