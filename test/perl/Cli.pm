@@ -63,6 +63,8 @@ sub cli_start
 	return $pid if $pid != 0;
 	open STDOUT, '>', $log;
 	open STDERR, '>&', \*STDOUT;
+	# nohup and background jobs ignore some, and so would the program
+	$SIG{$_} = 'DEFAULT' foreach qw(INT TERM HUP);
 	exec $program, @$arguments or POSIX::_exit(127);
 }
 
