@@ -93,8 +93,10 @@ check_owners(const RuleSubject *subject)
 									who, tg_role_name(facts->owner));
 	finding->object = tg_role_name(first);
 	finding->basis = tg_basis_of_roles(roles);
-	finding->repair_sql = facts->distributed ? tg_remedy_owner(facts) :
-		tg_remedy_force(subject->reader, facts);
+
+	/* Neither on a distributed table nor on a shard: see distributed.c */
+	finding->repair_sql = facts->distributed || facts->sent_by_citus ?
+		tg_remedy_owner(facts) : tg_remedy_force(subject->reader, facts);
 }
 
 /* Why row-level security does not apply to a role; NULL if it does. */
