@@ -28,8 +28,7 @@
  * checks composite values by a function that older servers lack; they cannot
  * have made a value that it would call the function for.
  */
-extern void heap_datum_check(HeapTupleHeader tup, TupleDesc tupleDesc)
-			__attribute__((weak));
+#pragma weak heap_datum_check
 
 /* 15.0 lacks the new name, all of 15 have the old one. */
 #if PG_VERSION_NUM < 160000

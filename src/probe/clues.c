@@ -76,7 +76,7 @@ typedef struct Scope
 } Scope;
 
 static List *terms_of(Clues *clues, Scope *scope, Node *node);
-static List *read_select(Clues *clues, Scope *scope, SelectStmt *select);
+static List *read_select(Clues *clues, Scope *outer, SelectStmt *select);
 
 /*
  * Terms
@@ -387,31 +387,38 @@ rename_columns(List *columns, const Alias *alias)
 	return columns;
 }
 
+static const ScopeTable *
+find_cte(const Scope *scope, const char *name)
+{
+	ListCell   *lc;
+
+	for (; scope != NULL; scope = scope->outer)
+	{
+		foreach(lc, scope->ctes)
+		{
+			const ScopeTable *cte = lfirst(lc);
+
+			if (strcmp(cte->alias, name) == 0)
+				return cte;
+		}
+	}
+	return NULL;
+}
+
 static void
 add_relation(Clues *clues, Scope *scope, RangeVar *range)
 {
 	const char *alias = range->alias != NULL ? range->alias->aliasname :
 		range->relname;
+	const ScopeTable *cte = range->schemaname != NULL ? NULL :
+		find_cte(scope, range->relname);
 	Oid			relid;
 
-	if (range->schemaname == NULL)
+	if (cte != NULL)
 	{
-		for (Scope *s = scope; s != NULL; s = s->outer)
-		{
-			ListCell   *lc;
-
-			foreach(lc, s->ctes)
-			{
-				ScopeTable *cte = lfirst(lc);
-
-				if (strcmp(cte->alias, range->relname) == 0)
-				{
-					add_table(scope, alias, InvalidOid,
-							  rename_columns(cte->columns, range->alias));
-					return;
-				}
-			}
-		}
+		add_table(scope, alias, InvalidOid,
+				  rename_columns(cte->columns, range->alias));
+		return;
 	}
 	relid = RangeVarGetRelid(range, NoLock, true);
 	if (!OidIsValid(relid))
@@ -900,7 +907,9 @@ read_operation(Clues *clues, Scope *scope, A_Expr *expr)
 
 	left = terms_of(clues, scope, expr->lexpr);
 	right = terms_of(clues, scope, expr->rexpr);
-	if (expr->kind == AEXPR_OP)
+
+	/* A prefix operator has no left side */
+	if (expr->kind == AEXPR_OP && expr->lexpr != NULL)
 	{
 		if (strcmp(op, "->") == 0 || strcmp(op, "->>") == 0)
 			return with_path(clues, left, right);

@@ -485,8 +485,10 @@ tg_values_to_vary(Oid type, int32 typmod, const List *literals)
 			strspn(literal, "0123456789") == strlen(literal) &&
 			strlen(literal) < 9)
 		{
-			result = add_once(result, psprintf("%d", atoi(literal) + 1));
-			result = add_once(result, psprintf("%d", atoi(literal) - 1));
+			int			number = pg_strtoint32(literal);
+
+			result = add_once(result, psprintf("%d", number + 1));
+			result = add_once(result, psprintf("%d", number - 1));
 		}
 	}
 	switch (category_of(type))

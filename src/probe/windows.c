@@ -130,7 +130,7 @@ write_window(void *arg)
 }
 
 static void
-try_statement(WindowTrial *trial, char *sql, AttemptAction action)
+try_statement(WindowTrial *trial, const char *sql, AttemptAction action)
 {
 	ErrorData  *error;
 
