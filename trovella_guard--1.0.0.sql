@@ -812,15 +812,16 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+  -- its catalogs differ from version to version, this view does not
   IF EXISTS (
        SELECT FROM pg_extension e
        JOIN pg_depend d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e'
        WHERE e.extname = 'timescaledb' AND d.classid = 'pg_class'::regclass
-         AND d.objid = to_regclass('_timescaledb_catalog.chunk')) THEN
+         AND d.objid = to_regclass('timescaledb_information.chunks')) THEN
     RETURN QUERY EXECUTE
-      'SELECT c.oid FROM _timescaledb_catalog.chunk k
-       JOIN pg_namespace n ON n.nspname = k.schema_name
-       JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = k.table_name';
+      'SELECT c.oid FROM timescaledb_information.chunks k
+       JOIN pg_namespace n ON n.nspname = k.chunk_schema
+       JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = k.chunk_name';
   END IF;
 END
 $$;
