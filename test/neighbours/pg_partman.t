@@ -39,7 +39,7 @@ CREATE EXTENSION pg_partman SCHEMA partman;
 GRANT USAGE, CREATE ON SCHEMA partman TO owner;
 GRANT ALL ON ALL TABLES IN SCHEMA partman TO owner;
 GRANT EXECUTE ON ALL ROUTINES IN SCHEMA partman TO owner;
-CREATE SCHEMA archive AUTHORIZATION owner;
+CREATE SCHEMA archive;
 SELECT trovella_guard.allow('partman.*', 'templates of pg_partman', sealed => true);
 SELECT trovella_guard.allow('archive.*', 'partitions past their retention, for the owner', sealed => true);});
 my $old = $node->safe_psql('parts',
@@ -89,6 +89,14 @@ sub retain
 	return;
 }
 
+# pg_partman moves a partition only into a schema of its owner
+sub own_archive
+{
+	my ($role) = @_;
+	$node->safe_psql('parts', "ALTER SCHEMA archive OWNER TO $role");
+	return;
+}
+
 sub archived
 {
 	my ($table) = @_;
@@ -124,6 +132,7 @@ foreach my $role (qw(postgres owner))
 {
 	my $table = $set{$role};
 
+	own_archive($role);
 	make_set($role, $table);
 	insert($table, 1, 30);
 	my $before = partitions($table);
@@ -206,6 +215,8 @@ foreach my $role (qw(postgres owner))
 	my $before = archived($table);
 	my $partitions = partitions($table);
 	my $log = -s $node->logfile;
+
+	own_archive($role);
 
 	# The worker before this one must not make partitions that it owns
 	$node->safe_psql('parts', q{UPDATE partman.part_config SET automatic_maintenance = 'off'});
