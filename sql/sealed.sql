@@ -301,6 +301,10 @@ ALTER TABLE part DETACH PARTITION part_b;
 SELECT trovella_guard.allow('repack.*', 'who keeps tables here, and what for', sealed => true);
 SELECT trovella_guard.allow('repack.*', 'pg_repack', sealed => true);
 CREATE TABLE repack.table_1 (:columns);
+-- what it never had, the GRANT did not take away
+RESET trovella_guard.rules;
+CREATE TABLE repack.table_2 (id int, organization_id text);
+GRANT SELECT ON repack.table_2 TO regress_sealed_app;
 \set VERBOSITY terse
 DROP SCHEMA repack CASCADE;
 

@@ -168,7 +168,7 @@ mark_losses(List *findings, const RelationFacts *before)
 	{
 		Finding    *finding = lfirst(lc);
 
-		finding->took_away = !finding->was_there && had_it(before, finding);
+		finding->took_away = !finding->was_found && had_it(before, finding);
 	}
 }
 
