@@ -2220,8 +2220,9 @@ BEGIN
       (7, 'waived', '{}', audit.waived),
       (8, 'tables', '{"class": "tenant"}', audit.tenant),
       (9, 'tables', '{"class": "global"}', audit.global),
-      (10, 'tables', '{"class": "unclassified"}', audit.unclassified),
-      (11, 'tables', '{"class": "unprotectable"}', audit.unprotectable)) v (number, name, labels, value)
+      (10, 'tables', '{"class": "sealed"}', audit.sealed),
+      (11, 'tables', '{"class": "unclassified"}', audit.unclassified),
+      (12, 'tables', '{"class": "unprotectable"}', audit.unprotectable)) v (number, name, labels, value)
     UNION ALL
     SELECT 2, m.number, 'mode', jsonb_build_object('mode', m.value), (m.value = mode)::int
     FROM unnest('{enforce,warn,off}'::text[]) WITH ORDINALITY m (value, number)

@@ -32,9 +32,11 @@ SET search_path = regress_metrics;
 CREATE TABLE bare (id int PRIMARY KEY, organization_id text NOT NULL, :columns);
 CREATE TABLE loose (id int);
 CREATE TABLE plan (id int);
+CREATE TABLE copied (id int, organization_id text);
 CREATE TABLE settled (id int PRIMARY KEY, organization_id text NOT NULL, :columns);
 CREATE VIEW window_on_bare WITH (security_invoker = true) AS SELECT * FROM bare;
 SELECT trovella_guard.allow('plan', 'price list');
+SELECT trovella_guard.allow('copied', 'of a tool', sealed => true);
 SELECT trovella_guard.allow('settled', 'one row a tenant', 'tenant_index_missing');
 SET trovella_guard.mode = enforce;
 CREATE VIEW numbers AS
