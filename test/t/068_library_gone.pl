@@ -63,6 +63,17 @@ foreach my $ddl ('CREATE TABLE scratch ()', 'DROP EXTENSION trovella_guard')
 ok((run_documented($node, operating_command($section, "psql -d mydb -c 'ALTER EVENT")))[0], 'the event triggers are disabled');
 ($status, $out, $err) = $node->psql('mydb', 'CREATE TABLE scratch ()');
 is("$status$err", '0', 'then DDL works');
+foreach my $table ('allowlist', 'allowlist_log')
+{
+	my $csv = $node->basedir . "/$table.csv";
+	my $rows = $node->safe_psql('mydb', "SELECT count(*) FROM trovella_guard.$table");
+
+	ok((run_documented($node, operating_command($section, "psql -d mydb -c '\\copy trovella_guard.$table "),
+		"$table.csv" => $csv))[0], "$table can be saved");
+	is($node->safe_psql('mydb', "CREATE TEMP TABLE saved (LIKE trovella_guard.$table);"
+			  . " COPY saved FROM '$csv' (FORMAT csv, HEADER); SELECT count(*) FROM saved"),
+		$rows, 'with its rows');
+}
 ok((run_documented($node, operating_command($section, "psql -d mydb -c 'DROP")))[0], 'and the extension goes');
 is($node->safe_psql('mydb', q{SELECT count(*) FROM pg_namespace WHERE nspname ~ '^trovella'}), '0', 'with all that it had');
 is($node->safe_psql('mydb', $protection), $protected, 'the tables are protected as before');
