@@ -1968,7 +1968,7 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  here text := (SELECT s.value FROM trovella_guard.status() s WHERE s.item = 'mode');
+  here text := trovella_guard_internal.setting('mode');
   installed text := (SELECT e.extversion FROM pg_extension e WHERE e.extname = 'trovella_guard');
 BEGIN
   IF NOT trovella_guard_internal.is_citus_coordinator() THEN
@@ -1988,7 +1988,7 @@ BEGIN
              CASE WHEN a.success THEN a.result::json END AS state
       FROM run_command_on_all_nodes($command$
              SELECT pg_catalog.json_build_object(
-               'mode', (SELECT s.value FROM trovella_guard.status() s WHERE s.item = 'mode'),
+               'mode', trovella_guard_internal.setting('mode'),
                'tables', (SELECT coalesce(pg_catalog.json_agg(t), '[]') FROM trovella_guard_internal.citus_state() t))
            $command$) a
       JOIN nodes n ON n.nodeid = a.nodeid
