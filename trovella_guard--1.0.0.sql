@@ -828,28 +828,19 @@ $$;
 COMMENT ON FUNCTION trovella_guard_internal.chunks() IS
   'The tables that are chunks of timescaledb.';
 
-CREATE FUNCTION trovella_guard_internal.revoke_all(child pg_catalog.oid) RETURNS pg_catalog.void
-LANGUAGE plpgsql VOLATILE
+CREATE FUNCTION trovella_guard_internal.other_grantees(of_table pg_catalog.oid) RETURNS SETOF pg_catalog.text
+LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-  grantee text;
-BEGIN
-  -- of the table and, with it, of its columns
-  FOR grantee IN
-    SELECT DISTINCT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(r.rolname) END
-    FROM pg_class c,
-      LATERAL (SELECT c.relacl UNION ALL SELECT t.attacl FROM pg_attribute t WHERE t.attrelid = c.oid) l (acl),
-      LATERAL aclexplode(l.acl) a LEFT JOIN pg_roles r ON r.oid = a.grantee
-    WHERE c.oid = child AND a.grantee <> c.relowner
-    ORDER BY 1
-  LOOP
-    EXECUTE format('REVOKE ALL ON TABLE %s FROM %s CASCADE', child::regclass, grantee);
-  END LOOP;
-END
-$$;
-COMMENT ON FUNCTION trovella_guard_internal.revoke_all(pg_catalog.oid) IS
-  'Takes all privileges on a table and its columns from everybody but its owner.';
+BEGIN ATOMIC
+  SELECT DISTINCT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(r.rolname) END
+  FROM pg_class c,
+    LATERAL (SELECT c.relacl UNION ALL SELECT t.attacl FROM pg_attribute t WHERE t.attrelid = c.oid) l (acl),
+    LATERAL aclexplode(l.acl) a LEFT JOIN pg_roles r ON r.oid = a.grantee
+  WHERE c.oid = $1 AND a.grantee <> c.relowner
+  ORDER BY 1;
+END;
+COMMENT ON FUNCTION trovella_guard_internal.other_grantees(pg_catalog.oid) IS
+  'Who besides the owner has privileges on a table or its columns, as REVOKE names them.';
 
 -- Each child in a subtransaction of its own: one that is busy, or gone, waits for
 -- the next run.  While ALTER TABLE waits for its lock, all queries on the child
@@ -862,6 +853,7 @@ AS $$
 DECLARE
   child oid;
   is_chunk bool;
+  grantee text;
 BEGIN
   IF relation IS NULL THEN
     RAISE EXCEPTION 'relation must not be null'
@@ -885,14 +877,15 @@ BEGIN
     FROM children JOIN pg_class c USING (oid) LEFT JOIN chunks k USING (oid)
     WHERE c.relkind IN ('r', 'p') AND NOT c.relrowsecurity AND c.relpersistence <> 't'
       AND NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid)
-      AND (k.oid IS NULL OR EXISTS (
-        SELECT FROM (SELECT c.relacl UNION ALL SELECT t.attacl FROM pg_attribute t WHERE t.attrelid = c.oid) l (acl),
-          LATERAL aclexplode(l.acl) a WHERE a.grantee <> c.relowner))
+      AND (k.oid IS NULL OR EXISTS (SELECT FROM trovella_guard_internal.other_grantees(c.oid)))
     ORDER BY c.oid
   LOOP
     BEGIN
       IF is_chunk THEN
-        PERFORM trovella_guard_internal.revoke_all(child);
+        FOR grantee IN SELECT trovella_guard_internal.other_grantees(child) LOOP
+          -- of the table and, with it, of its columns
+          EXECUTE format('REVOKE ALL ON TABLE %s FROM %s CASCADE', child::regclass, grantee);
+        END LOOP;
         RETURN NEXT child;
         CONTINUE;
       END IF;
