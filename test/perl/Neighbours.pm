@@ -26,8 +26,7 @@ our @EXPORT = qw(available need start_server make_owned_db as_owner tool unchang
 sub available
 {
 	my ($extension) = @_;
-	chomp(my $share = `pg_config --sharedir`);
-	return -e "$share/extension/$extension.control";
+	return -e pg_directory('sharedir') . "/extension/$extension.control";
 }
 
 sub need
