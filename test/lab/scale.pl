@@ -6,11 +6,11 @@
 #
 # Each dimension is made in four sizes, each twice the one before.  A transaction
 # touches the table, and its COMMIT is measured, of which all but a fraction of a
-# millisecond is the verdict; then the audit of that table, or of all.  Time is that which the backend had of a CPU, so others on the
-# machine do not count.  The exponent is the slope of a line through the
-# logarithms: 1 is linear.  Then the largest size is interrupted, at five
-# instants of a verdict and of an audit: what the backend still does then, the
-# roll-back included.
+# millisecond is the verdict; then the audit of that table, or of all.  Time is
+# that which the backend had of a CPU, so others on the machine do not count.  The
+# exponent is the slope of a line through the logarithms: 1 is linear.  Then the
+# largest size is interrupted, at five instants of a verdict and of an audit: what
+# the backend still does then, the roll-back included.
 #
 # Fails where something grows faster than n log n, or goes on for 100 ms.
 # "--factor 0.1" makes everything a tenth as large.  Needs a server as walk.pl
