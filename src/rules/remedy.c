@@ -538,10 +538,6 @@ tg_remedy_required_column(const RelationFacts *facts, const char *column)
 	return NULL;
 }
 
-/*
- * Takes all privileges from those that have any.  An owner keeps his rights,
- * and those of predefined roles are not the relation's.
- */
 char *
 tg_remedy_seal_partitions(FactsReader *reader, const RelationFacts *child)
 {
@@ -550,6 +546,10 @@ tg_remedy_seal_partitions(FactsReader *reader, const RelationFacts *child)
 															   linitial_oid(child->parents))));
 }
 
+/*
+ * Takes all privileges from those that have any.  An owner keeps his rights,
+ * and those of predefined roles are not the relation's.
+ */
 char *
 tg_remedy_revoke(const RelationFacts *facts, const List *grantees)
 {
