@@ -47,6 +47,32 @@ sub new
 	}, $class;
 }
 
+# What pg_dump writes to create objects.  The restore is a superuser's: COPY ... PROGRAM
+# or DO, of a dump that somebody has tampered with, would run as the user of the server.
+my $creates = qr/^\s*(?:CREATE|ALTER(?!\s+SYSTEM\b)|GRANT|REVOKE|COMMENT|SECURITY\s+LABEL
+	|SET\s+default_table_access_method|(?:RE)?SET\s+SESSION\s+AUTHORIZATION)\b/xi;
+
+my $foreign = '-';		# in place of the code of an error
+
+# The SQL of a piece without other settings; undef if a statement is none of those, or is
+# open and would swallow the next piece.
+sub creating
+{
+	my ($sql) = @_;
+	my @kept;
+
+	foreach my $statement (statements($sql))
+	{
+		my ($text, $bare, $is_open) = @$statement[ 0, 3, 4 ];
+		next if !$is_open && $bare =~ /^\s*(?:SET\b|SELECT\s+pg_catalog\.set_config\b)/i && $bare !~ $creates;
+
+		# No operator has a backslash: it begins a command of psql
+		return if $is_open || $bare !~ $creates || $bare =~ s/"(?:[^"]|"")*"//gr =~ /\\/;
+		push @kept, "$text\n;";		# it may end with a comment
+	}
+	return join "\n", @kept;
+}
+
 # Runs pieces of SQL, [sql, ...]; returns the errors: [piece, code, message].
 sub run_pieces
 {
@@ -58,12 +84,13 @@ sub run_pieces
 		# from here on psql takes no command of its own: a dump may have been tampered with
 		sprintf('\\restrict %08x%08x', rand 2**32, rand 2**32));
 	my $line = @script;
-	my @until;
+	my (@until, @errors);
 
 	foreach my $piece (@$pieces)
 	{
-		my $sql = $piece->{sql};
-		$sql .= ';' if $sql !~ /;\s*\z/;
+		my $sql = creating($piece->{sql});
+		push @errors, [ $piece, $foreign, 'pg_dump writes no such statement' ] if !defined $sql;
+		$sql //= '';
 		$line += 1 + $sql =~ tr/\n//;
 		push @script, $sql;
 		push @until, $line;
@@ -73,7 +100,6 @@ sub run_pieces
 	trouble("the restore broke off:\n$err") if $status > 1;
 	unlink $file;
 
-	my @errors;
 	my $piece = 0;
 	while ($err =~ /^psql:\Q$file\E:(\d+): (?:ERROR|FATAL|PANIC):  ([0-9A-Z]{5}): (.*)$/mg)
 	{
@@ -323,7 +349,7 @@ sub note_failures
 		{
 			$is_lost{$1}[3]++;
 		}
-		elsif ($immaterial{ $piece->{type} } || $self->is_other_index($piece))
+		elsif ($code ne $foreign && ($immaterial{ $piece->{type} } || $self->is_other_index($piece)))
 		{
 			push @{ $self->{left_out} }, $item;
 		}

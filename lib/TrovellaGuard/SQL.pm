@@ -34,7 +34,8 @@ sub ident
 }
 
 # The statements of a script, as psql would find them: [text, its first line, its
-# last line, bare].  In "bare" there are neither comments nor contents of quotes.
+# last line, bare, is it open?].  In "bare" there are neither comments nor contents of
+# strings.  Of an open one the end is missing: more text would belong to it.
 # Lines of psql's own commands, and the rows of COPY FROM STDIN, are no part of any.
 sub statements
 {
@@ -42,11 +43,12 @@ sub statements
 	my @statements;
 	my ($line, $depth, $body) = (1, 0, 0);
 	my ($sql, $bare, $first) = ('', '', undef);
+	my $is_cut = 0;
 
 	my $finish = sub {
-		if ($bare =~ /\S/)
+		if ($bare =~ /\S/ || $is_cut)
 		{
-			push @statements, [ $sql, $first, $line, $bare ];
+			push @statements, [ $sql, $first // $line, $line, $bare, $is_cut || $depth > 0 || $body > 0 ];
 		}
 		($sql, $bare, $first, $depth, $body) = ('', '', undef, 0, 0);
 	};
@@ -84,7 +86,7 @@ sub statements
 				$level += substr($text, $end - 2, 2) eq '/*' ? 1 : -1;
 				last if $level == 0;
 			}
-			$end = $length if $level > 0;
+			$end = undef if $level > 0;
 		}
 		elsif ($one eq "'" || $two =~ /^e'/i)
 		{
@@ -105,21 +107,25 @@ sub statements
 			$end = index $text, $quote, pos $text;
 			$end += length $quote if $end >= 0;
 		}
-		elsif ($text =~ /\G(?:\s+|\w[\w\$]*+|.)/gcs)
+		elsif ($text =~ /\G(?:\s+|[A-Za-z_\x80-\xff][\w\$\x80-\xff]*+|\d+|.)/gcs)
 		{
 			$end = pos $text;
 		}
-		$end = $length if !$end || $end < 0;	# what is open ends with the script
+		if (!$end || $end < 0)
+		{
+			$end = $length;		# what is open ends with the script
+			$is_cut = $two ne '--';
+		}
 		my $token = substr $text, $at, $end - $at;
 		$at = $end;
 
 		# The line of a statement is that of its first word.
 		$first //= $line if $kind ne 'comment' && $token =~ /\S/;
-		my $is_end = $kind eq 'other' && $token eq ';' && $depth <= 0 && $body <= 0;
+		my $is_end = $kind eq 'other' && $token eq ';' && $depth == 0 && $body == 0;
 		if ($kind eq 'other')
 		{
 			$depth++ if $token eq '(';
-			$depth-- if $token eq ')';
+			$depth-- if $token eq ')' && $depth > 0;
 
 			# CREATE FUNCTION ... BEGIN ATOMIC ...; END
 			if ($token =~ /^atomic$/i && $bare =~ /\bcreate\b.*\bbegin\s+$/is) { $body = 1 }

@@ -36,6 +36,11 @@ is_split("CREATE FUNCTION f() BEGIN ATOMIC SELECT CASE WHEN a THEN b END; SELECT
 is_split("\\restrict x\na;\n\\connect y\nb;", [ '2-2: a;', '4-4: b;' ], 'commands of psql');
 is_split("COPY t FROM stdin;\n1;2\n\\.\nb;", [ '1-1: COPY t FROM stdin;', '4-4: b;' ], 'rows');
 is_split("a 'never closed; b", [ "1-1: a 'never closed; b" ], 'what is open');
+is_split("\xc3\xa9\$\$; b; \xc3\xa9\$\$", [ "1-1: \xc3\xa9\$\$;", '1-1: b;', "1-1: \xc3\xa9\$\$" ], 'a name with dollars is no quote');
+is_split('1$$;$$; b', [ '1-1: 1$$;$$;', '1-1: b' ], 'a number is no name');
+is_split('a); b (;); c', [ '1-1: a);', '1-1: b (;);', '1-1: c' ], 'a parenthesis too many');
+is(!!(statements($_))[-1][4], 1, "open: $_") foreach "a 'b;", 'a "b;', 'a $$;', 'a (b;', 'a; /* b;', 'CREATE FUNCTION f() BEGIN ATOMIC SELECT 1;';
+ok(!(statements($_))[-1][4], "not open: $_") foreach 'a', 'a;', 'a -- b', 'a (b); -- (', 'a /* ( */';
 is((statements(q{CREATE INDEX "x CONCURRENTLY" /* y */ ON t ('CONCURRENTLY')}))[0][3], q{CREATE INDEX "x CONCURRENTLY"   ON t ( )}, 'bare');
 
 # Which files run outside a transaction block?
