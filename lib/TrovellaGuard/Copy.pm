@@ -52,7 +52,7 @@ sub new
 	}
 	elsif ($source && $source->{kind} eq 'dump')
 	{
-		@entries = entries($source->read_dump);
+		@entries = entries_of_dump($source);
 	}
 
 	my ($dumped) = map { $_->{name} } grep { $_->{type} eq 'DATABASE' } @entries;
@@ -73,6 +73,20 @@ sub new
 			$source ? TrovellaGuard::Migrations::files($source->{path}) : @{ $option->{base} // [] });
 	}
 	return $self;
+}
+
+# A file that is not understood must not look like a database without tables.
+sub entries_of_dump
+{
+	my ($source) = @_;
+	my @entries = entries($source->read_dump);
+	my @databases = map { $_->{name} } grep { $_->{type} eq 'DATABASE' } @entries;
+
+	trouble("\"$source->{path}\" is no dump, or the comments of pg_dump have been removed, which say where objects begin")
+	  if @entries == 1 && $entries[0]{sql} !~ /^-- PostgreSQL database (?:cluster )?dump$/m;
+	trouble("\"$source->{path}\" has several databases (" . join(', ', @databases) . '): dump one by pg_dump')
+	  if @databases > 1;
+	return @entries;
 }
 
 sub psql { my ($self, %how) = @_; return $self->{cluster}->psql(database => $self->{database}, %how) }

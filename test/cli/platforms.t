@@ -103,9 +103,17 @@ like($out, qr/^2 relations /m, '... and hides nothing');
 
 # ------------------------------------------------------------ what goes wrong
 
+# What is no dump must not look like a database without tables
+write_text('plain.sql', "CREATE TABLE public.a (id int, org_id text);\n");
+write_text('two.sql', join '', map { "--\n-- Name: $_; Type: DATABASE; Schema: -; Owner: me\n--\n\nCREATE DATABASE $_;\n\n\\connect $_\n" } qw(x y));
+write_text('empty.sql', "--\n-- PostgreSQL database dump\n--\n\nSET row_security = off;\n");
+like((cli('audit', 'empty.sql'))[1], qr/^0 relations/, 'the dump of an empty database');
+
 foreach my $case (
 	[ [ url($production, 'shop', 'nobody') ], qr/role "nobody" does not exist/ ],
 	[ [ url($production, 'nowhere', 'reader') ], qr/database "nowhere" does not exist/ ],
+	[ ['plain.sql'], qr/is no dump/ ],
+	[ ['two.sql'], qr/several databases \(x, y\)/ ],
 	[ ['no/such/file'], qr/neither a file, nor a folder, nor a connection string/ ],
 	[ ['env:NOT_SET'], qr/environment variable NOT_SET is not set/ ],
 	[ [ $reader, '--bindir', '/nowhere' ], qr/no PostgreSQL server/ ],
