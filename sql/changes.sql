@@ -85,6 +85,26 @@ ALTER ROLE regress_changes BYPASSRLS;
 SELECT table_name, item, object, before, after, effect FROM trovella_guard.changes() ORDER BY table_name, item, object;
 ROLLBACK;
 
+-- Decisions about what has other names: a schema, partitions, a view
+BEGIN;
+CREATE SCHEMA regress_decided;
+CREATE TABLE regress_decided.parent (organization_id text NOT NULL) PARTITION BY LIST (organization_id);
+CREATE TABLE regress_decided.child PARTITION OF regress_decided.parent FOR VALUES IN ('a');
+CREATE VIEW regress_decided.window AS SELECT FROM regress_decided.parent;
+GRANT SELECT ON regress_decided.window TO regress_changes;
+SET LOCAL trovella_guard.mode = off;
+COMMIT;
+BEGIN;
+SELECT trovella_guard.allow('regress_decided.*', 'the same for all');
+SELECT table_name, item, object, before, after, effect FROM trovella_guard.changes()
+  WHERE item <> 'finding' OR before = 'error' ORDER BY table_name, item, object;
+ROLLBACK;
+BEGIN;
+SELECT trovella_guard.allow('regress_decided.parent', 'the same for all');
+SELECT table_name, item, object, before, after, effect FROM trovella_guard.changes()
+  WHERE item <> 'finding' OR before = 'error' ORDER BY table_name, item, object;
+ROLLBACK;
+
 -- The two rows of the comparison with another database
 SELECT d.item, d.before, d.after, d.effect
 FROM trovella_guard_internal.differences(
@@ -94,6 +114,7 @@ SELECT count(*) > 10 AS has_facts, bool_and(f ? 'key') AS has_keys
 FROM jsonb_array_elements(trovella_guard_internal.isolation_by_name()) f;
 
 SET trovella_guard.mode = off;
+DROP SCHEMA regress_decided CASCADE;
 DROP TABLE kept, dropped, plain;
 DROP FUNCTION opaque(text);
 DROP ROLE regress_changes;

@@ -154,6 +154,12 @@ extern void tg_queue_skip_parts(Attempt *attempt, const RelationFacts *facts);
 /* Queues the table of an index. */
 extern void tg_queue_table_of_index(Attempt *attempt, Oid index);
 
+/*
+ * Queues what an allowlist entry covers, or, if it is gone, covered: a relation
+ * or those of a schema, their partitions, and the views over them.
+ */
+extern void tg_queue_covered(Attempt *attempt, const AllowlistEntry *entry);
+
 /* Is or was a relation on the queue? */
 extern bool tg_queue_has(Attempt *attempt, Oid relid);
 

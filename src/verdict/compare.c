@@ -18,11 +18,9 @@
 #include "access/transam.h"
 #include "access/xact.h"
 #include "access/htup_details.h"
-#include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "miscadmin.h"
 #include "rules/rules.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "verdict/attempt.h"
 
@@ -147,28 +145,25 @@ relations_gone(Attempt *attempt)
 }
 
 /*
- * The relations to which the transaction has given an entry of the allowlist.  A
- * verdict need not look at these.
+ * Judges what the transaction has written entries of the allowlist for.  A
+ * verdict need not look at these relations.
  */
-static List *
-relations_decided(Attempt *attempt)
+static void
+judge_decided(Attempt *attempt)
 {
-	List	   *relids = NIL;
 	ListCell   *lc;
 
+	MemoryContextSwitchTo(attempt->relation_context);
 	foreach(lc, tg_allowlist_entries(tg_attempt_allowlist(attempt, true)))
 	{
 		const AllowlistEntry *entry = lfirst(lc);
-		Oid			schema;
 
-		if (!entry->fresh)
-			continue;
-		schema = get_namespace_oid(NameStr(entry->schema), true);
-		if (OidIsValid(schema))
-			relids = list_append_unique_oid(relids,
-											get_relname_relid(NameStr(entry->table), schema));
+		CHECK_FOR_INTERRUPTS();
+		if (entry->fresh)
+			tg_queue_covered(attempt, entry);
 	}
-	return relids;
+	tg_judge_queue(attempt);
+	MemoryContextSwitchTo(attempt->context);
 }
 
 void
@@ -178,12 +173,12 @@ tg_compare_transaction(VisitSide visit, void *arg)
 	VerdictLocks locks = {.wanted = false,.context = old};
 	QueueEntry	unchanged = {.rests_on = RESTS_ON_WHAT_IT_WAS};
 	Attempt		attempt;
-	List	   *others;
 	ListCell   *lc;
 
 	CommandCounterIncrement();
 	tg_attempt_begin(&attempt, &locks);
 	tg_judge_touched(&attempt);
+	judge_decided(&attempt);
 
 	/* A relation may have been queued twice */
 	for (int i = 0; i < list_length(attempt.queue); i++)
@@ -196,14 +191,10 @@ tg_compare_transaction(VisitSide visit, void *arg)
 		entry->judged = false;
 		compare(&attempt, entry, entry->key.objectId, visit, arg);
 	}
-	others = list_concat(relations_gone(&attempt),
-						 relations_decided(&attempt));
-	foreach(lc, others)
+	foreach(lc, relations_gone(&attempt))
 	{
-		Oid			relid = lfirst_oid(lc);
-
-		if (OidIsValid(relid) && !tg_queue_has(&attempt, relid))
-			compare(&attempt, &unchanged, relid, visit, arg);
+		if (!tg_queue_has(&attempt, lfirst_oid(lc)))
+			compare(&attempt, &unchanged, lfirst_oid(lc), visit, arg);
 	}
 	if (attempt.database_changed)
 		compare(&attempt, &unchanged, InvalidOid, visit, arg);

@@ -274,13 +274,9 @@ enqueue_views_of_ancestors(Attempt *attempt, Oid relid)
 	}
 }
 
-/*
- * Queues what an allowlist entry that is gone covered by its names: a relation
- * or those of a schema, their partitions, and the views over them.  (Nothing is
- * said of a view that reads what is global.)
- */
-static void
-enqueue_covered(Attempt *attempt, const AllowlistEntry *entry)
+/* Nothing is said of a view that reads what is global. */
+void
+tg_queue_covered(Attempt *attempt, const AllowlistEntry *entry)
 {
 	Oid			schema_oid;
 	List	   *relids;
@@ -360,7 +356,7 @@ enqueue_for_entries(Attempt *attempt, const ObjectKey *object)
 			tg_allowlist_names(entry, NameStr(covered->schema),
 							   NameStr(covered->table)))
 			continue;
-		enqueue_covered(attempt, entry);
+		tg_queue_covered(attempt, entry);
 		covered = entry;
 	}
 }
@@ -482,7 +478,7 @@ tg_queue_table_of_index(Attempt *attempt, Oid index)
 
 /*
  * Did an entry cover the relation that does not cover it under its present name
- * or parent?  (enqueue_covered() deals with entries that have changed.)
+ * or parent?  (tg_queue_covered() deals with entries that have changed.)
  */
 static bool
 has_left_allowlist(Attempt *attempt, const RelationFacts *facts,
