@@ -52,7 +52,9 @@ struct Allowlist
 /* Which entries are looked up. */
 typedef enum EntryClass
 {
-	DECISIONS,
+	DECISIONS,					/* sealed ones while the relation is sealed */
+	UNSEALED_DECISIONS,
+	DECISIONS_IF_SEALED,		/* as if the relation were sealed */
 	DEBTS,
 	OVERDUE_DEBTS
 } EntryClass;
@@ -66,12 +68,6 @@ typedef struct Lookup
 	const char *rule;
 	const char *object;
 	EntryClass	class;
-	enum
-	{
-		NO_SEALED_ENTRY,		/* none answers */
-		SEALED_WHILE_SEALED,	/* one answers if the relation is sealed */
-		ANY_SEALED_ENTRY		/* ... even if it is not */
-	}			sealed;
 	enum
 	{
 		SEAL_UNKNOWN,
@@ -373,7 +369,9 @@ includes_rule(const AllowlistEntry *entry, const char *rule,
 static bool
 is_of_class(const AllowlistEntry *entry, EntryClass class)
 {
-	return entry->adopted == (class != DECISIONS) &&
+	bool		is_debt = class == DEBTS || class == OVERDUE_DEBTS;
+
+	return entry->adopted == is_debt &&
 		entry->expired == (class == OVERDUE_DEBTS);
 }
 
@@ -392,10 +390,10 @@ sealed_entry_counts(Lookup *lookup, const AllowlistEntry *entry)
 {
 	SealBreach	breach;
 
-	if (lookup->sealed == NO_SEALED_ENTRY ||
+	if (lookup->class == UNSEALED_DECISIONS ||
 		(strcmp(entry->rule, TG_ANY) == 0 && is_beyond_seal(lookup->rule)))
 		return false;
-	if (lookup->sealed == ANY_SEALED_ENTRY)
+	if (lookup->class == DECISIONS_IF_SEALED)
 		return true;
 	if (lookup->seal == SEAL_UNKNOWN)
 		lookup->seal = tg_is_sealed(lookup->reader, lookup->facts, &breach) ?
@@ -508,27 +506,7 @@ match(const Allowlist *allowlist, FactsReader *reader,
 		.facts = facts,
 		.rule = rule,
 		.object = object,
-		.class = class,
-		.sealed = SEALED_WHILE_SEALED
-	};
-
-	return look_up(&lookup);
-}
-
-/* The same among decisions that count whoever reaches the relation. */
-static const AllowlistEntry *
-match_unsealed(const Allowlist *allowlist, FactsReader *reader,
-			   const RelationFacts *facts, const char *rule,
-			   const char *object)
-{
-	Lookup		lookup = {
-		.allowlist = allowlist,
-		.reader = reader,
-		.facts = facts,
-		.rule = rule,
-		.object = object,
-		.class = DECISIONS,
-		.sealed = NO_SEALED_ENTRY
+		.class = class
 	};
 
 	return look_up(&lookup);
@@ -549,9 +527,8 @@ tg_allowlist_match(const Allowlist *allowlist, FactsReader *reader,
 	{
 		other = tg_facts_outline(reader, other_relid);
 		if (other != NULL &&
-			(entry->sealed ?
-			 match(allowlist, reader, other, rule, NULL, DECISIONS) :
-			 match_unsealed(allowlist, reader, other, rule, NULL)) == NULL)
+			match(allowlist, reader, other, rule, NULL,
+				  entry->sealed ? DECISIONS : UNSEALED_DECISIONS) == NULL)
 			return NULL;
 	}
 	return entry;
@@ -615,21 +592,13 @@ tg_allowlist_broken_seal(const Allowlist *allowlist, FactsReader *reader,
 						 const RelationFacts *facts, Finding *finding,
 						 bool explain)
 {
-	Lookup		lookup = {
-		.allowlist = allowlist,
-		.reader = reader,
-		.facts = facts,
-		.rule = finding->rule->name,
-		.object = finding->object,
-		.class = DECISIONS,
-		.sealed = ANY_SEALED_ENTRY
-	};
 	const AllowlistEntry *entry;
 	const char *why;
 
 	if (!allowlist->has_seals)
 		return NULL;
-	entry = look_up(&lookup);
+	entry = match(allowlist, reader, facts, finding->rule->name,
+				  finding->object, DECISIONS_IF_SEALED);
 	if (entry == NULL || !entry->sealed)
 		return NULL;
 	why = tg_allowlist_why_open(reader, facts);
@@ -698,18 +667,8 @@ tg_allowlist_match_other(const Allowlist *allowlist, FactsReader *reader,
 		return NULL;
 	other = tg_facts_outline(reader, other_relid);
 	return other != NULL ?
-		match_unsealed(allowlist, reader, other, TG_ANY, NULL) : NULL;
-}
-
-/* A decision that covers a relation, with or without regard to seals. */
-static const AllowlistEntry *
-covers(const Allowlist *allowlist, FactsReader *reader,
-	   const RelationFacts *facts, const char *rule, const char *object,
-	   bool sealed_too)
-{
-	return sealed_too ?
-		match(allowlist, reader, facts, rule, object, DECISIONS) :
-		match_unsealed(allowlist, reader, facts, rule, object);
+		match(allowlist, reader, other, TG_ANY, NULL,
+			  UNSEALED_DECISIONS) : NULL;
 }
 
 /* The same as tg_allowlist_taken_over(), of entries for single objects. */
@@ -717,7 +676,7 @@ static const AllowlistEntry *
 object_entry_taken_over(const Allowlist *after, FactsReader *after_reader,
 						const RelationFacts *after_facts,
 						const Allowlist *before, FactsReader *before_reader,
-						const RelationFacts *before_facts, bool sealed_too)
+						const RelationFacts *before_facts, EntryClass class)
 {
 	for (const RelationFacts *facts = after_facts; facts != NULL;
 		 facts = tg_facts_partitioned_table(after_reader, facts))
@@ -736,10 +695,10 @@ object_entry_taken_over(const Allowlist *after, FactsReader *after_reader,
 			if (strcmp(entry->object, TG_ANY) != 0 && !entry->expired &&
 				!entry->adopted && !entry->fresh &&
 				entry->kind == TG_ENTRY_RELATION &&
-				covers(after, after_reader, after_facts, entry->rule,
-					   entry->object, sealed_too) == entry &&
-				covers(before, before_reader, before_facts, entry->rule,
-					   entry->object, sealed_too) == NULL)
+				match(after, after_reader, after_facts, entry->rule,
+					  entry->object, class) == entry &&
+				match(before, before_reader, before_facts, entry->rule,
+					  entry->object, class) == NULL)
 				return entry;
 		}
 	}
@@ -752,6 +711,7 @@ tg_allowlist_taken_over(const Allowlist *after, FactsReader *after_reader,
 						const Allowlist *before, FactsReader *before_reader,
 						const RelationFacts *before_facts, bool sealed_too)
 {
+	EntryClass	class = sealed_too ? DECISIONS : UNSEALED_DECISIONS;
 	const AllowlistEntry *entry;
 
 	if (after->by_key == NULL)
@@ -761,16 +721,15 @@ tg_allowlist_taken_over(const Allowlist *after, FactsReader *after_reader,
 	{
 		const char *rule = tg_rules[i].name;
 
-		entry = covers(after, after_reader, after_facts, rule, NULL,
-					   sealed_too);
+		entry = match(after, after_reader, after_facts, rule, NULL, class);
 		if (entry != NULL && !entry->fresh &&
-			covers(before, before_reader, before_facts, rule, NULL,
-				   sealed_too) == NULL)
+			match(before, before_reader, before_facts, rule, NULL,
+				  class) == NULL)
 			return psprintf("%s.%s", NameStr(entry->schema),
 							NameStr(entry->table));
 	}
 	entry = object_entry_taken_over(after, after_reader, after_facts, before,
-									before_reader, before_facts, sealed_too);
+									before_reader, before_facts, class);
 	return entry == NULL ? NULL :
 		psprintf("%s.%s", NameStr(entry->schema), NameStr(entry->table));
 }
