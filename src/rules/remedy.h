@@ -48,6 +48,10 @@ extern char *tg_remedy_required_column(const RelationFacts *facts,
 extern char *tg_remedy_revoke(const RelationFacts *facts,
 							  const List *grantees);
 
+/* Lets nobody read the children of a child's parent except through it. */
+extern char *tg_remedy_seal_partitions(FactsReader *reader,
+									   const RelationFacts *child);
+
 /*
  * A comment on one line, for what somebody must decide or know.  Names in it
  * cannot begin a new line, whatever characters they contain.
@@ -63,10 +67,6 @@ extern char *tg_command_names(CommandSet commands);
 
 extern char *tg_remedy_allow(const char *schema, const char *table,
 							 const char *rule, const char *object);
-
-/* Lets nobody read the children of a child's parent except through it. */
-extern char *tg_remedy_seal_partitions(FactsReader *reader,
-									   const RelationFacts *child);
 
 /* A sealed entry; "table" NULL: for the whole schema. */
 extern char *tg_remedy_seal(const char *schema, const char *table);
