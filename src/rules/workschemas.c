@@ -3,9 +3,9 @@
  * workschemas.c
  *		Schemas in which tools keep copies of tables for a while.
  *
- * They make these tables without asking anybody, so nobody can add to a migration
- * what would protect them; and they are of no use to anybody but their owner.  Whoever
- * is refused because of one is offered a sealed entry for the schema.
+ * The tools make these tables by themselves, so no migration can add what would
+ * protect them, and nobody but their owner uses them.  If a commit is refused
+ * because of one, the HINT offers a sealed entry for the schema.
  *
  * Copyright (c) 2026, Trovella
  *

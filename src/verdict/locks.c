@@ -27,12 +27,12 @@
  * each other.  A second round may break that order; then PostgreSQL's deadlock
  * detector ends one of the two transactions.
  *
- * 4. Whoever relies on a table's being sealed must keep everybody from granting
- * something on it, and GRANT takes no lock on a table.  One lock for each table
- * would be too many for GRANT ON ALL TABLES IN SCHEMA.  So the first grant on a
- * table locks the privileges of its schema (by the OID of pg_default_acl) in
- * RowExclusiveLock mode, and who relies on a sealed entry in ShareLock mode: these
- * two are incompatible, each with itself is not.
+ * 4. A verdict that relies on a sealed entry must keep others from granting
+ * something on the table, and GRANT takes no lock on a table.  One lock for each
+ * table would be too many for GRANT ON ALL TABLES IN SCHEMA.  So the first grant
+ * on a table locks the privileges of its schema (by the OID of pg_default_acl) in
+ * RowExclusiveLock mode, and the verdict locks them in ShareLock mode.  The two
+ * modes conflict with each other, but neither conflicts with itself.
  *
  * docs/architecture.md tells why there is not one lock for all instead.
  *

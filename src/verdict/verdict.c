@@ -87,7 +87,7 @@ must_judge(void)
 
 /*
  * Does Citus commit here what its coordinator judges?  Anybody can name a session
- * as Citus names its own, but a superuser needs no trick: see tg_mode.
+ * as Citus names its own, but a superuser can switch the guard off anyway.
  */
 static bool
 is_sent_by_citus(void)
@@ -119,10 +119,10 @@ judge_and_log(void *arg)
 
 /*
  * Judges a commit that the guard does not refuse: in mode "warn" or "off", or of
- * Citus.  These modes are the way out of trouble, including trouble that the verdict itself
- * causes: so an error in it goes to the server log, unless it says that somebody
- * wants the commit to end.  (PostgreSQL allows subtransactions here because
- * deferred triggers may need them.)
+ * Citus.  These modes are the way out of trouble, including trouble that the
+ * verdict itself causes: so an error in it goes to the server log, unless it
+ * says that somebody wants the commit to end.  (PostgreSQL allows subtransactions
+ * here because deferred triggers may need them.)
  */
 static void
 judge_without_refusing(void)
