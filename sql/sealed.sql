@@ -305,6 +305,12 @@ CREATE TABLE repack.table_1 (:columns);
 RESET trovella_guard.rules;
 CREATE TABLE repack.table_2 (id int, organization_id text);
 GRANT SELECT ON repack.table_2 TO regress_sealed_app;
+-- a sealed entry is not offered for what it would not waive; and a view is called one
+CREATE FUNCTION repack.reads() RETURNS SETOF repack.table_1 LANGUAGE sql SECURITY DEFINER
+BEGIN ATOMIC SELECT * FROM repack.table_1; END;
+DROP FUNCTION repack.reads();
+CREATE VIEW repack.shown AS SELECT id FROM repack.table_1;
+GRANT SELECT ON repack.shown TO regress_sealed_app;
 \set VERBOSITY terse
 DROP SCHEMA repack CASCADE;
 

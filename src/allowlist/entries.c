@@ -560,7 +560,7 @@ char *
 tg_allowlist_why_open(FactsReader *reader, const RelationFacts *facts)
 {
 	SealBreach	breach;
-	const char *what = "the table";
+	const char *what = psprintf("the %s", tg_kind_name(facts->kind));
 	const char *who;
 
 	if (tg_is_sealed(reader, facts, &breach))

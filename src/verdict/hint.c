@@ -99,7 +99,7 @@ join(const List *texts, const char *last)
 
 /* What to leave out, if some statement took protection away. */
 static void
-add_undos(StringInfo text, const List *findings)
+add_undos(StringInfo text, const RelationVerdict *first, const List *findings)
 {
 	List	   *undos = NIL;
 	const ListCell *lc;
@@ -111,7 +111,8 @@ add_undos(StringInfo text, const List *findings)
 		if (finding->took_away && finding->rule->undo != NULL)
 			undos = add_once(undos, finding->rule->undo);
 		if (finding->breaks_seal && tg_refuses(finding))
-			undos = add_once(undos, "what opens the table to others than its owner");
+			undos = add_once(undos, psprintf("what opens the %s to others than its owner",
+											 tg_kind_name(first->kind)));
 	}
 	foreach(lc, undos)
 		append_paragraph(text, psprintf("Leave out %s.", (char *) lfirst(lc)));
@@ -418,7 +419,7 @@ tg_hint(HintKind kind, const RelationVerdict *first, const List *findings,
 		return text.data;
 	}
 	if (kind == HINT_REFUSAL)
-		add_undos(&text, findings);
+		add_undos(&text, first, findings);
 	add_repairs(&text, statements, kind);
 	add_hidden_repairs(&text, kind, first, hidden);
 

@@ -209,17 +209,35 @@ copy_finding(const Finding *finding)
 	return copy;
 }
 
+/* Would a sealed entry for all rules waive any of the findings? */
+static bool
+seal_would_waive(const List *findings)
+{
+	const ListCell *lc;
+
+	foreach(lc, findings)
+	{
+		const Finding *finding = lfirst(lc);
+
+		if (finding->waivable_by == TG_WAIVABLE_BY_ANY_ENTRY &&
+			!finding->rule->beyond_seal)
+			return true;
+	}
+	return false;
+}
+
 /* May a sealed entry be offered for the relation, and what for? */
 static void
 note_seal(Attempt *attempt, RelationVerdict *verdict,
-		  const RelationFacts *facts, const RelationFacts *before)
+		  const RelationFacts *facts, const RelationFacts *before,
+		  const List *findings)
 {
 	const char *tool = tg_tool_of_schema(facts->schema);
 	bool		detached = before != NULL && before->parents != NIL &&
 		facts->parents == NIL;
 	SealBreach	breach;
 
-	if ((tool == NULL && !detached) ||
+	if ((tool == NULL && !detached) || !seal_would_waive(findings) ||
 		!tg_is_sealed(attempt->after, facts, &breach))
 		return;
 	verdict->tool = tool;
@@ -252,7 +270,7 @@ record(Attempt *attempt, QueueEntry *entry, const RelationFacts *facts,
 		verdict->kind = facts->kind;
 		verdict->is_tenant_table = tg_is_tenant_table(facts);
 		verdict->is_child = facts->parents != NIL;
-		note_seal(attempt, verdict, facts, before);
+		note_seal(attempt, verdict, facts, before, findings);
 	}
 	verdict->created = created;
 	foreach(lc, findings)
