@@ -190,6 +190,16 @@ DROP POLICY p ON letter;
 CREATE POLICY p ON letter FOR SELECT USING (organization_id = current_setting('app.org', true));
 SELECT command, outcome, evidence FROM trovella_guard.probe('letter') WHERE session = 'bound';
 
+-- The role owns the table: FORCE ROW LEVEL SECURITY confines it all the same.
+CREATE TABLE owned (organization_id text NOT NULL);
+ALTER TABLE owned ENABLE ROW LEVEL SECURITY;
+CREATE POLICY p ON owned USING (organization_id = current_setting('app.org', true));
+ALTER TABLE owned OWNER TO regress_probe_app;
+SELECT DISTINCT unset, bound, empty, unknown FROM tried('owned');
+ALTER TABLE owned FORCE ROW LEVEL SECURITY;
+SELECT * FROM tried('owned');
+DROP TABLE owned;
+
 -- a binding of one's own
 CREATE FUNCTION bind(tenant text) RETURNS void LANGUAGE plpgsql
 	AS $$ BEGIN PERFORM set_config('app.' || 'hidden', tenant, true); END $$;

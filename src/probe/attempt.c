@@ -119,8 +119,8 @@ abort_frame(Frame *frame)
 	end_frame(frame, false);
 }
 
-ErrorData *
-tg_attempt(Oid user, bool keep, AttemptAction action, void *arg)
+static ErrorData *
+attempt(Oid user, int context, bool keep, AttemptAction action, void *arg)
 {
 	Frame		frame;
 	volatile bool expired = false;
@@ -131,11 +131,9 @@ tg_attempt(Oid user, bool keep, AttemptAction action, void *arg)
 	begin_frame(&frame);
 	PG_TRY();
 	{
-		/* its owner makes rows in spite of FORCE ROW LEVEL SECURITY */
-		SetUserIdAndSecContext(user, save_context |
+		SetUserIdAndSecContext(user, save_context | context |
 							   SECURITY_LOCAL_USERID_CHANGE |
-							   SECURITY_RESTRICTED_OPERATION |
-							   SECURITY_NOFORCE_RLS);
+							   SECURITY_RESTRICTED_OPERATION);
 		start_timer();
 		action(arg);
 		(void) stop_timer();
@@ -156,6 +154,18 @@ tg_attempt(Oid user, bool keep, AttemptAction action, void *arg)
 	else if (ends_the_probe(frame.error->sqlerrcode))
 		ReThrowError(frame.error);
 	return frame.error;
+}
+
+ErrorData *
+tg_attempt(Oid user, bool keep, AttemptAction action, void *arg)
+{
+	return attempt(user, 0, keep, action, arg);
+}
+
+ErrorData *
+tg_attempt_as_owner(Oid owner, bool keep, AttemptAction action, void *arg)
+{
+	return attempt(owner, SECURITY_NOFORCE_RLS, keep, action, arg);
 }
 
 ErrorData *

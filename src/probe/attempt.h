@@ -26,6 +26,10 @@ typedef void (*AttemptAction) (void *arg);
 extern ErrorData *tg_attempt(Oid user, bool keep, AttemptAction action,
 							 void *arg);
 
+/* The same as the owner of a table, also if row-level security is forced. */
+extern ErrorData *tg_attempt_as_owner(Oid owner, bool keep,
+									  AttemptAction action, void *arg);
+
 /*
  * Calls action(arg) in a subtransaction that is always rolled back, as whoever we
  * are.  Returns NULL, or the error, like tg_attempt().

@@ -441,7 +441,7 @@ try_insert(const Probe *probe, TableShape *shape, const char **values,
 
 	row->sql = insertion.sql;
 	row->values = values;
-	return tg_attempt(shape->facts->owner, true, insert_row, &insertion);
+	return tg_attempt_as_owner(shape->facts->owner, true, insert_row, &insertion);
 }
 
 /* The bounds of a partition, or of some partitions of a table. */
@@ -1042,7 +1042,8 @@ tg_probe_make_rows(Probe *probe)
 	probe->shape = shape_of(probe, probe->facts);
 	for (int i = 0; i < PROBE_TENANTS; i++)
 		probe->tenants[i] = probe->given[i];
-	if (tg_attempt(probe->facts->owner, false, take_sample, &sample) != NULL)
+	if (tg_attempt_as_owner(probe->facts->owner, false, take_sample,
+							&sample) != NULL)
 		probe->rows = NIL;
 	if (!choose_tenants(probe))
 		return;

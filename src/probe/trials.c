@@ -330,7 +330,8 @@ keys_hold(Probe *probe, const char **values)
 			continue;
 		}
 		check.sql = sql.data;
-		if (tg_attempt(referenced->owner, false, check_key, &check) == NULL &&
+		if (tg_attempt_as_owner(referenced->owner, false, check_key,
+								&check) == NULL &&
 			!check.found && !tg_probe_can_make_parent(probe, key, values))
 			return false;
 	}
@@ -429,8 +430,8 @@ hits(Trials *trials, int command, const ProbeRow *row, const char *sql,
 	 const char **values)
 {
 	Aim			aim = {trials, row};
-	ErrorData  *error = tg_attempt(trials->probe->facts->owner, true,
-								   aim_at_row, &aim);
+	ErrorData  *error = tg_attempt_as_owner(trials->probe->facts->owner,
+											true, aim_at_row, &aim);
 	bool		result;
 	Portal		portal;
 
