@@ -220,6 +220,21 @@ BEGIN
 END $$;
 ALTER POLICY p ON letter USING (escape());
 SELECT outcome, evidence FROM trovella_guard.probe('letter') WHERE command = 'SELECT' AND session = 'bound';
+-- A function whose body cannot be read keeps no other table from being tried.
+CREATE FUNCTION elsewhere() RETURNS boolean LANGUAGE plpgsql
+	AS $$ BEGIN RETURN EXISTS (SELECT FROM another_database.public.member); END $$;
+CREATE FUNCTION no_type() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RETURN 'x'::varchar(0) = ''; END $$;
+ALTER POLICY p ON letter USING (elsewhere());
+CREATE TABLE note (organization_id text NOT NULL);
+ALTER TABLE note ENABLE ROW LEVEL SECURITY;
+CREATE POLICY p ON note USING (no_type());
+CREATE TABLE readable (organization_id text NOT NULL);
+ALTER TABLE readable ENABLE ROW LEVEL SECURITY;
+CREATE POLICY p ON readable USING (organization_id = current_setting('app.org', true));
+SELECT relation, outcome, not_shown FROM trovella_guard.probe_summary() ORDER BY relation::text;
+DROP TABLE note, readable;
+
+-- A statement may take two seconds.
 ALTER POLICY p ON letter USING (pg_sleep(10) IS NULL);
 SELECT outcome, evidence FROM trovella_guard.probe('letter') WHERE command = 'SELECT' AND session = 'unset';
 

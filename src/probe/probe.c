@@ -390,6 +390,15 @@ tg_probe_may_become(const Probe *probe, Oid role)
 		TG_CAN_SET_ROLE(probe->caller, role);
 }
 
+/* Bodies of functions may have names and types that raise an error. */
+static void
+find_clues(void *arg)
+{
+	Probe	   *probe = arg;
+
+	probe->clues = tg_probe_clues(probe->reader, probe->facts);
+}
+
 static void
 probe_table(ProbeTask *task)
 {
@@ -398,6 +407,7 @@ probe_table(ProbeTask *task)
 	foreach(lc, task->roles)
 	{
 		Probe	   *probe = palloc0(sizeof(Probe));
+		ErrorData  *error;
 
 		CHECK_FOR_INTERRUPTS();
 		task->role = lfirst_oid(lc);
@@ -414,14 +424,17 @@ probe_table(ProbeTask *task)
 		probe->reader = task->reader;
 		probe->facts = task->facts;
 		probe->bind = task->bind;
-		probe->clues = tg_probe_clues(task->reader, task->facts);
+		error = tg_undone(find_clues, probe);
+		if (error != NULL)
+		{
+			put_not_tried(task, task->role, error->message);
+			continue;
+		}
 		probe->is_role = tenant_is_role(probe->clues);
 		task->probe = probe;
 		task->learned = false;
 		do
 		{
-			ErrorData  *error;
-
 			task->again = false;
 			error = tg_undone(probe_as_role, task);
 			if (error != NULL)
