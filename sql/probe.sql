@@ -178,6 +178,18 @@ ALTER TABLE letter ENABLE ROW LEVEL SECURITY;
 CREATE POLICY p ON letter USING (organization_id = current_setting('app.org', true) OR organization_id = 'globex');
 SELECT evidence FROM trovella_guard.probe('letter') WHERE command = 'SELECT' AND session = 'bound';
 
+-- whose tenants would be statements of the script
+INSERT INTO letter VALUES (E'globex\nDROP TABLE probed.letter;');
+DELETE FROM letter WHERE organization_id = 'globex';
+CREATE VIEW letters AS SELECT * FROM letter;
+ALTER POLICY p ON letter USING (true);
+SELECT DISTINCT split_part(evidence, E'\n', 2) AS second_line FROM trovella_guard.probe('letter')
+WHERE outcome = 'leaks';
+DROP VIEW letters;
+DELETE FROM letter WHERE organization_id <> 'acme';
+INSERT INTO letter VALUES ('globex', 'b');
+ALTER POLICY p ON letter USING (organization_id = current_setting('app.org', true) OR organization_id = 'globex');
+
 SELECT * FROM trovella_guard.probe_summary('letter');
 ALTER POLICY p ON letter USING (organization_id = current_setting('app.org', true));
 SELECT * FROM trovella_guard.probe_summary('letter');

@@ -168,6 +168,9 @@ typedef struct ProbeResult
 extern List *tg_probe_try(Probe *probe, Oid role, List *sessions,
 						  const char *group);
 
+/* "tenant a" */
+extern const char *tg_probe_tenant_text(const char *tenant);
+
 extern const char *tg_probe_command_name(CommandSet command);
 extern AclMode tg_probe_privilege(CommandSet command);
 

@@ -25,6 +25,7 @@
 #include "lib/stringinfo.h"
 #include "probe/attempt.h"
 #include "probe/probe.h"
+#include "rules/remedy.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -95,8 +96,8 @@ typedef struct Trials
  * Evidence
  */
 
-static const char *
-tenant_text(const char *tenant)
+const char *
+tg_probe_tenant_text(const char *tenant)
 {
 	return tenant == NULL ? "no tenant" : psprintf("tenant %s", tenant);
 }
@@ -129,7 +130,7 @@ note_leak(Trials *trials, int command, const ProbeRow *row, bool aimed,
 	if (trials->states[command].leak != NULL)
 		return;
 	initStringInfo(&script);
-	appendStringInfo(&script, "-- %s\nBEGIN;\n", what);
+	appendStringInfo(&script, "%s\nBEGIN;\n", tg_remedy_comment("%s", what));
 	if (probe->world != NIL || (row != NULL && row->sql != NULL))
 		appendStringInfoString(&script, "SET LOCAL session_replication_role = replica;\n");
 	foreach(lc, probe->world)
@@ -244,7 +245,7 @@ try_select(Trials *trials)
 				  psprintf("SELECT * FROM %s WHERE %s", probe->shape->name,
 						   condition_on(probe, reading.foreign)),
 				  psprintf("SELECT shows a row of %s",
-						   tenant_text(reading.foreign->tenant)));
+						   tg_probe_tenant_text(reading.foreign->tenant)));
 }
 
 /*
@@ -396,7 +397,7 @@ try_insert(Trials *trials)
 		{
 			note_leak(trials, TRY_INSERT, NULL, false, sql,
 					  psprintf("INSERT adds a row of %s",
-							   tenant_text(row->tenant)));
+							   tg_probe_tenant_text(row->tenant)));
 			return;
 		}
 	}
@@ -474,7 +475,7 @@ try_delete(Trials *trials)
 		{
 			note_leak(trials, TRY_DELETE, row, true, sql,
 					  psprintf("DELETE removes a row of %s",
-							   tenant_text(row->tenant)));
+							   tg_probe_tenant_text(row->tenant)));
 			return;
 		}
 	}
@@ -608,7 +609,7 @@ try_update_foreign(Trials *trials, const ProbeRow *row)
 			note_leak(trials, TRY_UPDATE, row, true, attempts[i],
 					  psprintf("UPDATE %s a row of %s",
 							   i == 0 ? "changes" : "takes over",
-							   tenant_text(row->tenant)));
+							   tg_probe_tenant_text(row->tenant)));
 			return true;
 		}
 	}
@@ -647,7 +648,7 @@ try_update_own(Trials *trials, const ProbeRow *row)
 			{
 				note_leak(trials, TRY_UPDATE, row, true, sql,
 						  psprintf("UPDATE gives a row to %s",
-								   tenant_text(new_row->tenant)));
+								   tg_probe_tenant_text(new_row->tenant)));
 				return;
 			}
 		}

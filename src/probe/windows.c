@@ -23,6 +23,7 @@
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "probe/probe.h"
+#include "rules/remedy.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -220,9 +221,9 @@ script_of(const WindowTrial *trial)
 	ListCell   *lc;
 
 	initStringInfo(&script);
-	appendStringInfo(&script, "-- a row of %s crosses\nBEGIN;\n",
-					 trial->foreign != NULL ?
-					 psprintf("tenant %s", trial->foreign) : "no tenant");
+	appendStringInfo(&script, "%s\nBEGIN;\n",
+					 tg_remedy_comment("a row of %s crosses",
+									   tg_probe_tenant_text(trial->foreign)));
 	appendStringInfoString(&script, "SET LOCAL session_replication_role = replica;\n");
 	foreach(lc, probe->world)
 		appendStringInfo(&script, "%s;\n", (char *) lfirst(lc));
