@@ -68,6 +68,25 @@ ALTER POLICY p ON note USING (organization_id = current_setting('app.org', true)
 SELECT * FROM tried('note');
 DROP TABLE note;
 
+-- What a policy sets while the session's own setting is hidden makes no second
+-- setting of that name: among many the one or the other would be found.
+CREATE FUNCTION setter() RETURNS text LANGUAGE plpgsql SET app.org = 'other' AS $$ BEGIN RETURN 'x'; END $$;
+CREATE TABLE note (organization_id text NOT NULL);
+ALTER TABLE note ENABLE ROW LEVEL SECURITY;
+CREATE POLICY p ON note USING (setter() = 'y' OR organization_id = current_setting('app.org', true));
+SET app.org = 'mine';
+SELECT DISTINCT outcome FROM trovella_guard.probe('note');
+SHOW app.org;
+SELECT bool_and(set_config('app.a' || i, '', false) = '' AND current_setting('app.org') = 'mine'),
+	bool_and(set_config('app.z' || i, '', false) = '' AND current_setting('app.org') = 'mine')
+FROM generate_series(1, 30) i;
+SET app.org = 'theirs';
+SELECT bool_and(set_config('app.b' || i, '', false) = '' AND current_setting('app.org') = 'theirs'),
+	bool_and(set_config('app.y' || i, '', false) = '' AND current_setting('app.org') = 'theirs')
+FROM generate_series(1, 30) i;
+RESET app.org;
+DROP TABLE note;
+
 -- The new row is not checked.
 CREATE TABLE note (organization_id text NOT NULL, user_id text);
 ALTER TABLE note ENABLE ROW LEVEL SECURITY;

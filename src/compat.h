@@ -45,11 +45,11 @@
 #endif
 
 /*
- * The record of a setting.  Before 16, find_option() was private to guc.c.  Since
+ * The record of a setting, or NULL.  Before 16, find_option() was private to guc.c.  Since
  * 19 what is special to a type is within the record, before it was around it.
  */
 #if PG_VERSION_NUM >= 160000
-#define TG_FIND_SETTING(name) find_option(name, false, false, ERROR)
+#define TG_FIND_SETTING(name) find_option(name, false, true, 0)
 #else
 static inline struct config_generic *
 TG_FIND_SETTING(const char *name)
@@ -58,10 +58,10 @@ TG_FIND_SETTING(const char *name)
 
 	for (int i = 0; i < GetNumConfigOptions(); i++)
 	{
-		if (strcmp(settings[i]->name, name) == 0)
+		if (pg_strcasecmp(settings[i]->name, name) == 0)
 			return settings[i];
 	}
-	elog(ERROR, "there is no setting \"%s\"", name);
+	return NULL;
 }
 #endif
 

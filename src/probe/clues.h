@@ -50,7 +50,7 @@ typedef struct Clues
 	List	   *relations;		/* OIDs of the other tables that are read */
 	List	   *expressions;	/* texts of values that policies compare the
 								 * tenant column with */
-	bool		sets_settings;	/* set_config() is called somewhere */
+	bool		sets_settings;	/* a policy sets some, such as by set_config() */
 	List	   *active;			/* functions whose bodies are being read */
 	int			steps;			/* budget left */
 } Clues;

@@ -542,11 +542,12 @@ tg_in_session(const Probe *probe, const Session *session, Oid role,
 	}
 	PG_CATCH();
 	{
-		tg_show_settings(entry.hidden);
+		(void) tg_show_settings(entry.hidden);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
-	tg_show_settings(entry.hidden);
+	if (tg_show_settings(entry.hidden))
+		probe->clues->sets_settings = true;
 	return error;
 }
 

@@ -14,6 +14,9 @@
  * changed back before anybody else can look, and nothing but the name is touched.
  * The trials run without parallel workers, to which the odd name would be sent.
  *
+ * What runs meanwhile may set the setting, which makes another placeholder.  Two
+ * of one name would take turns to be found, so the new one is hidden for good.
+ *
  * Copyright (c) 2026, Trovella
  *
  *-------------------------------------------------------------------------
@@ -23,6 +26,7 @@
 #include "compat.h"
 #include "probe/unset.h"
 #include "utils/guc_tables.h"
+#include "utils/memutils.h"
 
 /* No name of a setting has this character. */
 #define HIDING_MARK '\001'
@@ -30,62 +34,92 @@
 typedef struct HiddenSetting
 {
 	struct config_generic *setting;
-	const char *name;			/* as it was */
-	char		first;			/* its first character */
+	char	   *name;			/* a copy of what it is called */
+	const char *string;			/* the string that its record had */
 } HiddenSetting;
 
-static struct config_generic *
-find_setting(const char *name)
+static void
+change_name(struct config_generic *setting)
 {
 #ifdef TG_SETTINGS_ARE_HASHED
-	return find_option(name, false, true, 0);
+	/* the key in the hash table is this very string */
+	*unconstify(char *, setting->name) = HIDING_MARK;
 #else
-	struct config_generic **settings = get_guc_variables();
+	/* the order among the names, which are searched by bisection, stays */
+	setting->name = MemoryContextStrdup(TopMemoryContext,
+										psprintf("%s%c", setting->name,
+												 HIDING_MARK));
+#endif
+}
 
+/* Of two settings of one name the older one keeps it. */
+static void
+hide_newer(struct config_generic *newer, struct config_generic *setting)
+{
+	change_name(newer);
+#ifndef TG_SETTINGS_ARE_HASHED
+	/* ... and comes first in the order */
 	for (int i = 0; i < GetNumConfigOptions(); i++)
 	{
-		if (pg_strcasecmp(settings[i]->name, name) == 0)
-			return settings[i];
+		struct config_generic **place = &get_guc_variables()[i];
+
+		if (*place == newer)
+			*place = setting;
+		else if (*place == setting)
+			*place = newer;
 	}
-	return NULL;
+#else
+	(void) setting;
+#endif
+}
+
+static void
+restore_name(const HiddenSetting *entry)
+{
+#ifdef TG_SETTINGS_ARE_HASHED
+	*unconstify(char *, entry->string) = entry->name[0];
+#else
+	pfree(unconstify(char *, entry->setting->name));
+	entry->setting->name = entry->string;
 #endif
 }
 
 void
 tg_hide_setting(const char *name, List **hidden)
 {
-	struct config_generic *setting = find_setting(name);
+	struct config_generic *setting = TG_FIND_SETTING(name);
 	HiddenSetting *entry;
 
 	if (setting == NULL || (setting->flags & GUC_CUSTOM_PLACEHOLDER) == 0)
 		return;
 	entry = palloc0(sizeof(HiddenSetting));
 	entry->setting = setting;
-	entry->name = setting->name;
-	entry->first = setting->name[0];
+	entry->name = pstrdup(setting->name);
+	entry->string = setting->name;
 	*hidden = lappend(*hidden, entry);
-#ifdef TG_SETTINGS_ARE_HASHED
-	/* the key in the hash table is this very string */
-	*unconstify(char *, setting->name) = HIDING_MARK;
-#else
-	/* the order among the names, which are searched by bisection, stays */
-	setting->name = psprintf("%s%c", setting->name, HIDING_MARK);
-#endif
+	change_name(setting);
 }
 
-void
+bool
 tg_show_settings(List *hidden)
 {
+	bool		made = false;
 	ListCell   *lc;
 
 	foreach(lc, hidden)
 	{
 		HiddenSetting *entry = lfirst(lc);
+		struct config_generic *newer = TG_FIND_SETTING(entry->name);
 
-#ifdef TG_SETTINGS_ARE_HASHED
-		*unconstify(char *, entry->name) = entry->first;
-#else
-		entry->setting->name = entry->name;
-#endif
+		/* a library that was loaded meanwhile may have defined it */
+		if (newer != NULL && (newer->flags & GUC_CUSTOM_PLACEHOLDER) == 0)
+			continue;
+		if (newer != NULL)
+		{
+			hide_newer(newer, entry->setting);
+			made = true;
+		}
+		restore_name(entry);
 	}
+	return made;
 }

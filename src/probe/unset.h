@@ -15,9 +15,10 @@
 /*
  * Makes PostgreSQL forget a setting until tg_show_settings(), which must follow,
  * also after an error.  "hidden" collects them.  Only settings that no loaded
- * library defines can be hidden; others stay as they are.
+ * library defines can be hidden; others stay as they are.  tg_show_settings()
+ * returns whether one was set meanwhile: it must not be hidden again.
  */
 extern void tg_hide_setting(const char *name, List **hidden);
-extern void tg_show_settings(List *hidden);
+extern bool tg_show_settings(List *hidden);
 
 #endif							/* TROVELLA_GUARD_UNSET_H */
