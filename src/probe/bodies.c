@@ -389,7 +389,8 @@ tg_probe_function_body(Oid function, FunctionBody *body)
 	{
 		char	   *string = TextDatumGetCString(source);
 
-		if (strlen(string) <= MAX_BODY)
+		body->length = strlen(string);
+		if (body->length <= MAX_BODY)
 		{
 			if (form->prolang == SQLlanguageId)
 				read_sql(body, string);
@@ -422,11 +423,12 @@ tg_probe_leave_function(int save_nestlevel)
 }
 
 List *
-tg_probe_view_body(Oid view)
+tg_probe_view_body(Oid view, int *length)
 {
 	Datum		query = DirectFunctionCall1(pg_get_viewdef,
 											ObjectIdGetDatum(view));
 	char	   *string = TextDatumGetCString(query);
 
-	return strlen(string) <= MAX_BODY ? parsed(string) : NIL;
+	*length = strlen(string);
+	return *length <= MAX_BODY ? parsed(string) : NIL;
 }

@@ -21,6 +21,7 @@ typedef struct BodyStatement
 
 typedef struct FunctionBody
 {
+	int			length;			/* of its text */
 	const char *search_path;	/* that the function sets, or NULL */
 	int			nargs;
 	char	  **argument_names; /* each of them may be NULL */
@@ -37,7 +38,7 @@ extern bool tg_probe_function_body(Oid function, FunctionBody *body);
 extern int	tg_probe_enter_function(const FunctionBody *body);
 extern void tg_probe_leave_function(int save_nestlevel);
 
-/* The query of a view, as a List of one RawStmt, or NIL. */
-extern List *tg_probe_view_body(Oid view);
+/* The query of a view, as a List of one RawStmt, or NIL; and its length. */
+extern List *tg_probe_view_body(Oid view, int *length);
 
 #endif							/* TROVELLA_GUARD_BODIES_H */

@@ -46,6 +46,11 @@
 
 /* More than policies of people have. */
 #define MAX_STEPS 20000
+
+/* What else takes a step: so many characters that are parsed, pairs compared */
+#define CHARACTERS_A_STEP 64
+#define PAIRS_A_STEP 16
+
 #define MAX_RELATIONS 24
 #define MAX_TERMS 1000
 
@@ -159,15 +164,17 @@ add_literal(Term *term, const char *literal)
 
 /* Two sides of a comparison. */
 static void
-compare(List *left, List *right, bool equality)
+compare(Clues *clues, List *left, List *right)
 {
 	ListCell   *lc;
 	ListCell   *lc2;
 
+	clues->steps -= list_length(left) * list_length(right) / PAIRS_A_STEP;
 	foreach(lc, left)
 	{
 		Term	   *one = lfirst(lc);
 
+		CHECK_FOR_INTERRUPTS();
 		foreach(lc2, right)
 		{
 			Term	   *other = lfirst(lc2);
@@ -176,7 +183,7 @@ compare(List *left, List *right, bool equality)
 				add_literal(one, other->name);
 			else if (one->kind == TERM_LITERAL)
 				add_literal(other, one->name);
-			else if (equality)
+			else
 				unite(one, other);
 		}
 	}
@@ -188,11 +195,13 @@ with_path(Clues *clues, List *bases, List *keys)
 	List	   *result = NIL;
 	ListCell   *lc;
 
+	clues->steps -= list_length(bases) * list_length(keys) / PAIRS_A_STEP;
 	foreach(lc, bases)
 	{
 		Term	   *base = lfirst(lc);
 		ListCell   *lc2;
 
+		CHECK_FOR_INTERRUPTS();
 		if (base->kind != TERM_SETTING && base->kind != TERM_COLUMN)
 		{
 			if (base->kind == TERM_VARIABLE)
@@ -204,11 +213,13 @@ with_path(Clues *clues, List *bases, List *keys)
 			Term	   *key = lfirst(lc2);
 
 			if (key->kind == TERM_LITERAL)
-				result = list_concat(result,
-									 one_term(clues, base->kind, base->relid,
-											  base->attnum, base->name,
-											  lappend(list_copy(base->path),
-													  makeString(pstrdup(key->name)))));
+				result = list_concat_unique_ptr(result,
+												one_term(clues, base->kind,
+														 base->relid,
+														 base->attnum,
+														 base->name,
+														 lappend(list_copy(base->path),
+																 makeString(pstrdup(key->name)))));
 		}
 	}
 	return result;
@@ -426,8 +437,10 @@ add_relation(Clues *clues, Scope *scope, RangeVar *range)
 	if (get_rel_relkind(relid) == RELKIND_VIEW &&
 		relid >= FirstNormalObjectId)
 	{
-		List	   *statements = tg_probe_view_body(relid);
+		int			length;
+		List	   *statements = tg_probe_view_body(relid, &length);
 
+		clues->steps -= length / CHARACTERS_A_STEP;
 		if (statements != NIL && clues->steps > 0)
 		{
 			Scope		view = {0};
@@ -446,9 +459,10 @@ add_relation(Clues *clues, Scope *scope, RangeVar *range)
 static void
 add_from(Clues *clues, Scope *scope, Node *node)
 {
-	if (node == NULL)
+	if (node == NULL || clues->steps-- <= 0)
 		return;
 	check_stack_depth();
+	CHECK_FOR_INTERRUPTS();
 	switch (nodeTag(node))
 	{
 		case T_RangeVar:
@@ -506,9 +520,9 @@ add_from(Clues *clues, Scope *scope, Node *node)
 					for (int i = before; i < middle; i++)
 					{
 						for (int j = middle; j < list_length(scope->tables); j++)
-							compare(column_of(clues, list_nth(scope->tables, i), name),
-									column_of(clues, list_nth(scope->tables, j), name),
-									true);
+							compare(clues,
+									column_of(clues, list_nth(scope->tables, i), name),
+									column_of(clues, list_nth(scope->tables, j), name));
 					}
 				}
 				break;
@@ -529,10 +543,13 @@ expand_star(Clues *clues, Scope *scope, const char *alias)
 	{
 		ScopeTable *table = lfirst(lc);
 
+		if (clues->steps <= 0)
+			break;
 		if (alias != NULL && strcmp(alias, table->alias) != 0)
 			continue;
 		if (!OidIsValid(table->relid))
 		{
+			clues->steps -= list_length(table->columns);
 			result = list_concat(result, table->columns);
 			continue;
 		}
@@ -541,7 +558,7 @@ expand_star(Clues *clues, Scope *scope, const char *alias)
 			char	   *name = get_attname(table->relid, attnum, true);
 			NamedTerms *target;
 
-			if (name == NULL)
+			if (name == NULL || clues->steps-- <= 0)
 				break;
 			target = palloc0(sizeof(NamedTerms));
 			target->name = name;
@@ -608,7 +625,7 @@ read_values(Clues *clues, Scope *scope, List *rows)
 			if (i < list_length(result))
 			{
 				column = list_nth(result, i);
-				column->terms = list_concat(column->terms, terms);
+				column->terms = list_union_ptr(column->terms, terms);
 			}
 			else
 			{
@@ -676,8 +693,8 @@ read_select(Clues *clues, Scope *outer, SelectStmt *select)
 		{
 			NamedTerms *one = lfirst(lc);
 
-			one->terms = list_concat_copy(one->terms,
-										  ((NamedTerms *) lfirst(lc2))->terms);
+			one->terms = list_union_ptr(one->terms,
+										((NamedTerms *) lfirst(lc2))->terms);
 		}
 		return targets;
 	}
@@ -695,8 +712,8 @@ read_select(Clues *clues, Scope *outer, SelectStmt *select)
 
 		variable->fields = list_make1(makeString(select->intoClause->rel->relname));
 		if (targets != NIL)
-			compare(resolve_column(clues, outer, variable),
-					((NamedTerms *) linitial(targets))->terms, true);
+			compare(clues, resolve_column(clues, outer, variable),
+					((NamedTerms *) linitial(targets))->terms);
 	}
 	return targets;
 }
@@ -708,7 +725,7 @@ all_terms(const List *named)
 	ListCell   *lc;
 
 	foreach(lc, named)
-		result = list_concat_copy(result, ((NamedTerms *) lfirst(lc))->terms);
+		result = list_union_ptr(result, ((NamedTerms *) lfirst(lc))->terms);
 	return result;
 }
 
@@ -747,6 +764,7 @@ read_function(Clues *clues, Oid function, List *arguments)
 		return NIL;
 	if (!tg_probe_function_body(function, &body))
 		return NIL;
+	clues->steps -= body.length / CHARACTERS_A_STEP;
 	clues->active = lappend_oid(clues->active, function);
 	foreach(lc, arguments)
 	{
@@ -773,11 +791,11 @@ read_function(Clues *clues, Oid function, List *arguments)
 			ColumnRef  *variable = makeNode(ColumnRef);
 
 			variable->fields = list_make1(makeString(pstrdup(statement->assigns)));
-			compare(resolve_column(clues, &scope, variable),
-					all_terms(targets), true);
+			compare(clues, resolve_column(clues, &scope, variable),
+					all_terms(targets));
 		}
 		if (statement->returns)
-			result = list_concat(result, all_terms(targets));
+			result = list_union_ptr(result, all_terms(targets));
 	}
 	tg_probe_leave_function(save_nestlevel);
 	clues->active = list_delete_last(clues->active);
@@ -811,7 +829,7 @@ read_call(Clues *clues, Scope *scope, FuncCall *call)
 			node = (Node *) ((NamedArgExpr *) node)->arg;
 		terms = terms_of(clues, scope, node);
 		arguments = lappend(arguments, terms);
-		flat = list_concat_copy(flat, terms);
+		flat = list_union_ptr(flat, terms);
 	}
 	candidates = TG_FUNCTION_CANDIDATES(call->funcname,
 										list_length(call->args));
@@ -822,8 +840,8 @@ read_call(Clues *clues, Scope *scope, FuncCall *call)
 			continue;
 		builtin = false;
 		tries++;
-		result = list_concat(result, read_function(clues, candidates->oid,
-												   arguments));
+		result = list_union_ptr(result, read_function(clues, candidates->oid,
+													  arguments));
 	}
 	if (!builtin)
 		return result != NIL ? result : flat;
@@ -866,7 +884,7 @@ read_call(Clues *clues, Scope *scope, FuncCall *call)
 	{
 		if (strcmp(name, comparing[i]) == 0 && list_length(arguments) > 1)
 		{
-			compare(linitial(arguments), lsecond(arguments), true);
+			compare(clues, linitial(arguments), lsecond(arguments));
 			return NIL;
 		}
 	}
@@ -900,8 +918,8 @@ read_operation(Clues *clues, Scope *scope, A_Expr *expr)
 
 		forboth(lc, ((RowExpr *) expr->lexpr)->args,
 				lc2, ((RowExpr *) expr->rexpr)->args)
-			compare(terms_of(clues, scope, lfirst(lc)),
-					terms_of(clues, scope, lfirst(lc2)), true);
+			compare(clues, terms_of(clues, scope, lfirst(lc)),
+					terms_of(clues, scope, lfirst(lc2)));
 		return NIL;
 	}
 
@@ -930,10 +948,10 @@ read_operation(Clues *clues, Scope *scope, A_Expr *expr)
 		{
 			mark_parts(left);
 			mark_parts(right);
-			return list_concat_copy(left, right);
+			return list_union_ptr(left, right);
 		}
 	}
-	compare(left, right, true);
+	compare(clues, left, right);
 	return NIL;
 }
 
@@ -955,12 +973,12 @@ read_sublink(Clues *clues, Scope *scope, SubLink *link)
 			ListCell   *lc2;
 
 			forboth(lc, ((RowExpr *) link->testexpr)->args, lc2, targets)
-				compare(terms_of(clues, scope, lfirst(lc)),
-						((NamedTerms *) lfirst(lc2))->terms, true);
+				compare(clues, terms_of(clues, scope, lfirst(lc)),
+						((NamedTerms *) lfirst(lc2))->terms);
 		}
 		else
-			compare(terms_of(clues, scope, link->testexpr),
-					all_terms(targets), true);
+			compare(clues, terms_of(clues, scope, link->testexpr),
+					all_terms(targets));
 		return NIL;
 	}
 	return all_terms(targets);
@@ -973,7 +991,7 @@ terms_of_list(Clues *clues, Scope *scope, List *nodes)
 	ListCell   *lc;
 
 	foreach(lc, nodes)
-		result = list_concat_copy(result, terms_of(clues, scope, lfirst(lc)));
+		result = list_union_ptr(result, terms_of(clues, scope, lfirst(lc)));
 	return result;
 }
 
@@ -1105,11 +1123,11 @@ terms_of(Clues *clues, Scope *scope, Node *node)
 				{
 					CaseWhen   *when = lfirst(lc);
 
-					compare(arg, terms_of(clues, scope, (Node *) when->expr),
-							true);
-					result = list_concat_copy(result,
-											  terms_of(clues, scope,
-													   (Node *) when->result));
+					compare(clues, arg,
+							terms_of(clues, scope, (Node *) when->expr));
+					result = list_union_ptr(result,
+											terms_of(clues, scope,
+													 (Node *) when->result));
 				}
 				return result;
 			}
@@ -1171,9 +1189,9 @@ unite_keys(Clues *clues, const RelationFacts *facts)
 			!list_member_oid(clues->relations, key->referenced))
 			continue;
 		for (int i = 0; i < key->nkeys; i++)
-			compare(column_term(clues, facts->relid, key->keys[i]),
+			compare(clues, column_term(clues, facts->relid, key->keys[i]),
 					column_term(clues, key->referenced,
-								key->referenced_keys[i]), true);
+								key->referenced_keys[i]));
 	}
 }
 
@@ -1319,9 +1337,8 @@ tg_probe_clues(FactsReader *reader, const RelationFacts *table)
 		if (facts->rls_enabled)
 			read_policies(clues, facts);
 		if (facts->tenant != NULL)
-			compare(list_make1(tenant),
-					column_term(clues, facts->relid, facts->tenant->attnum),
-					true);
+			compare(clues, list_make1(tenant),
+					column_term(clues, facts->relid, facts->tenant->attnum));
 		unite_keys(clues, facts);
 	}
 	unite_keys(clues, table);
