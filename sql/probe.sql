@@ -197,7 +197,15 @@ ALTER TABLE letter ENABLE ROW LEVEL SECURITY;
 CREATE POLICY p ON letter USING (organization_id = current_setting('app.org', true) OR organization_id = 'globex');
 SELECT evidence FROM trovella_guard.probe('letter') WHERE command = 'SELECT' AND session = 'bound';
 
--- whose tenants would be statements of the script
+-- a document in one of them is not copied into those that are made
+CREATE TABLE document (organization_id text NOT NULL, note text NOT NULL, body text NOT NULL);
+INSERT INTO document VALUES ('acme', 'short', repeat('long', 1000000));
+ALTER TABLE document ENABLE ROW LEVEL SECURITY;
+CREATE POLICY p ON document FOR INSERT WITH CHECK (true);
+SELECT evidence ~ 'short' AS copied, length(evidence) < 1000 AS short FROM trovella_guard.probe('document')
+WHERE command = 'INSERT' AND session = 'bound';
+DROP TABLE document;
+-- tenants whose names would be statements of the script
 INSERT INTO letter VALUES (E'globex\nDROP TABLE probed.letter;');
 DELETE FROM letter WHERE organization_id = 'globex';
 CREATE VIEW letters AS SELECT * FROM letter;

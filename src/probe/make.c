@@ -49,6 +49,7 @@
 #define MAX_WORLD_VARIANTS 8
 #define MAX_REPAIRS 120			/* tries to satisfy constraints */
 #define MAX_EXISTING 20
+#define MAX_COPIED 8192			/* bytes of a value */
 
 const char	tg_left_out[] = "";
 
@@ -676,9 +677,14 @@ take_sample(void *arg)
 	appendStringInfo(&sql, "SELECT tableoid, ctid, %s::pg_catalog.text",
 					 quote_identifier(probe->facts->tenant->name));
 	for (int i = 0; i < shape->natts; i++)
-		appendStringInfo(&sql, ", %s%s", shape->columns[i].skipped ? "NULL" :
-						 quote_identifier(shape->columns[i].name),
-						 shape->columns[i].skipped ? "" : "::pg_catalog.text");
+	{
+		const char *column = shape->columns[i].skipped ? "NULL" :
+			quote_identifier(shape->columns[i].name);
+
+		/* a document would be copied into each row that is made */
+		appendStringInfo(&sql, ", CASE WHEN pg_catalog.pg_column_size(%s) OPERATOR(pg_catalog.<=) %d THEN %s::pg_catalog.text END",
+						 column, MAX_COPIED, column);
+	}
 	appendStringInfo(&sql, " FROM %s LIMIT %d", shape->name, MAX_EXISTING);
 	if (SPI_execute(sql.data, true, 0) != SPI_OK_SELECT)
 		return;
