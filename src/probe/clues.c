@@ -277,6 +277,16 @@ mark_parts(List *terms)
  * Names
  */
 
+static NamedTerms *
+named_terms(const char *name, List *terms)
+{
+	NamedTerms *named = palloc(sizeof(NamedTerms));
+
+	named->name = name;
+	named->terms = terms;
+	return named;
+}
+
 static List *
 column_of(Clues *clues, const ScopeTable *table, const char *name)
 {
@@ -482,7 +492,7 @@ add_from(Clues *clues, Scope *scope, Node *node)
 		case T_RangeFunction:
 			{
 				RangeFunction *function = (RangeFunction *) node;
-				NamedTerms *column = palloc0(sizeof(NamedTerms));
+				NamedTerms *column;
 				ScopeTable *table;
 				Node	   *call = linitial(linitial(function->functions));
 				const char *alias = function->alias != NULL ?
@@ -490,7 +500,7 @@ add_from(Clues *clues, Scope *scope, Node *node)
 					IsA(call, FuncCall) ?
 					strVal(llast(((FuncCall *) call)->funcname)) : "";
 
-				column->terms = terms_of(clues, scope, call);
+				column = named_terms(NULL, terms_of(clues, scope, call));
 				table = add_table(scope, alias, InvalidOid,
 								  list_make1(column));
 				table->any_name = true;
@@ -556,14 +566,12 @@ expand_star(Clues *clues, Scope *scope, const char *alias)
 		for (AttrNumber attnum = 1;; attnum++)
 		{
 			char	   *name = get_attname(table->relid, attnum, true);
-			NamedTerms *target;
 
 			if (name == NULL || clues->steps-- <= 0)
 				break;
-			target = palloc0(sizeof(NamedTerms));
-			target->name = name;
-			target->terms = column_term(clues, table->relid, attnum);
-			result = lappend(result, target);
+			result = lappend(result,
+							 named_terms(name, column_term(clues, table->relid,
+														   attnum)));
 		}
 	}
 	return result;
@@ -578,7 +586,7 @@ read_targets(Clues *clues, Scope *scope, List *targets)
 	foreach(lc, targets)
 	{
 		ResTarget  *target = lfirst(lc);
-		NamedTerms *named;
+		const char *name;
 
 		if (IsA(target->val, ColumnRef))
 		{
@@ -594,14 +602,14 @@ read_targets(Clues *clues, Scope *scope, List *targets)
 				continue;
 			}
 		}
-		named = palloc0(sizeof(NamedTerms));
-		named->name = target->name;
-		if (named->name == NULL && IsA(target->val, ColumnRef))
-			named->name = strVal(llast(((ColumnRef *) target->val)->fields));
-		if (named->name == NULL && IsA(target->val, FuncCall))
-			named->name = strVal(llast(((FuncCall *) target->val)->funcname));
-		named->terms = terms_of(clues, scope, target->val);
-		result = lappend(result, named);
+		name = target->name;
+		if (name == NULL && IsA(target->val, ColumnRef))
+			name = strVal(llast(((ColumnRef *) target->val)->fields));
+		if (name == NULL && IsA(target->val, FuncCall))
+			name = strVal(llast(((FuncCall *) target->val)->funcname));
+		result = lappend(result,
+						 named_terms(name, terms_of(clues, scope,
+													target->val)));
 	}
 	return result;
 }
@@ -620,19 +628,18 @@ read_values(Clues *clues, Scope *scope, List *rows)
 		foreach(lc2, lfirst(lc))
 		{
 			List	   *terms = terms_of(clues, scope, lfirst(lc2));
-			NamedTerms *column;
 
 			if (i < list_length(result))
 			{
-				column = list_nth(result, i);
+				NamedTerms *column = list_nth(result, i);
+
 				column->terms = list_union_ptr(column->terms, terms);
 			}
 			else
 			{
-				column = palloc0(sizeof(NamedTerms));
-				column->name = psprintf("column%d", i + 1);
-				column->terms = terms;
-				result = lappend(result, column);
+				result = lappend(result,
+								 named_terms(psprintf("column%d", i + 1),
+											 terms));
 			}
 			i++;
 		}
@@ -768,12 +775,10 @@ read_function(Clues *clues, Oid function, List *arguments)
 	clues->active = lappend_oid(clues->active, function);
 	foreach(lc, arguments)
 	{
-		NamedTerms *argument = palloc0(sizeof(NamedTerms));
-
-		argument->terms = lfirst(lc);
-		if (i < body.nargs)
-			argument->name = body.argument_names[i];
-		scope.arguments = lappend(scope.arguments, argument);
+		scope.arguments = lappend(scope.arguments,
+								  named_terms(i < body.nargs ?
+											  body.argument_names[i] : NULL,
+											  lfirst(lc)));
 		i++;
 	}
 	save_nestlevel = tg_probe_enter_function(&body);
