@@ -2301,18 +2301,15 @@ CREATE FUNCTION trovella_guard.probe(
 RETURNS SETOF record
 LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'trovella_guard_probe_1_0';
 COMMENT ON FUNCTION trovella_guard.probe(pg_catalog.regclass, pg_catalog.name, pg_catalog.text) IS
-  'Tries, as a role of the application and with rows of two tenants, whether rows cross, and rolls everything back. One row for each tenant table, role, command and session: isolated, leaks, denied, vacuous or not_tried, with the evidence.';
+  'Tries, as a role of the application and with rows of two tenants, whether rows cross, and rolls everything back. One row for each tenant table, role, command and session: isolated, leaks, denied, vacuous or not_tried, with the evidence. If rows cross although the policies are proven, it ends with an error: please report it.';
 
--- What the proof says of a table that leaks although it is proven is a fault of
--- the proof (or of the trial), and ours to repair.
 CREATE FUNCTION trovella_guard.probe_summary(
   relation pg_catalog.regclass DEFAULT NULL,
   role pg_catalog.name DEFAULT NULL,
   bind pg_catalog.text DEFAULT NULL,
   OUT relation pg_catalog.regclass, OUT role pg_catalog.name,
   OUT outcome pg_catalog.text, OUT leaks pg_catalog.text,
-  OUT not_shown pg_catalog.text, OUT proof pg_catalog.text,
-  OUT contradicts_proof pg_catalog.bool)
+  OUT not_shown pg_catalog.text, OUT proof pg_catalog.text)
 RETURNS SETOF record
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -2348,23 +2345,19 @@ BEGIN ATOMIC
     WHERE f.rule IN ('rls_disabled', 'not_protected_yet', 'policy_unscoped', 'policy_unproven', 'app_role_bypasses_rls',
                      'policy_function_untrusted', 'audit_failed', 'function_exposes_tenants')
     GROUP BY f.schema_name, f.table_name
-  ), judged AS (
-    SELECT t.relation, t.role, t.outcome, t.leaks, t.not_shown,
-           CASE WHEN c.relkind NOT IN ('r', 'p') OR r.rolsuper OR r.rolbypassrls OR c.relowner = r.oid THEN NULL
-                WHEN x.unscoped THEN 'unscoped' WHEN x.unscoped IS NOT NULL THEN 'unproven' ELSE 'scoped' END AS proof
-    FROM tried t
-    JOIN pg_class c ON c.oid = t.relation
-    JOIN pg_namespace n ON n.oid = c.relnamespace
-    JOIN pg_roles r ON r.rolname = t.role
-    LEFT JOIN proven x ON x.schema_name = n.nspname AND x.table_name = c.relname
   )
-  SELECT j.relation, j.role, j.outcome, j.leaks, j.not_shown, j.proof,
-         j.outcome = 'leaks' AND coalesce(j.proof = 'scoped', false)
-  FROM judged j
-  ORDER BY array_position('{leaks,not_tried,vacuous,isolated,denied}', j.outcome), j.relation::text, j.role;
+  SELECT t.relation, t.role, t.outcome, t.leaks, t.not_shown,
+         CASE WHEN c.relkind NOT IN ('r', 'p') OR r.rolsuper OR r.rolbypassrls OR c.relowner = r.oid THEN NULL
+              WHEN x.unscoped THEN 'unscoped' WHEN x.unscoped IS NOT NULL THEN 'unproven' ELSE 'scoped' END
+  FROM tried t
+  JOIN pg_class c ON c.oid = t.relation
+  JOIN pg_namespace n ON n.oid = c.relnamespace
+  JOIN pg_roles r ON r.rolname = t.role
+  LEFT JOIN proven x ON x.schema_name = n.nspname AND x.table_name = c.relname
+  ORDER BY array_position('{leaks,not_tried,vacuous,isolated,denied}', t.outcome), t.relation::text, t.role;
 END;
 COMMENT ON FUNCTION trovella_guard.probe_summary(pg_catalog.regclass, pg_catalog.name, pg_catalog.text) IS
-  'probe() with one line for each relation and role: the worst outcome, what leaks, what was not shown, and what the proof says. contradicts_proof: rows cross although the policies are proven; please report it.';
+  'probe() with one line for each relation and role: the worst outcome, what leaks, what was not shown, and what the proof says.';
 
 --
 -- The event triggers

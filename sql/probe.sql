@@ -251,6 +251,50 @@ SET trovella_guard.bind = 'SELECT probed.bind($1)';
 SELECT * FROM tried('letter') WHERE command = 'SELECT';
 RESET trovella_guard.bind;
 
+-- Rows cross although the policies are proven: a function of PostgreSQL's own is
+-- not what it was.
+CREATE TABLE proven (organization_id text NOT NULL);
+CREATE TABLE proven_too (organization_id text NOT NULL);
+ALTER TABLE proven ENABLE ROW LEVEL SECURITY;
+ALTER TABLE proven_too ENABLE ROW LEVEL SECURITY;
+CREATE POLICY r ON proven FOR SELECT USING (organization_id = lpad(current_setting('app.org', true), 4));
+CREATE POLICY i ON proven FOR INSERT WITH CHECK (true);
+CREATE POLICY p ON proven_too USING (organization_id = lpad(current_setting('app.org', true), 4));
+SELECT command, bound FROM tried('proven');
+BEGIN;
+CREATE OR REPLACE FUNCTION pg_catalog.lpad(text, int) RETURNS text LANGUAGE sql IMMUTABLE STRICT RETURN 'acme';
+SAVEPOINT s;
+-- INSERT is not proven.
+SELECT FROM trovella_guard.probe('proven');
+ROLLBACK TO s;
+-- all tables are named
+\set VERBOSITY terse
+SELECT FROM trovella_guard.probe_summary() WHERE relation = 'proven'::regclass;
+\set VERBOSITY default
+ROLLBACK TO s;
+-- the trial may be wrong for one more reason
+SELECT FROM trovella_guard.probe('proven_too', bind => $$SELECT set_config('app.org', $1, true)$$);
+ROLLBACK TO s;
+-- What a user's function does is not proven: it leaks, and that is no contradiction.
+CREATE FUNCTION my_lpad(text) RETURNS text LANGUAGE sql STABLE AS $$ SELECT lpad($1, 4) $$;
+ALTER POLICY p ON proven_too USING (organization_id = my_lpad(current_setting('app.org', true)));
+SELECT outcome, leaks, proof FROM trovella_guard.probe_summary('proven_too');
+-- ... nor is what a view calls
+CREATE TABLE worker (user_id text, organization_id text NOT NULL);
+CREATE VIEW worker_view AS SELECT user_id, organization_id FROM worker
+	UNION ALL SELECT user_id, my_lpad(organization_id) FROM worker;
+INSERT INTO proven_too VALUES ('orgn'), ('acme');
+GRANT SELECT ON worker_view TO PUBLIC;
+ALTER POLICY p ON proven_too USING (organization_id IN (
+	SELECT organization_id FROM worker_view WHERE user_id = current_setting('app.user', true)));
+SELECT outcome, leaks, proof FROM trovella_guard.probe_summary('proven_too');
+-- ... nor what policies do not confine
+ALTER POLICY p ON proven_too USING (organization_id = lpad(current_setting('app.org', true), 4));
+ALTER TABLE proven_too OWNER TO regress_probe_app;
+SELECT outcome, leaks, proof FROM trovella_guard.probe_summary('proven_too');
+ROLLBACK;
+DROP TABLE proven, proven_too;
+
 -- Code of users runs as the role or as the owner, and cannot become anybody else.
 CREATE FUNCTION escape() RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN

@@ -26,6 +26,9 @@ typedef struct ObjectKey
 #error "TG_VERSION must be defined by the Makefile"
 #endif
 
+/* Who is told of faults: see SECURITY.md */
+#define TG_REPORT_TO "postgresql@trovella.invalid"
+
 /* The SQLSTATE of a refused commit, and of a warning at commit */
 #define ERRCODE_TENANT_TABLE_UNPROTECTED MAKE_SQLSTATE('T', 'G', '0', '0', '1')
 #define ERRCODE_WARNING_TENANT_TABLE MAKE_SQLSTATE('0', '1', 'T', 'G', '1')

@@ -74,6 +74,7 @@ typedef struct ProbeTask
 								 * others */
 	Oid			role;			/* that is being tried */
 	Probe	   *probe;
+	Contradictions contradictions;
 	bool		learned;		/* what policies make of the settings */
 	bool		again;			/* ... so that rows must be made anew */
 } ProbeTask;
@@ -314,7 +315,9 @@ try_role(ProbeTask *task, Probe *probe, Oid role)
 
 		if ((i == UNSET_GROUP) != task->unset)
 			continue;
-		results = list_concat(tg_probe_try(probe, role, sessions, groups[i]),
+		results = tg_probe_try(probe, role, sessions, groups[i]);
+		tg_note_contradictions(&task->contradictions, probe, role, results);
+		results = list_concat(results,
 							  tg_probe_try_windows(probe, role, sessions,
 												   groups[i]));
 		foreach(lc, results)
@@ -539,6 +542,7 @@ trovella_guard_probe_1_0(PG_FUNCTION_ARGS)
 	audit = tg_audit_begin(OidIsValid(relid) ? &relid : NULL);
 	task.reader = tg_audit_reader(audit);
 	task.roles = roles_to_try(fcinfo, task.reader);
+	task.contradictions.context = CurrentMemoryContext;
 	task.context = AllocSetContextCreate(CurrentMemoryContext,
 										 "trovella_guard probe",
 										 ALLOCSET_DEFAULT_SIZES);
@@ -552,6 +556,7 @@ trovella_guard_probe_1_0(PG_FUNCTION_ARGS)
 	}
 	MemoryContextDelete(task.context);
 	tg_audit_end(audit);
+	tg_raise_contradictions(&task.contradictions);
 	SPI_finish();
 	return (Datum) 0;
 }

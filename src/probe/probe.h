@@ -178,4 +178,15 @@ extern AclMode tg_probe_privilege(CommandSet command);
 extern List *tg_probe_try_windows(const Probe *probe, Oid role,
 								  List *sessions, const char *group);
 
+/* contradiction.c: what leaks although it is proven */
+typedef struct Contradictions
+{
+	MemoryContext context;		/* outlives the tables */
+	List	   *list;
+} Contradictions;
+
+extern void tg_note_contradictions(Contradictions *found, const Probe *probe,
+								   Oid role, const List *results);
+extern void tg_raise_contradictions(const Contradictions *found);
+
 #endif							/* TROVELLA_GUARD_PROBE_H */

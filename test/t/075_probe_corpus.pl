@@ -99,6 +99,10 @@ is_deeply(unexplained('unscoped', "bool_and(outcome <> 'leaks')", \%harmless),
 is_deeply(unexplained('scoped', "bool_or(outcome = 'leaks')", \%harmful),
 	[], 'what is scoped does not');
 
+is($node->safe_psql('postgres', q{
+		SELECT file, why, no, policy FROM tried WHERE outcome = 'contradicts' ORDER BY 1, 2, 3}),
+	'', 'no trial contradicts the proof');
+
 my ($leaks, $unscoped, $not_tried, $isolated, $all) = split /\|/,
   $node->safe_psql('postgres', q{
 	WITH p AS (SELECT expected, bool_or(outcome = 'leaks') AS leaks,
