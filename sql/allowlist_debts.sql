@@ -51,7 +51,7 @@ SELECT count(*) AS not_waived FROM trovella_guard.check() WHERE schema_name = 'r
 -- but not when it has got worse meanwhile: that ends the debt
 SELECT trovella_guard.allow('item', 'by mistake');
 GRANT UPDATE ON item TO regress_app;
-SELECT action, rule, object FROM trovella_guard.allowlist_log WHERE table_name = 'item' AND action = 'end';
+SELECT action, rule, object FROM trovella_guard.allowlist_log WHERE schema_name = 'regress_debt' AND table_name = 'item' AND action = 'end';
 SELECT trovella_guard.disallow('item');
 -- the way out: the decision becomes a debt
 BEGIN;
