@@ -16,13 +16,15 @@
 #   make package              build the .deb and try it on a fresh Debian
 #   make check-version dist   compare the version numbers; create the PGXN zip
 #   make lab                  run random transactions for SECONDS=600 from SEED=...
+#   make lab-faults           the same, disturbed in the middle of verdicts
 #   make scale                measure how verdicts grow with what they judge; FACTOR=0.1
 #   make mutants              remove one check at a time: do the tests notice?
 #   make bench                measure what the guard costs (fifty minutes)
 
 # These install what they need, so they must work without pg_config.
 HARNESS = demo test test-citus test-versions lint format check-format \
-	check-version dist package memcheck test-core lab scale mutants bench
+	check-version dist package memcheck test-core lab \
+	lab-faults scale mutants bench
 ifneq (,$(filter $(HARNESS),$(MAKECMDGOALS)))
 
 .PHONY: $(HARNESS)
@@ -66,6 +68,9 @@ test-core:
 lab:
 	@LAB_SECONDS=$(SECONDS) LAB_SEED=$(SEED) LAB_SESSIONS=$(SESSIONS) \
 		test/lab/run
+
+lab-faults:
+	@LAB_SECONDS=$(SECONDS) LAB_SEED=$(SEED) test/lab/run faults
 
 scale:
 	@LAB_FACTOR=$(FACTOR) test/lab/run scale

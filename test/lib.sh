@@ -258,6 +258,20 @@ build_older()
 	done
 }
 
+# prove_files FILE...: runs TAP tests, with the modules of PostgreSQL.
+prove_files()
+{
+	local pgxs
+
+	pgxs=$(dirname "$("$pg_config" --pgxs)")/../..
+	as_user mkdir -p "$work/tmp_check/log"
+	as_user env PERL5LIB="$pgxs/src/test/perl" \
+		PG_REGRESS="$pgxs/src/test/regress/pg_regress" \
+		PG_CONFIG="$pg_config" TESTDIR="$work/tree" \
+		TESTDATADIR="$work/tmp_check" TESTLOGDIR="$work/tmp_check/log" \
+		npm_config_cache="$work/npm" prove -v "$@"
+}
+
 # Starts the temporary cluster and points PGHOST and PGUSER at it.
 start_cluster()
 {
