@@ -114,6 +114,13 @@ ALTER POLICY p ON project USING (organization_id IN (
 	SELECT m.organization_id FROM member m WHERE m.role = 'owner'));
 SELECT DISTINCT bound FROM tried('project');
 
+-- by a function that finds the table by its search_path
+CREATE FUNCTION my_organizations() RETURNS SETOF uuid LANGUAGE sql STABLE
+	AS $$ SELECT organization_id FROM member WHERE user_id = uid() $$;
+ALTER POLICY p ON project USING (organization_id IN (SELECT my_organizations()));
+SELECT DISTINCT bound FROM tried('project');
+SELECT outcome, not_shown FROM trovella_guard.probe_summary('project');
+
 -- by way of the parent
 CREATE TABLE task (id int PRIMARY KEY, organization_id uuid NOT NULL, project_id int NOT NULL);
 ALTER TABLE task ENABLE ROW LEVEL SECURITY;
@@ -126,6 +133,7 @@ ALTER TABLE project ADD UNIQUE (organization_id, id);
 ALTER TABLE task ADD FOREIGN KEY (organization_id, project_id) REFERENCES project (organization_id, id);
 SELECT * FROM tried('task');
 DROP TABLE task, project, member;
+DROP FUNCTION my_organizations;
 
 -- rows that constraints are particular about
 CREATE TYPE state AS ENUM ('draft', 'done');

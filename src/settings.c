@@ -24,13 +24,18 @@
  */
 #include "postgres.h"
 
+#include "catalog/namespace.h"
 #include "compat.h"
 #include "guard.h"
 #include "miscadmin.h"
 #include "settings.h"
 #include "utils/acl.h"
 #include "utils/formatting.h"
+#include "utils/guc_tables.h"
 #include "utils/varlena.h"
+
+/* That of all our functions in the install script */
+#define PINNED_SEARCH_PATH "pg_catalog, pg_temp"
 
 static int	mode = TG_MODE_ENFORCE;
 static char *tenant_columns = NULL;
@@ -421,10 +426,25 @@ tg_pin_search_path(void)
 {
 	int			save_nestlevel = NewGUCNestLevel();
 
-	(void) set_config_option("search_path", "pg_catalog, pg_temp",
+	(void) set_config_option("search_path", PINNED_SEARCH_PATH,
 							 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
 							 true, 0, false);
 	return save_nestlevel;
+}
+
+const char *
+tg_unpinned_search_path(void)
+{
+	const GucStack *stack = TG_FIND_SETTING("search_path")->stack;
+	const char *path = namespace_search_path;
+
+	for (; stack != NULL && strcmp(path, PINNED_SEARCH_PATH) == 0;
+		 stack = stack->prev)
+	{
+		if (stack->state == GUC_SAVE)
+			path = stack->prior.val.stringval;
+	}
+	return path;
 }
 
 void

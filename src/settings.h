@@ -82,4 +82,7 @@ extern bool tg_is_blank(const char *string);
  */
 extern int	tg_pin_search_path(void);
 
+/* What it was before our own functions, in SQL or C, pinned it. */
+extern const char *tg_unpinned_search_path(void);
+
 #endif							/* TROVELLA_GUARD_SETTINGS_H */

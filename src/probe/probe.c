@@ -526,6 +526,7 @@ trovella_guard_probe_1_0(PG_FUNCTION_ARGS)
 	Oid			relid = InvalidOid;
 	const Oid  *relids;
 	int			count;
+	int			save_nestlevel;
 
 	require_possible();
 	InitMaterializedSRF(fcinfo, 0);
@@ -538,6 +539,11 @@ trovella_guard_probe_1_0(PG_FUNCTION_ARGS)
 	else if (!tg_is_blank(tg_bind()))
 		task.bind = pstrdup(tg_bind());
 
+	/* names in the application's functions mean what they mean to the caller */
+	save_nestlevel = NewGUCNestLevel();
+	(void) set_config_option("search_path", tg_unpinned_search_path(),
+							 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
+							 true, 0, false);
 	SPI_connect();
 	audit = tg_audit_begin(OidIsValid(relid) ? &relid : NULL);
 	task.reader = tg_audit_reader(audit);
@@ -558,5 +564,6 @@ trovella_guard_probe_1_0(PG_FUNCTION_ARGS)
 	tg_audit_end(audit);
 	tg_raise_contradictions(&task.contradictions);
 	SPI_finish();
+	AtEOXact_GUC(true, save_nestlevel);
 	return (Datum) 0;
 }
