@@ -151,7 +151,8 @@ my @overloads = (
 	'levels_from(varchar) RETURNS text[]', 'registry(VARIADIC text[]) RETURNS SETOF record',
 	'summary(VARIADIC text[]) RETURNS SETOF record', 'registry(VARIADIC int[]) RETURNS SETOF record',
 	'report_text(VARIADIC int[]) RETURNS SETOF text',
-	'report_text(varchar, text, regclass) RETURNS SETOF text', 'report_lines(text, text, text, oid) RETURNS SETOF text',
+	'report_text(varchar, text, regclass, jsonb) RETURNS SETOF text', 'report_lines(text, text, text, oid, bool) RETURNS SETOF text',
+	'trials_from(json, text) RETURNS SETOF record', 'trials(varchar, regclass) RETURNS jsonb', 'trials_in_words(json) RETURNS text',
 	'sorted_findings(text, text, oid) RETURNS SETOF record', 'summary(text, oid) RETURNS SETOF record',
 	'setting_of_new_sessions(varchar) RETURNS text', 'settings_of_roles(varchar) RETURNS SETOF record', 'status(VARIADIC text[]) RETURNS SETOF record',
 	'schema_named(varchar) RETURNS text', 'setting_names(varchar) RETURNS text', 'rule_position(varchar) RETURNS int', 'debts_in_words(int8, timestamptz, int4) RETURNS text');
@@ -190,10 +191,10 @@ foreach my $call (
 }
 
 # The worst is a call that is ambiguous
-run_as('mallory', 'early', 'CREATE FUNCTION trovella_guard_internal.report_text(text, text, regclass, int DEFAULT 1) RETURNS SETOF text '
+run_as('mallory', 'early', 'CREATE FUNCTION trovella_guard_internal.report_text(text, text, regclass, jsonb, int DEFAULT 1) RETURNS SETOF text '
 	  . $evil =~ s/ NULL//r);
 like(run_as('chief', 'early', q{SELECT trovella_guard.report('text'::text)}),
-	qr/function trovella_guard_internal.report_text\(text, text, regclass\) is not unique/, 'a default argument may stand in the way');
+	qr/function trovella_guard_internal.report_text\(text, text, regclass, jsonb\) is not unique/, 'a default argument may stand in the way');
 is(superusers(), '', 'and no more than that');
 
 # ... and status() tells

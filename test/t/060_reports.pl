@@ -331,6 +331,76 @@ foreach my $bad ([ q{level => 'fatal'}, qr/"fatal" is not a level/ ], [ q{schema
 	like($err, $bad->[1], "limited to nothing: $bad->[0] is an error");
 }
 
+# Trials, where they are asked for
+foreach my $format (@formats)
+{
+	unlike(report($format), qr/trial/i, "$format without trials");
+}
+$node->safe_psql('postgres', 'CREATE DATABASE tried');
+$node->safe_psql('tried', q{
+	CREATE ROLE "we|b <b>";
+	CREATE EXTENSION trovella_guard;
+	ALTER DATABASE tried SET trovella_guard.app_role = '"we|b <b>"';
+	SET trovella_guard.mode = off;
+	CREATE SCHEMA one;
+	GRANT USAGE ON SCHEMA one TO PUBLIC;
+	CREATE TABLE "le|ak <b>" (organization_id text NOT NULL);
+	CREATE TABLE one.good (organization_id text NOT NULL);
+	CREATE TABLE one.slow (organization_id text NOT NULL);
+	CREATE TABLE denied (organization_id text NOT NULL);
+	CREATE TABLE world (id int);
+	ALTER TABLE "le|ak <b>" ENABLE ROW LEVEL SECURITY;
+	ALTER TABLE one.good ENABLE ROW LEVEL SECURITY;
+	ALTER TABLE one.slow ENABLE ROW LEVEL SECURITY;
+	CREATE POLICY p ON "le|ak <b>" USING (true);
+	CREATE POLICY p ON one.good USING (organization_id = current_setting('app.org', true));
+	CREATE POLICY p ON one.slow FOR SELECT USING (pg_sleep(10) IS NULL);
+	GRANT SELECT ON "le|ak <b>", one.good, one.slow TO PUBLIC});
+
+sub trials
+{
+	my ($format, $limits) = @_;
+	return $node->safe_psql('tried', "SELECT trovella_guard.report('$format', probe => true" . ($limits // '') . ')');
+}
+my $tried = trials('text', q{, level => 'error'});
+like($tried, qr/^Trials: leaks: 1, not tried: 1, isolated: 1, denied: 1\n  leaks     public\.le\|ak <b>, role we\|b <b> \(unscoped\): rows cross: SELECT \(bound, unset, empty, unknown\)\n\n/m,
+	'text: what leaks is an error');
+like(trials('text'), qr/^  not_tried one\.slow, role we\|b <b> \(unscoped\): a statement took longer than two seconds\n  isolated  one\.good, role we\|b <b> \(scoped\): no row crosses\n  denied    public\.denied, /m,
+	'text: and the rest, what is worst first');
+like(trials('text', q{, schema => 'one'}), qr/^Trials: not tried: 1, isolated: 1\n/m, 'text: of a schema');
+like(trials('text', q{, relation => 'one.good'}), qr/^Trials: isolated: 1\n/m, 'text: of a table');
+like(trials('text', q{, relation => 'world'}), qr/^Trials: there is no tenant table to try\n/m, 'text: of no tenant table');
+$tried = trials('markdown', q{, level => 'warning'});
+like($tried, qr/^## Tenant isolation: \d+ errors, rows cross in 1 trial$/m, 'markdown: the title says that rows cross');
+like($tried, qr/^\| \*\*leaks\*\* \| public\.le\\\|ak &lt;b&gt; \| we\\\|b &lt;b&gt; \| unscoped \| rows cross: SELECT /m, 'markdown: a row for each');
+unlike($tried, qr/^\| isolated/m, 'markdown: from the level on');
+$tried = decode_json(trials('json', q{, level => 'error'}))->{trials};
+is_deeply([ map { "$_->{schema_name}.$_->{table_name} $_->{role} $_->{outcome} $_->{proof}" } @$tried ],
+	[ 'public.le|ak <b> we|b <b> leaks unscoped', 'one.slow we|b <b> not_tried unscoped', 'one.good we|b <b> isolated scoped',
+	  'public.denied we|b <b> denied unscoped' ], 'json: all of them');
+$tried = decode_json(trials('sarif'))->{runs}[0];
+my @trials = grep { $_->{ruleId} eq 'trial' } @{ $tried->{results} };
+is_deeply([ map { "$_->{level} $_->{locations}[0]{physicalLocation}{artifactLocation}{uri}" } @trials ],
+	[ 'error database/public/le%7Cak%20%3Cb%3E', 'warning database/one/slow' ], 'sarif: what leaks, and what was not shown');
+is($tried->{tool}{driver}{rules}[ $trials[0]{ruleIndex} ]{id}, 'trial', 'sarif: they have a rule');
+$node->safe_psql('tried', 'DROP TABLE world');
+is(scalar @{ decode_json(trials('sarif', q{, level => 'error', relation => '"le|ak <b>"'}))->{runs}[0]{results} }, 3,
+	'sarif: beside findings');
+$tried = trials('junit');
+like($tried, qr/<testcase classname="public" name="le\|ak &lt;b&gt; \(trial as we\|b &lt;b&gt;\)"><failure type="leak" message="rows cross: SELECT \([a-z, ]+\)"\/><\/testcase>/,
+	'junit: a leak is a failure');
+like($tried, qr/name="slow \(trial as [^"]*"><skipped message="not tried: a statement took longer than two seconds"\/>/, 'junit: what was not tried is skipped');
+like($tried, qr/name="good \(trial as [^"]*"><\/testcase>/, 'junit: what is isolated passes');
+my ($cases) = $tried =~ /<testsuite name="tried" tests="(\d+)"/;
+is($cases, scalar(() = $tried =~ /<testcase /g), 'junit: the cases are counted');
+like($tried, qr/failures="(\d+)" errors="0" skipped="1"/, 'junit: so are those that were skipped');
+like(trials('html'), qr/<h2>Trials<\/h2>.*<td>public\.le\|ak &lt;b&gt;<\/td><td>we\|b &lt;b&gt;<\/td>.*<\/table>\n<script>/s, 'html: a table');
+@trials = grep { /title=trial/ } split /\n/, trials('github');
+like($trials[0], qr/^::error title=trial%3A public\.le\|ak <b>::role we\|b <b>: rows cross: SELECT/, 'github: a leak is an error');
+like($trials[1], qr/^::warning title=trial%3A one\.slow::/, 'github: what was not tried a warning');
+is(scalar @trials, 2, 'github: and that is all');
+is(trials('pgtap'), $node->safe_psql('tried', q{SELECT trovella_guard.report('pgtap')}), 'pgtap: the file makes its own trials');
+
 # markdown fits into a comment, and says what did not
 $node->safe_psql('postgres', q{CREATE DATABASE many});
 $node->safe_psql('many', q{CREATE EXTENSION trovella_guard; SET trovella_guard.mode = off;
