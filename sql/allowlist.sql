@@ -196,6 +196,15 @@ SELECT trovella_guard.allow('brief', 'the import takes longer');
 ALTER TABLE brief ADD COLUMN other text;
 SELECT count(*) FROM trovella_guard.check('brief') WHERE level = 'error';
 
+-- an entry that gets another name by hand leaves the list under the old one
+BEGIN;
+SELECT trovella_guard.allow('public.former', 'gets another name');
+UPDATE trovella_guard.allowlist SET table_name = 'latter' WHERE table_name = 'former';
+UPDATE trovella_guard.allowlist SET reason = 'has another name' WHERE table_name = 'latter';
+SELECT action, table_name, reason FROM trovella_guard.allowlist_log
+  WHERE table_name IN ('former', 'latter') ORDER BY at, ctid;
+ROLLBACK;
+
 --
 -- the section of the documentation
 --
