@@ -1210,7 +1210,46 @@ END;
 COMMENT ON FUNCTION trovella_guard_internal.sorted_findings(pg_catalog.text, pg_catalog.text, pg_catalog.regclass) IS
   'The findings for reports, at this level or above, by relation: the relation first whose finding does most harm; in each, what a decision waives comes last. state is the level of a finding that counts, else debt or waived; why is the reason of its entry and its date.';
 
-CREATE FUNCTION trovella_guard_internal.report_text(level pg_catalog.text, schema pg_catalog.text, relation pg_catalog.regclass) RETURNS SETOF pg_catalog.text
+CREATE FUNCTION trovella_guard_internal.trials_from(
+  trials pg_catalog.jsonb, from_level pg_catalog.text,
+  OUT number pg_catalog.int8, OUT name pg_catalog.text,
+  OUT schema_name pg_catalog.name, OUT table_name pg_catalog.name, OUT role pg_catalog.name,
+  OUT outcome pg_catalog.text, OUT level pg_catalog.text, OUT proof pg_catalog.text, OUT words pg_catalog.text)
+RETURNS SETOF record
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT t.number, t.value ->> 'schema_name' || '.' || (t.value ->> 'table_name'),
+         (t.value ->> 'schema_name')::name, (t.value ->> 'table_name')::name, (t.value ->> 'role')::name,
+         t.value ->> 'outcome', l.level, t.value ->> 'proof',
+         CASE t.value ->> 'outcome' WHEN 'leaks' THEN 'rows cross: ' || (t.value ->> 'leaks')
+                                    WHEN 'denied' THEN 'the role may do nothing'
+                                    WHEN 'isolated' THEN 'no row crosses'
+                                    ELSE t.value ->> 'not_shown' END
+  FROM jsonb_array_elements($1) WITH ORDINALITY t (value, number)
+  CROSS JOIN LATERAL (
+    SELECT CASE WHEN t.value ->> 'outcome' = 'leaks' THEN 'error'
+                WHEN t.value ->> 'outcome' IN ('not_tried', 'vacuous') THEN 'warning'
+                ELSE 'info' END) l (level)
+  WHERE l.level = ANY (trovella_guard_internal.levels_from($2))
+  ORDER BY 1;
+END;
+COMMENT ON FUNCTION trovella_guard_internal.trials_from(pg_catalog.jsonb, pg_catalog.text) IS
+  'For reports: the trials at this level or above, in words. What leaks is an error, what was not shown a warning.';
+
+CREATE FUNCTION trovella_guard_internal.trials_in_words(trials pg_catalog.jsonb) RETURNS pg_catalog.text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT coalesce(string_agg(replace(o.outcome, '_', ' ') || ': ' || o.n, ', '
+                             ORDER BY array_position('{leaks,not_tried,vacuous,isolated,denied}', o.outcome)),
+                  'there is no tenant table to try')
+  FROM (SELECT t.outcome, count(*) AS n FROM trovella_guard_internal.trials_from($1, 'info') t GROUP BY t.outcome) o;
+END;
+COMMENT ON FUNCTION trovella_guard_internal.trials_in_words(pg_catalog.jsonb) IS
+  'For reports: "leaks: 1, isolated: 12", each a relation and a role.';
+
+CREATE FUNCTION trovella_guard_internal.report_text(level pg_catalog.text, schema pg_catalog.text, relation pg_catalog.regclass, trials pg_catalog.jsonb) RETURNS SETOF pg_catalog.text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
@@ -1245,28 +1284,41 @@ BEGIN ATOMIC
       (3, CASE WHEN w.ordinality = w.total THEN '' END)) AS l (i, line)
     WHERE l.line IS NOT NULL
     UNION ALL
-    SELECT 3, 0, 0,
+    SELECT 3, 0, 0, 'Trials: ' || trovella_guard_internal.trials_in_words($4)
+    WHERE $4 IS NOT NULL
+    UNION ALL
+    SELECT 4, t.number, 0,
+           format('  %s %s, role %s%s: %s', rpad(t.outcome, 9), trovella_guard_internal.escape_text(t.name),
+                  trovella_guard_internal.escape_text(t.role), ' (' || t.proof || ')',
+                  trovella_guard_internal.escape_text(t.words))
+    FROM trovella_guard_internal.trials_from($4, $1) t
+    UNION ALL
+    SELECT 5, 0, 0, ''
+    WHERE $4 IS NOT NULL
+    UNION ALL
+    SELECT 6, 0, 0,
            format('%s (%s): %s; profile %s%s', trovella_guard_internal.count_of(s.relations, 'relation'),
                   s.classes, s.counts, trovella_guard_internal.setting('profile'),
                   trovella_guard_internal.escape_text(trovella_guard_internal.filter_in_words($1, $2, $3)))
     FROM trovella_guard_internal.summary($2, $3) s) lines
   ORDER BY part, number, i;
 END;
-COMMENT ON FUNCTION trovella_guard_internal.report_text(pg_catalog.text, pg_catalog.text, pg_catalog.regclass) IS 'report(''text''), line by line.';
+COMMENT ON FUNCTION trovella_guard_internal.report_text(pg_catalog.text, pg_catalog.text, pg_catalog.regclass, pg_catalog.jsonb) IS 'report(''text''), line by line.';
 
 -- Platforms cut or refuse a comment of 65,536 characters, so each part has room
 -- for so many, and says how many of its lines were left out.
-CREATE FUNCTION trovella_guard_internal.report_markdown(level pg_catalog.text, schema pg_catalog.text, relation pg_catalog.regclass) RETURNS SETOF pg_catalog.text
+CREATE FUNCTION trovella_guard_internal.report_markdown(level pg_catalog.text, schema pg_catalog.text, relation pg_catalog.regclass, trials pg_catalog.jsonb) RETURNS SETOF pg_catalog.text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   WITH found AS MATERIALIZED (
     SELECT * FROM trovella_guard_internal.sorted_findings($1, $2, $3) WITH ORDINALITY
   ), parts (part, room, heading, more) AS (VALUES
-    (1, 26000, E'\n| level | relation | rule | finding |\n|---|---|---|---|', '| | | | and %s more findings |'),
+    (1, CASE WHEN $4 IS NULL THEN 26000 ELSE 18000 END, E'\n| level | relation | rule | finding |\n|---|---|---|---|', '| | | | and %s more findings |'),
     (2, 12000, E'\n### Debts\n\n| due | level | relation | rule | finding | reason |\n|---|---|---|---|---|---|', '| | | | | and %s more debts | |'),
     (3, 15000, NULL, E'\nand the repairs of %s more relations'),
-    (4, 5000, E'\n### Who sees all tenants\n\n| role | way | tables | reason |\n|---|---|---|---|', '| | and %s more ways | | |')
+    (4, 5000, E'\n### Who sees all tenants\n\n| role | way | tables | reason |\n|---|---|---|---|', '| | and %s more ways | | |'),
+    (5, 8000, E'\n### Trials\n\n| outcome | relation | role | proof | |\n|---|---|---|---|---|', '| | and %s more trials | | | |')
   ), lines (part, number, line) AS MATERIALIZED (
     SELECT 1, f.ordinality,
            format('| %s | %s | %s | %s |',
@@ -1305,6 +1357,13 @@ BEGIN ATOMIC
                   coalesce(trovella_guard_internal.escape_markdown(w.excused), ''))
     FROM trovella_guard_internal.who_sees_all() WITH ORDINALITY w
     WHERE $2 IS NULL AND $3 IS NULL
+    UNION ALL
+    SELECT 5, t.number,
+           format('| %s | %s | %s | %s | %s |',
+                  CASE t.outcome WHEN 'leaks' THEN '**leaks**' ELSE replace(t.outcome, '_', ' ') END,
+                  trovella_guard_internal.escape_markdown(t.name), trovella_guard_internal.escape_markdown(t.role),
+                  coalesce(t.proof, ''), trovella_guard_internal.escape_markdown(t.words))
+    FROM trovella_guard_internal.trials_from($4, $1) t
   ), fitted AS (
     SELECT l.*, sum(length(l.line) + 1) OVER (PARTITION BY l.part ORDER BY l.number) <= p.room AS fits
     FROM lines l
@@ -1312,15 +1371,18 @@ BEGIN ATOMIC
   )
   SELECT line FROM (
     SELECT 0 AS part, 0 AS place, 0::int8 AS number,
-           format(E'## Tenant isolation: %s\n\n%s in database %s: %s. %s. Profile: %s%s.',
+           format(E'## Tenant isolation: %s%s\n\n%s in database %s: %s. %s. Profile: %s%s.%s',
                   CASE WHEN s.errors > 0 THEN trovella_guard_internal.count_of(s.errors, 'error')
                        WHEN s.warnings > 0 THEN trovella_guard_internal.count_of(s.warnings, 'warning')
                        WHEN s.debts > 0 THEN 'no errors, but ' || trovella_guard_internal.count_of(s.debts, 'debt')
                        ELSE 'clean' END,
+                  (SELECT ', rows cross in ' || trovella_guard_internal.count_of(count(*), 'trial')
+                   FROM trovella_guard_internal.trials_from($4, 'error') HAVING count(*) > 0),
                   trovella_guard_internal.count_of(s.relations, 'relation'),
                   trovella_guard_internal.escape_markdown(current_database()),
                   s.classes, s.counts, trovella_guard_internal.setting('profile'),
-                  trovella_guard_internal.escape_markdown(trovella_guard_internal.filter_in_words($1, $2, $3))) AS line
+                  trovella_guard_internal.escape_markdown(trovella_guard_internal.filter_in_words($1, $2, $3)),
+                  CASE WHEN $4 IS NOT NULL THEN ' Trials: ' || trovella_guard_internal.trials_in_words($4) || '.' END) AS line
     FROM trovella_guard_internal.summary($2, $3) s
     UNION ALL
     SELECT p.part, 1, 0, p.heading
@@ -1338,9 +1400,9 @@ BEGIN ATOMIC
     GROUP BY p.part, p.more) document
   ORDER BY part, place, number;
 END;
-COMMENT ON FUNCTION trovella_guard_internal.report_markdown(pg_catalog.text, pg_catalog.text, pg_catalog.regclass) IS 'report(''markdown''), line by line.';
+COMMENT ON FUNCTION trovella_guard_internal.report_markdown(pg_catalog.text, pg_catalog.text, pg_catalog.regclass, pg_catalog.jsonb) IS 'report(''markdown''), line by line.';
 
-CREATE FUNCTION trovella_guard_internal.report_json(level pg_catalog.text, schema pg_catalog.text, relation pg_catalog.regclass) RETURNS SETOF pg_catalog.text
+CREATE FUNCTION trovella_guard_internal.report_json(level pg_catalog.text, schema pg_catalog.text, relation pg_catalog.regclass, trials pg_catalog.jsonb) RETURNS SETOF pg_catalog.text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
@@ -1383,12 +1445,18 @@ BEGIN ATOMIC
     FROM trovella_guard_internal.who_sees_all() WITH ORDINALITY w
     WHERE $2 IS NULL AND $3 IS NULL
     UNION ALL
-    SELECT 6, 0, ' ]}') lines
+    SELECT 6, 0, E' ],\n "trials": ['
+    WHERE $4 IS NOT NULL
+    UNION ALL
+    SELECT 7, t.number, CASE WHEN t.number = 1 THEN '  ' ELSE '  ,' END || t.value
+    FROM jsonb_array_elements($4) WITH ORDINALITY t (value, number)
+    UNION ALL
+    SELECT 8, 0, ' ]}') lines
   ORDER BY part, number;
 END;
-COMMENT ON FUNCTION trovella_guard_internal.report_json(pg_catalog.text, pg_catalog.text, pg_catalog.regclass) IS 'report(''json''), line by line.';
+COMMENT ON FUNCTION trovella_guard_internal.report_json(pg_catalog.text, pg_catalog.text, pg_catalog.regclass, pg_catalog.jsonb) IS 'report(''json''), line by line.';
 
-CREATE FUNCTION trovella_guard_internal.report_sarif(level pg_catalog.text, schema pg_catalog.text, relation pg_catalog.regclass) RETURNS SETOF pg_catalog.text
+CREATE FUNCTION trovella_guard_internal.report_sarif(level pg_catalog.text, schema pg_catalog.text, relation pg_catalog.regclass, trials pg_catalog.jsonb) RETURNS SETOF pg_catalog.text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
@@ -1409,7 +1477,14 @@ BEGIN ATOMIC
                        'level', CASE g.level WHEN 'error' THEN 'error' WHEN 'warning' THEN 'warning' WHEN 'info' THEN 'note' ELSE 'none' END),
                      'properties', jsonb_build_object('tags', jsonb_build_array('security', 'tenant-isolation')))
                      ORDER BY g.position)
-                   FROM trovella_guard_internal.registry() g)) AS line
+                   FROM trovella_guard_internal.registry() g)
+                  || CASE WHEN $4 IS NULL THEN '[]' ELSE jsonb_build_array(jsonb_build_object(
+                       'id', 'trial', 'name', 'Trial',
+                       'shortDescription', jsonb_build_object('text', 'trial'),
+                       'fullDescription', jsonb_build_object('text', 'Rows of one tenant cross to another when it is tried, or a trial could not show that they do not.'),
+                       'help', jsonb_build_object('text', 'trovella_guard.probe() has a script for each leak.'),
+                       'defaultConfiguration', jsonb_build_object('enabled', true, 'level', 'error'),
+                       'properties', jsonb_build_object('tags', jsonb_build_array('security', 'tenant-isolation')))) END) AS line
     FROM pg_extension e
     WHERE e.extname = 'trovella_guard'
     UNION ALL
@@ -1442,12 +1517,32 @@ BEGIN ATOMIC
           FROM trovella_guard_internal.sorted_findings($1, $2, $3) WITH ORDINALITY o) f
     JOIN trovella_guard_internal.registry() g ON g.rule = f.rule
     UNION ALL
-    SELECT 2, 0, '  ]}]}') lines
+    -- code scanning has no use for what passed
+    SELECT 2, t.number,
+           CASE WHEN row_number() OVER (ORDER BY t.number) = 1
+                     AND NOT EXISTS (SELECT FROM trovella_guard_internal.sorted_findings($1, $2, $3)) THEN '   ' ELSE '   ,' END ||
+           jsonb_build_object(
+             'ruleId', 'trial', 'ruleIndex', (SELECT count(*) FROM trovella_guard_internal.registry()),
+             'level', t.level,
+             'message', jsonb_build_object('text', format('%s, role %s: %s', t.name, t.role, t.words)),
+             'locations', jsonb_build_array(jsonb_build_object(
+               'physicalLocation', jsonb_build_object(
+                 'artifactLocation', jsonb_build_object('uri',
+                   'database/' || trovella_guard_internal.escape_uri(t.schema_name) || '/' || trovella_guard_internal.escape_uri(t.table_name)),
+                 'region', jsonb_build_object('startLine', 1)),
+               'logicalLocations', jsonb_build_array(jsonb_build_object(
+                 'name', t.table_name, 'fullyQualifiedName', t.name, 'kind', 'table')))),
+             'partialFingerprints', jsonb_build_object('trovellaGuard/v1',
+               encode(sha256(trovella_guard_internal.utf8_of(concat_ws(chr(1), t.schema_name, t.table_name, 'trial', t.role))), 'hex')))
+    FROM trovella_guard_internal.trials_from($4, $1) t
+    WHERE t.level <> 'info'
+    UNION ALL
+    SELECT 3, 0, '  ]}]}') lines
   ORDER BY part, number;
 END;
-COMMENT ON FUNCTION trovella_guard_internal.report_sarif(pg_catalog.text, pg_catalog.text, pg_catalog.regclass) IS 'report(''sarif''), line by line.';
+COMMENT ON FUNCTION trovella_guard_internal.report_sarif(pg_catalog.text, pg_catalog.text, pg_catalog.regclass, pg_catalog.jsonb) IS 'report(''sarif''), line by line.';
 
-CREATE FUNCTION trovella_guard_internal.report_junit(level pg_catalog.text, schema pg_catalog.text, relation pg_catalog.regclass) RETURNS SETOF pg_catalog.text
+CREATE FUNCTION trovella_guard_internal.report_junit(level pg_catalog.text, schema pg_catalog.text, relation pg_catalog.regclass, trials pg_catalog.jsonb) RETURNS SETOF pg_catalog.text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
@@ -1486,12 +1581,15 @@ BEGIN ATOMIC
       ON coalesce(f.schema_name, '') = coalesce(r.schema_name, '')
          AND coalesce(f.table_name, '') = coalesce(r.table_name, '')
          AND f.is_about_relations = (r.class <> 'database')
+  ), trials AS MATERIALIZED (
+    SELECT t.* FROM trovella_guard_internal.trials_from($4, 'info') t
   )
   SELECT line FROM (
     SELECT 0 AS part, NULL::name AS schema_name, NULL::name AS table_name,
            format(E'<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="trovella_guard" tests="%1$s" failures="%2$s" errors="0">\n<testsuite name="%4$s" tests="%1$s" failures="%2$s" errors="0" skipped="%3$s">\n<properties><property name="summary" value="%5$s"/></properties>',
-                  (SELECT count(*) FROM cases), (SELECT count(*) FROM cases c WHERE c.errors > 0),
-                  (SELECT count(*) FROM cases c WHERE c.skipped IS NOT NULL),
+                  (SELECT count(*) FROM cases) + (SELECT count(*) FROM trials),
+                  (SELECT count(*) FROM cases c WHERE c.errors > 0) + (SELECT count(*) FROM trials t WHERE t.level = 'error'),
+                  (SELECT count(*) FROM cases c WHERE c.skipped IS NOT NULL) + (SELECT count(*) FROM trials t WHERE t.level = 'warning'),
                   trovella_guard_internal.escape_xml(current_database()),
                   trovella_guard_internal.escape_xml(s.counts || trovella_guard_internal.filter_in_words($1, $2, $3))) AS line
     FROM trovella_guard_internal.summary($2, $3) s
@@ -1508,10 +1606,19 @@ BEGIN ATOMIC
            || '</testcase>'
     FROM cases c
     UNION ALL
-    SELECT 2, NULL, NULL, E'</testsuite>\n</testsuites>') lines
-  ORDER BY part, schema_name, table_name;
+    SELECT 2, t.schema_name, t.table_name,
+           format('<testcase classname="%s" name="%s">', trovella_guard_internal.escape_xml(t.schema_name),
+                  trovella_guard_internal.escape_xml(format('%s (trial as %s)', t.table_name, t.role)))
+           || CASE t.level WHEN 'error' THEN format('<failure type="leak" message="%s"/>', trovella_guard_internal.escape_xml(t.words))
+                           WHEN 'warning' THEN format('<skipped message="%s: %s"/>', replace(t.outcome, '_', ' '), trovella_guard_internal.escape_xml(t.words))
+                           ELSE '' END
+           || '</testcase>'
+    FROM trials t
+    UNION ALL
+    SELECT 3, NULL, NULL, E'</testsuite>\n</testsuites>') lines
+  ORDER BY part, schema_name, table_name, line;
 END;
-COMMENT ON FUNCTION trovella_guard_internal.report_junit(pg_catalog.text, pg_catalog.text, pg_catalog.regclass) IS 'report(''junit''), line by line.';
+COMMENT ON FUNCTION trovella_guard_internal.report_junit(pg_catalog.text, pg_catalog.text, pg_catalog.regclass, pg_catalog.jsonb) IS 'report(''junit''), line by line.';
 
 -- Ends with what is recorded now, and goes back by what the log says: it may
 -- lack the beginning, or have an entry that was written over another.
@@ -1546,7 +1653,7 @@ END;
 COMMENT ON FUNCTION trovella_guard_internal.debts_by_week() IS
   'For HTML reports: the number of debts at the end of each of the last 26 weeks.';
 
-CREATE FUNCTION trovella_guard_internal.report_html(level pg_catalog.text, schema pg_catalog.text, relation pg_catalog.regclass) RETURNS SETOF pg_catalog.text
+CREATE FUNCTION trovella_guard_internal.report_html(level pg_catalog.text, schema pg_catalog.text, relation pg_catalog.regclass, trials pg_catalog.jsonb) RETURNS SETOF pg_catalog.text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
@@ -1718,7 +1825,19 @@ table.who { border-collapse: collapse; width: 100%; }
     FROM (SELECT *, count(*) OVER () AS total FROM trovella_guard_internal.who_sees_all() WITH ORDINALITY
           WHERE $2 IS NULL AND $3 IS NULL) w
     UNION ALL
-    SELECT 9, 0, $html$<script>
+    SELECT 9, 0, format(E'<h2>Trials</h2>\n<p class="muted">%s</p>', trovella_guard_internal.trials_in_words($4))
+    WHERE $4 IS NOT NULL
+    UNION ALL
+    SELECT 10, t.number,
+      CASE WHEN row_number() OVER (ORDER BY t.number) = 1 THEN E'<table class="who">\n<thead><tr><th>Outcome</th><th>Relation</th><th>Role</th><th>Proof</th><th></th></tr></thead>\n' ELSE '' END ||
+      format('<tr><td><span class="tag %s">%s</span></td><td>%s</td><td>%s</td><td>%s</td><td>%s</td></tr>',
+        CASE t.level WHEN 'info' THEN 'ok' ELSE t.level END, replace(t.outcome, '_', ' '),
+        trovella_guard_internal.escape_xml(t.name), trovella_guard_internal.escape_xml(t.role),
+        coalesce(t.proof, ''), coalesce(trovella_guard_internal.escape_xml(t.words), '')) ||
+      CASE WHEN row_number() OVER (ORDER BY t.number) = count(*) OVER () THEN E'\n</table>' ELSE '' END
+    FROM trovella_guard_internal.trials_from($4, $1) t
+    UNION ALL
+    SELECT 11, 0, $html$<script>
 (function () {
   var rows = Array.prototype.slice.call(document.querySelectorAll('details.rel'));
   var text = document.getElementById('f-text'), level = document.getElementById('f-level'),
@@ -1784,7 +1903,7 @@ table.who { border-collapse: collapse; width: 100%; }
 </html>$html$) lines
   ORDER BY part, number;
 END;
-COMMENT ON FUNCTION trovella_guard_internal.report_html(pg_catalog.text, pg_catalog.text, pg_catalog.regclass) IS 'report(''html''), line by line.';
+COMMENT ON FUNCTION trovella_guard_internal.report_html(pg_catalog.text, pg_catalog.text, pg_catalog.regclass, pg_catalog.jsonb) IS 'report(''html''), line by line.';
 
 -- A workflow command is one line: https://github.com/actions/toolkit, command.ts
 CREATE FUNCTION trovella_guard_internal.escape_github(string pg_catalog.text)
@@ -1798,7 +1917,7 @@ END;
 COMMENT ON FUNCTION trovella_guard_internal.escape_github(pg_catalog.text) IS
   'For GitHub reports: the message of a workflow command.';
 
-CREATE FUNCTION trovella_guard_internal.report_github(level pg_catalog.text, schema pg_catalog.text, relation pg_catalog.regclass) RETURNS SETOF pg_catalog.text
+CREATE FUNCTION trovella_guard_internal.report_github(level pg_catalog.text, schema pg_catalog.text, relation pg_catalog.regclass, trials pg_catalog.jsonb) RETURNS SETOF pg_catalog.text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
@@ -1812,16 +1931,25 @@ BEGIN ATOMIC
     FROM trovella_guard_internal.sorted_findings($1, $2, $3) WITH ORDINALITY f
     WHERE f.waived_by IS NULL
     UNION ALL
+    SELECT 2, t.number,
+           format('::%s title=%s::%s', t.level,
+                  replace(replace(trovella_guard_internal.escape_github('trial: ' || t.name), ':', '%3A'), ',', '%2C'),
+                  trovella_guard_internal.escape_github(format('role %s: %s', t.role, t.words)))
+    FROM trovella_guard_internal.trials_from($4, $1) t
+    WHERE t.level <> 'info'
+    UNION ALL
     -- GitHub shows ten annotations of a kind: the totals say what it hides
-    SELECT 2, 0,
+    SELECT 3, 0,
            format('::notice title=Tenant isolation::%s', trovella_guard_internal.escape_github(
-             format('%s (%s): %s; profile %s%s', trovella_guard_internal.count_of(s.relations, 'relation'),
-                    s.classes, s.counts, trovella_guard_internal.setting('profile'),
+             format('%s (%s): %s%s; profile %s%s', trovella_guard_internal.count_of(s.relations, 'relation'),
+                    s.classes, s.counts,
+                    CASE WHEN $4 IS NOT NULL THEN '; trials: ' || trovella_guard_internal.trials_in_words($4) END,
+                    trovella_guard_internal.setting('profile'),
                     trovella_guard_internal.filter_in_words($1, $2, $3))))
     FROM trovella_guard_internal.summary($2, $3) s) lines
   ORDER BY part, number;
 END;
-COMMENT ON FUNCTION trovella_guard_internal.report_github(pg_catalog.text, pg_catalog.text, pg_catalog.regclass) IS 'report(''github''), line by line.';
+COMMENT ON FUNCTION trovella_guard_internal.report_github(pg_catalog.text, pg_catalog.text, pg_catalog.regclass, pg_catalog.jsonb) IS 'report(''github''), line by line.';
 
 -- As the database is meant to be: whoever keeps the file notices what changes.
 CREATE FUNCTION trovella_guard_internal.report_pgtap(schema pg_catalog.text, relation pg_catalog.regclass) RETURNS SETOF pg_catalog.text
@@ -1855,11 +1983,14 @@ CREATE FUNCTION trovella_guard.report_lines(
   format pg_catalog.text DEFAULT 'text',
   level pg_catalog.text DEFAULT 'info',
   schema pg_catalog.text DEFAULT NULL,
-  relation pg_catalog.regclass DEFAULT NULL)
+  relation pg_catalog.regclass DEFAULT NULL,
+  probe pg_catalog.bool DEFAULT false)
 RETURNS SETOF pg_catalog.text
-LANGUAGE plpgsql STABLE
+LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp SET jit = off
 AS $$
+DECLARE
+  trials jsonb;
 BEGIN
   -- a report that is limited to nothing would look clean
   PERFORM trovella_guard_internal.levels_from(level);
@@ -1870,15 +2001,21 @@ BEGIN
       USING ERRCODE = 'wrong_object_type',
             HINT = 'Reports are about user tables, views, materialized views and foreign tables; of one schema, if it is given.';
   END IF;
+  IF probe THEN
+    -- of a relation without tenants there is nothing to try
+    trials := CASE WHEN relation IS NULL OR EXISTS (
+                          SELECT FROM trovella_guard_internal.relations(relation) r WHERE r.class = 'tenant')
+                   THEN trovella_guard_internal.trials(schema, relation) ELSE '[]' END;
+  END IF;
 
   CASE lower(format)
-    WHEN 'text' THEN RETURN QUERY SELECT trovella_guard_internal.in_utf8(l) FROM trovella_guard_internal.report_text(lower(level), schema, relation) l;
-    WHEN 'markdown' THEN RETURN QUERY SELECT trovella_guard_internal.in_utf8(l) FROM trovella_guard_internal.report_markdown(lower(level), schema, relation) l;
-    WHEN 'json' THEN RETURN QUERY SELECT trovella_guard_internal.in_utf8(l) FROM trovella_guard_internal.report_json(lower(level), schema, relation) l;
-    WHEN 'sarif' THEN RETURN QUERY SELECT trovella_guard_internal.in_utf8(l) FROM trovella_guard_internal.report_sarif(lower(level), schema, relation) l;
-    WHEN 'junit' THEN RETURN QUERY SELECT trovella_guard_internal.in_utf8(l) FROM trovella_guard_internal.report_junit(lower(level), schema, relation) l;
-    WHEN 'html' THEN RETURN QUERY SELECT trovella_guard_internal.in_utf8(l) FROM trovella_guard_internal.report_html(lower(level), schema, relation) l;
-    WHEN 'github' THEN RETURN QUERY SELECT trovella_guard_internal.in_utf8(l) FROM trovella_guard_internal.report_github(lower(level), schema, relation) l;
+    WHEN 'text' THEN RETURN QUERY SELECT trovella_guard_internal.in_utf8(l) FROM trovella_guard_internal.report_text(lower(level), schema, relation, trials) l;
+    WHEN 'markdown' THEN RETURN QUERY SELECT trovella_guard_internal.in_utf8(l) FROM trovella_guard_internal.report_markdown(lower(level), schema, relation, trials) l;
+    WHEN 'json' THEN RETURN QUERY SELECT trovella_guard_internal.in_utf8(l) FROM trovella_guard_internal.report_json(lower(level), schema, relation, trials) l;
+    WHEN 'sarif' THEN RETURN QUERY SELECT trovella_guard_internal.in_utf8(l) FROM trovella_guard_internal.report_sarif(lower(level), schema, relation, trials) l;
+    WHEN 'junit' THEN RETURN QUERY SELECT trovella_guard_internal.in_utf8(l) FROM trovella_guard_internal.report_junit(lower(level), schema, relation, trials) l;
+    WHEN 'html' THEN RETURN QUERY SELECT trovella_guard_internal.in_utf8(l) FROM trovella_guard_internal.report_html(lower(level), schema, relation, trials) l;
+    WHEN 'github' THEN RETURN QUERY SELECT trovella_guard_internal.in_utf8(l) FROM trovella_guard_internal.report_github(lower(level), schema, relation, trials) l;
     WHEN 'pgtap' THEN RETURN QUERY SELECT trovella_guard_internal.report_pgtap(schema, relation);
     ELSE
       RAISE EXCEPTION 'there is no report format "%"', coalesce(format, 'NULL')
@@ -1887,22 +2024,23 @@ BEGIN
   END CASE;
 END
 $$;
-COMMENT ON FUNCTION trovella_guard.report_lines(pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.regclass) IS
+COMMENT ON FUNCTION trovella_guard.report_lines(pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.regclass, pg_catalog.bool) IS
   'report(), one line a row, for reports that are too large for one value.';
 
 CREATE FUNCTION trovella_guard.report(
   format pg_catalog.text DEFAULT 'text',
   level pg_catalog.text DEFAULT 'info',
   schema pg_catalog.text DEFAULT NULL,
-  relation pg_catalog.regclass DEFAULT NULL)
+  relation pg_catalog.regclass DEFAULT NULL,
+  probe pg_catalog.bool DEFAULT false)
 RETURNS pg_catalog.text
-LANGUAGE sql STABLE
+LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT string_agg(line, E'\n') FROM trovella_guard.report_lines($1, $2, $3, $4) AS line;
+  SELECT string_agg(line, E'\n') FROM trovella_guard.report_lines($1, $2, $3, $4, $5) AS line;
 END;
-COMMENT ON FUNCTION trovella_guard.report(pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.regclass) IS
-  'The audit as a document: text, markdown, json, sarif (2.1.0), junit, html or github (workflow commands); of findings at this level or above, of one schema, of one relation; or pgtap, a test file for trovella_guard_tap.';
+COMMENT ON FUNCTION trovella_guard.report(pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.regclass, pg_catalog.bool) IS
+  'The audit as a document: text, markdown, json, sarif (2.1.0), junit, html or github (workflow commands); of findings at this level or above, of one schema, of one relation, on request with the outcome of probe_summary(); or pgtap, a test file for trovella_guard_tap.';
 
 CREATE FUNCTION trovella_guard.status(
   OUT item pg_catalog.text, OUT value pg_catalog.text,
@@ -2362,6 +2500,22 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION trovella_guard.probe_summary(pg_catalog.regclass, pg_catalog.name, pg_catalog.text) IS
   'probe() with one line for each relation and role: the worst outcome, what leaks, what was not shown, and what the proof says.';
+
+-- A trial is made at most once for a report, so its outcomes are passed on.
+CREATE FUNCTION trovella_guard_internal.trials(in_schema pg_catalog.text, of_relation pg_catalog.regclass) RETURNS pg_catalog.jsonb
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT coalesce(jsonb_agg(jsonb_build_object(
+                    'schema_name', n.nspname, 'table_name', c.relname, 'role', s.role, 'outcome', s.outcome,
+                    'leaks', s.leaks, 'not_shown', s.not_shown, 'proof', s.proof) ORDER BY s.ordinality), '[]')
+  FROM trovella_guard.probe_summary($2) WITH ORDINALITY s
+  JOIN pg_class c ON c.oid = s.relation
+  JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE $1 IS NULL OR n.nspname = $1;
+END;
+COMMENT ON FUNCTION trovella_guard_internal.trials(pg_catalog.text, pg_catalog.regclass) IS
+  'For reports: the rows of probe_summary() as a JSON array.';
 
 --
 -- The event triggers
