@@ -21,6 +21,7 @@
 
 #include <ctype.h>
 
+#include "access/table.h"
 #include "access/transam.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
@@ -35,12 +36,14 @@
 #include "parser/parser.h"
 #include "probe/bodies.h"
 #include "probe/clues.h"
+#include "rewrite/rewriteHandler.h"
 #include "settings.h"
 #include "subtransaction.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
 #include "utils/ruleutils.h"
 #include "utils/syscache.h"
 
@@ -82,6 +85,8 @@ typedef struct Scope
 
 static List *terms_of(Clues *clues, Scope *scope, Node *node);
 static List *read_select(Clues *clues, Scope *outer, SelectStmt *select);
+static List *read_targets(Clues *clues, Scope *scope, List *targets);
+static List *all_terms(const List *named);
 
 /*
  * Terms
@@ -119,7 +124,7 @@ find_term(Clues *clues, TermKind kind, Oid relid, AttrNumber attnum,
 	term->name = pstrdup(name);
 	term->path = path;
 	term->number = list_length(clues->terms);
-	if (kind == TERM_COLUMN)
+	if (kind == TERM_COLUMN && path == NIL)
 		term->type = get_atttype(relid, attnum);
 	clues->terms = lappend(clues->terms, term);
 	return term;
@@ -162,6 +167,15 @@ add_literal(Term *term, const char *literal)
 	term->literals = lappend(term->literals, pstrdup(literal));
 }
 
+/* A list of one literal: its text. */
+static const char *
+only_literal(const List *terms)
+{
+	Term	   *term = list_length(terms) == 1 ? linitial(terms) : NULL;
+
+	return term != NULL && term->kind == TERM_LITERAL ? term->name : NULL;
+}
+
 /* Two sides of a comparison. */
 static void
 compare(Clues *clues, List *left, List *right)
@@ -189,6 +203,57 @@ compare(Clues *clues, List *left, List *right)
 	}
 }
 
+static bool
+has_kind(const List *terms, TermKind kind)
+{
+	ListCell   *lc;
+
+	foreach(lc, terms)
+	{
+		if (((Term *) lfirst(lc))->kind == kind)
+			return true;
+	}
+	return false;
+}
+
+/* Which values satisfy the comparison, as far as the operator tells. */
+static void
+lean(const char *op, const List *terms, const List *others, int sign)
+{
+	ListCell   *lc;
+	ListCell   *lc2;
+	int			direction = op[0] == '>' ? sign : op[0] == '<' ? -sign : 0;
+
+	if (has_kind(others, TERM_COLUMN))
+		return;
+	foreach(lc, terms)
+	{
+		Term	   *term = lfirst(lc);
+
+		if (strcmp(op, "<>") == 0 || strcmp(op, "!=") == 0)
+		{
+			foreach(lc2, others)
+			{
+				Term	   *other = lfirst(lc2);
+
+				if (other->kind == TERM_LITERAL)
+					term->unwanted = lappend(term->unwanted,
+											 pstrdup(other->name));
+			}
+		}
+		else if (direction != 0 && (op[1] == '\0' || op[1] == '='))
+			term->lean = direction;
+	}
+}
+
+/* Is it the tenant column that is compared, or what a function makes of it? */
+static void
+note_looseness(Clues *clues, const List *terms)
+{
+	if (list_member_ptr(terms, linitial(clues->terms)))
+		clues->loose = true;
+}
+
 static List *
 with_path(Clues *clues, List *bases, List *keys)
 {
@@ -199,9 +264,12 @@ with_path(Clues *clues, List *bases, List *keys)
 	foreach(lc, bases)
 	{
 		Term	   *base = lfirst(lc);
+		List	   *path = list_copy(base->path);
 		ListCell   *lc2;
 
 		CHECK_FOR_INTERRUPTS();
+		if (base->is_list)
+			path = lappend(path, makeInteger(0));
 		if (base->kind != TERM_SETTING && base->kind != TERM_COLUMN)
 		{
 			if (base->kind == TERM_VARIABLE)
@@ -218,7 +286,7 @@ with_path(Clues *clues, List *bases, List *keys)
 														 base->relid,
 														 base->attnum,
 														 base->name,
-														 lappend(list_copy(base->path),
+														 lappend(list_copy(path),
 																 makeString(pstrdup(key->name)))));
 		}
 	}
@@ -260,6 +328,15 @@ mark_lists(List *terms)
 }
 
 static void
+mark_keys(List *terms)
+{
+	ListCell   *lc;
+
+	foreach(lc, terms)
+		((Term *) lfirst(lc))->is_keys = true;
+}
+
+static void
 mark_parts(List *terms)
 {
 	ListCell   *lc;
@@ -287,6 +364,44 @@ named_terms(const char *name, List *terms)
 	return named;
 }
 
+/* The expression of a generated column, as text, or NULL. */
+static char *
+generation_of(Oid relid, AttrNumber attnum)
+{
+	Relation	rel;
+	Node	   *expression;
+	char	   *text = NULL;
+	int			save_nestlevel;
+
+	if (get_attgenerated(relid, attnum) == '\0')
+		return NULL;
+	rel = table_open(relid, AccessShareLock);
+	expression = build_column_default(rel, attnum);
+	if (expression != NULL)
+	{
+		save_nestlevel = tg_pin_search_path();
+		text = deparse_expression(expression,
+								  deparse_context_for(RelationGetRelationName(rel),
+													  relid), false, false);
+		AtEOXact_GUC(true, save_nestlevel);
+	}
+	table_close(rel, NoLock);
+	return text;
+}
+
+/* It holds what other columns of its row are compared with, or equal to. */
+static List *
+generated_terms(Clues *clues, const ScopeTable *table, const char *expression)
+{
+	Scope		scope = {0};
+	List	   *statements = raw_parser(psprintf("SELECT %s", expression),
+										RAW_PARSE_DEFAULT);
+	SelectStmt *select = (SelectStmt *) linitial_node(RawStmt, statements)->stmt;
+
+	scope.tables = list_make1(unconstify(ScopeTable *, table));
+	return all_terms(read_targets(clues, &scope, select->targetList));
+}
+
 static List *
 column_of(Clues *clues, const ScopeTable *table, const char *name)
 {
@@ -295,8 +410,14 @@ column_of(Clues *clues, const ScopeTable *table, const char *name)
 	if (OidIsValid(table->relid))
 	{
 		AttrNumber	attnum = get_attnum(table->relid, name);
+		char	   *expression;
 
-		return attnum > 0 ? column_term(clues, table->relid, attnum) : NIL;
+		if (attnum <= 0)
+			return NIL;
+		expression = generation_of(table->relid, attnum);
+		return expression != NULL ?
+			generated_terms(clues, table, expression) :
+			column_term(clues, table->relid, attnum);
 	}
 	foreach(lc, table->columns)
 	{
@@ -379,7 +500,11 @@ note_relation(Clues *clues, Oid relid)
 	if (relid >= FirstNormalObjectId && relid != clues->table->relid &&
 		(kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE) &&
 		list_length(clues->relations) < MAX_RELATIONS)
+	{
 		clues->relations = list_append_unique_oid(clues->relations, relid);
+		if (clues->negated)
+			clues->absent = list_append_unique_oid(clues->absent, relid);
+	}
 }
 
 static ScopeTable *
@@ -756,7 +881,7 @@ is_bypass(Clues *clues, Oid function)
 
 /* The terms of what a function of a user returns. */
 static List *
-read_function(Clues *clues, Oid function, List *arguments)
+read_function(Clues *clues, Oid function, List *arguments, List *rows)
 {
 	FunctionBody body;
 	Scope		scope = {.function = function};
@@ -780,6 +905,13 @@ read_function(Clues *clues, Oid function, List *arguments)
 											  body.argument_names[i] : NULL,
 											  lfirst(lc)));
 		i++;
+	}
+	foreach(lc, rows)
+	{
+		i = foreach_current_index(lc);
+		if (OidIsValid(lfirst_oid(lc)) && i < body.nargs &&
+			body.argument_names[i] != NULL)
+			add_table(&scope, body.argument_names[i], lfirst_oid(lc), NIL);
 	}
 	save_nestlevel = tg_probe_enter_function(&body);
 	foreach(lc, body.statements)
@@ -807,6 +939,25 @@ read_function(Clues *clues, Oid function, List *arguments)
 	return result;
 }
 
+/* app.org, but not 'app.', which policies join with something. */
+static bool
+is_setting_name(const char *name)
+{
+	const char *dot = strchr(name, '.');
+
+	return dot != NULL && dot != name && name[strlen(name) - 1] != '.';
+}
+
+/*
+ * A setting of PostgreSQL that holds what its user likes, such as
+ * application_name.
+ */
+bool
+tg_probe_is_builtin_setting(const char *name)
+{
+	return pg_strcasecmp(name, "application_name") == 0;
+}
+
 /* Functions that compare their first two arguments. */
 static const char *const comparing[] = {
 	"starts_with", "regexp_like", "strpos", "position", "texteq", "textlike",
@@ -814,11 +965,44 @@ static const char *const comparing[] = {
 	"jsonb_exists", "jsonb_contains", "arraycontains", "arrayoverlap"
 };
 
+static Node *
+strip_casts(Node *node)
+{
+	while (IsA(node, TypeCast))
+		node = ((TypeCast *) node)->arg;
+	return node;
+}
+
+/* The table whose row an argument is: f(item), f(item.*). */
+static Oid
+whole_row(const Scope *scope, Node *node)
+{
+	ColumnRef  *ref = (ColumnRef *) node;
+	ListCell   *lc;
+
+	if (!IsA(node, ColumnRef) || !IsA(linitial(ref->fields), String) ||
+		!(list_length(ref->fields) == 1 || IsA(llast(ref->fields), A_Star)))
+		return InvalidOid;
+	for (; scope != NULL; scope = scope->outer)
+	{
+		foreach(lc, scope->tables)
+		{
+			ScopeTable *table = lfirst(lc);
+
+			if (OidIsValid(table->relid) &&
+				strcmp(table->alias, strVal(linitial(ref->fields))) == 0)
+				return table->relid;
+		}
+	}
+	return InvalidOid;
+}
+
 static List *
 read_call(Clues *clues, Scope *scope, FuncCall *call)
 {
 	const char *name = strVal(llast(call->funcname));
 	List	   *arguments = NIL;
+	List	   *rows = NIL;
 	List	   *flat = NIL;
 	List	   *result = NIL;
 	ListCell   *lc;
@@ -832,6 +1016,7 @@ read_call(Clues *clues, Scope *scope, FuncCall *call)
 
 		if (IsA(node, NamedArgExpr))
 			node = (Node *) ((NamedArgExpr *) node)->arg;
+		rows = lappend_oid(rows, whole_row(scope, node));
 		terms = terms_of(clues, scope, node);
 		arguments = lappend(arguments, terms);
 		flat = list_union_ptr(flat, terms);
@@ -846,7 +1031,7 @@ read_call(Clues *clues, Scope *scope, FuncCall *call)
 		builtin = false;
 		tries++;
 		result = list_union_ptr(result, read_function(clues, candidates->oid,
-													  arguments));
+													  arguments, rows));
 	}
 	if (!builtin)
 		return result != NIL ? result : flat;
@@ -863,7 +1048,8 @@ read_call(Clues *clues, Scope *scope, FuncCall *call)
 				result = list_concat(result,
 									 one_term(clues, TERM_ROLE, InvalidOid, 0,
 											  "", NIL));
-			else if (strchr(literal->name, '.') != NULL)
+			else if (is_setting_name(literal->name) ||
+					 tg_probe_is_builtin_setting(literal->name))
 				result = list_concat(result,
 									 one_term(clues, TERM_SETTING, InvalidOid,
 											  0, literal->name, NIL));
@@ -873,13 +1059,28 @@ read_call(Clues *clues, Scope *scope, FuncCall *call)
 	if (strncmp(name, "json", 4) == 0 && arguments != NIL &&
 		strstr(name, "extract_path") != NULL)
 	{
+		Node	   *last = llast(call->args);
+
 		result = linitial(arguments);
 		for (int i = 1; i < list_length(arguments); i++)
-			result = with_path(clues, result, list_nth(arguments, i));
+		{
+			/* PostgreSQL prints the keys as VARIADIC ARRAY['a', 'b'] */
+			if (call->func_variadic && lfirst(list_nth_cell(call->args, i)) == last &&
+				IsA(strip_casts(last), A_ArrayExpr))
+			{
+				foreach(lc, ((A_ArrayExpr *) strip_casts(last))->elements)
+					result = with_path(clues, result,
+									   terms_of(clues, scope, lfirst(lc)));
+			}
+			else
+				result = with_path(clues, result, list_nth(arguments, i));
+		}
 		return result;
 	}
 	if (strncmp(name, "json", 4) == 0 && strstr(name, "array_elements") != NULL)
 		mark_lists(flat);
+	if (strncmp(name, "json", 4) == 0 && strstr(name, "object_keys") != NULL)
+		mark_keys(flat);
 	if (strcmp(name, "set_config") == 0)
 	{
 		clues->sets_settings = true;
@@ -889,10 +1090,14 @@ read_call(Clues *clues, Scope *scope, FuncCall *call)
 	{
 		if (strcmp(name, comparing[i]) == 0 && list_length(arguments) > 1)
 		{
+			note_looseness(clues, flat);
 			compare(clues, linitial(arguments), lsecond(arguments));
 			return NIL;
 		}
 	}
+	if (strncmp(name, "regexp", 6) == 0)
+		clues->patterns = true;
+	note_looseness(clues, flat);
 	return flat;
 }
 
@@ -951,12 +1156,28 @@ read_operation(Clues *clues, Scope *scope, A_Expr *expr)
 			mark_lists(left);
 		else if (strcmp(op, "||") == 0 || strchr("+-*/%", op[0]) != NULL)
 		{
+			const char *one = only_literal(left);
+			const char *other = only_literal(right);
+
 			mark_parts(left);
 			mark_parts(right);
+			/* 'app.' || 'org' */
+			if (strcmp(op, "||") == 0 && one != NULL && other != NULL)
+				return one_term(clues, TERM_LITERAL, InvalidOid, 0,
+								psprintf("%s%s", one, other), NIL);
 			return list_union_ptr(left, right);
 		}
 	}
 	compare(clues, left, right);
+	lean(op, left, right, 1);
+	lean(op, right, left, -1);
+	if (strcmp(op, "=") != 0)
+	{
+		note_looseness(clues, left);
+		note_looseness(clues, right);
+	}
+	if (expr->kind == AEXPR_SIMILAR || strchr(op, '~') != NULL)
+		clues->patterns = true;
 	return NIL;
 }
 
@@ -1028,18 +1249,44 @@ read_cast(Clues *clues, Scope *scope, TypeCast *cast)
 	Oid			type = LookupTypeNameOid(NULL, cast->typeName, true);
 	ListCell   *lc;
 
+	if (type != TEXTOID && type != UUIDOID)
+		note_looseness(clues, terms);
 	if (OidIsValid(type) && list_length(terms) < 20)
 	{
 		foreach(lc, terms)
 		{
 			Term	   *term = lfirst(lc);
 
-			if (term->kind == TERM_SETTING && type != TEXTOID &&
-				type != VARCHAROID && type != JSONOID && type != JSONBOID)
+			if ((term->kind == TERM_SETTING ||
+				 (term->kind == TERM_COLUMN && term->path != NIL)) &&
+				type != TEXTOID && type != VARCHAROID && type != JSONOID &&
+				type != JSONBOID)
 				term->type = type;
 		}
 	}
 	return terms;
+}
+
+/* (doc)['org'], and the elements of an array */
+static List *
+read_indirection(Clues *clues, Scope *scope, A_Indirection *indirection)
+{
+	List	   *result = terms_of(clues, scope, indirection->arg);
+	ListCell   *lc;
+
+	foreach(lc, indirection->indirection)
+	{
+		A_Indices  *indices = lfirst(lc);
+		List	   *key;
+
+		if (!IsA(indices, A_Indices) || indices->is_slice)
+			continue;
+		key = terms_of(clues, scope, indices->uidx);
+		if (only_literal(key) != NULL &&
+			strspn(only_literal(key), "0123456789") == 0)
+			result = with_path(clues, result, key);
+	}
+	return result;
 }
 
 /*
@@ -1092,15 +1339,31 @@ terms_of(Clues *clues, Scope *scope, Node *node)
 		case T_CollateClause:
 			return terms_of(clues, scope, ((CollateClause *) node)->arg);
 		case T_A_Indirection:
-			return terms_of(clues, scope, ((A_Indirection *) node)->arg);
+			return read_indirection(clues, scope, (A_Indirection *) node);
 		case T_A_Expr:
 			return read_operation(clues, scope, (A_Expr *) node);
 		case T_BoolExpr:
-			(void) terms_of_list(clues, scope, ((BoolExpr *) node)->args);
-			return NIL;
+			{
+				bool		is_not = ((BoolExpr *) node)->boolop == NOT_EXPR;
+
+				clues->negated ^= is_not;
+				(void) terms_of_list(clues, scope, ((BoolExpr *) node)->args);
+				clues->negated ^= is_not;
+				return NIL;
+			}
 		case T_NullTest:
-			(void) terms_of(clues, scope, (Node *) ((NullTest *) node)->arg);
-			return NIL;
+			{
+				List	   *terms = terms_of(clues, scope,
+											 (Node *) ((NullTest *) node)->arg);
+				ListCell   *lc;
+
+				foreach(lc, terms)
+				{
+					if (((NullTest *) node)->nulltesttype == IS_NULL)
+						((Term *) lfirst(lc))->wants_null = true;
+				}
+				return NIL;
+			}
 		case T_BooleanTest:
 			(void) terms_of(clues, scope, (Node *) ((BooleanTest *) node)->arg);
 			return NIL;
@@ -1356,6 +1619,24 @@ tg_probe_clues(FactsReader *reader, const RelationFacts *table)
  */
 
 List *
+tg_probe_literals(const Clues *clues, Term *term)
+{
+	Term	   *set = tg_probe_set(term);
+	List	   *result = list_copy(term->literals);
+	ListCell   *lc;
+
+	foreach(lc, clues->terms)
+	{
+		Term	   *other = lfirst(lc);
+
+		if (other->kind == TERM_VARIABLE && other != term &&
+			tg_probe_set(other) == set)
+			result = list_concat(result, other->literals);
+	}
+	return result;
+}
+
+List *
 tg_probe_settings(const Clues *clues)
 {
 	List	   *result = NIL;
@@ -1409,6 +1690,23 @@ tg_probe_is_tenant(const Clues *clues, Term *term)
 {
 	/* the first term is the tenant column */
 	return tg_probe_set(term) == tg_probe_set(linitial(clues->terms));
+}
+
+/* Does a column hold the same thing as a term? */
+bool
+tg_probe_has_column(const Clues *clues, Term *term)
+{
+	ListCell   *lc;
+
+	foreach(lc, clues->terms)
+	{
+		Term	   *other = lfirst(lc);
+
+		if (other->kind == TERM_COLUMN &&
+			tg_probe_set(other) == tg_probe_set(term))
+			return true;
+	}
+	return false;
 }
 
 /*

@@ -33,11 +33,16 @@ typedef struct Term
 	Oid			relid;			/* of a column; the function of a variable */
 	AttrNumber	attnum;
 	const char *name;			/* of a setting or a variable; the literal */
-	List	   *path;			/* keys in its JSON value, as strings */
+	List	   *path;			/* keys in its JSON value, as strings; an
+								 * integer: in the elements of a list */
 	bool		is_part;		/* a literal that others are joined with */
 	bool		is_list;		/* holds several values */
+	bool		is_keys;		/* ... as the keys of a JSON object */
 	Oid			type;			/* of a column; what a setting is cast to */
 	List	   *literals;		/* it is compared with these strings */
+	List	   *unwanted;		/* ... of which it must differ from these */
+	int			lean;			/* it must be greater (1), or less (-1) */
+	bool		wants_null;		/* somebody asks whether it is NULL */
 	int			number;
 	struct Term *united;		/* NULL: it stands for its set */
 } Term;
@@ -50,7 +55,12 @@ typedef struct Clues
 	List	   *relations;		/* OIDs of the other tables that are read */
 	List	   *expressions;	/* texts of values that policies compare the
 								 * tenant column with */
+	List	   *absent;			/* ... of these, rows that must not be there */
 	bool		sets_settings;	/* a policy sets some, such as by set_config() */
+	bool		loose;			/* the tenant is compared by other means than
+								 * equality */
+	bool		patterns;		/* ... by regular expressions */
+	bool		negated;		/* within NOT, while reading */
 	List	   *active;			/* functions whose bodies are being read */
 	int			steps;			/* budget left */
 } Clues;
@@ -60,6 +70,9 @@ extern Clues *tg_probe_clues(FactsReader *reader, const RelationFacts *table);
 
 /* The term that stands for those that a term is united with. */
 extern Term *tg_probe_set(Term *term);
+
+/* The literals with which a term is compared, or a variable that holds it. */
+extern List *tg_probe_literals(const Clues *clues, Term *term);
 
 /* The terms of one kind; of columns only those of the relation. */
 extern List *tg_probe_settings(const Clues *clues);
@@ -73,6 +86,12 @@ extern List *tg_probe_parts_of_column(const Clues *clues, Oid relid,
 /* Has a term's set a setting or the role in it, or the tenant column? */
 extern bool tg_probe_is_identity(const Clues *clues, Term *term);
 extern bool tg_probe_is_tenant(const Clues *clues, Term *term);
+
+/* Does anybody set this setting of PostgreSQL's own as he likes? */
+extern bool tg_probe_is_builtin_setting(const char *name);
+
+/* Does a column hold the same thing? */
+extern bool tg_probe_has_column(const Clues *clues, Term *term);
 
 /* The strings and numbers in the text of a constraint. */
 extern List *tg_probe_literals_in(const char *text);

@@ -48,11 +48,36 @@ append_value(StringInfo json, List *parts, int depth)
 	{
 		JsonPart   *part = linitial(parts);
 
+		if (part->is_keys)
+		{
+			appendStringInfoChar(json, '{');
+			escape_json(json, part->value != NULL ? part->value : "");
+			appendStringInfoString(json, ": true}");
+			return;
+		}
 		if (part->is_list)
 			appendStringInfoChar(json, '[');
 		append_scalar(json, part->value, part->is_list);
 		if (part->is_list)
 			appendStringInfoChar(json, ']');
+		return;
+	}
+	/* the elements of a list: one */
+	if (IsA(linitial(keys), Integer))
+	{
+		List	   *below = NIL;
+
+		foreach(lc, parts)
+		{
+			JsonPart   *part = lfirst(lc);
+
+			if (list_length(part->path) > depth &&
+				IsA(list_nth(part->path, depth), Integer))
+				below = lappend(below, part);
+		}
+		appendStringInfoChar(json, '[');
+		append_value(json, below, depth + 1);
+		appendStringInfoChar(json, ']');
 		return;
 	}
 	appendStringInfoChar(json, '{');
@@ -69,6 +94,8 @@ append_value(StringInfo json, List *parts, int depth)
 				equal(list_nth(part->path, depth), lfirst(lc)))
 				below = lappend(below, part);
 		}
+		if (!IsA(lfirst(lc), String))
+			continue;
 		if (lc != list_head(keys))
 			appendStringInfoString(json, ", ");
 		escape_json(json, strVal(lfirst(lc)));

@@ -46,9 +46,11 @@
 #include "utils/syscache.h"
 
 #define MAX_VARIANTS 32			/* of the rows of one tenant */
-#define MAX_WORLD_VARIANTS 8
+#define MAX_WORLD_VARIANTS 12
 #define MAX_REPAIRS 120			/* tries to satisfy constraints */
 #define MAX_EXISTING 20
+#define MAX_USERS 6				/* of a tenant, besides the first */
+#define FIRST_USER 40			/* their numbers; those of tenants are less */
 #define MAX_COPIED 8192			/* bytes of a value */
 
 const char	tg_left_out[] = "";
@@ -81,12 +83,67 @@ literals_of_parts(const ShapeColumn *column)
 
 		foreach(lc2, term->literals)
 		{
-			JsonPart	part = {term->path, lfirst(lc2), term->is_list};
+			JsonPart	part = {term->path, lfirst(lc2), term->is_list,
+			term->is_keys};
+
+			result = lappend(result, tg_probe_json(list_make1(&part)));
+		}
+		if (term->type == BOOLOID)
+		{
+			JsonPart	part = {term->path, "true", term->is_list,
+			term->is_keys};
 
 			result = lappend(result, tg_probe_json(list_make1(&part)));
 		}
 	}
 	return result;
+}
+
+/* First what most likely satisfies the policies. */
+static List *
+in_order(const Term *term, const ShapeColumn *column, List *values)
+{
+	List	   *wanted = NIL;
+	List	   *rest = NIL;
+	ListCell   *lc;
+
+	foreach(lc, values)
+	{
+		char	   *value = lfirst(lc);
+		bool		unwanted = false;
+		ListCell   *lc2;
+
+		foreach(lc2, term->unwanted)
+			unwanted |= strcmp(lfirst(lc2), value) == 0;
+		if (unwanted)
+			rest = lappend(rest, value);
+		else
+			wanted = lappend(wanted, value);
+	}
+	values = list_concat(wanted, rest);
+	if (term->lean != 0)
+		values = tg_values_by_size(column->type, values, term->lean);
+	if (term->wants_null && !column->not_null)
+		values = lcons(NULL, values);
+	return values;
+}
+
+/* The values that may matter to the policies. */
+static List *
+values_to_vary(const Clues *clues, const ShapeColumn *column)
+{
+	List	   *literals;
+
+	if (column->parts != NIL)
+		return literals_of_parts(column);
+	if (column->term == NULL || column->is_tenant)
+		return NIL;
+	literals = tg_probe_literals(clues, column->term);
+	if (column->identity ||
+		(column->unique && !tg_type_is_number(column->type)))
+		return tg_elements_of(literals);
+	return in_order(column->term, column,
+					tg_values_to_vary(column->type, column->typmod, literals));
 }
 
 static TableShape *
@@ -139,16 +196,7 @@ shape_of(const Probe *probe, const RelationFacts *facts)
 			calls_nextval(expression, NULL);
 		/* a sequence would advance, and the role may not be allowed to use it */
 		column->left_out = !counts && (!column->not_null || expression != NULL);
-		if (column->parts != NIL)
-			column->vary = literals_of_parts(column);
-		else if (column->term != NULL && (column->unique ||
-										  (column->identity && !column->is_tenant)))
-			column->vary = tg_elements_of(column->term->literals);
-		else if (column->term != NULL)
-			column->vary = tg_values_to_vary(column->type, column->typmod,
-											 column->term->literals);
-		if (column->is_tenant)
-			column->vary = NIL;
+		column->vary = values_to_vary(probe->clues, column);
 	}
 	table_close(rel, NoLock);
 	return shape;
@@ -165,6 +213,7 @@ tg_probe_term_value(const Probe *probe, Term *term, int tenant)
 	Term	   *set = tg_probe_set(term);
 	Oid			type = InvalidOid;
 	int32		typmod = -1;
+	char	   *value;
 	ListCell   *lc;
 
 	if (tg_probe_is_tenant(probe->clues, term))
@@ -173,8 +222,12 @@ tg_probe_term_value(const Probe *probe, Term *term, int tenant)
 	{
 		Term	   *other = lfirst(lc);
 
-		if (tg_probe_set(other) != set || !OidIsValid(other->type) ||
-			other->path != NIL)
+		if (tg_probe_set(other) != set)
+			continue;
+		if (other->kind == TERM_ROLE && tenant == TENANT_A)
+			return GetUserNameFromId(probe->role, false);
+		if (!OidIsValid(other->type) || tg_type_is_json(other->type) ||
+			(other->kind == TERM_COLUMN && other->path != NIL))
 			continue;
 		if (other->kind == TERM_COLUMN)
 		{
@@ -198,7 +251,21 @@ tg_probe_term_value(const Probe *probe, Term *term, int tenant)
 	}
 	if (!OidIsValid(type) || type == JSONOID || type == JSONBOID)
 		type = TEXTOID;
-	return tg_value_for(type, typmod, set->number + 1, tenant, probe->style);
+	value = tg_value_for(type, typmod, set->number + 1, tenant, probe->style);
+	foreach(lc, probe->renamed)
+	{
+		List	   *pair = lfirst(lc);
+
+		if (value != NULL && strcmp(linitial(pair), value) == 0)
+			value = lsecond(pair);
+	}
+	return value;
+}
+
+int
+tg_probe_user(int tenant, int user)
+{
+	return user == 0 ? tenant : FIRST_USER + 2 * user + tenant;
 }
 
 /* The same for a column, which may be an array of such values. */
@@ -212,11 +279,20 @@ identity_value(const Probe *probe, const ShapeColumn *column, int tenant,
 	if (value != NULL && value[0] != '{' &&
 		OidIsValid(get_element_type(getBaseType(column->type))))
 		return psprintf("{\"%s\"}", value);
+	if (value != NULL && tg_type_is_json(column->type))
+	{
+		/* a list of them, or an object that has them as keys */
+		JsonPart	part = {NIL, value, !column->term->is_keys,
+		column->term->is_keys};
+
+		return tg_probe_json(list_make1(&part));
+	}
 	return value;
 }
 
 static const char *
-json_value(const Probe *probe, const ShapeColumn *column, int tenant)
+json_value(const Probe *probe, const ShapeColumn *column, int tenant,
+		   const char *tenant_value)
 {
 	List	   *parts = NIL;
 	ListCell   *lc;
@@ -228,7 +304,10 @@ json_value(const Probe *probe, const ShapeColumn *column, int tenant)
 
 		part->path = term->path;
 		part->is_list = term->is_list;
-		if (tg_probe_is_identity(probe->clues, term))
+		part->is_keys = term->is_keys;
+		if (tg_probe_is_tenant(probe->clues, term))
+			part->value = tenant_value;
+		else if (tg_probe_is_identity(probe->clues, term))
 			part->value = tg_probe_term_value(probe, term, tenant);
 		else if (term->literals != NIL)
 			part->value = linitial(term->literals);
@@ -239,8 +318,8 @@ json_value(const Probe *probe, const ShapeColumn *column, int tenant)
 	return parts != NIL ? tg_probe_json(parts) : "{}";
 }
 
-static const char *
-fill_value(Probe *probe, ShapeColumn *column)
+const char *
+tg_probe_fill(Probe *probe, ShapeColumn *column)
 {
 	List	   *values;
 
@@ -250,7 +329,11 @@ fill_value(Probe *probe, ShapeColumn *column)
 		return tg_left_out;
 	if (column->left_out && column->unique && column->fill == NULL)
 		return tg_left_out;
-	values = tg_values_to_fill(column->type, column->typmod, ++probe->serial);
+	values = tg_values_for_constraint(column->type, column->typmod,
+									  column->fill_literals, ++probe->serial);
+	/* what satisfied its constraints before */
+	if (column->fill_index > 0 && column->fill_index < list_length(values))
+		return list_nth(values, column->fill_index);
 	return values != NIL ? linitial(values) : tg_left_out;
 }
 
@@ -270,11 +353,11 @@ natural_row(Probe *probe, TableShape *shape, int tenant,
 		else if (column->identity)
 			values[i] = identity_value(probe, column, tenant, tenant_value);
 		else if (column->parts != NIL)
-			values[i] = json_value(probe, column, tenant);
+			values[i] = json_value(probe, column, tenant, tenant_value);
 		else if (column->vary != NIL && !column->unique)
 			values[i] = linitial(column->vary);
 		else
-			values[i] = fill_value(probe, column);
+			values[i] = tg_probe_fill(probe, column);
 	}
 	return values;
 }
@@ -291,8 +374,8 @@ changed_row(const TableShape *shape, const char **values, int column,
 }
 
 /* Fresh values where rows must differ. */
-static void
-renew_unique(Probe *probe, TableShape *shape, const char **values)
+void
+tg_probe_renew_unique(Probe *probe, TableShape *shape, const char **values)
 {
 	for (int i = 0; i < shape->natts; i++)
 	{
@@ -301,7 +384,7 @@ renew_unique(Probe *probe, TableShape *shape, const char **values)
 		if (column->unique && !column->skipped && !column->identity &&
 			values[i] != NULL && values[i] != tg_left_out &&
 			!list_member_ptr(column->vary, values[i]))
-			values[i] = fill_value(probe, column);
+			values[i] = tg_probe_fill(probe, column);
 	}
 }
 
@@ -345,7 +428,7 @@ variants_of(Probe *probe, TableShape *shape, const char **natural, int limit)
 		}
 	}
 	for (int i = 1; i < list_length(result); i++)
-		renew_unique(probe, shape, list_nth(result, i));
+		tg_probe_renew_unique(probe, shape, list_nth(result, i));
 	return result;
 }
 
@@ -384,273 +467,6 @@ tg_probe_insert_sql(const TableShape *shape, const char **values, Oid role)
 		return psprintf("INSERT INTO %s DEFAULT VALUES", shape->name);
 	return psprintf("INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE VALUES (%s)",
 					shape->name, columns.data, list.data);
-}
-
-/*
- * Inserting
- */
-
-typedef struct Insertion
-{
-	const TableShape *shape;
-	const char *sql;
-	bool		is_probed;		/* in the table whose tenants count */
-	ProbeRow   *row;			/* the result */
-} Insertion;
-
-static void
-insert_row(void *arg)
-{
-	Insertion  *insertion = arg;
-	const RelationFacts *facts = insertion->shape->facts;
-	ProbeRow   *row = insertion->row;
-	char	   *returning = insertion->is_probed ?
-		psprintf("%s RETURNING tableoid, ctid, %s::pg_catalog.text",
-				 insertion->sql, quote_identifier(facts->tenant->name)) :
-		psprintf("%s RETURNING tableoid, ctid", insertion->sql);
-	HeapTuple	tuple;
-	bool		isnull;
-
-	if (SPI_execute(returning, false, 0) < 0 || SPI_processed != 1)
-		elog(ERROR, "no row was inserted");
-	tuple = SPI_tuptable->vals[0];
-	row->tableoid = DatumGetObjectId(SPI_getbinval(tuple, SPI_tuptable->tupdesc,
-												   1, &isnull));
-	row->tid = *(ItemPointer) DatumGetPointer(SPI_getbinval(tuple, SPI_tuptable->tupdesc,
-															2, &isnull));
-	if (insertion->is_probed)
-	{
-		char	   *tenant = SPI_getvalue(tuple, SPI_tuptable->tupdesc, 3);
-		MemoryContext spi = MemoryContextSwitchTo(GetMemoryChunkContext(row));
-
-		row->tenant = tenant != NULL ? pstrdup(tenant) : NULL;
-		MemoryContextSwitchTo(spi);
-	}
-	SPI_freetuptable(SPI_tuptable);
-}
-
-static ErrorData *
-try_insert(const Probe *probe, TableShape *shape, const char **values,
-		   ProbeRow *row)
-{
-	Insertion	insertion = {
-		.shape = shape,
-		.sql = tg_probe_insert_sql(shape, values, InvalidOid),
-		.is_probed = shape == probe->shape,
-		.row = row
-	};
-
-	row->sql = insertion.sql;
-	row->values = values;
-	return tg_attempt_as_owner(shape->facts->owner, true, insert_row, &insertion);
-}
-
-/* The bounds of a partition, or of some partitions of a table. */
-static List *
-partition_literals(const RelationFacts *facts)
-{
-	List	   *relids = facts->kind == RELKIND_PARTITIONED_TABLE ?
-		find_all_inheritors(facts->relid, NoLock, NULL) :
-		list_make1_oid(facts->relid);
-	List	   *result = NIL;
-	ListCell   *lc;
-
-	foreach(lc, relids)
-	{
-		LOCAL_FCINFO(fcinfo, 1);
-		Datum		bound;
-
-		if (foreach_current_index(lc) > 8)
-			break;
-		/* returns NULL for what is no partition */
-		InitFunctionCallInfoData(*fcinfo, NULL, 1, InvalidOid, NULL, NULL);
-		fcinfo->args[0].value = ObjectIdGetDatum(lfirst_oid(lc));
-		fcinfo->args[0].isnull = false;
-		bound = pg_get_partition_constraintdef(fcinfo);
-		if (!fcinfo->isnull)
-			result = list_concat(result,
-								 tg_probe_literals_in(TextDatumGetCString(bound)));
-	}
-	return result;
-}
-
-/* What a failed constraint is about: its columns, and the literals in it. */
-static Bitmapset *
-suspects(const TableShape *shape, const ErrorData *error, List **literals)
-{
-	Oid			relid = shape->facts->relid;
-	Bitmapset  *result = NULL;
-	Oid			constraint = InvalidOid;
-	HeapTuple	tuple;
-
-	if (error->column_name != NULL)
-		return bms_make_singleton(get_attnum(relid, error->column_name));
-	if (error->constraint_name != NULL && error->datatype_name == NULL &&
-		error->table_name != NULL)
-	{
-		Oid			schema = get_namespace_oid(error->schema_name, true);
-
-		constraint = get_relation_constraint_oid(get_relname_relid(error->table_name, schema),
-												 error->constraint_name, true);
-	}
-	if (OidIsValid(constraint))
-	{
-		bool		isnull;
-		Datum		keys;
-
-		*literals = tg_probe_literals_in(TextDatumGetCString(
-															 DirectFunctionCall1(pg_get_constraintdef,
-																				 ObjectIdGetDatum(constraint))));
-		tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(constraint));
-		keys = SysCacheGetAttr(CONSTROID, tuple, Anum_pg_constraint_conkey,
-							   &isnull);
-		if (!isnull)
-		{
-			ArrayType  *array = DatumGetArrayTypeP(keys);
-			AttrNumber *numbers = (AttrNumber *) ARR_DATA_PTR(array);
-
-			for (int i = 0; i < ARR_DIMS(array)[0]; i++)
-				result = bms_add_member(result, numbers[i]);
-		}
-		ReleaseSysCache(tuple);
-		return result;
-	}
-	if (error->datatype_name != NULL)
-	{
-		for (int i = 0; i < shape->natts; i++)
-		{
-			if (!shape->columns[i].skipped &&
-				get_typtype(shape->columns[i].type) == TYPTYPE_DOMAIN)
-				result = bms_add_member(result, i + 1);
-		}
-		return result;
-	}
-	/* no partition: whatever is not the tenant, if that is no key */
-	if (error->sqlerrcode == ERRCODE_CHECK_VIOLATION)
-		*literals = partition_literals(shape->facts);
-	for (int i = 0; i < shape->natts; i++)
-	{
-		if (!shape->columns[i].skipped && !shape->columns[i].identity &&
-			!shape->columns[i].left_out)
-			result = bms_add_member(result, i + 1);
-	}
-	return result;
-}
-
-/*
- * A default may need what only the application has.  Returns false if there was
- * none left to replace.
- */
-static bool
-replace_defaults(Probe *probe, TableShape *shape, const char **values)
-{
-	bool		replaced = false;
-
-	for (int i = 0; i < shape->natts; i++)
-	{
-		ShapeColumn *column = &shape->columns[i];
-
-		if (column->skipped || !column->not_null || !column->left_out)
-			continue;
-		column->left_out = false;
-		if (values[i] == tg_left_out)
-		{
-			values[i] = fill_value(probe, column);
-			replaced = true;
-		}
-	}
-	return replaced;
-}
-
-/*
- * Inserts a row, and changes what its constraints complain about until they are
- * satisfied.  Returns NULL, or what is still wrong.
- */
-static ErrorData *
-insert_repaired(Probe *probe, TableShape *shape, const char **values,
-				ProbeRow *row)
-{
-	ErrorData  *error = try_insert(probe, shape, values, row);
-	int			tries = MAX_REPAIRS;
-
-	for (int round = 0; error != NULL && round < 8; round++)
-	{
-		ErrorData  *before = error;
-		List	   *literals = NIL;
-		Bitmapset  *columns;
-		int			attnum = -1;
-		bool		better = false;
-
-		if (error->sqlerrcode == ERRCODE_UNIQUE_VIOLATION)
-		{
-			renew_unique(probe, shape, values);
-			error = try_insert(probe, shape, values, row);
-			if (error != NULL && error->sqlerrcode == ERRCODE_UNIQUE_VIOLATION)
-				return error;
-			continue;
-		}
-		if (error->sqlerrcode != ERRCODE_CHECK_VIOLATION &&
-			error->sqlerrcode != ERRCODE_NOT_NULL_VIOLATION &&
-			ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_DATA_EXCEPTION)
-		{
-			if (!replace_defaults(probe, shape, values))
-				return error;
-			error = try_insert(probe, shape, values, row);
-			continue;
-		}
-		columns = suspects(shape, error, &literals);
-		while (!better && (attnum = bms_next_member(columns, attnum)) >= 0)
-		{
-			ShapeColumn *column;
-			List	   *candidates;
-			ListCell   *lc;
-			const char *kept;
-
-			if (attnum < 1 || attnum > shape->natts)
-				continue;
-			column = &shape->columns[attnum - 1];
-			if (column->skipped || column->is_tenant)
-				continue;
-			kept = values[attnum - 1];
-			candidates = list_concat(tg_values_to_vary(column->type,
-													   column->typmod,
-													   literals),
-									 tg_values_to_fill(column->type,
-													   column->typmod,
-													   ++probe->serial));
-			if (!column->not_null)
-				candidates = lcons(NULL, candidates);
-			foreach(lc, candidates)
-			{
-				if (tries-- <= 0)
-					return error;
-				values[attnum - 1] = lfirst(lc);
-				error = try_insert(probe, shape, values, row);
-				if (error == NULL ||
-					error->sqlerrcode != before->sqlerrcode ||
-					(error->constraint_name != NULL &&
-					 before->constraint_name != NULL &&
-					 strcmp(error->constraint_name,
-							before->constraint_name) != 0))
-				{
-					better = error == NULL ||
-						error->sqlerrcode != ERRCODE_INVALID_TEXT_REPRESENTATION;
-					if (better)
-						break;
-				}
-			}
-			if (better)
-			{
-				if (!column->identity && column->vary == NIL && lfirst(lc) != NULL)
-					column->fill = lfirst(lc);
-			}
-			else
-				values[attnum - 1] = kept;
-		}
-		if (!better)
-			return error != NULL ? error : before;
-	}
-	return error;
 }
 
 /*
@@ -724,6 +540,30 @@ take_sample(void *arg)
  * The world
  */
 
+static ErrorData *
+add_world_row(Probe *probe, TableShape *shape, const char **values)
+{
+	ProbeRow   *row = palloc0(sizeof(ProbeRow));
+	ErrorData  *error = tg_probe_insert_repaired(probe, shape, values, row);
+
+	if (error == NULL)
+		probe->world = lappend(probe->world, unconstify(char *, row->sql));
+	return error;
+}
+
+/* Has the table a column that tells users apart, or projects, or the like? */
+static bool
+has_identity(const TableShape *shape)
+{
+	for (int i = 0; i < shape->natts; i++)
+	{
+		if (!shape->columns[i].skipped && shape->columns[i].identity &&
+			!shape->columns[i].is_tenant)
+			return true;
+	}
+	return false;
+}
+
 static void
 make_world_rows(Probe *probe, Oid relid)
 {
@@ -751,21 +591,64 @@ make_world_rows(Probe *probe, Oid relid)
 
 		foreach(lc, variants)
 		{
-			ProbeRow   *row = palloc0(sizeof(ProbeRow));
-
-			error = insert_repaired(probe, shape, lfirst(lc), row);
-			if (error == NULL)
-			{
-				made = true;
-				probe->world = lappend(probe->world,
-									   unconstify(char *, row->sql));
-			}
-			else if (error->sqlerrcode == ERRCODE_UNIQUE_VIOLATION)
+			error = add_world_row(probe, shape, lfirst(lc));
+			if (error == NULL ||
+				error->sqlerrcode == ERRCODE_UNIQUE_VIOLATION)
 				made = true;
 		}
 		if (!made && probe->problem == NULL)
 			probe->problem = psprintf("needs rows in %s: %s", shape->name,
 									  error->message);
+		if (has_identity(shape))
+			probe->users = Max(probe->users, Min(list_length(variants) - 1,
+												 MAX_USERS));
+	}
+}
+
+/*
+ * The first user of a tenant has all variants of the rows, as far as keys have
+ * room for them; the other users have one each.  The first of these has nothing in
+ * tables in which a policy wants to find nothing.
+ */
+static void
+make_rows_of_users(Probe *probe)
+{
+	ListCell   *lc;
+
+	if (probe->clues->absent != NIL)
+		probe->users = Max(probe->users, 1);
+	foreach(lc, probe->clues->relations)
+	{
+		const RelationFacts *facts;
+		TableShape *shape;
+
+		if (probe->users == 0)
+			return;
+		facts = tg_facts_read(probe->reader, lfirst_oid(lc));
+		if (facts == NULL || !tg_is_table(facts) ||
+			!tg_probe_may_become(probe, facts->owner))
+			continue;
+		shape = shape_of(probe, facts);
+		if (!has_identity(shape))
+			continue;
+		for (int user = 1; user <= probe->users; user++)
+		{
+			if (user == 1 &&
+				list_member_oid(probe->clues->absent, facts->relid))
+				continue;
+			for (int tenant = TENANT_A; tenant <= TENANT_B; tenant++)
+			{
+				const char **natural = natural_row(probe, shape,
+												   tg_probe_user(tenant, user),
+												   probe->tenants[tenant]);
+				List	   *variants = variants_of(probe, shape, natural,
+												   MAX_WORLD_VARIANTS);
+
+				(void) add_world_row(probe, shape,
+									 list_nth(variants,
+											  user % list_length(variants)));
+			}
+		}
 	}
 }
 
@@ -774,8 +657,8 @@ add_row(Probe *probe, const char **values, bool repair)
 {
 	ProbeRow   *row = palloc0(sizeof(ProbeRow));
 	ErrorData  *error = repair ?
-		insert_repaired(probe, probe->shape, values, row) :
-		try_insert(probe, probe->shape, values, row);
+		tg_probe_insert_repaired(probe, probe->shape, values, row) :
+		tg_probe_insert(probe, probe->shape, values, row);
 
 	if (error == NULL)
 		probe->rows = lappend(probe->rows, row);
@@ -807,7 +690,8 @@ row_naming(Probe *probe, const char **values, int tenant)
 			copy[i] = identity_value(probe, column, tenant,
 									 probe->tenants[tenant]);
 		else if (column->parts != NIL)
-			copy[i] = json_value(probe, column, tenant);
+			copy[i] = json_value(probe, column, tenant,
+								 probe->tenants[tenant]);
 	}
 	return copy;
 }
@@ -856,12 +740,13 @@ make_probed_rows(Probe *probe)
 								lcons(unconstify(char *, probe->tenants[TENANT_B]),
 									  list_copy(probe->others)));
 	int			tenant_at = probe->facts->tenant->attnum - 1;
-	ListCell   *lc;
 
-	foreach(lc, tenants)
+	for (int index = 0; index < list_length(tenants); index++)
 	{
-		const char *tenant = lfirst(lc);
-		int			number = foreach_current_index(lc);
+		/* B first: a key may have room for one of them only */
+		int			number = index == 0 ? TENANT_B :
+			index == 1 ? TENANT_A : index;
+		const char *tenant = list_nth(tenants, number);
 		bool		is_a = number == TENANT_A;
 		bool		vary = number <= TENANT_B;
 
@@ -885,11 +770,60 @@ make_probed_rows(Probe *probe)
 																 TENANT_A,
 																 probe->tenants[TENANT_A]));
 
-				renew_unique(probe, probe->shape, shared);
+				tg_probe_renew_unique(probe, probe->shape, shared);
 				add_row(probe, shared, false);
 			}
 		}
 	}
+}
+
+static bool
+accepts_tenant(Probe *probe)
+{
+	ProbeRow   *row = palloc0(sizeof(ProbeRow));
+
+	if (tg_probe_insert_repaired(probe, probe->shape,
+								 natural_row(probe, probe->shape, TENANT_A,
+											 probe->tenants[TENANT_A]),
+								 row) != NULL)
+		return false;
+	probe->rows = lappend(probe->rows, row);
+	return true;
+}
+
+/* Tenants that a constraint on them lists or describes. */
+static bool
+choose_listed_tenants(Probe *probe, const List *literals)
+{
+	const ColumnFacts *tenant = probe->facts->tenant;
+	int32		typmod = probe->shape->columns[tenant->attnum - 1].typmod;
+	List	   *listed = list_copy(literals);
+
+	probe->style = STYLE_WORD;
+	for (int i = 0; i < list_length(literals); i++)
+	{
+		List	   *described[PROBE_TENANTS];
+
+		for (int tenant_no = 0; tenant_no < PROBE_TENANTS; tenant_no++)
+			described[tenant_no] =
+				tg_values_described(tenant->type, typmod,
+									list_nth(literals, i), 1 + tenant_no);
+		for (int j = 0; j < list_length(described[0]); j++)
+		{
+			for (int tenant_no = 0; tenant_no < PROBE_TENANTS; tenant_no++)
+				probe->tenants[tenant_no] = list_nth(described[tenant_no], j);
+			if (strcmp(probe->tenants[TENANT_A], probe->tenants[TENANT_B]) != 0 &&
+				accepts_tenant(probe))
+				return true;
+		}
+		if (described[0] != NIL)
+			listed = list_delete_ptr(listed, list_nth(literals, i));
+	}
+	if (list_length(listed) < 2)
+		return false;
+	probe->tenants[TENANT_A] = linitial(listed);
+	probe->tenants[TENANT_B] = lsecond(listed);
+	return accepts_tenant(probe);
 }
 
 /* Two tenants in each style, until the table accepts a row of the first. */
@@ -924,32 +858,18 @@ choose_tenants(Probe *probe)
 		}
 		values = natural_row(probe, probe->shape, TENANT_A,
 							 probe->tenants[TENANT_A]);
-		error = insert_repaired(probe, probe->shape, values, row);
+		error = tg_probe_insert_repaired(probe, probe->shape, values, row);
 		if (error == NULL || existing)
 		{
 			if (error == NULL)
 				probe->rows = lappend(probe->rows, row);
 			return true;
 		}
-		(void) suspects(probe->shape, error, &of_constraint);
+		(void) tg_probe_suspects(probe->shape, error, &of_constraint);
 		literals = list_concat(literals, of_constraint);
 	}
-	/* the constraint may list them */
-	if (list_length(literals) >= 2)
-	{
-		ProbeRow   *row = palloc0(sizeof(ProbeRow));
-
-		probe->style = STYLE_WORD;
-		probe->tenants[TENANT_A] = linitial(literals);
-		probe->tenants[TENANT_B] = lsecond(literals);
-		if (insert_repaired(probe, probe->shape,
-							natural_row(probe, probe->shape, TENANT_A,
-										probe->tenants[TENANT_A]), row) == NULL)
-		{
-			probe->rows = lappend(probe->rows, row);
-			return true;
-		}
-	}
+	if (choose_listed_tenants(probe, literals))
+		return true;
 	probe->problem = psprintf("needs a row that the table accepts: %s",
 							  error->message);
 	return false;
@@ -1012,7 +932,8 @@ choose_others(Probe *probe)
 		}
 	}
 	foreach(lc, tg_values_similar_to(tenant->type, typmod,
-									 probe->tenants[TENANT_A]))
+									 probe->tenants[TENANT_A],
+									 probe->clues->loose))
 		others = add_tenant(probe, others, lfirst(lc));
 	probe->others = others;
 }
@@ -1033,7 +954,7 @@ tg_probe_can_make_parent(Probe *probe, const ForeignKeyFacts *key,
 	parent = natural_row(probe, shape, TENANT_B, probe->tenants[TENANT_B]);
 	for (int i = 0; i < key->nkeys; i++)
 		parent[key->referenced_keys[i] - 1] = values[key->keys[i] - 1];
-	return try_insert(probe, shape, parent, row) == NULL;
+	return tg_probe_insert(probe, shape, parent, row) == NULL;
 }
 
 void
@@ -1044,6 +965,9 @@ tg_probe_make_rows(Probe *probe)
 	probe->rows = NIL;
 	probe->foreign_values = NIL;
 	probe->world = NIL;
+	probe->partitions = NIL;
+	probe->renamed = NIL;
+	probe->users = 0;
 	probe->problem = NULL;
 	probe->shape = shape_of(probe, probe->facts);
 	for (int i = 0; i < PROBE_TENANTS; i++)
@@ -1056,6 +980,7 @@ tg_probe_make_rows(Probe *probe)
 	choose_others(probe);
 	for (int i = 0; i < list_length(probe->clues->relations); i++)
 		make_world_rows(probe, list_nth_oid(probe->clues->relations, i));
+	make_rows_of_users(probe);
 	make_probed_rows(probe);
 	choose_new_rows(probe);
 }

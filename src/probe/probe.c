@@ -267,19 +267,23 @@ learn_tenants(Probe *probe, Oid role, bool unset)
 	return list_length(probe->others) > before;
 }
 
-static bool
-tenant_is_role(const Clues *clues)
+/* Is the tenant the role, or does a table say which tenant the role belongs to? */
+static void
+find_meaning_of_role(Probe *probe)
 {
 	ListCell   *lc;
 
-	foreach(lc, clues->terms)
+	foreach(lc, probe->clues->terms)
 	{
 		Term	   *term = lfirst(lc);
 
-		if (term->kind == TERM_ROLE && tg_probe_is_tenant(clues, term))
-			return true;
+		if (term->kind != TERM_ROLE)
+			continue;
+		if (tg_probe_is_tenant(probe->clues, term))
+			probe->is_role = true;
+		else if (tg_probe_has_column(probe->clues, term))
+			probe->role_is_user = true;
 	}
-	return false;
 }
 
 /*
@@ -298,6 +302,7 @@ begin_rows(void)
 {
 	set_local("session_replication_role", "replica");
 	set_local("row_security", "on");
+	set_local("datestyle", "ISO");
 	set_local("lock_timeout", psprintf("%d", ATTEMPT_MS));
 	set_local("plan_cache_mode", "force_generic_plan");
 	set_local("max_parallel_workers_per_gather", "0");
@@ -399,6 +404,7 @@ find_clues(void *arg)
 {
 	Probe	   *probe = arg;
 
+	set_local("datestyle", "ISO");
 	probe->clues = tg_probe_clues(probe->reader, probe->facts);
 }
 
@@ -424,6 +430,7 @@ probe_table(ProbeTask *task)
 						  "needs a superuser, or an owner who may SET ROLE");
 			continue;
 		}
+		probe->role = task->role;
 		probe->reader = task->reader;
 		probe->facts = task->facts;
 		probe->bind = task->bind;
@@ -433,7 +440,7 @@ probe_table(ProbeTask *task)
 			put_not_tried(task, task->role, error->message);
 			continue;
 		}
-		probe->is_role = tenant_is_role(probe->clues);
+		find_meaning_of_role(probe);
 		task->probe = probe;
 		task->learned = false;
 		do

@@ -46,6 +46,8 @@ typedef struct ShapeColumn
 	List	   *parts;			/* of Term: paths in a JSON column */
 	List	   *vary;			/* values that may matter to a policy */
 	const char *fill;			/* a value that was accepted, or NULL */
+	List	   *fill_literals;	/* of the constraint that it satisfies ... */
+	int			fill_index;		/* ... its number among what these suggest */
 } ShapeColumn;
 
 typedef struct TableShape
@@ -73,6 +75,7 @@ typedef struct Probe
 {
 	FactsReader *reader;
 	Oid			caller;			/* who probes */
+	Oid			role;			/* that is tried */
 	const RelationFacts *facts;
 	Clues	   *clues;
 	TableShape *shape;
@@ -81,12 +84,17 @@ typedef struct Probe
 	const char *given[PROBE_TENANTS];	/* what policies make of settings ... */
 	const char *bound[PROBE_TENANTS];	/* ... if not the same as these */
 	bool		is_role;		/* the tenant is the role */
+	bool		role_is_user;	/* the role is a user of the first tenant */
 	const char *tenants[PROBE_TENANTS];
 	List	   *others;			/* more tenants: strings, NULL for nobody */
 	List	   *rows;			/* of ProbeRow */
 	List	   *foreign_values; /* of NewRow: rows to be written */
 	List	   *world;			/* statements that made rows of other tables */
+	List	   *partitions;		/* statements that made partitions */
 	bool		slow[PROBE_COMMANDS];	/* a statement took too long */
+	int			users;			/* more of them for each tenant */
+	List	   *renamed;		/* pairs of strings: what the constraints of a
+								 * table made of an ID */
 	const char *problem;		/* why no rows could be made, or NULL */
 	int			serial;
 } Probe;
@@ -104,6 +112,7 @@ typedef struct JsonPart
 	List	   *path;
 	const char *value;
 	bool		is_list;
+	bool		is_keys;		/* the value is the key of an object */
 } JsonPart;
 
 extern char *tg_probe_json(List *parts);
@@ -117,8 +126,30 @@ extern bool tg_probe_can_make_parent(Probe *probe, const ForeignKeyFacts *key,
 									 const char **values);
 extern char *tg_probe_insert_sql(const TableShape *shape,
 								 const char **values, Oid role);
+
+/* The number of what another user of a tenant has. */
+extern int	tg_probe_user(int tenant, int user);
+
+extern const char *tg_probe_fill(Probe *probe, ShapeColumn *column);
+extern void tg_probe_renew_unique(Probe *probe, TableShape *shape,
+								  const char **values);
 extern const char *tg_probe_term_value(const Probe *probe, Term *term,
 									   int tenant);
+
+/*
+ * repair.c: inserts a row, and changes what its constraints complain about until
+ * they are satisfied.  Returns NULL, or what is still wrong.
+ */
+extern ErrorData *tg_probe_insert_repaired(Probe *probe, TableShape *shape,
+										   const char **values, ProbeRow *row);
+
+/* ... as it is */
+extern ErrorData *tg_probe_insert(const Probe *probe, TableShape *shape,
+								  const char **values, ProbeRow *row);
+
+/* The columns that an error is about, and literals that may help. */
+extern Bitmapset *tg_probe_suspects(const TableShape *shape,
+									const ErrorData *error, List **literals);
 
 /* sessions.c */
 typedef struct Setting

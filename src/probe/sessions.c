@@ -27,6 +27,7 @@
 #include "probe/unset.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/lsyscache.h"
 
 #define MAX_LITERAL_SESSIONS 16
 
@@ -36,6 +37,7 @@ typedef struct Slot
 	Term	   *term;
 	bool		is_tenant;
 	bool		is_switch;		/* of a declared bypass: stays off */
+	bool		is_builtin;		/* of PostgreSQL: is always there */
 	const char *values[PROBE_TENANTS];
 	const char *value;			/* in the session that is being made */
 	bool		set;			/* ... if it is set there at all */
@@ -64,23 +66,6 @@ is_declared_switch(const Probe *probe, const char *setting)
 	return false;
 }
 
-/* Does a column hold the same thing as a setting? */
-static bool
-has_column(const Clues *clues, Term *term)
-{
-	ListCell   *lc;
-
-	foreach(lc, clues->terms)
-	{
-		Term	   *other = lfirst(lc);
-
-		if (other->kind == TERM_COLUMN &&
-			tg_probe_set(other) == tg_probe_set(term))
-			return true;
-	}
-	return false;
-}
-
 /* A setting holds one of the values of a column that is an array. */
 static const char *
 first_element(const char *value)
@@ -91,6 +76,30 @@ first_element(const char *value)
 		return value;
 	elements = tg_elements_of(list_make1(unconstify(char *, value)));
 	return elements != NIL ? linitial(elements) : value;
+}
+
+/* ... but '', to ask whether it is there. */
+static bool
+compared_with_nothing(const Term *term)
+{
+	ListCell   *lc;
+
+	foreach(lc, term->literals)
+	{
+		if (((char *) lfirst(lc))[0] != '\0')
+			return false;
+	}
+	return true;
+}
+
+/* A setting that is cast to an array: one of one element. */
+static const char *
+as_cast(const Term *term, const char *value)
+{
+	if (value != NULL && value[0] != '{' && OidIsValid(term->type) &&
+		OidIsValid(get_element_type(getBaseType(term->type))))
+		return psprintf("{\"%s\"}", value);
+	return value;
 }
 
 static SlotList
@@ -112,16 +121,18 @@ make_slots(const Probe *probe)
 		slot->term = term;
 		slot->is_tenant = tg_probe_is_tenant(probe->clues, term);
 		slot->is_switch = is_declared_switch(probe, term->name);
-		if (slot->is_tenant || has_column(probe->clues, term))
+		slot->is_builtin = tg_probe_is_builtin_setting(term->name);
+		if (slot->is_tenant || tg_probe_has_column(probe->clues, term))
 		{
 			for (int i = 0; i < PROBE_TENANTS; i++)
 				slot->values[i] =
-					first_element(slot->is_tenant && probe->bound[i] != NULL ?
-								  probe->bound[i] :
-								  tg_probe_term_value(probe, term, i));
+					as_cast(term,
+							first_element(slot->is_tenant && probe->bound[i] != NULL ?
+										  probe->bound[i] :
+										  tg_probe_term_value(probe, term, i)));
 		}
-		else if (term->literals == NIL && term->type != BOOLOID &&
-				 !slot->is_switch)
+		else if (compared_with_nothing(term) && term->type != BOOLOID &&
+				 !slot->is_switch && !slot->is_builtin)
 		{
 			/* something that only has to be there */
 			for (int i = 0; i < PROBE_TENANTS; i++)
@@ -146,6 +157,22 @@ set_slots(SlotList *list, int tenants, int others)
 
 		slot->set = tenant >= 0 && slot->values[tenant] != NULL;
 		slot->value = slot->set ? slot->values[tenant] : NULL;
+	}
+}
+
+/* Another user of the first tenant. */
+static void
+set_user(SlotList *list, const Probe *probe, int user)
+{
+	for (int i = 0; i < list->count; i++)
+	{
+		Slot	   *slot = &list->slots[i];
+
+		if (slot->set && !slot->is_tenant &&
+			tg_probe_has_column(probe->clues, slot->term))
+			slot->value = as_cast(slot->term,
+								  first_element(tg_probe_term_value(probe, slot->term,
+																	tg_probe_user(TENANT_A, user))));
 	}
 }
 
@@ -174,7 +201,8 @@ settings_of(const SlotList *list)
 				continue;
 			if (j < i)
 				seen = true;
-			if (slot->term->path != NIL || slot->term->is_list)
+			if (slot->term->path != NIL || slot->term->is_list ||
+				slot->term->is_keys)
 				is_json = true;
 			if (!slot->set)
 				continue;
@@ -186,7 +214,8 @@ settings_of(const SlotList *list)
 			part->path = slot->term->path;
 			part->value = slot->value;
 			part->is_list = slot->term->is_list;
-			if (part->path != NIL || part->is_list)
+			part->is_keys = slot->term->is_keys;
+			if (part->path != NIL || part->is_list || part->is_keys)
 				parts = lappend(parts, part);
 		}
 		if (seen || (parts == NIL && scalar == NULL))
@@ -213,7 +242,8 @@ add_session(List **sessions, const Probe *probe, const SlotList *list,
 	session->bound = bound;
 	session->settings = settings_of(list);
 	session->own = own;
-	session->role_tenant = probe->is_role ? probe->tenants[TENANT_A] : NULL;
+	session->role_tenant = probe->is_role || probe->role_is_user ?
+		probe->tenants[TENANT_A] : NULL;
 	/* with the tenant's settings alone it may be the same as another one */
 	foreach(lc, *sessions)
 	{
@@ -246,7 +276,7 @@ set_all(SlotList *list, const char *value, bool tenants_only)
 	{
 		Slot	   *slot = &list->slots[i];
 
-		if (tenants_only && !slot->is_tenant)
+		if (slot->is_builtin || (tenants_only && !slot->is_tenant))
 			continue;
 		slot->value = value;
 		slot->set = value != NULL;
@@ -284,6 +314,8 @@ add_literal_sessions(List **sessions, const Probe *probe, SlotList *list,
 			strspn(slot->values[TENANT_A], "0123456789") !=
 			strlen(slot->values[TENANT_A]))
 			literals = lappend(literals, "%");
+		if (slot->values[TENANT_A] != NULL && probe->clues->patterns)
+			literals = lappend(literals, ".*");
 		foreach(lc, literals)
 		{
 			const char *literal = lfirst(lc);
@@ -371,7 +403,7 @@ tg_probe_sessions(const Probe *probe)
 	Session    *first = palloc0(sizeof(Session));
 
 	first->group = "unset";
-	first->role_tenant = probe->is_role ? a : NULL;
+	first->role_tenant = probe->is_role || probe->role_is_user ? a : NULL;
 	sessions = list_make1(first);
 	set_slots(&list, -1, TENANT_A);
 	(void) add_session(&sessions, probe, &list, "unset", NULL, list_make1(a));
@@ -381,6 +413,13 @@ tg_probe_sessions(const Probe *probe)
 	set_slots(&list, TENANT_A, TENANT_A);
 	(void) add_session(&sessions, probe, &list, "bound", a, list_make1(a));
 	add_literal_sessions(&sessions, probe, &list, list_make1(a));
+
+	for (int user = 1; user <= probe->users; user++)
+	{
+		set_slots(&list, TENANT_A, TENANT_A);
+		set_user(&list, probe, user);
+		(void) add_session(&sessions, probe, &list, "bound", a, list_make1(a));
+	}
 
 	set_slots(&list, TENANT_A, TENANT_A);
 	set_all(&list, "", false);

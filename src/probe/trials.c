@@ -131,8 +131,10 @@ note_leak(Trials *trials, int command, const ProbeRow *row, bool aimed,
 		return;
 	initStringInfo(&script);
 	appendStringInfo(&script, "%s\nBEGIN;\n", tg_remedy_comment("%s", what));
-	if (probe->world != NIL || (row != NULL && row->sql != NULL))
+	if (probe->world != NIL || probe->partitions != NIL || (row != NULL && row->sql != NULL))
 		appendStringInfoString(&script, "SET LOCAL session_replication_role = replica;\n");
+	foreach(lc, probe->partitions)
+		appendStringInfo(&script, "%s;\n", (char *) lfirst(lc));
 	foreach(lc, probe->world)
 		appendStringInfo(&script, "%s;\n", (char *) lfirst(lc));
 	if (row != NULL && row->sql != NULL)

@@ -17,15 +17,21 @@
 #include "catalog/pg_enum.h"
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
+#include "miscadmin.h"
 #include "nodes/value.h"
+#include "probe/pattern.h"
 #include "probe/values.h"
 #include "scope/nodes.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/catcache.h"
+#include "utils/formatting.h"
+#include "utils/json.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 #include "utils/typcache.h"
+
+#define MAX_COMPOSITES 26
 
 static List *
 strings(const char *const *values, int count)
@@ -67,6 +73,14 @@ category_of(Oid type)
 }
 
 bool
+tg_type_is_json(Oid type)
+{
+	Oid			base = getBaseType(type);
+
+	return base == JSONOID || base == JSONBOID;
+}
+
+bool
 tg_type_is_number(Oid type)
 {
 	return category_of(getBaseType(type)) == TYPCATEGORY_NUMERIC;
@@ -99,6 +113,14 @@ number_for(Oid type, int32 typmod, int set, int tenant)
 	return psprintf("%d", 1000001 + set * 100 + tenant * 2);
 }
 
+/* m, n, ... z, and two letters from then on */
+static char *
+letters_for(int tenant)
+{
+	return tenant < 14 ? psprintf("%c", 'm' + tenant) :
+		psprintf("%c%c", 'a' + tenant / 26 % 26, 'a' + tenant % 26);
+}
+
 static char *
 text_for(int room, int set, int tenant, ValueStyle style)
 {
@@ -107,24 +129,28 @@ text_for(int room, int set, int tenant, ValueStyle style)
 	switch (style)
 	{
 		case STYLE_UUID:
-			return psprintf("5eed0000-0000-4000-8%03x-0000000000%02x",
+			return psprintf("5eed0000-0000-4000-8%03x-%012x",
 							set & 0xfff, 10 + tenant * 16);
 		case STYLE_NUMBER:
 			return psprintf("%d", 1000001 + set * 100 + tenant * 2);
 		case STYLE_LETTERS:
-			text = psprintf("probe%c%c", 'a' + set % 26, 'm' + tenant);
+			text = psprintf("probe%c%s", 'a' + set % 26, letters_for(tenant));
+			break;
+		case STYLE_UPPER:
+			text = psprintf("PR%c%s", 'A' + set % 26, letters_for(tenant));
+			text = asc_toupper(text, strlen(text));
 			break;
 		case STYLE_ULID:
 			text = psprintf("01HZZZZZZZZZZZZZZZZZZZ%02X%02X", set & 0xff,
 							tenant);
 			break;
 		default:
-			text = set == 0 ? psprintf("org%c", 'm' + tenant) :
-				psprintf("id%d%c", set, 'm' + tenant);
+			text = set == 0 ? psprintf("org%s", letters_for(tenant)) :
+				psprintf("id%d%s", set, letters_for(tenant));
 			break;
 	}
 	if ((int) strlen(text) > room)
-		text = room >= 3 ? psprintf("%c%02d", 'm' + tenant, set % 100) :
+		text = room >= 3 ? psprintf("%c%02d", 'a' + (12 + tenant) % 26, set % 100) :
 			psprintf("%c", 'a' + (set * 3 + tenant) % 26);
 	return text;
 }
@@ -184,7 +210,7 @@ tg_value_for(Oid type, int32 typmod, int set, int tenant, ValueStyle style)
 }
 
 List *
-tg_values_similar_to(Oid type, int32 typmod, const char *tenant)
+tg_values_similar_to(Oid type, int32 typmod, const char *tenant, bool loose)
 {
 	size_t		length = strlen(tenant);
 	List	   *result = NIL;
@@ -209,6 +235,8 @@ tg_values_similar_to(Oid type, int32 typmod, const char *tenant)
 	{
 		result = list_make3(pstrdup("1"), pstrdup("2"),
 							number_for(type, typmod, 40, 3));
+		if (loose && type == NUMERICOID)
+			result = lappend(result, psprintf("%s.2", tenant));
 	}
 	else if (category_of(type) == TYPCATEGORY_STRING || type == NAMEOID)
 	{
@@ -224,6 +252,20 @@ tg_values_similar_to(Oid type, int32 typmod, const char *tenant)
 			result = lappend(result, copy);
 			result = lappend(result, pnstrdup(tenant, length - 1));
 		}
+		if (loose)
+		{
+			char	   *upper = asc_toupper(tenant, length);
+
+			result = lappend(result, strcmp(upper, tenant) == 0 ?
+							 asc_tolower(tenant, length) : upper);
+			result = lappend(result, psprintf("%s ", tenant));
+			result = lappend(result, psprintf(" %s", tenant));
+			result = lappend(result, psprintf("_%s", tenant));
+			result = lappend(result, psprintf("%s-x", tenant));
+			result = lappend(result, psprintf("%s7", tenant));
+			result = lappend(result, psprintf("%c-%s", tenant[0], tenant + 1));
+			result = lappend(result, psprintf("%c %s", tenant[0], tenant + 1));
+		}
 	}
 	else if (category_of(type) == TYPCATEGORY_ENUM)
 	{
@@ -238,37 +280,70 @@ tg_values_similar_to(Oid type, int32 typmod, const char *tenant)
 	return result;
 }
 
+/* One of NULLs, and others whose fields have their values in turn. */
 static List *
-composite_values(Oid type)
+composite_values(Oid type, int serial)
 {
 	TupleDesc	desc = lookup_rowtype_tupdesc_copy(type, -1);
-	StringInfoData value;
-	bool		first = true;
+	List	   *result = NIL;
 
-	initStringInfo(&value);
-	appendStringInfoChar(&value, '(');
-	for (int i = 0; i < desc->natts; i++)
+	check_stack_depth();
+	for (int round = 0; round < MAX_COMPOSITES; round++)
 	{
-		if (TupleDescAttr(desc, i)->attisdropped)
-			continue;
-		if (!first)
-			appendStringInfoChar(&value, ',');
-		first = false;
+		StringInfoData value;
+		bool		first = true;
+
+		initStringInfo(&value);
+		appendStringInfoChar(&value, '(');
+		for (int i = 0; i < desc->natts; i++)
+		{
+			Form_pg_attribute attribute = TupleDescAttr(desc, i);
+			List	   *fields;
+
+			if (attribute->attisdropped)
+				continue;
+			if (!first)
+				appendStringInfoChar(&value, ',');
+			first = false;
+			if (round == 0 || get_typtype(attribute->atttypid) == TYPTYPE_COMPOSITE)
+				continue;
+			fields = tg_values_to_fill(attribute->atttypid,
+									   attribute->atttypmod, serial);
+			if (fields == NIL)
+				continue;
+			appendStringInfo(&value, "\"%s\"",
+							 (char *) list_nth(fields, (round - 1) % list_length(fields)));
+		}
+		appendStringInfoChar(&value, ')');
+		result = lappend(result, value.data);
 	}
-	appendStringInfoChar(&value, ')');
-	return list_make1(value.data);
+	return result;
+}
+
+/* A text with the number in it; the formats are our own. */
+static char *
+numbered(const char *format, int number)
+{
+	const char *percent = strchr(format, '%');
+	int			width = percent[1] == '0' ? atoi(percent + 2) : 0;
+	const char *rest = percent + strcspn(percent, "dx");
+
+	return psprintf(*rest == 'x' ? "%.*s%0*x%s" : "%.*s%0*d%s",
+					(int) (percent - format), format, width, number, rest + 1);
 }
 
 List *
 tg_values_to_fill(Oid type, int32 typmod, int serial)
 {
 	static const char *const texts[] = {
-		"a", "A", "abc", "probe@example.com", "https://example.com/a",
-		"+15551234567", "2020-01-01", "1", "12345", "USD", "en", "en-US",
-		"a.example.com", "#aabbcc", "{}", "UTC", "10:00", "DE", "/a",
-		"5eed0000-0000-4000-8000-00000000000f", "01HZZZZZZZZZZZZZZZZZZZZZZZ",
-		"0123456789abcdef0123456789abcdef",
-		"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+		"a", "A", "abc", "2020-01-01", "1", "12345", "USD", "en", "en-US",
+		"#aabbcc", "{}", "UTC", "10:00", "DE"
+	};
+	static const char *const numbered_texts[] = {
+		"probe%d@example.com", "https://example.com/%d", "+1555%07d", "%d",
+		"a%d.example.com", "/a%d", "5eed0000-0000-4000-8000-%012x",
+		"01HZZZZZZZZZZZZZZZZZ%06d", "0123456789abcdef0123456789%06x",
+		"0123456789abcdef0123456789abcdef0123456789abcdef0123456789%06x"
 	};
 	static const char *const numbers[] = {
 		"1", "0", "2", "10", "50", "100", "1000", "2024", "0.5", "-1"
@@ -298,7 +373,7 @@ tg_values_to_fill(Oid type, int32 typmod, int serial)
 		case TYPTYPE_ENUM:
 			return enum_labels(type);
 		case TYPTYPE_COMPOSITE:
-			return composite_values(type);
+			return composite_values(type, serial);
 		case TYPTYPE_RANGE:
 			return list_make2(pstrdup("(,)"), pstrdup("empty"));
 		case TYPTYPE_MULTIRANGE:
@@ -389,6 +464,8 @@ tg_values_to_fill(Oid type, int32 typmod, int serial)
 
 				result = list_make1(text + Max(0, 6 - room));
 			}
+			for (int i = 0; i < (int) lengthof(numbered_texts); i++)
+				result = lappend(result, numbered(numbered_texts[i], serial));
 			return list_concat(result, strings(texts, lengthof(texts)));
 		default:
 			{
@@ -448,6 +525,39 @@ tg_elements_of(const List *literals)
 	return result;
 }
 
+/* What has the key, or contains the value, that a policy asks for. */
+static List *
+json_values(const List *literals)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, literals)
+	{
+		char	   *literal = lfirst(lc);
+		StringInfoData value;
+
+		if (list_length(result) >= 6)
+			break;
+		if (strchr("{[\"", literal[0]) != NULL && literal[0] != '\0')
+		{
+			result = add_once(result, literal);
+			continue;
+		}
+		initStringInfo(&value);
+		appendStringInfoChar(&value, '{');
+		escape_json(&value, literal);
+		appendStringInfoString(&value, ": 1}");
+		result = add_once(result, value.data);
+		initStringInfo(&value);
+		appendStringInfoChar(&value, '[');
+		escape_json(&value, literal);
+		appendStringInfoChar(&value, ']');
+		result = add_once(result, value.data);
+	}
+	return add_once(result, pstrdup("{}"));
+}
+
 List *
 tg_values_to_vary(Oid type, int32 typmod, const List *literals)
 {
@@ -464,6 +574,8 @@ tg_values_to_vary(Oid type, int32 typmod, const List *literals)
 		result = enum_labels(type);
 		return list_length(result) > 6 ? list_truncate(result, 6) : result;
 	}
+	if (tg_type_is_json(type))
+		return json_values(literals);
 	element = get_element_type(type);
 	if (!OidIsValid(element))
 		literals = tg_elements_of(literals);
@@ -471,7 +583,7 @@ tg_values_to_vary(Oid type, int32 typmod, const List *literals)
 	{
 		char	   *literal = lfirst(lc);
 
-		if (list_length(result) >= 6)
+		if (list_length(result) >= 8)
 			break;
 		/* '1 day' and '24:00:00' are no dates */
 		if (category_of(type) == TYPCATEGORY_DATETIME &&
@@ -480,15 +592,23 @@ tg_values_to_vary(Oid type, int32 typmod, const List *literals)
 			continue;
 		if (OidIsValid(element) && literal[0] != '{')
 			literal = psprintf("{\"%s\"}", literal);
+		if (category_of(type) == TYPCATEGORY_STRING)
+		{
+			ListCell   *lc2;
+
+			/* a length, or a pattern */
+			foreach(lc2, tg_values_described(type, typmod, literal, 1))
+				result = add_once(result, lfirst(lc2));
+		}
 		result = add_once(result, literal);
 		if (category_of(type) == TYPCATEGORY_NUMERIC &&
 			strspn(literal, "0123456789") == strlen(literal) &&
-			strlen(literal) < 9)
+			strlen(literal) < 18)
 		{
-			int			number = pg_strtoint32(literal);
+			long long	number = strtoll(literal, NULL, 10);
 
-			result = add_once(result, psprintf("%d", number + 1));
-			result = add_once(result, psprintf("%d", number - 1));
+			result = add_once(result, psprintf("%lld", number + 1));
+			result = add_once(result, psprintf("%lld", number - 1));
 		}
 	}
 	switch (category_of(type))
@@ -513,6 +633,101 @@ tg_values_to_vary(Oid type, int32 typmod, const List *literals)
 				break;
 			}
 	}
+	return result;
+}
+
+/* A text of so many characters. */
+static char *
+text_of_length(int length, int seed)
+{
+	char	   *digits = psprintf("%d", seed);
+	char	   *text = palloc(length + 1);
+	int			used = Min((int) strlen(digits), length);
+
+	memset(text, 'a', length);
+	memcpy(text + length - used, digits + strlen(digits) - used, used);
+	text[length] = '\0';
+	return text;
+}
+
+List *
+tg_values_described(Oid type, int32 typmod, const char *literal, int seed)
+{
+	char		category;
+
+	type = getBaseTypeAndTypmod(type, &typmod);
+	category = category_of(type);
+	if (category != TYPCATEGORY_STRING && category != TYPCATEGORY_USER)
+		return NIL;
+	if (strspn(literal, "0123456789") == strlen(literal) &&
+		strlen(literal) > 0 && strlen(literal) < 4)
+	{
+		int			length = atoi(literal);
+
+		return length == 0 ? NIL :
+			list_make2(text_of_length(length, seed),
+					   text_of_length(length + 1, seed));
+	}
+	return tg_matches_of(literal, seed);
+}
+
+List *
+tg_values_for_constraint(Oid type, int32 typmod, const List *literals,
+						 int serial)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	if (literals == NIL)
+		return tg_values_to_fill(type, typmod, serial);
+	foreach(lc, literals)
+		result = list_concat(result,
+							 tg_values_described(type, typmod, lfirst(lc),
+												 serial));
+	return list_concat(list_concat(result,
+								   tg_values_to_vary(type, typmod, literals)),
+					   tg_values_to_fill(type, typmod, serial));
+}
+
+static int
+compare_numbers(const ListCell *one, const ListCell *other)
+{
+	double		a = strtod(lfirst(one), NULL);
+	double		b = strtod(lfirst(other), NULL);
+
+	return a < b ? -1 : a > b;
+}
+
+static int
+compare_texts(const ListCell *one, const ListCell *other)
+{
+	/* "now" comes before all digits of other years but 2999 */
+	const char *a = lfirst(one);
+	const char *b = lfirst(other);
+
+	return strcmp(strcmp(a, "now") == 0 ? "2020" : a,
+				  strcmp(b, "now") == 0 ? "2020" : b);
+}
+
+List *
+tg_values_by_size(Oid type, const List *values, int direction)
+{
+	List	   *sorted = list_copy(values);
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	type = getBaseType(type);
+	if (category_of(type) == TYPCATEGORY_NUMERIC)
+		list_sort(sorted, compare_numbers);
+	else if (category_of(type) == TYPCATEGORY_DATETIME)
+		list_sort(sorted, compare_texts);
+	else if (get_typtype(type) != TYPTYPE_ENUM)
+		return sorted;
+	/* (the labels of an enum come in no order: any will do) */
+	if (direction < 0)
+		return sorted;
+	foreach(lc, sorted)
+		result = lcons(lfirst(lc), result);
 	return result;
 }
 

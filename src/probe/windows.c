@@ -225,6 +225,8 @@ script_of(const WindowTrial *trial)
 					 tg_remedy_comment("a row of %s crosses",
 									   tg_probe_tenant_text(trial->foreign)));
 	appendStringInfoString(&script, "SET LOCAL session_replication_role = replica;\n");
+	foreach(lc, probe->partitions)
+		appendStringInfo(&script, "%s;\n", (char *) lfirst(lc));
 	foreach(lc, probe->world)
 		appendStringInfo(&script, "%s;\n", (char *) lfirst(lc));
 	foreach(lc, probe->rows)
