@@ -879,9 +879,13 @@ is_bypass(Clues *clues, Oid function)
 	return false;
 }
 
-/* The terms of what a function of a user returns. */
+/*
+ * The terms of what a function of a user returns; and by columns what the last
+ * statement that returns something returns.
+ */
 static List *
-read_function(Clues *clues, Oid function, List *arguments, List *rows)
+read_function(Clues *clues, Oid function, List *arguments, List *rows,
+			  List **columns)
 {
 	FunctionBody body;
 	Scope		scope = {.function = function};
@@ -931,6 +935,8 @@ read_function(Clues *clues, Oid function, List *arguments, List *rows)
 			compare(clues, resolve_column(clues, &scope, variable),
 					all_terms(targets));
 		}
+		if (statement->returns && columns != NULL)
+			*columns = targets;
 		if (statement->returns)
 			result = list_union_ptr(result, all_terms(targets));
 	}
@@ -1031,7 +1037,7 @@ read_call(Clues *clues, Scope *scope, FuncCall *call)
 		builtin = false;
 		tries++;
 		result = list_union_ptr(result, read_function(clues, candidates->oid,
-													  arguments, rows));
+													  arguments, rows, NULL));
 	}
 	if (!builtin)
 		return result != NIL ? result : flat;
@@ -1481,6 +1487,61 @@ note_parents(Clues *clues)
 	}
 }
 
+static void
+note_tenant_column(Clues *clues, Oid shown_by, const List *columns)
+{
+	ListCell   *lc;
+
+	foreach(lc, columns)
+	{
+		NamedTerms *column = lfirst(lc);
+		TenantColumn *found;
+
+		/* the first term is the tenant column */
+		if (!list_member_ptr(column->terms, linitial(clues->terms)))
+			continue;
+		found = palloc(sizeof(TenantColumn));
+		found->shown_by = shown_by;
+		found->number = foreach_current_index(lc) + 1;
+		clues->tenant_columns = lappend(clues->tenant_columns, found);
+		return;
+	}
+}
+
+/* The views and functions that show rows of the table have conditions, too. */
+static void
+read_windows(Clues *clues)
+{
+	ListCell   *lc;
+
+	foreach(lc, tg_facts_dependent_views(clues->reader, clues->table->relid))
+	{
+		int			length;
+		List	   *statements;
+		Scope		scope = {0};
+
+		if (get_rel_relkind(lfirst_oid(lc)) != RELKIND_VIEW ||
+			clues->steps <= 0)
+			continue;
+		statements = tg_probe_view_body(lfirst_oid(lc), &length);
+		clues->steps -= length / CHARACTERS_A_STEP;
+		if (statements != NIL)
+			note_tenant_column(clues, lfirst_oid(lc),
+							   read_select(clues, &scope,
+										   (SelectStmt *) linitial_node(RawStmt, statements)->stmt));
+	}
+	foreach(lc, tg_facts_definers_reading(clues->reader, clues->table))
+	{
+		DefinerRead *read = lfirst(lc);
+		List	   *columns = NIL;
+
+		if (clues->steps <= 0)
+			break;
+		(void) read_function(clues, read->definer->oid, NIL, NIL, &columns);
+		note_tenant_column(clues, read->definer->oid, columns);
+	}
+}
+
 static bool
 is_tenant_column(const Clues *clues, Node *node)
 {
@@ -1592,6 +1653,7 @@ tg_probe_clues(FactsReader *reader, const RelationFacts *table)
 	tenant = find_term(clues, TERM_COLUMN, table->relid, table->tenant->attnum,
 					   "", NIL);
 	read_policies(clues, table);
+	read_windows(clues);
 	note_parents(clues);
 
 	/* What the policies of the tables that they read depend on, in turn */
@@ -1683,6 +1745,21 @@ tg_probe_parts_of_column(const Clues *clues, Oid relid, AttrNumber attnum)
 			result = lappend(result, term);
 	}
 	return result;
+}
+
+int
+tg_probe_tenant_column(const Clues *clues, Oid shown_by)
+{
+	ListCell   *lc;
+
+	foreach(lc, clues->tenant_columns)
+	{
+		const TenantColumn *column = lfirst(lc);
+
+		if (column->shown_by == shown_by)
+			return column->number;
+	}
+	return 0;
 }
 
 bool

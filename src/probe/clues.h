@@ -47,6 +47,13 @@ typedef struct Term
 	struct Term *united;		/* NULL: it stands for its set */
 } Term;
 
+/* The column of a view, or of what a function returns, that holds the tenant. */
+typedef struct TenantColumn
+{
+	Oid			shown_by;		/* the view or the function */
+	int			number;			/* from 1 */
+} TenantColumn;
+
 typedef struct Clues
 {
 	FactsReader *reader;
@@ -55,6 +62,7 @@ typedef struct Clues
 	List	   *relations;		/* OIDs of the other tables that are read */
 	List	   *expressions;	/* texts of values that policies compare the
 								 * tenant column with */
+	List	   *tenant_columns; /* of TenantColumn */
 	List	   *absent;			/* ... of these, rows that must not be there */
 	bool		sets_settings;	/* a policy sets some, such as by set_config() */
 	bool		loose;			/* the tenant is compared by other means than
@@ -86,6 +94,9 @@ extern List *tg_probe_parts_of_column(const Clues *clues, Oid relid,
 /* Has a term's set a setting or the role in it, or the tenant column? */
 extern bool tg_probe_is_identity(const Clues *clues, Term *term);
 extern bool tg_probe_is_tenant(const Clues *clues, Term *term);
+
+/* Which column of a view or function holds the tenant?  0 if none does. */
+extern int	tg_probe_tenant_column(const Clues *clues, Oid shown_by);
 
 /* Does anybody set this setting of PostgreSQL's own as he likes? */
 extern bool tg_probe_is_builtin_setting(const char *name);

@@ -325,7 +325,7 @@ static char *
 numbered(const char *format, int number)
 {
 	const char *percent = strchr(format, '%');
-	int			width = percent[1] == '0' ? atoi(percent + 2) : 0;
+	int			width = percent[1] == '0' ? (int) strtol(percent + 2, NULL, 10) : 0;
 	const char *rest = percent + strcspn(percent, "dx");
 
 	return psprintf(*rest == 'x' ? "%.*s%0*x%s" : "%.*s%0*d%s",
@@ -662,7 +662,7 @@ tg_values_described(Oid type, int32 typmod, const char *literal, int seed)
 	if (strspn(literal, "0123456789") == strlen(literal) &&
 		strlen(literal) > 0 && strlen(literal) < 4)
 	{
-		int			length = atoi(literal);
+		int			length = (int) strtol(literal, NULL, 10);
 
 		return length == 0 ? NIL :
 			list_make2(text_of_length(length, seed),
