@@ -190,6 +190,16 @@ append_contradiction(StringInfo detail, const Contradiction *contradiction)
 	appendStringInfo(detail, ":\n%s", contradiction->script);
 }
 
+/* The order in which tables are read is that of pg_class: any. */
+static int
+compare_relids(const ListCell *one, const ListCell *other)
+{
+	Oid			a = ((const Contradiction *) lfirst(one))->relid;
+	Oid			b = ((const Contradiction *) lfirst(other))->relid;
+
+	return a < b ? -1 : a > b;
+}
+
 void
 tg_raise_contradictions(const Contradictions *found)
 {
@@ -199,6 +209,7 @@ tg_raise_contradictions(const Contradictions *found)
 	int			count = 0;
 	ListCell   *lc;
 
+	list_sort(found->list, compare_relids);
 	initStringInfo(&detail_log);
 	initStringInfo(&detail);
 	foreach(lc, found->list)
