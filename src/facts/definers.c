@@ -158,8 +158,8 @@ read_path(FactsReader *reader, HeapTuple tuple, bool *any)
 	return names;
 }
 
-static bool
-is_sql(Oid language)
+bool
+tg_reader_is_sql(Oid language)
 {
 	char	   *name = language == SQLlanguageId ? NULL :
 		get_language_name(language, true);
@@ -426,7 +426,7 @@ read_definer(FactsReader *reader, Definers *definers, HeapTuple tuple,
 													 VARDATA_ANY(body),
 													 VARSIZE_ANY_EXHDR(body));
 		tg_scan_mentions(VARDATA_ANY(body), VARSIZE_ANY_EXHDR(body),
-						 is_sql(form->prolang), note_mention, &source);
+						 tg_reader_is_sql(form->prolang), note_mention, &source);
 		if (source.sets_path)
 			definer->any_path = true;
 	}

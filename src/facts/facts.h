@@ -374,6 +374,17 @@ extern List *tg_facts_types_in(const PolicyFacts *policy);
  */
 extern uint64 tg_facts_policy_meaning(const PolicyFacts *policy);
 
+/*
+ * A fingerprint of what the policies of a table rest on: the policies, who may
+ * use the table, and the functions, tables and views that they call and read, with
+ * what these rest on.  It has no OIDs, so that it survives a dump.  The facts must
+ * be current ones.  Sets "objects" to all this, a List of ObjectKey.  NULL if it
+ * is too much, or if it cannot be told now because somebody holds a lock (busy).
+ */
+extern char *tg_facts_fingerprint(FactsReader *reader,
+								  const RelationFacts *facts,
+								  List **objects, bool *busy);
+
 /* The enums among these types and among the types they consist of, as OIDs. */
 extern List *tg_facts_enums_in(FactsReader *reader, const List *types);
 
@@ -383,6 +394,8 @@ extern char *tg_facts_type_name(FactsReader *reader, Oid type);
 
 typedef struct FunctionFacts
 {
+	Oid			schema_oid;
+	NameData	name;
 	Oid			owner;
 	char		volatility;		/* PROVOLATILE_xxx */
 	bool		security_definer;

@@ -180,6 +180,8 @@ tg_facts_function(FactsReader *reader, Oid function_oid, FunctionFacts *facts)
 	{
 		Form_pg_proc form = (Form_pg_proc) GETSTRUCT(tuple);
 
+		facts->schema_oid = form->pronamespace;
+		facts->name = form->proname;
 		facts->owner = form->proowner;
 		facts->volatility = form->provolatile;
 		facts->security_definer = form->prosecdef;

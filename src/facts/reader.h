@@ -221,6 +221,9 @@ typedef void (*MentionNote) (const char *qualifier, const char *name,
 extern void tg_scan_mentions(const char *text, size_t length, bool is_sql,
 							 MentionNote note, void *arg);
 
+/* definers.c: is a language SQL or PL/pgSQL? */
+extern bool tg_reader_is_sql(Oid language);
+
 /* dependents.c: with the inheritance children, near and far. */
 extern List *tg_with_inheritance_descendants(FactsReader *reader,
 											 List *relids);
