@@ -74,6 +74,7 @@ CREATE TABLE trovella_guard.allowlist (
   expires_at  pg_catalog.timestamptz,
   adopted     pg_catalog.bool NOT NULL DEFAULT false,
   sealed      pg_catalog.bool NOT NULL DEFAULT false,
+  fingerprint pg_catalog.text,
   CONSTRAINT allowlist_pkey PRIMARY KEY (kind, schema_name, table_name, rule, object, adopted),
   CONSTRAINT allowlist_names_fit_kind CHECK (
     object OPERATOR(pg_catalog.<>) ''
@@ -85,7 +86,12 @@ CREATE TABLE trovella_guard.allowlist (
              ELSE schema_name OPERATOR(pg_catalog.=) ''::pg_catalog.name
               AND table_name OPERATOR(pg_catalog.=) ''::pg_catalog.name
               AND rule OPERATOR(pg_catalog.=) '' AND NOT adopted AND NOT sealed END),
-  CONSTRAINT allowlist_debts_not_sealed CHECK (NOT (adopted AND sealed))
+  CONSTRAINT allowlist_debts_not_sealed CHECK (NOT (adopted AND sealed)),
+  CONSTRAINT allowlist_only_policies_attested CHECK (
+    fingerprint IS NULL
+    OR (kind OPERATOR(pg_catalog.=) 'relation' AND table_name OPERATOR(pg_catalog.<>) '*'::pg_catalog.name
+        AND rule OPERATOR(pg_catalog.=) 'policy_unproven' AND object OPERATOR(pg_catalog.<>) '*'
+        AND NOT adopted AND NOT sealed))
 ) USING heap;
 COMMENT ON TABLE trovella_guard.allowlist IS
   'Relations that may break a rule, or all rules (global tables); roles that see all tenants on purpose; switches by which administrators do; and why. Use allow(), allow_role(), allow_bypass(), their counterparts, adopt() and prune() to change it.';
@@ -100,6 +106,7 @@ COMMENT ON COLUMN trovella_guard.allowlist.added_at IS 'Start of the transaction
 COMMENT ON COLUMN trovella_guard.allowlist.expires_at IS 'When the entry stops counting; NULL: never.';
 COMMENT ON COLUMN trovella_guard.allowlist.adopted IS 'Whether adopt() wrote the entry. Such a debt waives the pre-existing finding and nothing new. It follows its relation when that is renamed or moved.';
 COMMENT ON COLUMN trovella_guard.allowlist.sealed IS 'Whether the entry counts only while nobody but its owner can reach the relation: no other role has a privilege on it, and no application role has its owner''s rights.';
+COMMENT ON COLUMN trovella_guard.allowlist.fingerprint IS 'Of an entry of attest(): what the policy rested on when it was tried. The entry counts only while that is the same. NULL: an entry that does not depend on it.';
 
 SELECT pg_catalog.pg_extension_config_dump('trovella_guard.allowlist', '');
 
@@ -218,7 +225,7 @@ CREATE TABLE trovella_guard.allowlist_log (
   at          pg_catalog.timestamptz NOT NULL,
   author      pg_catalog.name NOT NULL,
   action      pg_catalog.text NOT NULL
-              CONSTRAINT allowlist_log_action_known CHECK (action IN ('allow', 'disallow', 'follow', 'end')),
+              CONSTRAINT allowlist_log_action_known CHECK (action IN ('allow', 'attest', 'disallow', 'follow', 'end')),
   kind        pg_catalog.text NOT NULL,
   schema_name pg_catalog.name NOT NULL,
   table_name  pg_catalog.name NOT NULL,
@@ -234,7 +241,7 @@ COMMENT ON TABLE trovella_guard.allowlist_log IS
   'Who allowed what, when and why, and who revoked it. A trigger on the allowlist and the guard write it; rows never change.';
 COMMENT ON COLUMN trovella_guard.allowlist_log.at IS 'When the entry was written or removed.';
 COMMENT ON COLUMN trovella_guard.allowlist_log.author IS 'The session user who did it.';
-COMMENT ON COLUMN trovella_guard.allowlist_log.action IS 'allow: the entry was written, or replaced; disallow: it was removed; follow: a debt got the new name of its relation or object; end: the entry ended at commit, because a debt got worse, or because the table has a tenant column again.';
+COMMENT ON COLUMN trovella_guard.allowlist_log.action IS 'allow: the entry was written, or replaced; attest: likewise by attest(); disallow: it was removed; follow: a debt got the new name of its relation or object; end: the entry ended at commit, because a debt got worse, or because the table has a tenant column again.';
 COMMENT ON COLUMN trovella_guard.allowlist_log.kind IS 'relation, role or bypass.';
 COMMENT ON COLUMN trovella_guard.allowlist_log.schema_name IS 'Schema of the relation.';
 COMMENT ON COLUMN trovella_guard.allowlist_log.table_name IS 'Name of the relation, or * for all relations of the schema.';
@@ -264,7 +271,8 @@ BEGIN
   END IF;
   IF TG_OP = 'UPDATE' OR TG_OP = 'INSERT' AND NEW.added_at = now() THEN
     INSERT INTO trovella_guard.allowlist_log
-    VALUES (clock_timestamp(), session_user, 'allow', NEW.kind, NEW.schema_name,
+    VALUES (clock_timestamp(), session_user,
+            CASE WHEN NEW.fingerprint IS NULL THEN 'allow' ELSE 'attest' END, NEW.kind, NEW.schema_name,
             NEW.table_name, NEW.rule, NEW.object, NEW.reason, NEW.expires_at, NEW.adopted, NEW.sealed);
   END IF;
   RETURN NULL;
@@ -2517,6 +2525,16 @@ END;
 COMMENT ON FUNCTION trovella_guard_internal.trials(pg_catalog.text, pg_catalog.regclass) IS
   'For reports: the rows of probe_summary() as a JSON array.';
 
+-- Whoever may allow() what is not proven may attest that it was tried.
+CREATE FUNCTION trovella_guard.attest(
+  relation pg_catalog.regclass,
+  policy pg_catalog.name,
+  reason pg_catalog.text)
+RETURNS pg_catalog.void
+LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'trovella_guard_attest_1_0';
+COMMENT ON FUNCTION trovella_guard.attest(pg_catalog.regclass, pg_catalog.name, pg_catalog.text) IS
+  'Waives policy_unproven of one policy as it is now, after probe() has found its table isolated in the same transaction. Any change of the policies of the table, or of what they call and read, voids the entry. A reason is required. disallow(relation, ''policy_unproven'', policy) takes it back.';
+
 --
 -- The event triggers
 --
@@ -2647,7 +2665,7 @@ GRANT EXECUTE ON ALL ROUTINES IN SCHEMA trovella_guard, trovella_guard_internal 
 REVOKE EXECUTE ON FUNCTION
   trovella_guard.allow(pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.timestamptz, pg_catalog.text, pg_catalog.bool),
   trovella_guard.disallow, trovella_guard.allow_role, trovella_guard.disallow_role,
-  trovella_guard.allow_bypass, trovella_guard.disallow_bypass, trovella_guard.adopt, trovella_guard.prune, trovella_guard.preload,
+  trovella_guard.allow_bypass, trovella_guard.disallow_bypass, trovella_guard.attest, trovella_guard.adopt, trovella_guard.prune, trovella_guard.preload,
   trovella_guard_internal.allowlist_changed, trovella_guard_internal.allowlist_logged, trovella_guard_internal.allowlist_log_kept,
   trovella_guard.metrics, trovella_guard_internal.open, trovella_guard_internal.collect
 FROM PUBLIC;

@@ -24,6 +24,7 @@
 #include "compat.h"
 #include "fmgr.h"
 #include "guard.h"
+#include "probe/attest.h"
 #include "rules/rules.h"
 #include "settings.h"
 #include "verdict/verdict.h"
@@ -43,4 +44,5 @@ _PG_init(void)
 	tg_verdict_init();
 	tg_watch_init();
 	tg_watch_utility_init();
+	tg_attest_init();
 }

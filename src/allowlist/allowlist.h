@@ -25,6 +25,15 @@ typedef enum AllowlistKind
 	TG_ENTRY_BYPASS				/* a declared bypass */
 } AllowlistKind;
 
+/* Is what an attestation rests on as it was? */
+typedef enum AttestedState
+{
+	TG_ATTESTED_UNKNOWN,		/* nobody has asked */
+	TG_ATTESTED_HOLDS,
+	TG_ATTESTED_VOID,
+	TG_ATTESTED_UNREADABLE		/* it cannot be told now */
+} AttestedState;
+
 /* What an entry is about, by names. */
 typedef struct EntryNames
 {
@@ -48,6 +57,9 @@ typedef struct AllowlistEntry
 	bool		adopted;		/* a debt, written by adopt() */
 	bool		sealed;			/* counts only while its relation is sealed:
 								 * see tg_is_sealed() */
+	char	   *fingerprint;	/* of an attestation: what the policy rested
+								 * on, see tg_facts_fingerprint(); else NULL */
+	AttestedState attested;		/* see tg_allowlist_attested() */
 	TimestampTz expires_at;		/* infinity: never */
 	bool		expired;
 	bool		fresh;			/* written by the current transaction */
@@ -96,6 +108,45 @@ extern const AllowlistEntry *tg_allowlist_broken_seal(const Allowlist *allowlist
  */
 extern char *tg_allowlist_why_open(FactsReader *reader,
 								   const RelationFacts *facts);
+
+/*
+ * What has become of an attestation.  "facts" are those of the relation that it
+ * names.
+ */
+extern AttestedState tg_allowlist_attested(const Allowlist *allowlist,
+										   FactsReader *reader,
+										   const AllowlistEntry *entry,
+										   const RelationFacts *facts);
+
+/*
+ * The same, not kept with the entry.  Unless it holds, sets "rests_on" to what the
+ * policies rest on now, a List of ObjectKey.
+ */
+extern AttestedState tg_allowlist_compare(FactsReader *reader,
+										  const AllowlistEntry *entry,
+										  Oid relid, List **rests_on);
+
+/*
+ * From now on asks this function what has become of an attestation: what was
+ * before a transaction cannot be printed any more.
+ */
+typedef AttestedState (*AskAttested) (const AllowlistEntry *entry, Oid relid,
+									  void *arg);
+
+extern void tg_allowlist_ask_attested(Allowlist *allowlist, AskAttested ask,
+									  void *arg);
+
+/*
+ * Says in the message of a finding that no entry waives that it was attested,
+ * and why that does not count any more.
+ */
+extern void tg_allowlist_explain_void(const Allowlist *allowlist,
+									  FactsReader *reader,
+									  const RelationFacts *facts,
+									  Finding *finding);
+
+/* Is any entry an attestation? */
+extern bool tg_allowlist_has_attestations(const Allowlist *allowlist);
 
 /* Is any entry sealed? */
 extern bool tg_allowlist_has_seals(const Allowlist *allowlist);
@@ -222,6 +273,10 @@ extern const AllowlistEntry *tg_allowlist_of_rule(const Allowlist *allowlist,
 /* Does an entry name exactly this relation? */
 extern bool tg_allowlist_names(const AllowlistEntry *entry,
 							   const char *schema, const char *table);
+
+/* Writes a decision, in place of an earlier one about the same. */
+extern void tg_allowlist_insert(const AllowlistEntry *entry, Datum expires_at,
+								char expires_null);
 
 /*
  * Raises an error on a worker of Citus: verdicts there do not need the allowlist,

@@ -32,6 +32,8 @@
 #include "rules/rules.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
 
 /* The entries that a key stands for, see tg_allowlist_key(). */
 typedef struct EntriesOfKey
@@ -47,6 +49,9 @@ struct Allowlist
 	Decisions	decisions;
 	bool		has_debts;
 	bool		has_seals;
+	bool		has_attestations;
+	AskAttested ask_attested;	/* or NULL */
+	void	   *ask_arg;
 };
 
 /* Which entries are looked up. */
@@ -55,6 +60,7 @@ typedef enum EntryClass
 	DECISIONS,					/* sealed ones while the relation is sealed */
 	UNSEALED_DECISIONS,
 	DECISIONS_IF_SEALED,		/* as if the relation were sealed */
+	VOID_ATTESTATIONS,			/* decisions that do not count any more */
 	DEBTS,
 	OVERDUE_DEBTS
 } EntryClass;
@@ -219,6 +225,9 @@ tg_allowlist_read(Snapshot snapshot, TimestampTz now)
 			entry->expires_at =
 				DatumGetTimestampTz(slot->tts_values[Anum_allowlist_expires_at - 1]);
 		entry->expired = entry->expires_at <= now;
+		if (!slot->tts_isnull[Anum_allowlist_fingerprint - 1])
+			entry->fingerprint =
+				TextDatumGetCString(slot->tts_values[Anum_allowlist_fingerprint - 1]);
 		entry->tid = slot->tts_tid;
 
 		tuple = ExecFetchSlotHeapTuple(slot, false, &should_free);
@@ -229,6 +238,7 @@ tg_allowlist_read(Snapshot snapshot, TimestampTz now)
 		add_entry(allowlist, entry);
 		allowlist->has_debts |= entry->adopted;
 		allowlist->has_seals |= entry->sealed;
+		allowlist->has_attestations |= entry->fingerprint != NULL;
 		if (entry->kind != TG_ENTRY_RELATION && !entry->expired)
 			add_decision(&allowlist->decisions, entry);
 	}
@@ -384,6 +394,156 @@ is_beyond_seal(const char *rule)
 	return number >= 0 && tg_rules[number].beyond_seal;
 }
 
+/*
+ * Attestations
+ */
+
+void
+tg_allowlist_ask_attested(Allowlist *allowlist, AskAttested ask, void *arg)
+{
+	allowlist->ask_attested = ask;
+	allowlist->ask_arg = arg;
+}
+
+bool
+tg_allowlist_has_attestations(const Allowlist *allowlist)
+{
+	return allowlist->has_attestations;
+}
+
+static List *
+copy_objects(const List *objects)
+{
+	List	   *result = NIL;
+	const ListCell *lc;
+
+	foreach(lc, objects)
+	{
+		ObjectKey  *object = palloc(sizeof(ObjectKey));
+
+		*object = *(const ObjectKey *) lfirst(lc);
+		result = lappend(result, object);
+	}
+	return result;
+}
+
+AttestedState
+tg_allowlist_compare(FactsReader *reader, const AllowlistEntry *entry,
+					 Oid relid, List **rests_on)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
+												  "trovella_guard fingerprint",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	const RelationFacts *facts = tg_facts_read(reader, relid);
+	List	   *objects = NIL;
+	bool		busy = false;
+	char	   *fingerprint = facts == NULL ? NULL :
+		tg_facts_fingerprint(reader, facts, &objects, &busy);
+	bool		holds = fingerprint != NULL &&
+		strcmp(fingerprint, entry->fingerprint) == 0;
+
+	MemoryContextSwitchTo(old);
+	if (!holds)
+		*rests_on = copy_objects(objects);
+	MemoryContextDelete(context);
+	if (holds)
+		return TG_ATTESTED_HOLDS;
+	return busy ? TG_ATTESTED_UNREADABLE : TG_ATTESTED_VOID;
+}
+
+AttestedState
+tg_allowlist_attested(const Allowlist *allowlist, FactsReader *reader,
+					  const AllowlistEntry *entry, const RelationFacts *facts)
+{
+	if (allowlist->ask_attested != NULL)
+		return allowlist->ask_attested(entry, facts->relid, allowlist->ask_arg);
+	if (entry->attested == TG_ATTESTED_UNKNOWN)
+	{
+		List	   *rests_on;
+
+		((AllowlistEntry *) entry)->attested =
+			tg_allowlist_compare(reader, entry, facts->relid, &rests_on);
+	}
+	return entry->attested;
+}
+
+/* "2026-11-29" */
+static char *
+date_of(TimestampTz at)
+{
+	struct pg_tm tm;
+	fsec_t		fsec;
+	int			tz;
+
+	if (timestamp2tm(at, &tz, &tm, &fsec, NULL, NULL) != 0)
+		return pstrdup("?");
+	return psprintf("%04d-%02d-%02d", tm.tm_year, tm.tm_mon, tm.tm_mday);
+}
+
+/*
+ * Is an attestation of a policy of a table about the object of the finding?  Of a
+ * child, the findings about policies of its parents say which parent.
+ */
+static bool
+attests_object(const Lookup *lookup, const AllowlistEntry *entry,
+			   const RelationFacts *facts)
+{
+	if (facts->relid == lookup->facts->relid)
+		return strcmp(lookup->object, entry->object) == 0;
+	return strcmp(lookup->object,
+				  psprintf("%s on %s.%s", entry->object, facts->schema,
+						   facts->name)) == 0;
+}
+
+/* The attestation of a policy of this table, which is the relation or a parent. */
+static const AllowlistEntry *
+find_attestation(const Lookup *lookup, const RelationFacts *facts)
+{
+	ListCell   *lc;
+
+	foreach(lc, entries_about(lookup->allowlist, facts->schema, facts->name))
+	{
+		const AllowlistEntry *entry = lfirst(lc);
+
+		if (entry->fingerprint != NULL && !entry->expired &&
+			tg_allowlist_names(entry, facts->schema, facts->name) &&
+			strcmp(entry->rule, lookup->rule) == 0 &&
+			attests_object(lookup, entry, facts) &&
+			(lookup->class == VOID_ATTESTATIONS) !=
+			(tg_allowlist_attested(lookup->allowlist, lookup->reader, entry,
+								   facts) == TG_ATTESTED_HOLDS))
+			return entry;
+	}
+	return NULL;
+}
+
+static const AllowlistEntry *
+look_up_attestation(const Lookup *lookup)
+{
+	const AllowlistEntry *entry;
+	bool		all;
+	ListCell   *lc;
+
+	if (!lookup->allowlist->has_attestations || lookup->object == NULL ||
+		lookup->class == DEBTS || lookup->class == OVERDUE_DEBTS)
+		return NULL;
+	entry = find_attestation(lookup, lookup->facts);
+	if (entry != NULL || lookup->facts->parents == NIL)
+		return entry;
+	foreach(lc, tg_facts_ancestors(lookup->reader, lookup->facts->relid, &all))
+	{
+		const RelationFacts *ancestor = tg_facts_outline(lookup->reader,
+														 lfirst_oid(lc));
+
+		CHECK_FOR_INTERRUPTS();
+		entry = ancestor == NULL ? NULL : find_attestation(lookup, ancestor);
+		if (entry != NULL)
+			return entry;
+	}
+	return NULL;
+}
+
 /* May a sealed entry answer? */
 static bool
 sealed_entry_counts(Lookup *lookup, const AllowlistEntry *entry)
@@ -418,6 +578,7 @@ find_entry(Lookup *lookup, const char *schema, const char *table)
 
 		if (!is_of_class(entry, lookup->class) ||
 			!tg_allowlist_names(entry, schema, table) ||
+			entry->fingerprint != NULL ||
 			(entry->sealed && !sealed_entry_counts(lookup, entry)))
 			continue;
 		if (strcmp(entry->rule, TG_ANY) == 0)
@@ -508,8 +669,10 @@ match(const Allowlist *allowlist, FactsReader *reader,
 		.object = object,
 		.class = class
 	};
+	const AllowlistEntry *entry = look_up_attestation(&lookup);
 
-	return look_up(&lookup);
+	return entry != NULL || class == VOID_ATTESTATIONS ? entry :
+		look_up(&lookup);
 }
 
 const AllowlistEntry *
@@ -612,6 +775,26 @@ tg_allowlist_broken_seal(const Allowlist *allowlist, FactsReader *reader,
 				 finding->message, NameStr(entry->schema),
 				 NameStr(entry->table), why);
 	return entry;
+}
+
+void
+tg_allowlist_explain_void(const Allowlist *allowlist, FactsReader *reader,
+						  const RelationFacts *facts, Finding *finding)
+{
+	const AllowlistEntry *entry;
+
+	if (!allowlist->has_attestations)
+		return;
+	entry = match(allowlist, reader, facts, finding->rule->name,
+				  finding->object, VOID_ATTESTATIONS);
+	if (entry == NULL)
+		return;
+	finding->void_attestation = true;
+	finding->message =
+		psprintf(entry->attested == TG_ATTESTED_UNREADABLE ?
+				 "%s; whether the attestation of %s still holds cannot be told, because somebody holds a lock on what the policies rest on" :
+				 "%s; the attestation of %s is void, because the policies or what they rest on have changed",
+				 finding->message, date_of(entry->added_at));
 }
 
 void
@@ -768,5 +951,8 @@ tg_allowlist_same(const AllowlistEntry *one, const AllowlistEntry *other)
 		strcmp(one->object, other->object) == 0 &&
 		one->adopted == other->adopted &&
 		one->sealed == other->sealed &&
+		(one->fingerprint == NULL || other->fingerprint == NULL ?
+		 one->fingerprint == other->fingerprint :
+		 strcmp(one->fingerprint, other->fingerprint) == 0) &&
 		one->expires_at == other->expires_at;
 }

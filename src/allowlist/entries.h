@@ -26,7 +26,8 @@ enum
 	Anum_allowlist_expires_at,
 	Anum_allowlist_adopted,
 	Anum_allowlist_sealed,
-	Natts_allowlist = Anum_allowlist_sealed
+	Anum_allowlist_fingerprint,
+	Natts_allowlist = Anum_allowlist_fingerprint
 };
 
 /* In an entry: every table of the schema, every rule, or every object */
@@ -35,10 +36,6 @@ enum
 /* By its name in the column "kind". */
 extern AllowlistKind tg_allowlist_kind(const char *name);
 extern const char *tg_allowlist_kind_name(AllowlistKind kind);
-
-/* Writes a decision, in place of an earlier one about the same. */
-extern void tg_allowlist_insert(const AllowlistEntry *entry, Datum expires_at,
-								char expires_null);
 
 /*
  * The names that an entry follows are its names from now on: it has been written

@@ -61,8 +61,10 @@ tg_why_stale(FactsReader *reader, const AllowlistEntry *entry)
 	}
 	if (strcmp(entry->rule, "*") == 0 || cannot_tell(entry->rule))
 		return NULL;
-	if (entry->used)
+	if (entry->used || entry->attested == TG_ATTESTED_UNREADABLE)
 		return NULL;
+	if (entry->attested == TG_ATTESTED_VOID)
+		return "is void: the policies or what they rest on have changed";
 	return strcmp(entry->object, "*") == 0 ?
 		"is not needed: the relation does not break the rule" :
 		"is not needed: the object does not break the rule";

@@ -196,9 +196,9 @@ void
 tg_allowlist_insert(const AllowlistEntry *entry, Datum expires_at,
 					char expires_null)
 {
-	Oid			types[] = {TEXTOID, NAMEOID, NAMEOID, TEXTOID, TEXTOID, TEXTOID, NAMEOID, TIMESTAMPTZOID, BOOLOID};
-	Datum		values[9];
-	char		nulls[] = "         ";
+	Oid			types[] = {TEXTOID, NAMEOID, NAMEOID, TEXTOID, TEXTOID, TEXTOID, NAMEOID, TIMESTAMPTZOID, BOOLOID, TEXTOID};
+	Datum		values[10] = {0};
+	char		nulls[] = "          ";
 
 	values[0] = CStringGetTextDatum(tg_allowlist_kind_name(entry->kind));
 	values[1] = NameGetDatum(&entry->schema);
@@ -210,15 +210,19 @@ tg_allowlist_insert(const AllowlistEntry *entry, Datum expires_at,
 	values[7] = expires_at;
 	nulls[7] = expires_null;
 	values[8] = BoolGetDatum(entry->sealed);
+	if (entry->fingerprint != NULL)
+		values[9] = CStringGetTextDatum(entry->fingerprint);
+	else
+		nulls[9] = 'n';
 
 	tg_allowlist_write("INSERT INTO trovella_guard.allowlist"
-					   " (kind, schema_name, table_name, rule, object, reason, added_by, expires_at, sealed)"
-					   " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+					   " (kind, schema_name, table_name, rule, object, reason, added_by, expires_at, sealed, fingerprint)"
+					   " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
 					   " ON CONFLICT (kind, schema_name, table_name, rule, object, adopted) DO UPDATE"
 					   " SET reason = EXCLUDED.reason, added_by = EXCLUDED.added_by,"
 					   " added_at = EXCLUDED.added_at, expires_at = EXCLUDED.expires_at,"
-					   " sealed = EXCLUDED.sealed",
-					   9, types, values, nulls, NULL);
+					   " sealed = EXCLUDED.sealed, fingerprint = EXCLUDED.fingerprint",
+					   10, types, values, nulls, NULL);
 }
 
 /*

@@ -99,6 +99,8 @@ put_row(ProbeTask *task, Oid relation, Oid role, const char *command,
 											  &nulls[COL_PROBE_EVIDENCE]);
 	tuplestore_putvalues(task->result->setResult, task->result->setDesc,
 						 values, nulls);
+	tg_attest_note(task->facts->relid, role, relation == task->facts->relid,
+				   outcome);
 }
 
 /* One row for each command and session that could not be tried. */
@@ -420,6 +422,8 @@ probe_table(ProbeTask *task)
 
 		CHECK_FOR_INTERRUPTS();
 		task->role = lfirst_oid(lc);
+		if (task->unset)
+			tg_attest_begin(task->reader, task->facts, task->role);
 		if (is_out_of_reach(task->facts, task->role))
 			continue;
 		probe->caller = GetUserId();

@@ -205,6 +205,15 @@ extern const char *tg_probe_tenant_text(const char *tenant);
 extern const char *tg_probe_command_name(CommandSet command);
 extern AclMode tg_probe_privilege(CommandSet command);
 
+/*
+ * attest.c: what attest() must know.  A probe of a table as a role begins, and has
+ * found something of it or (not "of_table") of what shows its rows.
+ */
+extern void tg_attest_begin(FactsReader *reader, const RelationFacts *facts,
+							Oid role);
+extern void tg_attest_note(Oid relid, Oid role, bool of_table,
+						   ProbeOutcome outcome);
+
 /* windows.c: the same through views and functions */
 extern List *tg_probe_try_windows(const Probe *probe, Oid role,
 								  List *sessions, const char *group);

@@ -105,7 +105,8 @@ may_be_made_ahead(const AllowlistEntry *entry)
 {
 	Oid			schema_oid;
 
-	if (entry->adopted || entry->expired || entry->kind != TG_ENTRY_RELATION)
+	if (entry->adopted || entry->expired || entry->fingerprint != NULL ||
+		entry->kind != TG_ENTRY_RELATION)
 		return false;
 
 	/* An entry for a schema is stale only if the schema is empty */

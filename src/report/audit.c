@@ -293,6 +293,8 @@ with_allowlist(Audit *audit, const RelationFacts *facts, List *findings)
 				tg_allowlist_broken_seal(audit->allowlist, audit->reader,
 										 facts, finding, !explained);
 
+			tg_allowlist_explain_void(audit->allowlist, audit->reader, facts,
+									  finding);
 			if (broken == NULL)
 				continue;
 			tg_allowlist_mark_used(broken);

@@ -244,6 +244,9 @@ report_issue(const RuleSubject *subject, const RelationFacts *facts,
 	if (is_compared(subject))
 		finding->basis = basis_of(subject, facts, issue);
 	finding->repair_sql = repair_of(subject, facts, issue);
+	if (issue->answer == SCOPE_UNPROVEN && subject->describe)
+		finding->trial_sql = tg_remedy_attest(facts->schema, facts->name,
+											  issue->policy->name);
 }
 
 /*

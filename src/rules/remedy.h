@@ -70,6 +70,11 @@ extern char *tg_remedy_allow(const char *schema, const char *table,
 
 /* A sealed entry; "table" NULL: for the whole schema. */
 extern char *tg_remedy_seal(const char *schema, const char *table);
+
+/* A trial of a table; the same, with the attestation of one of its policies. */
+extern char *tg_remedy_probe(const char *schema, const char *table);
+extern char *tg_remedy_attest(const char *schema, const char *table,
+							  const char *policy);
 extern char *tg_remedy_disallow(const char *schema, const char *table,
 								const char *rule, const char *object);
 

@@ -90,6 +90,9 @@ typedef struct Finding
 	bool		took_away;		/* a tenant table has become less protected */
 	bool		breaks_seal;	/* a sealed entry would waive it, if the
 								 * relation were sealed */
+	const char *trial_sql;		/* statements that try it and attest it, or
+								 * NULL */
+	bool		void_attestation;	/* it was attested as it was */
 	const char *waived_by;		/* the reason of the allowlist entry that
 								 * waives it, or NULL */
 	bool		is_debt;		/* adopt() made an entry for it; if nothing

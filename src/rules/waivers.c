@@ -21,12 +21,14 @@
 #define WHY_ROLE "why this role sees all tenants"
 #define WHY_BYPASS "who may set it, and what for"
 #define WHY_SEALED "who keeps tables here, and what for"
+#define WHY_ATTESTED "what makes you trust this policy"
 
 bool
 tg_is_placeholder(const char *reason)
 {
 	static const char *const placeholders[] = {
-		WHY_GLOBAL, WHY_RIGHT, WHY_ROLE, WHY_BYPASS, WHY_SEALED
+		WHY_GLOBAL, WHY_RIGHT, WHY_ROLE, WHY_BYPASS, WHY_SEALED,
+		WHY_ATTESTED
 	};
 	size_t		start = strspn(reason, " \t\r\n");
 	size_t		length = strlen(reason + start);
@@ -66,6 +68,24 @@ tg_remedy_seal(const char *schema, const char *table)
 
 	return psprintf(TG_ALLOW_CALL "%s, '" WHY_SEALED "', sealed => true);",
 					quote_literal_cstr(name));
+}
+
+char *
+tg_remedy_probe(const char *schema, const char *table)
+{
+	return psprintf("SELECT * FROM trovella_guard.probe_summary(%s);",
+					quote_literal_cstr(quote_qualified_identifier(schema,
+																  table)));
+}
+
+char *
+tg_remedy_attest(const char *schema, const char *table, const char *policy)
+{
+	return psprintf("%s\nSELECT trovella_guard.attest(%s, %s, '" WHY_ATTESTED "');",
+					tg_remedy_probe(schema, table),
+					quote_literal_cstr(quote_qualified_identifier(schema,
+																  table)),
+					quote_literal_cstr(policy));
 }
 
 char *

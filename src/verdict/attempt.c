@@ -109,6 +109,8 @@ tg_attempt_allowlist(Attempt *attempt, bool is_after)
 
 		*allowlist = tg_allowlist_read(is_after ? attempt->after_snapshot :
 									   attempt->before_snapshot, attempt->now);
+		if (!is_after)
+			tg_allowlist_ask_attested(*allowlist, tg_attested_before, attempt);
 		MemoryContextSwitchTo(old);
 	}
 	return *allowlist;

@@ -107,6 +107,16 @@ extern const AllowlistEntry *tg_debt_of(Attempt *attempt,
 /* debts.c: ends an entry of the allowlist with this transaction. */
 extern void tg_end_entry(Attempt *attempt, const AllowlistEntry *entry);
 
+/*
+ * attested.c: what was an attestation before the transaction?  It did not hold if
+ * it does not now, and the transaction has changed nothing that it rests on.
+ */
+extern AttestedState tg_attested_before(const AllowlistEntry *entry, Oid relid,
+										void *attempt);
+
+/* attested.c: queues the relations whose attestations the transaction voids. */
+extern void tg_queue_attested(Attempt *attempt);
+
 /* verdict.c: judges what the transaction has touched, and what that leads to. */
 extern void tg_judge_touched(Attempt *attempt);
 

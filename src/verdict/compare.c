@@ -43,7 +43,12 @@ without_waived(const ComparedSide *side, List *findings)
 								finding->other_relid) == NULL &&
 			 tg_allowlist_match_other(side->allowlist, side->reader,
 									  finding->other_relid) == NULL))
+		{
+			if (side->is_after && side->facts != NULL)
+				tg_allowlist_explain_void(side->allowlist, side->reader,
+										  side->facts, finding);
 			result = lappend(result, finding);
+		}
 	}
 	return result;
 }

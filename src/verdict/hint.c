@@ -334,6 +334,38 @@ when_to_waive(const List *findings)
 	return "If it cannot be written so that it is proven, try it as two tenants; if neither reaches the other's rows";
 }
 
+/*
+ * How to try and attest what is not proven.  That is narrower than any exemption,
+ * so it comes before.  Returns false if other findings are left.
+ */
+static bool
+add_trials(StringInfo text, const List *findings)
+{
+	List	   *trials = NIL;
+	bool		again = false;
+	bool		all = true;
+	const ListCell *lc;
+
+	foreach(lc, findings)
+	{
+		const Finding *finding = lfirst(lc);
+
+		if (finding->trial_sql != NULL)
+			trials = add_once(trials, finding->trial_sql);
+		else
+			all = false;
+		again = again || finding->void_attestation;
+	}
+	if (trials == NIL)
+		return false;
+	append_paragraph(text, again ?
+					 "If the policy is to stay as it is now, try it again in one transaction, and attest it again if it is isolated:" :
+					 "If the policy cannot be written so that it is proven, try it in one transaction, and attest it if it is isolated:");
+	foreach(lc, trials)
+		append_paragraph(text, lfirst(lc));
+	return all;
+}
+
 static void
 add_waivers(StringInfo text, const RelationVerdict *first,
 			const List *findings)
@@ -358,6 +390,8 @@ add_waivers(StringInfo text, const RelationVerdict *first,
 										condition, whom));
 		return;
 	}
+	if (!is_global && add_trials(text, findings))
+		condition = "If it cannot be tried";
 	append_paragraph(text, psprintf("%s, add this instead:", condition));
 	foreach(lc, calls)
 		append_paragraph(text, lfirst(lc));

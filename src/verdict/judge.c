@@ -82,10 +82,12 @@ mark_waived(Attempt *attempt, List *findings, const RelationFacts *facts,
 											 finding->other_relid);
 		if (entry == NULL)
 		{
-			if (is_after &&
-				tg_allowlist_broken_seal(allowlist, reader, facts, finding,
+			if (!is_after)
+				continue;
+			if (tg_allowlist_broken_seal(allowlist, reader, facts, finding,
 										 !explained) != NULL)
 				explained = true;
+			tg_allowlist_explain_void(allowlist, reader, facts, finding);
 			continue;
 		}
 		finding->waived_by = entry->reason;
@@ -206,6 +208,8 @@ copy_finding(const Finding *finding)
 		copy->object = pstrdup(finding->object);
 	if (finding->repair_sql != NULL)
 		copy->repair_sql = pstrdup(finding->repair_sql);
+	if (finding->trial_sql != NULL)
+		copy->trial_sql = pstrdup(finding->trial_sql);
 	return copy;
 }
 

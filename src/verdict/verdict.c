@@ -263,6 +263,8 @@ tg_judge_touched(Attempt *attempt)
 		tg_queue_tables_of_functions(attempt);
 		tg_judge_queue(attempt);
 	}
+	tg_queue_attested(attempt);
+	tg_judge_queue(attempt);
 	tg_judge_database(attempt);
 	MemoryContextSwitchTo(attempt->context);
 }

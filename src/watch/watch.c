@@ -178,15 +178,18 @@ watch_late_drop(Oid classId, Oid objectId, int subId, Oid relid)
 /*
  * Dropping an object touches the relation that owns it.  Dropping a relation
  * takes it off the list: PostgreSQL has just dropped what it owned
- * (deleteObjectsInList(), dependency.c).  Dropping a function needs no more,
- * because PostgreSQL has just dropped the policies that call it.
+ * (deleteObjectsInList(), dependency.c), and the policies that call a function; but
+ * an attestation may rest on a function that another one calls.
  */
 static void
 watch_drop(Oid classId, Oid objectId, int subId)
 {
 	Oid			relid = tg_owning_relation(classId, objectId);
 
-	if (classId == RelationRelationId && objectId == relid && subId == 0)
+	if (classId == ProcedureRelationId && !tg_touched_is_sealed() &&
+		!proc_exit_inprogress)
+		tg_touch(classId, objectId, TG_CHANGED);
+	else if (classId == RelationRelationId && objectId == relid && subId == 0)
 		tg_untouch(classId, objectId);
 	else if (!OidIsValid(relid) || tg_is_temporary(relid))
 		return;

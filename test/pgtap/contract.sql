@@ -80,10 +80,11 @@ SELECT has_function('trovella_guard', 'findings', '{regclass}'::name[]);
 SELECT has_function('trovella_guard', 'who_sees', '{regclass}'::name[]);
 SELECT has_function('trovella_guard', 'probe', '{regclass,name,text}'::name[]);
 SELECT has_function('trovella_guard', 'probe_summary', '{regclass,name,text}'::name[]);
+SELECT has_function('trovella_guard', 'attest', '{regclass,name,text}'::name[]);
 SELECT has_function('trovella_guard', 'status', '{}'::name[]);
 SELECT has_function('trovella_guard', 'metrics', '{}'::name[]);
 SELECT functions_are('trovella_guard',
-  '{adopt,allow,allow_bypass,allow_role,allowlist_markdown,assert_clean,changes,check,check_nodes,checklist,disallow,disallow_bypass,disallow_role,findings,metrics,pending,preload,probe,probe_summary,protect,prune,repair_sql,report,report_lines,require_tenant,seal_partitions,set,status,who_sees}'::name[],
+  '{adopt,allow,allow_bypass,allow_role,allowlist_markdown,assert_clean,attest,changes,check,check_nodes,checklist,disallow,disallow_bypass,disallow_role,findings,metrics,pending,preload,probe,probe_summary,protect,prune,repair_sql,report,report_lines,require_tenant,seal_partitions,set,status,who_sees}'::name[],
   'these functions, and no others, are for users');
 SELECT is(
   (SELECT proconfig FROM pg_proc WHERE oid = 'trovella_guard.report_lines'::regproc),
@@ -147,7 +148,7 @@ SELECT is_empty(
 --
 SELECT has_table('trovella_guard', 'allowlist', 'the allowlist is a table');
 SELECT columns_are('trovella_guard', 'allowlist',
-  '{kind,schema_name,table_name,rule,object,reason,added_by,added_at,expires_at,adopted,sealed}'::name[]);
+  '{kind,schema_name,table_name,rule,object,reason,added_by,added_at,expires_at,adopted,sealed,fingerprint}'::name[]);
 SELECT col_is_pk('trovella_guard', 'allowlist', '{kind,schema_name,table_name,rule,object,adopted}'::name[], 'an entry is about a name, a rule and an object; a debt stays beside a decision');
 SELECT col_not_null('trovella_guard', 'allowlist', 'reason', 'a reason is required');
 SELECT col_not_null('trovella_guard', 'allowlist', 'added_by', 'who added it is known');
@@ -208,6 +209,7 @@ FROM (VALUES
   ('disallow_role', '{text}', '{}'),
   ('allow_bypass', '{text,text,"timestamp with time zone"}', '{}'),
   ('disallow_bypass', '{text}', '{}'),
+  ('attest', '{regclass,name,text}', '{}'),
   ('adopt', '{text,"timestamp with time zone",text,text}', '{}'),
   ('prune', '{}', '{}'),
   ('require_tenant', '{text}', '{EXECUTE}'),

@@ -182,15 +182,56 @@ SELECT trovella_guard.allow('archive.*', 'detached partitions', sealed => true);
 CREATE TABLE archive.item_2025 (id text PRIMARY KEY, organization_id text NOT NULL);
 ALTER TABLE item RENAME TO thing;
 ALTER POLICY loose ON thing RENAME TO looser});
-my $entries = q{SELECT kind, schema_name, table_name, rule, object, reason, added_at, adopted, sealed
+foreach my $node ($old, $new)
+{
+	$node->safe_psql('postgres', 'CREATE ROLE tenant_app; CREATE ROLE definer');
+}
+
+# What an attestation is bound to, in as many ways as there are to write it
+$old->safe_psql('owing', q{
+SET trovella_guard.mode = off;
+SELECT trovella_guard.set('app_role', 'tenant_app');
+CREATE SCHEMA deep;
+GRANT USAGE ON SCHEMA deep TO tenant_app;
+CREATE TYPE deep.state AS ENUM ('open', 'closed');
+CREATE TABLE deep.member (user_name text, dropped int, org text, state deep.state);
+ALTER TABLE deep.member DROP dropped;
+ALTER TABLE deep.member ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON deep.member TO tenant_app, definer
+  USING (user_name = (SELECT current_setting('app.user', true)) AND state <> 'closed' AND user_name NOT IN ('a', 'b'));
+CREATE VIEW deep.orgs WITH (security_invoker) AS SELECT m.org, count(*) AS n FROM deep.member m
+  WHERE m.state IS NOT NULL AND now() > '2020-01-01 00:00:00+02' GROUP BY m.org;
+GRANT SELECT ON deep.member, deep.orgs TO tenant_app;
+CREATE FUNCTION deep.sees(org text, strict boolean DEFAULT true) RETURNS boolean STABLE
+  BEGIN ATOMIC SELECT sees.org IN (SELECT o.org FROM deep.orgs o WHERE o.n > 0) OR NOT sees.strict; END;
+CREATE FUNCTION deep.asks(org text) RETURNS boolean STABLE LANGUAGE plpgsql SET search_path = deep, pg_temp SET work_mem = '5MB' AS $$
+BEGIN
+	-- 'quotes', "names" and \ backslashes
+	RETURN sees(org);
+END $$;
+ALTER FUNCTION deep.asks(text) OWNER TO definer;
+CREATE TABLE deep.task (id int, dropped int, organization_id text NOT NULL);
+ALTER TABLE deep.task DROP dropped;
+ALTER TABLE deep.task ENABLE ROW LEVEL SECURITY;
+CREATE POLICY p ON deep.task USING (deep.asks(organization_id));
+CREATE INDEX ON deep.task (organization_id);
+GRANT SELECT, UPDATE ON deep.task TO tenant_app});
+$old->safe_psql('owing', q{
+BEGIN;
+SELECT trovella_guard.probe('deep.task');
+SELECT trovella_guard.attest('deep.task', 'p', 'tried with members of two tenants');
+COMMIT});
+my $entries = q{SELECT kind, schema_name, table_name, rule, object, reason, added_at, adopted, sealed, fingerprint
   FROM trovella_guard.allowlist ORDER BY kind, table_name, rule, object};
 my $debts = $old->safe_psql('owing', $entries);
 like($debts, qr/relation\|public\|thing\|policy_unscoped\|looser\|day 0/,
 	'a debt has followed');
 like($debts, qr/^role\|\|\|\|pg_monitor\|/m, 'an excused role');
 like($debts, qr/^bypass\|\|\|\|app\.bypass_rls\|/m, 'a declared bypass');
-like($debts, qr/^relation\|archive\|\*\|\*\|\*\|detached partitions\|.*\|t$/m,
+like($debts, qr/^relation\|archive\|\*\|\*\|\*\|detached partitions\|.*\|t\|$/m,
 	'a sealed entry');
+like($debts, qr/^relation\|deep\|task\|policy_unproven\|p\|.*\|[0-9a-f]{64}$/m,
+	'an attestation');
 $old->command_ok([ 'pg_dump', '-Fc', '-f', "$dir/owing.custom", 'owing' ],
 	'pg_dump -Fc of debts');
 $new->safe_psql('postgres', 'CREATE DATABASE owing');
@@ -209,6 +250,15 @@ is($new->safe_psql('owing', q{SELECT count(*) FROM trovella_guard.check('thing')
 $new->safe_psql('owing', 'ALTER TABLE thing RENAME TO piece; ALTER POLICY looser ON piece RENAME TO loose');
 is($new->safe_psql('owing', q{SELECT count(*) FROM trovella_guard.check('piece') WHERE level = 'error'}),
 	'0', 'also under another name');
+
+is($new->safe_psql('owing', q{SELECT waived_by FROM trovella_guard.findings('deep.task') WHERE rule = 'policy_unproven'}),
+	'tried with members of two tenants', 'and the attestation holds');
+my $voided = ($new->psql('owing', q{SET trovella_guard.profile = 'isolation';
+ALTER POLICY own ON deep.member USING (user_name <> '')}))[2];
+like($voided, qr/WARNING:  table "deep.task" breaks policy_unproven\n.*; the attestation of \d{4}-\d\d-\d\d is void, because the policies or what they rest on have changed/,
+	'until something changes');
+like($voided, qr/^If the policy is to stay as it is now, try it again in one transaction, and attest it again if it is isolated:$/m,
+	'which says what to do');
 
 # A database owner who is no superuser cannot take that road
 $new->safe_psql('postgres',
