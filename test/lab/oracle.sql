@@ -15,6 +15,32 @@ SET client_min_messages = warning;
 
 CREATE SCHEMA lab;
 
+-- What will be gone when a session ends, because PostgreSQL drops it along with
+-- something temporary: 'class oid column'.  A part takes its whole along (the
+-- rule of a view, the member of an extension), a column only what depends on it.
+-- (Volatile, because the planner would call a stable one for each query.)
+CREATE FUNCTION lab.fleeting() RETURNS text[]
+LANGUAGE plpgsql VOLATILE AS $$
+BEGIN RETURN (
+  WITH RECURSIVE fleeting(classid, objid, objsubid) AS (
+    SELECT d.classid, d.objid, d.objsubid
+    FROM pg_namespace n JOIN pg_depend d
+      ON d.refclassid = 'pg_namespace'::regclass AND d.refobjid = n.oid
+    WHERE n.nspname ~ '^pg_(toast_)?temp_'
+    UNION
+    SELECT v.* FROM fleeting f, LATERAL (
+      SELECT d.classid, d.objid, d.objsubid FROM pg_depend d
+      WHERE d.refclassid = f.classid AND d.refobjid = f.objid
+        AND (f.objsubid = 0 OR d.refobjsubid = f.objsubid)
+      UNION ALL
+      SELECT d.refclassid, d.refobjid, d.refobjsubid FROM pg_depend d
+      WHERE d.classid = f.classid AND d.objid = f.objid AND d.objsubid = f.objsubid
+        AND d.deptype IN ('i', 'e')) v
+  )
+  SELECT coalesce(array_agg(classid || ' ' || objid || ' ' || objsubid), '{}') FROM fleeting);
+END
+$$;
+
 -- The tables with a tenant column.  A table that belongs to an extension of a
 -- superuser is that extension's business.
 CREATE VIEW lab.tenant AS
@@ -24,7 +50,9 @@ FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'organization_id'
   AND NOT a.attisdropped
-WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND c.oid >= 16384
+WHERE (a.atttypid < 16384 AND a.attcollation < 16384 AND a.attgenerated = ''
+       OR 'pg_class'::regclass::oid || ' ' || c.oid || ' ' || a.attnum <> ALL (lab.fleeting()))
+  AND c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND c.oid >= 16384
   AND n.nspname NOT IN ('lab', 'trovella_guard')
   AND NOT EXISTS (
     SELECT FROM pg_depend d
@@ -42,35 +70,49 @@ LANGUAGE sql STABLE AS $$
                  WHERE r.oid = role AND (r.rolsuper OR r.rolbypassrls))
 $$;
 
+-- Who may use, or take over, the privileges of which role.
+DO $$
+BEGIN
+  EXECUTE 'CREATE VIEW lab.membership AS SELECT roleid, member FROM pg_auth_members'
+    || CASE WHEN current_setting('server_version_num')::int >= 160000
+            THEN ' WHERE inherit_option OR set_option' ELSE '' END;
+END
+$$;
+
+-- Have others than its owner a privilege on a relation or its columns?
+CREATE FUNCTION lab.is_granted(rel oid) RETURNS bool
+LANGUAGE plpgsql STABLE AS $$
+BEGIN RETURN
+  EXISTS (SELECT FROM pg_class c, aclexplode(c.relacl) a
+          WHERE c.oid = rel AND a.grantee <> c.relowner)
+  OR EXISTS (SELECT FROM pg_class c JOIN pg_attribute t ON t.attrelid = c.oid
+               AND t.attnum > 0 AND NOT t.attisdropped, aclexplode(t.attacl) a
+             WHERE c.oid = rel AND a.grantee <> c.relowner);
+END
+$$;
+
 -- Is this partition or inheritance child out of everybody's reach, except for
--- an owner who could read its rows through the parent anyway?
+-- an owner who could read its rows through the parent anyway?  So must be the
+-- parents that are not protected, theirs, and so on.
 CREATE FUNCTION lab.is_hidden(rel oid) RETURNS bool
 LANGUAGE plpgsql STABLE AS $$
-DECLARE
-  parent oid;
-  parents int := 0;
-  protected bool;
-  parent_owner oid;
-  child_owner oid;
 BEGIN
-  PERFORM FROM pg_class c, aclexplode(c.relacl) a
-  WHERE c.oid = rel AND a.grantee <> c.relowner;
-  IF FOUND THEN RETURN false; END IF;
-  PERFORM FROM pg_class c JOIN pg_attribute t ON t.attrelid = c.oid
-      AND t.attnum > 0 AND NOT t.attisdropped, aclexplode(t.attacl) a
-  WHERE c.oid = rel AND a.grantee <> c.relowner;
-  IF FOUND THEN RETURN false; END IF;
-
-  FOR parent IN SELECT inhparent FROM pg_inherits WHERE inhrelid = rel LOOP
-    parents := parents + 1;
-    SELECT relrowsecurity, relowner INTO protected, parent_owner
-    FROM lab.tenant WHERE relid = parent;
-    IF NOT FOUND THEN RETURN false; END IF;
-    SELECT relowner INTO child_owner FROM pg_class WHERE oid = rel;
-    IF NOT lab.is_at_least(child_owner, parent_owner) THEN RETURN false; END IF;
-    IF NOT protected AND NOT lab.is_hidden(parent) THEN RETURN false; END IF;
-  END LOOP;
-  RETURN parents > 0;
+  PERFORM FROM pg_inherits WHERE inhrelid = rel;
+  IF NOT FOUND THEN RETURN false; END IF;
+  RETURN (
+  WITH RECURSIVE bare(relid) AS (
+    SELECT rel
+    UNION
+    SELECT i.inhparent FROM bare b JOIN pg_inherits i ON i.inhrelid = b.relid
+    JOIN lab.tenant p ON p.relid = i.inhparent AND NOT p.relrowsecurity
+  )
+  SELECT bool_and(NOT lab.is_granted(b.relid)
+    AND EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = b.relid)
+    AND NOT EXISTS (
+      SELECT FROM pg_inherits i LEFT JOIN lab.tenant p ON p.relid = i.inhparent
+      WHERE i.inhrelid = b.relid
+        AND (p.relid IS NULL OR NOT lab.is_at_least(c.relowner, p.relowner))))
+  FROM bare b JOIN pg_class c ON c.oid = b.relid);
 END
 $$;
 
@@ -82,6 +124,8 @@ $$;
 CREATE FUNCTION lab.open_ancestors(rel oid) RETURNS SETOF oid
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
+  PERFORM FROM pg_inherits WHERE inhrelid = rel;
+  IF NOT FOUND THEN RETURN; END IF;
   RETURN QUERY
     WITH RECURSIVE up(relid) AS (
       SELECT rel
@@ -92,10 +136,7 @@ BEGIN
     )
     SELECT a.oid FROM up JOIN pg_class a ON a.oid = up.relid
     WHERE a.oid <> rel
-      AND (EXISTS (SELECT FROM aclexplode(a.relacl) g WHERE g.grantee <> a.relowner)
-           OR EXISTS (SELECT FROM pg_attribute t, aclexplode(t.attacl) g
-                      WHERE t.attrelid = a.oid AND t.attnum > 0
-                        AND NOT t.attisdropped AND g.grantee <> a.relowner)
+      AND (lab.is_granted(a.oid)
            OR NOT lab.is_at_least(a.relowner, (SELECT relowner FROM pg_class WHERE oid = rel)))
       AND (NOT a.relrowsecurity
            OR NOT a.relforcerowsecurity
@@ -105,30 +146,6 @@ BEGIN
                AND EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = a.oid
                            AND p.polpermissive AND p.polqual IS NOT NULL
                            AND p.polcmd IN ('r', '*'))));
-END
-$$;
-
--- What stands on something temporary, and will be gone when its session ends:
--- 'class oid'.  A permanent table is not gone because one of its columns is.
-CREATE FUNCTION lab.fleeting() RETURNS text[]
-LANGUAGE plpgsql STABLE AS $$
-BEGIN RETURN (
-  WITH RECURSIVE temporary(oid) AS (
-    SELECT oid FROM pg_namespace WHERE nspname ~ '^pg_(toast_)?temp_'
-  ), fleeting(classid, objid) AS (
-    SELECT v.* FROM temporary n, LATERAL (
-      SELECT 'pg_class'::regclass::oid, oid FROM pg_class WHERE relnamespace = n.oid
-      UNION ALL
-      SELECT 'pg_proc'::regclass, oid FROM pg_proc WHERE pronamespace = n.oid
-      UNION ALL
-      SELECT 'pg_type'::regclass, oid FROM pg_type WHERE typnamespace = n.oid) v
-    UNION
-    SELECT d.classid, d.objid
-    FROM fleeting f JOIN pg_depend d ON d.refclassid = f.classid AND d.refobjid = f.objid
-    LEFT JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid
-    WHERE d.deptype <> 'e' AND (c.relkind IS NULL OR c.relkind IN ('i', 'I'))
-  )
-  SELECT coalesce(array_agg(classid || ' ' || objid), '{}') FROM fleeting);
 END
 $$;
 
@@ -145,7 +162,7 @@ BEGIN RETURN (
     -- rows that are there need USING; new ones WITH CHECK, or else USING
     AND (p.polqual IS NOT NULL
          OR (v.command = 'INSERT' AND p.polwithcheck IS NOT NULL))
-    AND 'pg_policy'::regclass::oid || ' ' || p.oid <> ALL (fleeting));
+    AND 'pg_policy'::regclass::oid || ' ' || p.oid || ' 0' <> ALL (fleeting));
 END
 $$;
 
@@ -188,7 +205,21 @@ BEGIN RETURN EXISTS (
         (SELECT bool_and(a.attnum = ANY (keys) OR a.attnotnull)
          FROM unnest(lab.not_null_columns(i.indpred::text)) n
          LEFT JOIN pg_attribute a ON a.attrelid = rel AND a.attnum = n))
-      AND 'pg_class'::regclass::oid || ' ' || i.indexrelid <> ALL (fleeting));
+      AND 'pg_class'::regclass::oid || ' ' || i.indexrelid || ' 0' <> ALL (fleeting));
+END
+$$;
+
+-- Can nobody but its owner reach a table, by itself or through its parents?
+CREATE FUNCTION lab.is_sealed(rel oid) RETURNS bool
+LANGUAGE plpgsql STABLE AS $$
+BEGIN RETURN (
+  WITH RECURSIVE up(relid) AS (
+    SELECT rel
+    UNION SELECT i.inhparent FROM up JOIN pg_inherits i ON i.inhrelid = up.relid)
+  SELECT NOT lab.app_acts_as('pg_read_all_data'::regrole)
+    AND NOT lab.app_acts_as('pg_write_all_data'::regrole)
+    AND bool_and(NOT lab.is_granted(c.oid) AND NOT lab.app_acts_as(c.relowner))
+  FROM up JOIN pg_class c ON c.oid = up.relid);
 END
 $$;
 
@@ -208,7 +239,8 @@ BEGIN
       WHERE NOT EXISTS (
         SELECT FROM trovella_guard.allowlist a
         WHERE a.schema_name = t.nspname AND a.table_name IN (t.relname, '*')
-          AND a.rule IN ('*', $2)
+          AND a.rule IN ('*', $2) AND a.object = '*' AND NOT a.adopted
+          AND (NOT a.sealed OR lab.is_sealed(t.relid))
           AND (expires_at IS NULL OR expires_at > clock_timestamp())))
     $q$ INTO result USING rel, about;
   RETURN result;
@@ -217,9 +249,10 @@ $$;
 
 -- Which allowlist entries cover a table: its own, those of the tables that it
 -- is a partition of, and that of the schema of the topmost.  The entry's xmin
--- tells a fresh one.
-CREATE FUNCTION lab.entries(rel oid)
-RETURNS TABLE (distance int, rule text, entry text, covers oid)
+-- tells a fresh one.  An entry of the schema is asked about a rule.  A sealed entry counts while the table is sealed; a debt
+-- waives nothing that is new, so it is no entry here.
+CREATE FUNCTION lab.entries(rel oid, about text DEFAULT NULL)
+RETURNS TABLE (distance int, rule text, object text, entry text, sealed bool)
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
   up oid := rel;
@@ -235,13 +268,14 @@ BEGIN
     LEFT JOIN pg_inherits i ON i.inhrelid = c.oid AND c.relispartition
     WHERE c.oid = up;
     RETURN QUERY EXECUTE
-      'SELECT $3, a.rule, format(''%s.%s/%s@%s'', schema_name, table_name, rule, xmin), $5
+      'SELECT $3, a.rule, a.object, format(''%s.%s/%s@%s'', schema_name, table_name, rule, xmin), a.sealed
        FROM trovella_guard.allowlist a
-       WHERE schema_name = $1
+       WHERE schema_name = $1 AND NOT a.adopted
          AND (table_name = $2 OR table_name = ''*'' AND $4 IS NULL
-              AND lab.schema_entry_covers($5, a.rule))
-         AND (expires_at IS NULL OR expires_at > clock_timestamp())'
-      USING schema, tab, distance, parent, up;
+              AND lab.schema_entry_covers($5, coalesce($7, a.rule)))
+         AND (expires_at IS NULL OR expires_at > clock_timestamp())
+         AND (NOT a.sealed OR lab.is_sealed($6))'
+      USING schema, tab, distance, parent, up, rel, about;
     distance := distance + 1;
     up := parent;
   END LOOP;
@@ -258,10 +292,15 @@ LANGUAGE sql STABLE AS $$
   FROM up JOIN pg_class c ON c.oid = up.relid JOIN pg_namespace n ON n.oid = c.relnamespace
 $$;
 
-CREATE FUNCTION lab.is_waived(rel oid, about text) RETURNS bool
+-- Does an entry waive a rule, of an object or, of policy_missing, of all the
+-- commands that lack a policy?
+CREATE FUNCTION lab.is_waived(rel oid, about text, what text DEFAULT NULL, commands text[] DEFAULT NULL) RETURNS bool
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
-  RETURN EXISTS (SELECT FROM lab.entries(rel) WHERE rule IN ('*', about));
+  RETURN EXISTS (SELECT FROM lab.entries(rel, about) e
+                 WHERE (e.rule = about OR e.rule = '*'
+                        AND NOT (e.sealed AND about IN ('tenant_column_lost', 'view_exposes_tenants')))
+                   AND (e.object = '*' OR e.object = what OR commands <@ string_to_array(e.object, ', ')));
 END
 $$;
 
@@ -277,14 +316,62 @@ LANGUAGE sql STABLE AS $$
   WHERE a.grantee NOT IN (SELECT oid FROM pg_authid WHERE rolsuper)
 $$;
 
--- Has the application's role the privileges of another one, or can get them?
+-- The application's roles: those of the setting that exist and are not excused;
+-- where none exists, whoever may log in and is confined.
+CREATE FUNCTION lab.app_roles() RETURNS oid[]
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  excused name[] := '{}';
+  listed oid[];
+BEGIN
+  IF to_regclass('trovella_guard.allowlist') IS NOT NULL THEN
+    EXECUTE $q$SELECT coalesce(array_agg(object::name), '{}') FROM trovella_guard.allowlist
+      WHERE kind = 'role' AND (expires_at IS NULL OR expires_at > clock_timestamp())$q$ INTO excused;
+  END IF;
+  SELECT array_agg(oid) INTO listed FROM pg_roles
+  WHERE rolname = ANY (string_to_array(replace(current_setting('trovella_guard.app_role', true), ' ', ''), ','));
+  RETURN (
+    SELECT coalesce(array_agg(oid), '{}') FROM pg_roles
+    WHERE rolname <> ALL (excused)
+      AND CASE WHEN listed IS NULL THEN rolcanlogin AND NOT rolsuper AND NOT rolbypassrls
+               ELSE oid = ANY (listed) END);
+END
+$$;
+
+-- Has an application role the privileges of another one, or can get them?
 CREATE FUNCTION lab.app_acts_as(role oid) RETURNS bool
+LANGUAGE plpgsql STABLE AS $$
+BEGIN RETURN role = 0 OR (
+  WITH RECURSIVE acts_as(oid) AS (
+    SELECT unnest(lab.app_roles())
+    UNION
+    SELECT m.roleid FROM acts_as a JOIN lab.membership m ON m.member = a.oid
+  )
+  SELECT role IN (SELECT oid FROM acts_as));
+END
+$$;
+
+-- Does every view read tables alone, with its owner's rights?
+CREATE FUNCTION lab.views_are_simple() RETURNS bool
 LANGUAGE sql STABLE AS $$
-  SELECT role = 0 OR pg_has_role('regress_lab_app', role, 'MEMBER')
+  SELECT NOT EXISTS (
+    SELECT FROM pg_class v
+    JOIN pg_namespace n ON n.oid = v.relnamespace
+    WHERE v.oid >= 16384 AND n.nspname NOT IN ('lab', 'trovella_guard', 'wk') AND n.nspname !~ '^pg_'
+      AND (v.relkind = 'm' OR v.relkind = 'v' AND v.reloptions IS NOT NULL
+           OR v.relkind = 'v' AND EXISTS (
+                SELECT FROM pg_rewrite r
+                JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+                  AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> v.oid
+                JOIN pg_class b ON b.oid = d.refobjid
+                WHERE r.ev_class = v.oid AND b.relkind NOT IN ('r', 'p'))
+           OR v.relkind IN ('r', 'p', 'v') AND EXISTS (
+                SELECT FROM pg_rewrite r WHERE r.ev_class = v.oid AND r.rulename <> '_RETURN')))
 $$;
 
 -- The views by which the application's role sees a tenant table as somebody to
--- whom row-level security does not apply, and whether the table has it.
+-- whom row-level security does not apply, and whether the table has it.  Only
+-- where views read tables alone, with their owner's rights, and nothing else.
 CREATE FUNCTION lab.exposing_views()
 RETURNS TABLE (relid oid, tenant_table text, identity text)
 LANGUAGE sql STABLE AS $$
@@ -298,15 +385,31 @@ LANGUAGE sql STABLE AS $$
   JOIN lab.tenant t ON t.relid = d.refobjid
   WHERE v.relkind = 'v' AND v.relpersistence <> 't' AND v.oid >= 16384
     AND n.nspname NOT IN ('lab', 'trovella_guard')
-    AND EXISTS (SELECT FROM aclexplode(coalesce(v.relacl, acldefault('r', v.relowner))) a
+    AND lab.views_are_simple()
+    AND (EXISTS (SELECT FROM aclexplode(coalesce(v.relacl, acldefault('r', v.relowner))) a
                 WHERE a.privilege_type IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
                   AND lab.app_acts_as(a.grantee))
+         OR lab.app_acts_as('pg_read_all_data'::regrole) OR lab.app_acts_as('pg_write_all_data'::regrole))
     AND CASE WHEN t.relrowsecurity
         THEN (SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE oid = v.relowner)
           OR NOT t.relforcerowsecurity AND pg_has_role(v.relowner, t.relowner, 'USAGE')
         ELSE lab.is_hidden(t.relid) END
     -- of rows of a global table nothing is said
     AND NOT lab.is_waived(t.relid, '*')
+$$;
+
+-- Has a table more than the hundred ancestors that the guard looks at?
+CREATE FUNCTION lab.is_too_deep(rel oid) RETURNS bool
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  PERFORM FROM pg_inherits WHERE inhrelid = rel;
+  IF NOT FOUND THEN RETURN false; END IF;
+  RETURN (
+    WITH RECURSIVE up(relid) AS (
+      SELECT inhparent FROM pg_inherits WHERE inhrelid = rel
+      UNION SELECT i.inhparent FROM pg_inherits i JOIN up ON i.inhrelid = up.relid)
+    SELECT count(*) > 100 FROM up);
+END
 $$;
 
 -- Everything that is unsafe.  "identity" tells one fault from another by
@@ -321,7 +424,7 @@ DECLARE
   covered text[];
   fleeting text[] := lab.fleeting();
 BEGIN
-  FOR t IN SELECT * FROM lab.tenant LOOP
+  FOR t IN SELECT * FROM lab.tenant WHERE NOT lab.is_too_deep(tenant.relid) LOOP
     relid := t.relid;
     judged := t.relrowsecurity OR NOT lab.is_hidden(t.relid);
 
@@ -364,7 +467,8 @@ BEGIN
         AND c.conkey <> ARRAY[t.attnum]
     LOOP
       IF NOT lab.is_indexed(t.relid, k.conkey, fleeting) THEN
-        rule := 'fk_index_missing'; object := k.conname; identity := k.oid;
+        -- another key of the same columns lacks no other index
+        rule := 'fk_index_missing'; object := k.conname; identity := k.conkey::text;
         RETURN NEXT;
       END IF;
     END LOOP;
@@ -385,49 +489,68 @@ $$;
 -- What the walker asks after each transaction: one line for each fact,
 -- fields separated by tabs.
 --   U relid table rule object identity waived    something unsafe
---   T relid table entries reached-by ancestors   a tenant table
+--   T relid table entries reached-by ancestors number   a tenant table, and its column's number
 --   V relid reached-by                           a view
---   N relid table lost-is-waived                 another table
+--   N relid table lost-is-waived columns         another table, its columns by number
 --   E entry                                      an allowlist entry
---   C relid table rule object                    what check() says
+--   D table/rule                                 a debt, also one that a decision hides
+--   C relid table rule object level waived       what the audit says, debts included
+--   Y table                                      one that the oracle does not judge
+--   X                                            too many views for the oracle
+--   M milliseconds                               what the audit took
 CREATE FUNCTION lab.state(guarded bool DEFAULT true) RETURNS SETOF text
 LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  began timestamptz;
 BEGIN
   RETURN QUERY
+    WITH u AS MATERIALIZED (SELECT * FROM lab.unsafe()), missing AS (
+      SELECT u.relid, array_agg(u.object) AS commands FROM u WHERE u.rule = 'policy_missing' GROUP BY 1)
     SELECT format(E'U\t%s\t%s.%s\t%s\t%s\t%s\t%s', u.relid, n.nspname, c.relname,
-                  u.rule, u.object, u.identity, lab.is_waived(u.relid, u.rule)::int)
-    FROM lab.unsafe() u JOIN pg_class c ON c.oid = u.relid
+                  u.rule, u.object, u.identity, lab.is_waived(u.relid, u.rule, u.object, m.commands)::int)
+    FROM u LEFT JOIN missing m ON m.relid = u.relid AND u.rule = 'policy_missing'
+    JOIN pg_class c ON c.oid = u.relid
     JOIN pg_namespace n ON n.oid = c.relnamespace;
   RETURN QUERY
-    SELECT format(E'T\t%s\t%s.%s\t%s\t%s\t%s', t.relid, t.nspname, t.relname,
+    SELECT format(E'T\t%s\t%s.%s\t%s\t%s\t%s\t%s', t.relid, t.nspname, t.relname,
                   (SELECT string_agg(e.distance || ' ' || e.entry, '|')
-                   FROM lab.entries(t.relid) e), lab.reached_by(t.relid),
-                  lab.ancestors(t.relid))
+                   FROM lab.entries(t.relid) e WHERE e.object = '*' AND NOT e.sealed), lab.reached_by(t.relid),
+                  lab.ancestors(t.relid), t.attnum)
     FROM lab.tenant t;
   RETURN QUERY
     SELECT format(E'V\t%s\t%s', c.oid, lab.reached_by(c.oid))
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind = 'v' AND c.oid >= 16384 AND n.nspname NOT IN ('lab', 'trovella_guard');
   RETURN QUERY
-    SELECT format(E'N\t%s\t%s.%s\t%s', c.oid, n.nspname, c.relname,
-                  lab.is_waived(c.oid, 'tenant_column_lost')::int)
+    SELECT format(E'N\t%s\t%s.%s\t%s\t%s', c.oid, n.nspname, c.relname,
+                  CASE WHEN EXISTS (SELECT FROM lab.entries(c.oid) e WHERE e.rule = 'tenant_column_lost') THEN 'by name'
+                       WHEN lab.is_waived(c.oid, 'tenant_column_lost') THEN 'with all' END,
+                  (SELECT string_agg(attnum::text, '|') FROM pg_attribute
+                   WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped))
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
       AND c.oid >= 16384 AND n.nspname NOT IN ('lab', 'trovella_guard')
       AND c.oid NOT IN (SELECT t.relid FROM lab.tenant t);
+  RETURN QUERY SELECT format(E'Y\t%s.%s', t.nspname, t.relname) FROM lab.tenant t
+    WHERE lab.is_too_deep(t.relid);
+  IF NOT lab.views_are_simple() THEN RETURN NEXT 'X'; END IF;
   IF to_regclass('trovella_guard.allowlist') IS NOT NULL AND guarded THEN
+    began := clock_timestamp();
     RETURN QUERY EXECUTE $q$
       SELECT format(E'E\t%s.%s/%s@%s', schema_name, table_name, rule, xmin)
-      FROM trovella_guard.allowlist
+      FROM trovella_guard.allowlist WHERE kind = 'relation' AND object = '*' AND NOT adopted AND NOT sealed
       UNION ALL
-      SELECT format(E'C\t%s\t%s.%s\t%s\t%s', c.oid, f.schema_name, f.table_name, f.rule, f.object)
-      FROM trovella_guard.check() f
+      SELECT format(E'D\t%s.%s\t%s', schema_name, table_name, rule)
+      FROM trovella_guard.allowlist WHERE adopted
+      UNION ALL
+      SELECT format(E'C\t%s\t%s.%s\t%s\t%s\t%s\t%s', c.oid, f.schema_name, f.table_name, f.rule, f.object, f.level,
+             CASE WHEN f.waived_by IS NOT NULL AND NOT f.is_debt THEN 1 END)
+      FROM trovella_guard.findings() f
       LEFT JOIN pg_namespace n ON n.nspname = f.schema_name
       LEFT JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = f.table_name
-      WHERE f.rule IN ('rls_disabled', 'policy_missing', 'tenant_index_missing',
-                       'fk_index_missing', 'policy_unscoped', 'policy_unproven',
-                       'app_role_bypasses_rls', 'view_exposes_tenants')
+      WHERE f.level <> 'info'
     $q$;
+    RETURN NEXT format(E'M\t%s', round(extract(epoch FROM clock_timestamp() - began) * 1000));
   END IF;
 END
 $$;
@@ -439,27 +562,24 @@ LANGUAGE sql STABLE AS $$
                 c.relrowsecurity::int, c.reloftype::regtype, c.relispartition::int)
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE c.relkind IN ('r', 'p') AND c.oid >= 16384
-    AND n.nspname NOT IN ('lab', 'trovella_guard', 'pg_toast')
-    AND n.nspname !~ '^pg_'
+    AND n.nspname !~ '^(pg_|trovella_guard|(lab|deep|evil|wk)$)'
   UNION ALL
   SELECT format(E'A\t%s\t%s', a.attrelid, a.attname)
   FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
   JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE c.relkind IN ('r', 'p') AND c.oid >= 16384 AND a.attnum > 0
-    AND NOT a.attisdropped AND n.nspname NOT IN ('lab', 'trovella_guard')
-    AND n.nspname !~ '^pg_'
+    AND NOT a.attisdropped AND n.nspname !~ '^(pg_|trovella_guard|(lab|deep|evil|wk)$)'
   UNION ALL
   SELECT format(E'P\t%s\t%I', polrelid, polname) FROM pg_policy
   UNION ALL
   SELECT format(E'I\t%s\t%I.%I', i.indrelid, n.nspname, c.relname)
   FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
   JOIN pg_namespace n ON n.oid = c.relnamespace
-  WHERE c.oid >= 16384 AND n.nspname NOT IN ('lab', 'trovella_guard', 'pg_toast')
-    AND n.nspname !~ '^pg_'
+  WHERE c.oid >= 16384 AND n.nspname !~ '^(pg_|trovella_guard|(lab|deep|evil|wk)$)'
   UNION ALL
   SELECT format(E'K\t%s\t%I\t%s', conrelid, conname, contype)
-  FROM pg_constraint WHERE conrelid <> 0 AND conrelid >= 16384 AND contype IN ('f', 'p', 'u')
-    AND conrelid::regclass::text !~ '^(lab|trovella_guard)\.'
+  FROM pg_constraint k JOIN pg_namespace n ON n.oid = k.connamespace
+  WHERE conrelid >= 16384 AND contype IN ('f', 'p', 'u') AND n.nspname !~ '^(pg_|trovella_guard|(lab|deep|evil|wk)$)'
   UNION ALL
   SELECT format(E'H\t%s\t%s', inhrelid, inhparent) FROM pg_inherits
   UNION ALL
@@ -477,7 +597,7 @@ LANGUAGE sql STABLE AS $$
   SELECT md5(coalesce((SELECT string_agg(p::text, '|' ORDER BY p.oid) FROM pg_policy p WHERE p.polrelid = rel), '')
     || (SELECT c.relrowsecurity::text || c.relforcerowsecurity || c.relowner || coalesce(c.relacl::text, '') FROM pg_class c WHERE c.oid = rel)
     || (SELECT string_agg(a.attname || a.atttypid, ',' ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = rel AND a.attnum > 0)
-    || coalesce((SELECT string_agg(f.oid::text || f.provolatile::text || f.prosrc, ',' ORDER BY f.oid) FROM pg_proc f WHERE f.pronamespace = to_regnamespace('fn')), '')
+    || coalesce((SELECT string_agg(f.oid::text || f.provolatile::text || f.prosrc || coalesce(f.prosqlbody::text, ''), ',' ORDER BY f.oid) FROM pg_proc f WHERE f.pronamespace = to_regnamespace('fn')), '')
     || lab.is_waived(rel, 'policy_unscoped'))
 $$;
 
@@ -504,6 +624,28 @@ EXCEPTION
 END
 $$;
 
+-- Puts a row of tenant "a" and one of tenant "b" into a table; what else a row
+-- needs, as columns and values; null if it takes none.
+CREATE FUNCTION lab.put_rows(rel oid, OUT columns text, OUT "values" text)
+LANGUAGE plpgsql AS $$
+DECLARE
+  tab text := rel::regclass;
+  has_n bool := EXISTS (SELECT FROM pg_attribute WHERE attrelid = rel AND attname = 'n' AND NOT attisdropped);
+  n int;
+BEGIN
+  FOREACH n IN ARRAY CASE WHEN has_n THEN '{0,10,20,30,40,50,100}' ELSE '{0}' END::int[] LOOP
+    BEGIN
+      columns := CASE WHEN has_n THEN ', n' ELSE '' END;
+      "values" := CASE WHEN has_n THEN ', ' || n ELSE '' END;
+      EXECUTE format('INSERT INTO %s (organization_id%s) VALUES (''a''%s), (''b''%s)',
+                     tab, columns, "values", "values");
+      RETURN;
+    EXCEPTION WHEN OTHERS THEN columns := NULL;
+    END;
+  END LOOP;
+END
+$$;
+
 -- What a tenant "a" can do to the row of tenant "b": the commands, or '?' if
 -- the two rows cannot be put into the table.
 CREATE FUNCTION lab.leaks(rel oid) RETURNS text[]
@@ -514,10 +656,9 @@ DECLARE
   roles name[] := '{regress_lab_app,regress_lab_other}';
   role name;
   result text[] := '{}';
-  n int;
-  has_n bool;
-  stored bool := false;
+  more record;
   exempt regrole;
+  asked oid;
 BEGIN
   SELECT format('%I.%I', nspname, relname) INTO tab FROM lab.tenant WHERE relid = rel;
   IF NOT FOUND THEN RETURN '{?}'; END IF;
@@ -530,7 +671,7 @@ BEGIN
     EXECUTE format('GRANT ALL ON %s TO PUBLIC', tab);
     -- and to read what its policies look up
     EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA %s TO PUBLIC',
-      (SELECT string_agg(quote_ident(nspname), ', ') FROM pg_namespace WHERE nspname IN ('s1', 's2')));
+      (SELECT string_agg(quote_ident(nspname), ', ') FROM pg_namespace WHERE nspname IN ('s1', 's2', 'fn')));
     -- what the policies say is asked even where they do not count yet
     EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', tab);
     -- to an owner they do not apply, unless forced; that is not what is asked
@@ -543,35 +684,33 @@ BEGIN
         AND NOT attisdropped AND NOT atthasdef) THEN
       EXECUTE format('ALTER TABLE %s ALTER COLUMN id SET DEFAULT gen_random_uuid()::text', tab);
     END IF;
-    has_n := EXISTS (SELECT FROM pg_attribute WHERE attrelid = rel AND attname = 'n' AND NOT attisdropped);
     IF (SELECT relkind FROM pg_class WHERE oid = rel) = 'p' THEN
       BEGIN
         EXECUTE format('CREATE TABLE lab.everything_else PARTITION OF %s DEFAULT', tab);
       EXCEPTION WHEN OTHERS THEN NULL;
       END;
     END IF;
-    FOREACH n IN ARRAY '{0,10,20,30,40,50,100}'::int[] LOOP
-      BEGIN
-        IF has_n THEN
-          EXECUTE format('INSERT INTO %s (organization_id, n) VALUES (''a'', %s), (''b'', %s)', tab, n, n);
-        ELSE
-          EXECUTE format('INSERT INTO %s (organization_id) VALUES (''a''), (''b'')', tab);
-        END IF;
-        stored := true;
-        EXIT;
-      EXCEPTION WHEN OTHERS THEN NULL;
-      END;
-    END LOOP;
-    IF NOT stored THEN
+    more := lab.put_rows(rel);
+    IF more.columns IS NULL THEN
       RAISE EXCEPTION USING ERRCODE = 'LB002', MESSAGE = '{?}';
     END IF;
+    FOR asked IN
+      SELECT DISTINCT d.refobjid FROM pg_policy p
+      JOIN pg_depend d ON d.classid = 'pg_policy'::regclass AND d.objid = p.oid
+        AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> rel
+      JOIN lab.tenant t ON t.relid = d.refobjid
+      WHERE p.polrelid = rel
+    LOOP
+      PERFORM lab.put_rows(asked);
+    END LOOP;
     FOREACH role IN ARRAY roles LOOP
-      CONTINUE WHEN pg_has_role(role, exempt, 'USAGE');
+      CONTINUE WHEN pg_has_role(role, exempt, 'USAGE')
+        OR (SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = role);
       IF lab.attempt(role, 'a', format('SELECT FROM %s WHERE organization_id = ''b''', tab)) > 0 THEN
         result := result || 'SELECT'::text;
       END IF;
-      IF lab.attempt(role, 'a', format('INSERT INTO %s (organization_id%s) VALUES (''b''%s)', tab,
-           CASE WHEN has_n THEN ', n' ELSE '' END, CASE WHEN has_n THEN ', ' || n ELSE '' END)) > 0 THEN
+      IF lab.attempt(role, 'a', format('INSERT INTO %s (organization_id%s) VALUES (''b''%s)',
+           tab, more.columns, more.values)) > 0 THEN
         result := result || 'INSERT'::text;
       END IF;
       -- steal the other tenant's row, or give one's own away

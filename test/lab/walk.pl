@@ -4,7 +4,7 @@
 # guard against the oracle after every transaction.
 #
 #   test/lab/walk.pl [--seconds N] [--seed N] [--sessions N] [--episode SEED]
-#                    [--length N] [--plain] [--no-scope]
+#                    [--length N] [--plain] [--no-scope] [--themes A,B]
 #
 # Needs a server that PGHOST and PGUSER lead to, as a superuser, with
 # trovella_guard installed and max_prepared_transactions above zero.  It makes
@@ -18,16 +18,16 @@ use Getopt::Long;
 use lib "$FindBin::Bin/lib";
 use Lab::Walker;
 
-my %option = (seconds => 60, seed => time(), sessions => 1, length => 150);
+my %option = (seconds => 60, seed => time(), sessions => 1, length => 100);
 GetOptions(\%option, 'seconds=i', 'seed=i', 'sessions=i', 'episode=i',
-	'length=i', 'plain', 'no-scope', 'keep-going')
+	'length=i', 'plain', 'no-scope', 'keep-going', 'themes=s')
   or die "see the head of this file\n";
 
 $| = 1;
 my $walker = Lab::Walker->new(dir => $FindBin::Bin, seed => $option{seed},
 	sessions => $option{sessions}, length => $option{length},
 	fancy => !$option{plain}, scope => !$option{'no-scope'},
-	episode_seed => $option{episode});
+	themes => [ split /,/, $option{themes} // '' ], episode_seed => $option{episode});
 $walker->prepare;
 print "seed $option{seed}, $option{sessions} session(s)"
   . ($walker->{scope} ? '' : ', policy scope not observed') . "\n";
@@ -40,7 +40,7 @@ while ((my $left = $end - time()) > 0)
 	last if !$failure && defined $option{episode};
 	next unless $failure;
 	$failed++;
-	print "FAILURE $failure->{kind}: $failure->{what}\n",
+	print "FAILURE after $failure->{after} s: $failure->{kind}: $failure->{what}\n",
 	  "(--episode $failure->{seed} --sessions $option{sessions}; ",
 	  $failure->{shrunk} ? "shrunk" : "not reproduced, so not shrunk", ")\n",
 	  $failure->{script};

@@ -82,7 +82,7 @@ sub prepare
 {
 	my ($self) = @_;
 	my $walker = $self->{walker} = Lab::Walker->new(dir => $self->{dir},
-		seed => $self->{seed}, sessions => 4);
+		seed => $self->{seed}, sessions => 4, bound => 600);
 	$walker->prepare;
 	my $mine = "organization_id = (SELECT current_setting('app.current_organization_id', true))";
 	my $arms = join ' OR ', map { "id <> 'x$_'" } 1 .. 300;
@@ -148,7 +148,7 @@ sub open_world
 	$self->{sessions} = 2 + int rand 3;
 	$walker->open_world({ preload => chance(0.5), on_error_rollback => 0,
 		sessions => $self->{sessions}, names => 3 + int rand 8 });
-	$self->{grammar} = Lab::Grammar->new(names => $walker->{style}{names}, fancy => 1,
+	$self->{grammar} = Lab::Grammar->new(names => $walker->{style}{names}, fancy => 1, themes => undef,
 		preload => $walker->{style}{preload}, prepared => 12);
 	$_->close foreach @{ $walker->{session} };
 	$walker->{session} = [];

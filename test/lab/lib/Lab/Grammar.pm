@@ -3,6 +3,9 @@
 # The world is what lab.world() last said, plus the names that the transaction
 # itself has made up: statements mostly name what is there, so that most of
 # them do something.  All randomness comes from rand(), which the walker seeds.
+#
+# What belongs to one subject only is a theme, in a file of its own.  An episode
+# prefers two of the themes: what a break needs then comes together sooner.
 
 package Lab::Grammar;
 
@@ -10,6 +13,9 @@ use strict;
 use warnings;
 
 use List::Util ();
+
+my @themes = qw(Temporary Roles Exposure Families Allowlist Asking Commands Hostile);
+require "Lab/Grammar/$_.pm" foreach @themes;
 
 my $tenant = "current_setting('app.current_organization_id', true)";
 
@@ -28,10 +34,31 @@ my @unscoped = (
 my @opaque = ('fn.mine(organization_id)',
 	"EXISTS (SELECT 1 FROM s1.users u WHERE u.x = length(organization_id))");
 
+# What the guard says before the end is what it does at the end.
+our $pending = 'SELECT count(*) FROM trovella_guard.pending() WHERE refused';
+
 sub new
 {
 	my ($class, %arg) = @_;
-	return bless { names => 7, world => {}, %arg }, $class;
+	return bless { names => 7, world => {}, themes => [], %arg }, $class;
+}
+
+# The themes that an episode prefers; with undef instead of a list, it has none.
+sub some_themes { return (List::Util::shuffle(@themes))[ 0, 1 ] }
+
+sub likes
+{
+	my ($self, $theme) = @_;
+	return scalar grep { $_ eq $theme } @{ $self->{themes} // [] };
+}
+
+# What one theme does.
+sub theme
+{
+	my ($self) = @_;
+	my $name = chance(0.8) && @{ $self->{themes} } ? pick(@{ $self->{themes} }) : pick(@themes);
+	my @actions = "Lab::Grammar::$name"->can('actions')->($self);
+	return @{ weighted(map { my ($weight, @statements) = @$_; [$weight, \@statements] } @actions) };
 }
 
 sub chance { return rand() < $_[0] }
@@ -415,7 +442,10 @@ sub action
 	my $what = weighted(
 		[10, 'migration'], [6, 'family'], [5, 'child'], [22, 'alter'],
 		[14, 'on_policy'], [10, 'on_index'], [5, 'grant'], [5, 'allow'],
-		[4, 'disallow'], [4, 'create'], [5, 'drop'], [2, 'other'], [2, 'do']);
+		[4, 'disallow'], [4, 'create'], [5, 'drop'], [2, 'other'], [2, 'do'],
+		[$self->{themes} ? 45 : 0, 'theme']);
+
+	return $self->theme if $what eq 'theme';
 
 	return $self->migration if $what eq 'migration';
 	return $self->family if $what eq 'family';
@@ -531,11 +561,14 @@ sub transaction
 	my ($self) = @_;
 	my $kind = weighted([55, 'block'], [20, 'single'], [5, 'commits'],
 		[$self->{prepared} // 4, 'prepared'], [4, 'off'], [2, 'rule'], [3, 'reconnect'], [1, 'chain'],
-		[0.4, 'extension'], [5, 'concurrently'], [3, 'owner']);
+		[0.4, 'extension'], [5, 'concurrently'], [3, 'owner'],
+		[$self->likes('Commands') * 0.9, 'many'], [$self->likes('Hostile') * 3, 'trojan']);
 	$kind = 'block' if !$self->{fancy} && $kind =~ /^(commits|prepared|reconnect|chain)$/;
 
 	return '\c' if $kind eq 'reconnect';
 	return ($self->action)[0] if $kind eq 'single';
+	return Lab::Grammar::Commands::many() if $kind eq 'many';
+	return Lab::Grammar::Hostile::trojan() if $kind eq 'trojan';
 	if ($kind eq 'extension')
 	{
 		return pick('DROP EXTENSION trovella_guard CASCADE', 'CREATE EXTENSION trovella_guard',
@@ -587,6 +620,7 @@ sub transaction
 	}
 	return (@statements, 'COMMIT AND CHAIN', (map { $self->action } 1 .. 2), 'COMMIT')
 	  if $kind eq 'chain';
+	push @statements, $pending if chance(0.2);
 	return (@statements, chance(0.05) ? 'ROLLBACK' : 'COMMIT');
 }
 
