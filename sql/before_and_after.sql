@@ -167,6 +167,8 @@ CREATE POLICY more ON h FOR INSERT WITH CHECK (n < 10);
 GRANT SELECT (n) ON h TO PUBLIC;
 RESET trovella_guard.mode;
 ALTER POLICY more ON h WITH CHECK (true);
+-- the same, only written elsewhere in its statement
+ALTER    POLICY    more    ON h   WITH CHECK  (n < 10);
 
 -- a role gets what PUBLIC had
 SET trovella_guard.mode = off;

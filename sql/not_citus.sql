@@ -22,6 +22,7 @@ CREATE TABLE pg_catalog.pg_dist_partition (logicalrelid regclass);
 CREATE TABLE pg_catalog.pg_dist_shard (logicalrelid regclass, shardid bigint);
 CREATE TABLE pg_catalog.pg_dist_placement (shardid bigint, groupid int);
 CREATE TABLE pg_catalog.pg_dist_node (groupid int, nodename text, nodeport int);
+CREATE TABLE pg_catalog.pg_dist_object (classid oid, objid oid);
 CREATE TABLE pg_catalog.pg_dist_local_group (groupid int);
 INSERT INTO pg_catalog.pg_dist_local_group VALUES (1);
 RESET trovella_guard.mode;
@@ -47,7 +48,7 @@ SELECT trovella_guard.disallow('public.report', 'rls_not_forced');
 SET trovella_guard.mode = off;
 DROP TABLE report;
 DROP TABLE pg_catalog.pg_dist_partition, pg_catalog.pg_dist_shard,
-  pg_catalog.pg_dist_placement, pg_catalog.pg_dist_node, pg_catalog.pg_dist_local_group;
+  pg_catalog.pg_dist_placement, pg_catalog.pg_dist_node, pg_catalog.pg_dist_object, pg_catalog.pg_dist_local_group;
 DROP SCHEMA regress_fake CASCADE;
 
 -- What is about a cluster says nothing here

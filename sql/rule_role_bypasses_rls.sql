@@ -31,6 +31,14 @@ SET trovella_guard.rules = 'role_bypasses_rls=off';
 SELECT count(*) FROM trovella_guard.check() WHERE rule = 'role_bypasses_rls';
 RESET trovella_guard.rules;
 
+-- pg_read_all_data reads without a grant on the table
+REVOKE SELECT (id) ON item FROM regress_bypass_login;
+GRANT pg_read_all_data TO regress_bypass_login;
+SELECT level FROM trovella_guard.check() WHERE rule = 'role_bypasses_rls' AND object ~ '^regress_';
+REVOKE pg_read_all_data FROM regress_bypass_login;
+SELECT count(*) FROM trovella_guard.check() WHERE rule = 'role_bypasses_rls' AND object ~ '^regress_';
+GRANT SELECT (id) ON item TO regress_bypass_login;
+
 -- a superuser bypasses it by being one; who cannot log in, does so for others
 ALTER ROLE regress_bypass_login SUPERUSER;
 SELECT count(*) FROM trovella_guard.check() WHERE rule = 'role_bypasses_rls' AND object ~ '^regress_';

@@ -52,6 +52,25 @@ ALTER ROLE regress_pinned SET work_mem = '4MB';
 ALTER ROLE CURRENT_USER RESET regress.org;
 ALTER DATABASE template1 RESET regress.org;
 
+-- the case of a name does not count; a role that sees all tenants on purpose
+ALTER ROLE regress_pinned SET regress.org = 'tenant-1';
+ALTER POLICY item_tenant ON item USING (organization_id = (SELECT current_setting('Regress.ORG', true)));
+:found;
+SELECT trovella_guard.allow_role('regress_pinned', 'writes the reports');
+:found;
+SELECT trovella_guard.disallow_role('regress_pinned');
+
+-- another value and another role are new
+CREATE ROLE regress_pinned_2 LOGIN;
+SET trovella_guard.rules = 'setting_pinned=error';
+ALTER ROLE regress_pinned SET regress.org = 'tenant-1';
+ALTER ROLE regress_pinned SET regress.org = 'tenant-2';
+ALTER ROLE regress_pinned_2 SET regress.org = 'tenant-1';
+RESET trovella_guard.rules;
+:found;
+ALTER ROLE regress_pinned RESET regress.org;
+DROP ROLE regress_pinned_2;
+
 -- by way of functions, and of the expression for new policies
 ALTER DATABASE :"db" SET regress.by_name = 'a';
 ALTER DATABASE :"db" SET regress.by_body = 'b';

@@ -287,6 +287,10 @@ COMMIT;
 CREATE SCHEMA _regress_cluster;
 CREATE TABLE _regress_cluster.sl_node (no_id int);
 DROP SCHEMA _regress_cluster;
+-- Slony's schemas are known by their tables
+CREATE SCHEMA _regress_other;
+CREATE TABLE _regress_other.item (no_id int);
+DROP SCHEMA _regress_other;
 BEGIN;
 CREATE TABLE part (:columns) PARTITION BY LIST (organization_id);
 CREATE TABLE part_a PARTITION OF part FOR VALUES IN ('a');

@@ -84,6 +84,10 @@ SELECT trovella_guard.disallow('regress_sees.item', 'policy_unscoped', 'Everybod
 CREATE POLICY bypass ON item TO regress_sees_app USING (current_setting('app.bypass_rls', true) = 'on');
 SELECT trovella_guard.allow_bypass('app.bypass_rls', 'platform administrators');
 SELECT * FROM trovella_guard.who_sees('item') WHERE how ~ 'bypass ';
+-- one that only WITH CHECK names, in another spelling
+CREATE POLICY bypass_insert ON item FOR INSERT TO regress_sees_group WITH CHECK (current_setting('App.Bypass_RLS', true) = 'on');
+SELECT * FROM trovella_guard.who_sees('item') WHERE how ~ 'bypass ';
+DROP POLICY bypass_insert ON item;
 SELECT trovella_guard.disallow_bypass('app.bypass_rls');
 DROP POLICY bypass ON item;
 

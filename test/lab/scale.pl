@@ -1,16 +1,17 @@
 #!/usr/bin/perl
 #
-# scale.pl: how do verdicts and audits grow with the size of what they judge?
+# scale.pl: how do verdicts, audits and the like grow with the size of what they
+# look at?
 #
-#   test/lab/scale.pl [--factor F] [--only NAME,...]
+#   test/lab/scale.pl [--factor F] [--only NAME,...] [--calls NAME,...]
 #
 # Each dimension is made in four sizes, each twice the one before.  A transaction
-# touches the table, and its COMMIT is measured, of which all but a fraction of a
-# millisecond is the verdict; then the audit of that table, or of all.  Time is
-# that which the backend had of a CPU, so others on the machine do not count.  The
-# exponent is the slope of a line through the logarithms: 1 is linear.  Then the
-# largest size is interrupted, at five instants of a verdict and of an audit: what
-# the backend still does then, the roll-back included.
+# touches the table: changes() is measured, and its COMMIT, of which all but a
+# fraction of a millisecond is the verdict; then what the functions do that look at
+# that table, or at all.  Time is that which the backend had of a CPU, so others on
+# the machine do not count.  The exponent is the slope of a line through the
+# logarithms: 1 is linear.  Then each call is interrupted at the largest size, at
+# five instants: what the backend still does then, the roll-back included.
 #
 # Fails where something grows faster than n log n, or goes on for 100 ms.
 # "--factor 0.1" makes everything a tenth as large.  Needs a server as walk.pl
@@ -34,7 +35,7 @@ use constant ENOUGH_MS => 3;
 use constant PROMPTLY_MS => 100;
 
 my %option = (factor => 1);
-GetOptions(\%option, 'factor=f', 'only=s') or die "see the head of this file\n";
+GetOptions(\%option, 'factor=f', 'only=s', 'calls=s') or die "see the head of this file\n";
 
 my $mine = q{organization_id = (SELECT current_setting('app.org', true))};
 my $table = "CREATE TABLE scale.t (id text PRIMARY KEY, organization_id text NOT NULL, created_at timestamptz, updated_at timestamptz, n int DEFAULT 0%s)%s;
@@ -61,7 +62,7 @@ sub plain { return sprintf($table, $_[0] // '', $_[1] // '') . "CREATE POLICY p 
 
 # name => [ largest size, SQL that makes it, SQL that touches it, what to audit ]
 my %dimension = (
-	columns => [ 1500, sub { plain(each_of($_[0], ', c%d text')) } ],
+	columns => [ 1590, sub { plain(each_of($_[0], ', c%d text')) } ],
 	policies => [ 1000, sub { (plain(), loop($_[0],
 			"CREATE POLICY p%1\$s ON scale.t USING ($mine AND n > %1\$s)")) } ],
 	restrictive => [ 1000, sub { (plain(), loop($_[0],
@@ -74,12 +75,12 @@ my %dimension = (
 			my $arms = List::Util::max(1, int $_[0] / 110);
 			(sprintf($table, '', ''), "CREATE POLICY p ON scale.t USING ("
 			  . each_of($arms, "($mine AND n = %d)", ' OR ') . ')') } ],
-	partitions => [ 4000, sub { (sprintf($table, '', '') =~ s/PRIMARY KEY//r =~ s/\);\nCREATE/) PARTITION BY LIST (n);\nCREATE/r,
+	partitions => [ 10_000, sub { (sprintf($table, '', '') =~ s/PRIMARY KEY//r =~ s/\);\nCREATE/) PARTITION BY LIST (n);\nCREATE/r,
 			"CREATE POLICY p ON scale.t USING ($mine)",
 			loop($_[0], 'CREATE TABLE scale.t%1$s PARTITION OF scale.t FOR VALUES IN (%1$s)')) }, undef, 'NULL' ],
 	children => [ 2000, sub { (plain(), loop($_[0],
 			'CREATE TABLE scale.t%1$s (PRIMARY KEY (id)) INHERITS (scale.t); CREATE INDEX ON scale.t%1$s (organization_id)')) }, undef, 'NULL' ],
-	levels => [ 2000, sub { (plain(), 'CREATE TABLE scale.l0 () INHERITS (scale.t)', loop($_[0],
+	levels => [ 5000, sub { (plain(), 'CREATE TABLE scale.l0 () INHERITS (scale.t)', loop($_[0],
 			'CREATE TABLE scale.l%1$s () INHERITS (scale.l%2$s)')) }, undef, 'NULL' ],
 	indexes => [ 1000, sub { (plain(), loop($_[0], 'CREATE INDEX ON scale.t (n, id)')) } ],
 	foreign_keys => [ 800, sub { ('CREATE TABLE scale.other (id int PRIMARY KEY)',
@@ -127,22 +128,53 @@ sub spent
 	return ($results[-1]{lines}[0] - $results[0]{lines}[0]) / 1e6;
 }
 
-# What the commit of a transaction costs and what the audit does, in milliseconds;
-# the least of three.
-sub measure
+# What is measured, in this order: what it is called, in the transaction that
+# touches, or of the table, or (NULL) of all.
+my %calls = (
+	changes => { within => 'SELECT count(*) FROM trovella_guard.changes()' },
+	verdict => { within => 'COMMIT' },
+	audit => { of => 'SELECT count(*) FROM trovella_guard.check(%s)' },
+	who_sees => { of => 'SELECT count(*) FROM trovella_guard.who_sees(%s)',
+		of_all => 'SELECT count(*) FROM trovella_guard_internal.who_sees_all()' },
+	status => { of_all => 'SELECT count(*) FROM trovella_guard.status()' },
+	metrics => { of_all => 'SELECT count(*) FROM trovella_guard.metrics()' },
+	probe => { of => 'SELECT count(*) FROM trovella_guard.probe(%s)', not_of_all => 1 },
+);
+
+# The calls for a dimension: [name, statements before, statement].
+sub calls_of
 {
 	my ($touching, $audited) = @_;
-	my (@verdict, @audit);
+	my %wanted = map { $_ => 1 } split /,/, $option{calls} // join ',', keys %calls;
+	my @calls;
+
+	foreach my $name (qw(changes verdict audit who_sees status metrics probe))
+	{
+		my $call = $calls{$name};
+		my $all = $audited eq 'NULL';
+		next if !$wanted{$name} || ($all && $call->{not_of_all});
+		push @calls, [$name, ['SET trovella_guard.mode = warn', 'BEGIN', $touching], $call->{within}]
+		  if $call->{within};
+		my $sql = $all ? $call->{of_all} // $call->{of} : $call->{of};
+		push @calls, [$name, ['SET statement_timeout = 0'], $sql =~ s{%s}{$audited}r] if $sql;
+	}
+	return @calls;
+}
+
+# What a call costs, in milliseconds; the least of three.
+sub measure
+{
+	my ($before, $statement) = @_;
+	my @took;
 
 	foreach (1 .. 3)
 	{
 		my $session = fresh_session();
-		$session->query($_) foreach ('SET trovella_guard.mode = warn', 'BEGIN', $touching);
-		push @verdict, spent($session, 'COMMIT');
-		push @audit, spent($session, "SELECT count(*) FROM trovella_guard.check($audited)");
+		$session->query($_) foreach @$before;
+		push @took, spent($session, $statement);
 		undo($session);
 	}
-	return (List::Util::min(@verdict), List::Util::min(@audit));
+	return List::Util::min(@took);
 }
 
 # Takes back what a transaction touched, and closes its session.
@@ -199,12 +231,11 @@ $setup->{patience} = 600;
 $setup->run("DO \$\$ BEGIN CREATE ROLE regress_scale_reader LOGIN; CREATE ROLE regress_scale_owner;
   FOR i IN 1 .. $roles LOOP EXECUTE format('CREATE ROLE regress_scale_%s', i); END LOOP; END \$\$");
 
-printf "%-14s %8s %10s %10s %9s %9s %8s\n", 'dimension', 'size', 'verdict ms', 'audit ms',
-  'exponents', '', 'goes on ms';
+printf "%-14s %-9s %8s %10s %9s %8s\n", 'dimension', 'call', 'size', 'ms', 'exponent', 'goes on';
 foreach my $name (@names)
 {
 	my ($max, $make, $touches, $audited) = @{ $dimension{$name} // die "no such dimension: $name\n" };
-	my (@verdict, @audit, $size, $statement);
+	my (%points, @calls, $size);
 
 	foreach my $part (8, 4, 2, 1)
 	{
@@ -223,33 +254,35 @@ foreach my $name (@names)
 		$session->query($_) foreach $make->($size);
 		$session->query('ANALYZE');
 		$session->close;
-		$statement = $touches ? $touches->($size) : $touch;
-		my ($verdict, $audit) = measure($statement, $audited // "'scale.t'");
-		printf "%-14s %8d %10.2f %10.2f\n", $name, $size, $verdict, $audit;
-		push @verdict, [$size, $verdict];
-		push @audit, [$size, $audit];
+		@calls = calls_of($touches ? $touches->($size) : $touch, $audited // "'scale.t'");
+		foreach (@calls)
+		{
+			my ($what, $before, $statement) = @$_;
+			my $took = measure($before, $statement);
+			printf "%-14s %-9s %8d %10.2f\n", $name, $what, $size, $took;
+			push @{ $points{$what} }, [$size, $took];
+		}
 	}
 
-	my @said;
-	foreach (['verdict', \@verdict], ['audit', \@audit])
+	foreach (@calls)
 	{
-		my ($what, $points) = @$_;
-		my @enough = grep { $_->[1] >= ENOUGH_MS } @$points;
-		if (@enough < 2) { push @said, '-'; next }
-		my $exponent = slope(@enough);
-		push @said, sprintf '%.2f', $exponent;
-		next if $exponent <= MAX_EXPONENT;
-		print "FAILURE: the $what grows with $name to the power $exponent\n";
-		$failed++;
-	}
-	my @ends = (
-		longest_end($verdict[-1][1], 'SET trovella_guard.mode = warn', 'BEGIN', $statement, 'COMMIT'),
-		longest_end($audit[-1][1], 'SELECT count(*) FROM trovella_guard.check(' . ($audited // "'scale.t'") . ')'));
-	printf "%-14s %8s %10s %10s %9s %9s %4.0f %4.0f\n", '', '', '', '', @said, @ends;
-	foreach (grep { $_ > PROMPTLY_MS } @ends)
-	{
-		printf "FAILURE: %s: it went on for %.0f ms\n", $name, $_;
-		$failed++;
+		my ($what, $before, $statement) = @$_;
+		my @enough = grep { $_->[1] >= ENOUGH_MS } @{ $points{$what} };
+		my $exponent = @enough < 2 ? undef : slope(@enough);
+		my $goes_on = longest_end($points{$what}[-1][1], @$before, $statement);
+
+		printf "%-14s %-9s %8d %10.2f %9s %8.0f\n", $name, $what, @{ $points{$what}[-1] },
+		  defined $exponent ? sprintf('%.2f', $exponent) : '-', $goes_on;
+		if (defined $exponent && $exponent > MAX_EXPONENT)
+		{
+			print "FAILURE: $what grows with $name to the power $exponent\n";
+			$failed++;
+		}
+		if ($goes_on > PROMPTLY_MS)
+		{
+			printf "FAILURE: %s, %s: it went on for %.0f ms\n", $name, $what, $goes_on;
+			$failed++;
+		}
 	}
 }
 
