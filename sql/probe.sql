@@ -237,6 +237,21 @@ DROP POLICY p ON letter;
 CREATE POLICY p ON letter FOR SELECT USING (organization_id = current_setting('app.org', true));
 SELECT command, outcome, evidence FROM trovella_guard.probe('letter') WHERE session = 'bound';
 
+-- Policies for other roles are none, and some columns may be all that it may read.
+ALTER POLICY p ON letter TO regress_probe_other;
+SELECT DISTINCT outcome, evidence FROM trovella_guard.probe('letter') WHERE command = 'SELECT';
+REVOKE SELECT ON letter FROM regress_probe_app;
+GRANT SELECT (organization_id) ON letter TO regress_probe_app;
+ALTER POLICY p ON letter TO PUBLIC;
+SELECT DISTINCT session, outcome FROM trovella_guard.probe('letter') WHERE command = 'SELECT' ORDER BY session;
+ALTER POLICY p ON letter USING (true);
+SELECT DISTINCT outcome FROM trovella_guard.probe('letter') WHERE command = 'SELECT';
+-- A statement that binds a tenant too slowly prevents the trials, and nothing else.
+SELECT DISTINCT session, outcome, evidence FROM trovella_guard.probe('letter', bind => 'SELECT pg_sleep(10), $1')
+WHERE command = 'INSERT' ORDER BY session;
+GRANT SELECT ON letter TO regress_probe_app;
+ALTER POLICY p ON letter USING (organization_id = current_setting('app.org', true));
+
 -- The role owns the table: FORCE ROW LEVEL SECURITY confines it all the same.
 CREATE TABLE owned (organization_id text NOT NULL);
 ALTER TABLE owned ENABLE ROW LEVEL SECURITY;

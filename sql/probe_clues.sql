@@ -27,6 +27,8 @@ CREATE FUNCTION org() RETURNS text LANGUAGE sql STABLE AS $$ SELECT nullif(curre
 CREATE FUNCTION claims() RETURNS jsonb LANGUAGE sql STABLE AS $$ SELECT nullif(current_setting('request.jwt.claims', true), '')::jsonb $$;
 CREATE FUNCTION uid() RETURNS uuid LANGUAGE sql STABLE AS $$ SELECT (claims() ->> 'sub')::uuid $$;
 
+-- a setting that only LIMIT or OFFSET depends on
+SELECT tried('organization_id = ALL (SELECT max(i) FROM unnest(ARRAY[org()]) i OFFSET length(org()))');
 -- claims: a path as arguments, a subscript, objects in a list, keys of an object, a list in a column
 SELECT tried($$organization_id = jsonb_extract_path_text(claims(), 'tenant', 'id')$$);
 SELECT tried($$to_jsonb(organization_id) = (claims())['org']$$);

@@ -836,6 +836,8 @@ read_select(Clues *clues, Scope *outer, SelectStmt *select)
 		add_from(clues, &scope, lfirst(lc));
 	(void) terms_of(clues, &scope, select->whereClause);
 	(void) terms_of(clues, &scope, select->havingClause);
+	(void) terms_of(clues, &scope, select->limitOffset);
+	(void) terms_of(clues, &scope, select->limitCount);
 	targets = read_targets(clues, &scope, select->targetList);
 	if (select->intoClause != NULL && select->intoClause->rel != NULL)
 	{

@@ -92,6 +92,7 @@ typedef struct Probe
 	List	   *world;			/* statements that made rows of other tables */
 	List	   *partitions;		/* statements that made partitions */
 	bool		slow[PROBE_COMMANDS];	/* a statement took too long */
+	bool		slow_bind;		/* the one that binds a tenant did */
 	int			users;			/* more of them for each tenant */
 	List	   *renamed;		/* pairs of strings: what the constraints of a
 								 * table made of an ID */
@@ -170,7 +171,7 @@ typedef struct Session
 extern List *tg_probe_sessions(const Probe *probe);
 
 /* Calls action(arg) in a subtransaction that is a session of the role. */
-extern ErrorData *tg_in_session(const Probe *probe, const Session *session,
+extern ErrorData *tg_in_session(Probe *probe, const Session *session,
 								Oid role, AttemptAction action, void *arg);
 extern bool tg_session_owns(const Session *session, const char *tenant);
 extern char *tg_session_script(const Probe *probe, const Session *session,
@@ -215,7 +216,7 @@ extern void tg_attest_note(Oid relid, Oid role, bool of_table,
 						   ProbeOutcome outcome);
 
 /* windows.c: the same through views and functions */
-extern List *tg_probe_try_windows(const Probe *probe, Oid role,
+extern List *tg_probe_try_windows(Probe *probe, Oid role,
 								  List *sessions, const char *group);
 
 /* contradiction.c: what leaks although it is proven */

@@ -515,13 +515,22 @@ hide_setting(const Probe *probe, const char *name, List **hidden)
 
 typedef struct Entry
 {
-	const Probe *probe;
+	Probe	   *probe;
 	const Session *session;
 	Oid			role;
 	AttemptAction action;
 	void	   *arg;
 	List	   *hidden;
 } Entry;
+
+/* A timeout would end the probe as if the user had cancelled it. */
+static void
+complain_of_slow_binding(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("needs a statement that binds a tenant within two seconds")));
+}
 
 /* The binding is user code, and runs as the role of the application. */
 static void
@@ -532,7 +541,14 @@ bind(const Entry *entry)
 
 	if (binding.tenant == NULL)
 		return;
+	if (entry->probe->slow_bind)
+		complain_of_slow_binding();
 	error = tg_attempt(entry->role, true, run_binding, &binding);
+	if (tg_attempt_timed_out(error))
+	{
+		entry->probe->slow_bind = true;
+		complain_of_slow_binding();
+	}
 	/* it may refuse what is no tenant */
 	if (error != NULL && binding.tenant[0] != '\0')
 		ReThrowError(error);
@@ -569,7 +585,7 @@ enter(void *arg)
 }
 
 ErrorData *
-tg_in_session(const Probe *probe, const Session *session, Oid role,
+tg_in_session(Probe *probe, const Session *session, Oid role,
 			  AttemptAction action, void *arg)
 {
 	Entry		entry = {probe, session, role, action, arg, NIL};

@@ -217,13 +217,62 @@ read_rows(void *arg)
 	}
 }
 
+/* By tenants, if the role may read only this column: without its place. */
+static void
+read_tenants(void *arg)
+{
+	Reading    *reading = arg;
+	const Probe *probe = reading->trials->probe;
+	const char *column = quote_identifier(probe->facts->tenant->name);
+	StringInfoData sql;
+	ListCell   *lc;
+
+	initStringInfo(&sql);
+	foreach(lc, reading->rows)
+	{
+		ProbeRow   *row = lfirst(lc);
+
+		if (row->tenant != NULL)
+			appendStringInfo(&sql, "%s%s", sql.len > 0 ? ", " : "",
+							 quote_literal_cstr(row->tenant));
+	}
+	if (SPI_execute(psprintf("SELECT %s::pg_catalog.text FROM %s WHERE %s IN (%s)",
+							 column, probe->shape->name, column, sql.data),
+					false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "the rows could not be read");
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		char	   *tenant = SPI_getvalue(SPI_tuptable->vals[i],
+										  SPI_tuptable->tupdesc, 1);
+
+		foreach(lc, reading->rows)
+		{
+			ProbeRow   *row = lfirst(lc);
+
+			if (row->tenant == NULL || strcmp(row->tenant, tenant) != 0)
+				continue;
+			if (tg_session_owns(reading->trials->session, tenant))
+				reading->own = true;
+			else if (reading->foreign == NULL)
+				reading->foreign = row;
+		}
+	}
+}
+
 static void
 try_select(Trials *trials)
 {
 	Probe	   *probe = trials->probe;
 	Reading		reading = {trials, probe->rows, NULL, false};
 	CommandState *state = &trials->states[TRY_SELECT];
-	ErrorData  *error = tg_attempt(trials->role, false, read_rows, &reading);
+	Oid			relid = probe->facts->relid;
+	bool		by_tenant =
+		pg_class_aclcheck(relid, trials->role, ACL_SELECT) != ACLCHECK_OK &&
+		pg_attribute_aclcheck(relid, probe->facts->tenant->attnum,
+							  trials->role, ACL_SELECT) == ACLCHECK_OK;
+	ErrorData  *error = tg_attempt(trials->role, false,
+								   by_tenant ? read_tenants : read_rows,
+								   &reading);
 
 	if (error != NULL)
 	{
@@ -237,14 +286,17 @@ try_select(Trials *trials)
 				tg_attempt_timed_out(error))
 				break;
 			reading.rows = list_make1(lfirst(lc));
-			(void) tg_attempt(trials->role, false, read_rows, &reading);
+			(void) tg_attempt(trials->role, false,
+							  by_tenant ? read_tenants : read_rows, &reading);
 		}
 	}
 	state->tried = true;
 	state->own_reached |= reading.own;
 	if (reading.foreign != NULL)
 		note_leak(trials, TRY_SELECT, reading.foreign, false,
-				  psprintf("SELECT * FROM %s WHERE %s", probe->shape->name,
+				  psprintf("SELECT %s FROM %s WHERE %s", by_tenant ?
+						   quote_identifier(probe->facts->tenant->name) : "*",
+						   probe->shape->name,
 						   condition_on(probe, reading.foreign)),
 				  psprintf("SELECT shows a row of %s",
 						   tg_probe_tenant_text(reading.foreign->tenant)));
@@ -748,7 +800,21 @@ try_session(void *arg)
 }
 
 static bool
-has_policy(const RelationFacts *facts, CommandSet command)
+is_for_role(const PolicyFacts *policy, Oid role)
+{
+	ListCell   *lc;
+
+	foreach(lc, policy->roles)
+	{
+		if (!OidIsValid(lfirst_oid(lc)) ||
+			has_privs_of_role(role, lfirst_oid(lc)))
+			return true;
+	}
+	return false;
+}
+
+static bool
+has_policy(const RelationFacts *facts, Oid role, CommandSet command)
 {
 	ListCell   *lc;
 
@@ -758,7 +824,8 @@ has_policy(const RelationFacts *facts, CommandSet command)
 	{
 		const PolicyFacts *policy = lfirst(lc);
 
-		if (policy->permissive && (policy->commands & command) != 0)
+		if (policy->permissive && (policy->commands & command) != 0 &&
+			is_for_role(policy, role))
 			return true;
 	}
 	return false;
@@ -782,7 +849,8 @@ result_of(const Trials *trials, int command, const char *group)
 		result->outcome = OUTCOME_DENIED;
 		result->evidence = "the role lacks the privilege";
 	}
-	else if (!has_policy(trials->probe->facts, command_sets[command]))
+	else if (!has_policy(trials->probe->facts, trials->role,
+						 command_sets[command]))
 	{
 		result->outcome = OUTCOME_DENIED;
 		result->evidence = "there is no policy for the command";

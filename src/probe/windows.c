@@ -49,7 +49,7 @@ typedef struct Window
 
 typedef struct WindowTrial
 {
-	const Probe *probe;
+	Probe	   *probe;
 	Oid			role;
 	const Session *session;
 	const Window *window;
@@ -424,7 +424,7 @@ is_too_large(const Probe *probe)
 
 /* One command through one window, in the sessions of a group. */
 static ProbeResult *
-try_window(const Probe *probe, Oid role, List *sessions, const char *group,
+try_window(Probe *probe, Oid role, List *sessions, const char *group,
 		   const Window *window, CommandSet command)
 {
 	ProbeResult *result = palloc0(sizeof(ProbeResult));
@@ -603,7 +603,7 @@ functions_of(const Probe *probe, Oid role)
 }
 
 List *
-tg_probe_try_windows(const Probe *probe, Oid role, List *sessions,
+tg_probe_try_windows(Probe *probe, Oid role, List *sessions,
 					 const char *group)
 {
 	List	   *windows = list_concat(views_of(probe, role),
