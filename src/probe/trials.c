@@ -617,7 +617,7 @@ merged_values(const Trials *trials, const ProbeRow *row, const char *tenant,
 		ShapeColumn *column = &probe->shape->columns[i];
 
 		result[i] = row->values[i];
-		if (!may_update(trials, i + 1))
+		if (column->skipped || !may_update(trials, i + 1))
 			continue;
 		if (i + 1 == probe->facts->tenant->attnum)
 			result[i] = tenant;

@@ -215,7 +215,7 @@ ALTER TABLE deep.task DROP dropped;
 ALTER TABLE deep.task ENABLE ROW LEVEL SECURITY;
 CREATE POLICY p ON deep.task USING (deep.asks(organization_id));
 CREATE INDEX ON deep.task (organization_id);
-GRANT SELECT, UPDATE ON deep.task TO tenant_app});
+GRANT SELECT, UPDATE (organization_id) ON deep.task TO tenant_app});
 $old->safe_psql('owing', q{
 BEGIN;
 SELECT trovella_guard.probe('deep.task');
