@@ -76,7 +76,7 @@ foreach my $call (
 	q{allow('public.account', 'a test')}, q{allow('account'::regclass, 'a test')},
 	q{disallow('public.account')}, q{allow_role('authenticated', 'a test')},
 	q{disallow_role('authenticated')}, q{allow_bypass('app.bypass', 'a test')},
-	q{disallow_bypass('app.bypass')}, q{adopt('a test')}, q{prune()})
+	q{disallow_bypass('app.bypass')}, q{attest('account', 'tenant', 'a test')}, q{adopt('a test')}, q{prune()})
 {
 	fails($workers[0], $db, "SELECT trovella_guard.$call",
 		qr/allowlist of a Citus cluster is kept on its coordinator\n.*\n.*Connect to the coordinator: .*$where/,
