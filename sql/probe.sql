@@ -357,6 +357,17 @@ RESET SESSION AUTHORIZATION;
 BEGIN READ ONLY;
 SELECT FROM trovella_guard.probe('letter');
 ROLLBACK;
+CREATE FUNCTION in_worker() RETURNS bigint LANGUAGE plpgsql PARALLEL SAFE
+	AS $$ BEGIN RETURN (SELECT count(*) FROM trovella_guard.probe('probed.letter')); END $$;
+BEGIN;
+SET LOCAL parallel_setup_cost = 0;
+SET LOCAL parallel_tuple_cost = 0;
+SET LOCAL min_parallel_table_scan_size = 0;
+SET LOCAL max_parallel_workers_per_gather = 2;
+\set VERBOSITY terse
+SELECT sum(in_worker()) FROM letter;
+\set VERBOSITY default
+ROLLBACK;
 SELECT FROM trovella_guard.probe('pg_class');
 SELECT FROM trovella_guard.probe('letter', 'regress_probe_nobody');
 

@@ -54,6 +54,12 @@ my ($status, $out, $err) = $standby->psql('mydb',
 	q{SELECT trovella_guard.allow('public.x', 'cannot be')});
 like($err, qr/read-only/, 'it cannot be written to, and says so');
 
+foreach my $trial ('probe()', 'probe_summary()', 'report(probe => true)')
+{
+	($status, $out, $err) = $standby->psql('mydb', "SELECT trovella_guard.$trial");
+	like($err, qr/cannot probe during recovery.*A probe makes rows/s, "$trial is refused, and says why");
+}
+
 # The promotion comes in the middle of migrations: one is prepared, one that
 # commits statement by statement has made its first half, and one is open.
 my $half = 'BEGIN; ' . tenant_table('public.half') . 'COMMIT;';
