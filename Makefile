@@ -7,8 +7,9 @@
 #   make test-citus           run the tests of three clusters with Citus
 #   make test-versions        run every test in a chroot per PostgreSQL release
 #   make fuzz-scope N=20000   test the prover with random policies, on the server
-#                             that psql connects to; SEED=1 J=2, CLOSELY=1 to
-#                             examine each doubt again (half an hour)
+#                             that psql connects to; SEED=1 J=2, P=5 percent of
+#                             them by probe(), too; CLOSELY=1 to examine each
+#                             doubt again (half an hour)
 #   make lint                 run compilers and analyzers at their strictest
 #   make format               format the C code with pgindent (or check-format)
 #   make memcheck             run the regression tests under valgrind and sanitizers
@@ -131,8 +132,9 @@ include $(PGXS)
 N ?= 20000
 SEED ?= 1
 J ?= 2
+P ?= 5
 fuzz-scope:
-	$(srcdir)/test/scope_fuzz/scope_fuzz.pl -n $(N) -s $(SEED) -j $(J) $(if $(CLOSELY),,-q)
+	$(srcdir)/test/scope_fuzz/scope_fuzz.pl -n $(N) -s $(SEED) -j $(J) -p $(P) $(if $(CLOSELY),,-q)
 
 .PHONY: install-cli uninstall-cli
 CLI_SHARE = $(DESTDIR)$(bindir)/../share/trovella-guard

@@ -2,7 +2,7 @@
 #
 # scope_fuzz.pl: is what the prover calls scoped really isolated?
 #
-#   scope_fuzz.pl [-n SETS] [-s SEED] [-j WORKERS] [-b BATCH] [-o N,N...] [-q] [-v]
+#   scope_fuzz.pl [-n SETS] [-s SEED] [-j WORKERS] [-b BATCH] [-p PERCENT] [-o N,N...] [-q] [-v]
 #
 # Makes random sets of policies (ScopeGrammar.pm), asks trovella_guard.check()
 # for its answer, and then lets PostgreSQL itself decide, as a plain role, on
@@ -11,6 +11,11 @@
 # tenant that was visible, added, changed or deleted by a command for which
 # the prover had no doubt is an unsound answer: the run fails and prints the
 # smallest set that shows it.
+#
+# Of each hundred sets, -p (5) are also tried by trovella_guard.probe(), which
+# knows nothing of the proof.  Rows that cross there although the prover had no
+# doubt, and rows that were seen to cross here where the trial says "isolated",
+# fail the run, too.
 #
 # Where the prover has a doubt and nothing was seen to leak, a closer look is
 # taken: with more rows, every role, many more sessions, and other contents of
@@ -33,8 +38,8 @@ use Getopt::Std;
 use lib dirname(__FILE__);
 use ScopeGrammar;
 
-my %opt = (n => 1000, s => 1, j => 2, b => 100);
-getopts('n:s:j:b:o:qv', \%opt) or die "usage: $0 [-n SETS] [-s SEED] [-j WORKERS] [-b BATCH] [-o N,N...] [-q] [-v]\n";
+my %opt = (n => 1000, s => 1, j => 2, b => 100, p => 5);
+getopts('n:s:j:b:o:p:qv', \%opt) or die "usage: $0 [-n SETS] [-s SEED] [-j WORKERS] [-b BATCH] [-p PERCENT] [-o N,N...] [-q] [-v]\n";
 my @numbers = defined $opt{o} ? split(/,/, $opt{o}) : (0 .. $opt{n} - 1);
 
 my $here = dirname(__FILE__);
@@ -106,23 +111,26 @@ sub judge
 	{
 		$set->{name} = 'item_' . ++$i;
 		$set->{commands} = ScopeGrammar::commands($set);
-		delete @$set{qw(invalid answer leaks strangers arm reason)};
-		$sql .= sprintf "SELECT '%s', coalesce(fuzz.make('%s', '%s', '%s', %s, %s, ARRAY[%s]::text[]), '')\n"
-			. ", '|' || coalesce(fuzz.answer('%s'), '');\nSELECT fuzz.aim('%s') \\g /dev/null\n",
+		delete @$set{qw(invalid answer trial leaks strangers arm reason)};
+		$sql .= sprintf "SELECT '%s|' || coalesce(fuzz.make('%s', '%s', '%s', %s, %s, ARRAY[%s]::text[]), '');\n",
 			$set->{name}, $set->{name}, $set->{kind}, $set->{type}, $set->{not_null} ? 'true' : 'false', $set->{stays} ? 'true' : 'false',
-			join(', ', map { quote($_) } ScopeGrammar::statements($set)), $set->{name}, $set->{name};
+			join(', ', map { quote($_) } ScopeGrammar::statements($set));
+		# a set that can't be made has no table to ask about
+		$sql .= "SELECT '$set->{name}||' || coalesce(fuzz.answer('$set->{name}'), ''), '|' || coalesce("
+			. (is_tried($set) ? "fuzz.probe('$set->{name}', '{" . join(',', roles_of($set)) . "}')" : 'NULL')
+			. ", '') WHERE to_regclass('fuzz.$set->{name}') IS NOT NULL;\n"
+			. "SELECT fuzz.aim('$set->{name}') WHERE to_regclass('fuzz.$set->{name}') IS NOT NULL \\g /dev/null\n";
 		$drop .= "DROP TABLE IF EXISTS fuzz.$set->{name};\n";
 	}
-	# a set that can't be made has no table to ask about
-	$sql =~ s/^SELECT '(item_\d+)', coalesce\((fuzz\.make.*), ''\)\n, ('\|'.*);\nSELECT (fuzz.aim.*) \\g.*\n/SELECT '$1|' || coalesce($2, '');\nSELECT '$1' || $3, $4 WHERE to_regclass('fuzz.$1') IS NOT NULL;\n/mg;
-	$sql =~ s/SELECT '(item_\d+)' \|\| '\|' \|\| /SELECT '$1||' || /g;
 
 	my %by_name = map { $_->{name} => $_ } @sets;
 	for my $line (psql($sql))
 	{
-		if ($line =~ /^(item_\d+)\|\|(.*?)\|?$/)
+		if ($line =~ /^(item_\d+)\|\|(.*?)\|\|(.*)$/)
 		{
-			$by_name{$1}{answer} = { map { split /:/ } split / /, $2 };
+			my $set = $by_name{$1};
+			$set->{answer} = { map { split /:/ } split / /, $2 };
+			$set->{trial} = { map { split /:/ } split / /, $3 };
 		}
 		elsif ($line =~ /^(item_\d+)\|(.+)$/)
 		{
@@ -132,7 +140,7 @@ sub judge
 
 	my @valid = grep { !$_->{invalid} && $_->{commands} ne '' } @sets;
 	observe(\%by_name, 0, \@sessions, @valid);
-	observe(\%by_name, 'spare', \@sessions, grep { own_rows($_) } @valid);
+	observe(\%by_name, 'spare', \@sessions, grep { spare_commands($_) ne '' } @valid);
 
 	# a doubt where nothing leaks is worth a closer look
 	my @open = grep { unexplained($_) && !%{ $_->{leaks} || {} } } @valid;
@@ -191,6 +199,42 @@ sub classify
 	return;
 }
 
+# Is the set tried by probe(), too?
+sub is_tried
+{
+	my ($set) = @_;
+	return $set->{number} % 100 < $opt{p};
+}
+
+# The roles that make a difference.
+sub roles_of
+{
+	my ($set) = @_;
+	return grep({ / TO scope_fuzz/ } ScopeGrammar::statements($set)) ?
+		qw(scope_fuzz_app scope_fuzz_other scope_fuzz_both scope_fuzz_stranger) : 'scope_fuzz_app';
+}
+
+# The commands that leak in a trial although the prover had no doubt.
+sub contradicted
+{
+	my ($set) = @_;
+	return grep { $set->{trial}{$_} eq 'leaks' && !$set->{answer}{$_} } sort keys %{ $set->{trial} || {} };
+}
+
+# The commands that were seen to leak and that a trial calls isolated.
+sub called_isolated
+{
+	my ($set) = @_;
+	return grep { ($set->{trial}{$_} // '') eq 'isolated' } sort keys %{ $set->{leaks} || {} };
+}
+
+# The same, but for a user's own rows: a trial makes none in another tenant.
+sub overlooked
+{
+	my ($set) = @_;
+	return grep { $set->{strangers}{$_} } called_isolated($set);
+}
+
 # The commands that the prover doubts and that have not been seen to leak.
 sub unexplained
 {
@@ -203,6 +247,14 @@ sub own_rows
 {
 	my ($set) = @_;
 	return grep { $set->{answer}{$_} eq 'own' } sort keys %{ $set->{answer} };
+}
+
+# The commands that are tried without the rows of the session's user.
+sub spare_commands
+{
+	my ($set) = @_;
+	my %commands = map { $_ => 1 } own_rows($set), called_isolated($set);
+	return join ' ', sort keys %commands;
 }
 
 # Lets PostgreSQL decide, in each of the sessions.
@@ -229,7 +281,7 @@ sub observe
 			@roles = ($roles[ $turn % 4 ], $roles[ ($turn + 1 + $turn / 4 % 2) % 4 ]) unless $closely;
 			@roles = ('scope_fuzz_app') unless $statements =~ / TO scope_fuzz/;
 
-			my $commands = $spare ? join(' ', own_rows($set)) : $closely ? join(' ', unexplained($set)) : $set->{commands};
+			my $commands = $spare ? spare_commands($set) : $closely ? join(' ', unexplained($set)) : $set->{commands};
 			$sql .= sprintf "SELECT '%s|' || coalesce(fuzz.observe('%s', '%s', '%s', %s, '%s', '%s', '{%s}', %d, %s), '');\n",
 				$set->{name}, $set->{name}, $set->{kind}, $set->{type}, $set->{not_null} ? 'true' : 'false',
 				$commands, $session->{mine}, join(',', @roles), $closely ? $number : 0, $spare ? 'true' : 'false';
@@ -252,7 +304,7 @@ sub unsound
 {
 	my ($set) = @_;
 	return () if $set->{invalid};
-	return (grep({ !$set->{answer}{$_} } sort keys %{ $set->{leaks} || {} }), sort keys %{ $set->{strangers} || {} });
+	return (grep({ !$set->{answer}{$_} } sort keys %{ $set->{leaks} || {} }), grep({ $set->{strangers}{$_} } own_rows($set)));
 }
 
 sub show
@@ -262,6 +314,7 @@ sub show
 		. "\n    -- organization_id $set->{type}" . ($set->{not_null} ? ' NOT NULL' : '')
 		. ($set->{stays} ? ', which nobody may UPDATE' : '') . '; answer: ' . (join(' ', map { "$_ $set->{answer}{$_}" } sort keys %{ $set->{answer} }) || 'scoped')
 		. '; leaks: ' . (join(', ', map { "$_ as session $set->{leaks}{$_}" } sort keys %{ $set->{leaks} || {} }) || 'none')
+		. (%{ $set->{trial} || {} } ? '; trial: ' . join(' ', map { "$_ $set->{trial}{$_}" } sort keys %{ $set->{trial} }) : '')
 		. "\n";
 }
 
@@ -331,6 +384,15 @@ sub worker
 			$count{own}++ if own_rows($set);
 			$count{volatile}++ if "$truth $worst" eq 'isolating unproven'
 				&& "@{[ ScopeGrammar::statements($set) ]}" =~ /volatile_/;
+			$count{tried}++ if %{ $set->{trial} || {} };
+			for my $kind ([ contradicted => \&contradicted ], [ overlooked => \&overlooked ])
+			{
+				my ($name, $bad) = @$kind;
+				next unless $bad->($set);
+				$count{$name}++;
+				push @report, "$name by a trial, number $set->{number}:\n" . show($set) . "  smallest:\n" . show(shrink($set, sub { $bad->($_[0]) > 0 }))
+					if $count{$name} <= ($opt{v} ? 30 : 3);
+			}
 			if (unsound($set))
 			{
 				$count{unsound}++;
@@ -384,7 +446,7 @@ for my $number (0 .. $opt{j} - 1)
 my $died = 0;
 for (@children) { waitpid $_, 0; $died++ if $?; }
 
-my %count = map { $_ => 0 } ('unsound', 'invalid', 'volatile', 'own', map { my $t = $_; map { "$t $_" } qw(scoped unproven unscoped) } qw(isolating leaking undecided));
+my %count = map { $_ => 0 } ('unsound', 'tried', 'contradicted', 'overlooked', 'invalid', 'volatile', 'own', map { my $t = $_; map { "$t $_" } qw(scoped unproven unscoped) } qw(isolating leaking undecided));
 for my $number (0 .. $opt{j} - 1)
 {
 	open my $in, '<', "$scratch/result.$number" or next;
@@ -415,5 +477,6 @@ printf "  %6d of those called unscoped: %s\n", $count{$_}, s/^class //r
 printf "  %6d can't be decided by observation: %d proven, %d unproven, %d called unscoped\n",
 	$undecided, @count{ 'undecided scoped', 'undecided unproven', 'undecided unscoped' };
 printf "  %6d show rows of the session's user, according to the prover\n", $count{own};
+printf "  %6d were tried by probe(): %d contradict the prover, %d leaks overlooked\n", @count{qw(tried contradicted overlooked)};
 printf "  %6d unsound answers\n", $count{unsound};
-exit($died || $count{unsound} ? 1 : 0);
+exit($died || $count{unsound} || $count{contradicted} || $count{overlooked} ? 1 : 0);

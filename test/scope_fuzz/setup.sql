@@ -140,6 +140,24 @@ CREATE FUNCTION fuzz.answer(name text) RETURNS text LANGUAGE sql AS $$
 		GROUP BY command) a
 $$;
 
+-- What a trial says of each command, the worst of all roles and sessions:
+-- 'command:outcome'.  "isolated" only where it was shown.
+CREATE FUNCTION fuzz.probe(name text, roles name[]) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	RETURN (SELECT string_agg(command || ':' || outcome, ' ')
+	FROM (SELECT command, CASE
+			WHEN bool_or(outcome = 'leaks') THEN 'leaks'
+			WHEN bool_or(outcome = 'not_tried') THEN 'not_tried'
+			WHEN bool_and(outcome = 'isolated') THEN 'isolated'
+			ELSE 'vacuous' END AS outcome
+		FROM unnest(roles) role,
+			trovella_guard.probe(('fuzz.' || name)::regclass, role)
+		GROUP BY command) a);
+EXCEPTION WHEN internal_error THEN
+	-- it contradicts the proof, and says so itself
+	RETURN 'probe:leaks';
+END $$;
+
 -- The first of the findings that call the table unscoped, on one line.
 CREATE FUNCTION fuzz.finding(name text) RETURNS text LANGUAGE sql AS $$
 	SELECT regexp_replace(min(message), '\s+', ' ', 'g')
