@@ -226,7 +226,18 @@ INSERT INTO letter VALUES ('globex', 'b');
 ALTER POLICY p ON letter USING (organization_id = current_setting('app.org', true) OR organization_id = 'globex');
 
 SELECT * FROM trovella_guard.probe_summary('letter');
-ALTER POLICY p ON letter USING (organization_id = current_setting('app.org', true));
+-- new rows of a third tenant that has some
+CREATE TABLE favoured (org text);
+INSERT INTO favoured VALUES ('zorg');
+INSERT INTO letter VALUES ('zorg', 'c');
+ALTER POLICY p ON letter USING (organization_id = current_setting('app.org', true))
+	WITH CHECK (organization_id = CASE WHEN body IS NULL THEN current_setting('app.org', true)
+		ELSE (SELECT max(org) FROM favoured) END);
+SELECT command, bound FROM tried('letter');
+DELETE FROM letter WHERE organization_id = 'zorg';
+DROP POLICY p ON letter;
+DROP TABLE favoured;
+CREATE POLICY p ON letter USING (organization_id = current_setting('app.org', true));
 SELECT * FROM trovella_guard.probe_summary('letter');
 
 -- the role of the tenant, its privileges, and the commands without a policy

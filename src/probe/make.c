@@ -51,6 +51,7 @@
 #define MAX_EXISTING 20
 #define MAX_USERS 6				/* of a tenant, besides the first */
 #define FIRST_USER 40			/* their numbers; those of tenants are less */
+#define MAX_TENANTS_THERE 4		/* besides A and B, to write new rows for */
 #define MAX_COPIED 8192			/* bytes of a value */
 
 const char	tg_left_out[] = "";
@@ -697,19 +698,52 @@ row_naming(Probe *probe, const char **values, int tenant)
 }
 
 static List *
-numbered_tenants(const Probe *probe)
+add_tenant(const Probe *probe, List *others, const char *tenant)
+{
+	ListCell   *lc;
+
+	if (tenant != NULL &&
+		(tg_value_means_nobody(tenant) ||
+		 strcmp(tenant, probe->tenants[TENANT_A]) == 0 ||
+		 strcmp(tenant, probe->tenants[TENANT_B]) == 0 ||
+		 strcmp(tenant, probe->tenants[TENANT_UNKNOWN]) == 0))
+		return others;
+	foreach(lc, others)
+	{
+		const char *other = lfirst(lc);
+
+		if (tenant == NULL ? other == NULL :
+			other != NULL && strcmp(other, tenant) == 0)
+			return others;
+	}
+	return lappend(others, unconstify(char *, tenant));
+}
+
+/* Those that are tried by name, and some that have rows. */
+static List *
+tenants_of_new_rows(const Probe *probe)
 {
 	List	   *result = list_make2(unconstify(char *, probe->tenants[TENANT_B]),
 									unconstify(char *, probe->tenants[TENANT_UNKNOWN]));
+	List	   *others = list_copy(probe->others);
+	int			most = list_length(others) + MAX_TENANTS_THERE;
+	ListCell   *lc;
 
-	return list_concat(result, probe->others);
+	foreach(lc, probe->rows)
+	{
+		const ProbeRow *row = lfirst(lc);
+
+		if (row->sql == NULL && list_length(others) < most)
+			others = add_tenant(probe, others, row->tenant);
+	}
+	return list_concat(result, others);
 }
 
 /* The rows of other tenants that a session may try to write. */
 static void
 choose_new_rows(Probe *probe)
 {
-	List	   *tenants = numbered_tenants(probe);
+	List	   *tenants = tenants_of_new_rows(probe);
 	ListCell   *lc;
 
 	foreach(lc, tenants)
@@ -873,28 +907,6 @@ choose_tenants(Probe *probe)
 	probe->problem = psprintf("needs a row that the table accepts: %s",
 							  error->message);
 	return false;
-}
-
-static List *
-add_tenant(const Probe *probe, List *others, const char *tenant)
-{
-	ListCell   *lc;
-
-	if (tenant != NULL &&
-		(tg_value_means_nobody(tenant) ||
-		 strcmp(tenant, probe->tenants[TENANT_A]) == 0 ||
-		 strcmp(tenant, probe->tenants[TENANT_B]) == 0 ||
-		 strcmp(tenant, probe->tenants[TENANT_UNKNOWN]) == 0))
-		return others;
-	foreach(lc, others)
-	{
-		const char *other = lfirst(lc);
-
-		if (tenant == NULL ? other == NULL :
-			other != NULL && strcmp(other, tenant) == 0)
-			return others;
-	}
-	return lappend(others, unconstify(char *, tenant));
 }
 
 /*
