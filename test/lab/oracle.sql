@@ -732,6 +732,38 @@ BEGIN
 END
 $$;
 
+-- What probe() says of the same, of all roles: 'command:leaks', or
+-- 'command:isolated' where it was shown.  The caller rolls back.
+CREATE FUNCTION lab.trial(rel oid) RETURNS text[]
+LANGUAGE plpgsql AS $$
+DECLARE
+  tab text;
+  schema name;
+BEGIN
+  SELECT format('%I.%I', nspname, relname), nspname INTO tab, schema FROM lab.tenant WHERE relid = rel;
+  SET LOCAL trovella_guard.mode = off;
+  -- as lab.leaks() does
+  EXECUTE format('GRANT USAGE ON SCHEMA %I TO PUBLIC', schema);
+  EXECUTE format('GRANT ALL ON %s TO PUBLIC', tab);
+  EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA %s TO PUBLIC',
+    (SELECT string_agg(quote_ident(nspname), ', ') FROM pg_namespace WHERE nspname IN ('s1', 's2')));
+  RETURN (
+    SELECT coalesce(array_agg(command || ':' || outcome), '{}')
+    FROM (SELECT p.command, CASE WHEN bool_or(p.outcome = 'leaks') THEN 'leaks' ELSE 'isolated' END
+          FROM unnest('{regress_lab_app,regress_lab_other}'::name[]) r (role)
+          JOIN pg_class c ON c.oid = rel,
+          trovella_guard.probe(rel, r.role) p
+          WHERE p.relation = rel AND p.command IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
+            -- to an owner policies do not apply, unless forced
+            AND (c.relforcerowsecurity OR NOT pg_has_role(r.role, c.relowner, 'USAGE'))
+          GROUP BY p.command
+          HAVING bool_or(p.outcome = 'leaks') OR bool_and(p.outcome = 'isolated')) t (command, outcome));
+EXCEPTION WHEN internal_error THEN
+  -- it contradicts the proof, and says so itself
+  RETURN '{probe:leaks}';
+END
+$$;
+
 -- W relid table fingerprint: the tables whose policies can be observed, or with
 -- "bare" also those where they do not count.
 CREATE FUNCTION lab.scopes(bare bool DEFAULT false) RETURNS SETOF text
