@@ -70,7 +70,7 @@
 /* More than policies of people rest on. */
 #define MAX_OBJECTS 300
 #define MAX_NODES 20000
-#define MAX_BYTES (1024 * 1024)
+#define MAX_BYTES ((Size) 1024 * 1024)
 
 /* The state of one walk. */
 typedef struct Walk

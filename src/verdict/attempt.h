@@ -109,10 +109,11 @@ extern void tg_end_entry(Attempt *attempt, const AllowlistEntry *entry);
 
 /*
  * attested.c: what was an attestation before the transaction?  It did not hold if
- * it does not now, and the transaction has changed nothing that it rests on.
+ * it does not now, and the transaction has changed nothing that it rests on.  The
+ * argument is the attempt: see tg_allowlist_ask_attested().
  */
 extern AttestedState tg_attested_before(const AllowlistEntry *entry, Oid relid,
-										void *attempt);
+										void *arg);
 
 /* attested.c: queues the relations whose attestations the transaction voids. */
 extern void tg_queue_attested(Attempt *attempt);
