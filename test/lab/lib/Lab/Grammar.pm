@@ -562,7 +562,7 @@ sub transaction
 	my $kind = weighted([55, 'block'], [20, 'single'], [5, 'commits'],
 		[$self->{prepared} // 4, 'prepared'], [4, 'off'], [2, 'rule'], [3, 'reconnect'], [1, 'chain'],
 		[0.4, 'extension'], [5, 'concurrently'], [3, 'owner'],
-		[$self->likes('Commands') * 0.9, 'many'], [$self->likes('Hostile') * 3, 'trojan']);
+		[$self->likes('Commands') * 0.9, 'many'], [$self->likes('Hostile') * 8, 'trojan']);
 	$kind = 'block' if !$self->{fancy} && $kind =~ /^(commits|prepared|reconnect|chain)$/;
 
 	return '\c' if $kind eq 'reconnect';

@@ -53,7 +53,7 @@ sub actions
 		[2, "ALTER TABLE $t ADD COLUMN x int", "ALTER TABLE $t INHERIT deep.c" . pick(10, 90, 110)],
 		[1, 'GRANT SELECT ON deep.' . pick(qw(l0a l24a c0 c50)) . ' TO ' . pick(qw(PUBLIC regress_lab_app))],
 		[1, views($t), 'GRANT SELECT ON deep.v' . pick(0, 30, 60) . ' TO regress_lab_app'],
-		[2, "CREATE POLICY p_all ON $t USING ($long)"],
+		[2, "CREATE POLICY p_long ON $t USING ($long)"],
 		[1, "ALTER POLICY p_all ON $t USING ($long)"],
 		[1, "ALTER TABLE $t " . join(', ', map { "ADD COLUMN c$_ int" } 1 .. 200)]);
 }

@@ -57,7 +57,7 @@ sub actions
 sub trojan
 {
 	my $schema = pick('trovella_guard', 'trovella_guard_internal');
-	return ('DROP EXTENSION trovella_guard CASCADE',
+	return ('DROP EXTENSION trovella_guard CASCADE', 'DROP SCHEMA IF EXISTS trovella_guard CASCADE',
 		'SET ROLE regress_lab_other',
 		"CREATE SCHEMA $schema",
 		(chance(0.5) ? "CREATE FUNCTION $schema.protect(text) RETURNS int LANGUAGE sql AS 'SELECT 1'" : ()),
