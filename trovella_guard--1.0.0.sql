@@ -2077,8 +2077,10 @@ BEGIN
           -- shard_name() does not say "public"
           SELECT s.logicalrelid::text,
                  coalesce(to_regclass(shard_name(s.logicalrelid, s.shardid)),
-                          to_regclass('public.' || shard_name(s.logicalrelid, s.shardid))), true
+                          CASE WHEN r.relnamespace = to_regnamespace('public')
+                               THEN to_regclass('public.' || shard_name(s.logicalrelid, s.shardid)) END), true
           FROM pg_catalog.pg_dist_shard s
+          JOIN pg_catalog.pg_class r ON r.oid = s.logicalrelid
           JOIN pg_catalog.pg_dist_placement l ON l.shardid = s.shardid
           JOIN pg_catalog.pg_dist_local_group g ON g.groupid = l.groupid) t
     JOIN pg_catalog.pg_class c ON c.oid = t.relid
@@ -2164,7 +2166,11 @@ BEGIN
     SELECT n.node, NULL::text, 'unreachable', NULL::int8, n.result FROM nodes n WHERE NOT n.success
     UNION ALL
     SELECT n.node, NULL, 'guard_missing', NULL,
-           'extension trovella_guard is not there: CREATE EXTENSION IF NOT EXISTS trovella_guard on the coordinator creates it'
+           CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_dist_object o
+                             JOIN pg_catalog.pg_extension e ON o.classid = 'pg_extension'::regclass AND o.objid = e.oid
+                             WHERE e.extname = 'trovella_guard')
+                THEN 'extension trovella_guard is not there any more: remove the node from the cluster, and add it again'
+                ELSE 'extension trovella_guard is not there: CREATE EXTENSION IF NOT EXISTS trovella_guard on the coordinator creates it' END
     FROM nodes n WHERE n.success AND n.result = 'none'
     UNION ALL
     SELECT n.node, NULL, 'guard_version', NULL,
@@ -2175,6 +2181,10 @@ BEGIN
     UNION ALL
     SELECT g.node, NULL, 'guard_mode', NULL, format('the mode is %s, and %s in this session', g.state ->> 'mode', $2)
     FROM guarded g WHERE g.state ->> 'mode' <> $2
+    UNION ALL
+    SELECT NULL, NULL, 'allowlist_not_sent', NULL,
+           'the workers do not know all of the allowlist: SELECT trovella_guard.send_allowlist() sends it'
+    WHERE EXISTS (SELECT FROM nodes) AND NOT trovella_guard_internal.allowlist_is_sent()
     UNION ALL
     SELECT d.node, d.relation, d.rule, sum(d.relations)::int8, d.message
     FROM differences d GROUP BY d.node, d.relation, d.rule, d.message
@@ -2189,6 +2199,100 @@ CREATE FUNCTION trovella_guard_internal.is_citus_coordinator() RETURNS pg_catalo
 LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'trovella_guard_is_citus_coordinator_1_0';
 COMMENT ON FUNCTION trovella_guard_internal.is_citus_coordinator() IS
   'Is Citus installed, and this node its coordinator?';
+
+--
+-- Citus: the allowlist on the workers
+--
+
+-- A reference table, once there is something to send.  In the other schema, which
+-- is a member of the extension, its shards would stop DROP EXTENSION.
+CREATE TABLE trovella_guard.allowlist_sent (
+  LIKE trovella_guard.allowlist INCLUDING COMMENTS,
+  owner pg_catalog.name,
+  CONSTRAINT allowlist_sent_pkey PRIMARY KEY (kind, schema_name, table_name, rule, object, adopted)
+) USING heap;
+COMMENT ON TABLE trovella_guard.allowlist_sent IS
+  'On Citus: what the workers have to know of the allowlist, which Citus copies to them. send_allowlist() writes it, whenever the allowlist changes.';
+COMMENT ON COLUMN trovella_guard.allowlist_sent.owner IS
+  'The owner of the relation or schema on the coordinator; or, of one that did not exist yet when the entry was sent, the author of the entry.';
+
+CREATE FUNCTION trovella_guard_internal.allowlist_to_send()
+RETURNS SETOF trovella_guard.allowlist_sent
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT a.*,
+         CASE WHEN a.table_name = '*' AND n.oid IS NOT NULL THEN pg_get_userbyid(n.nspowner)
+              WHEN c.oid IS NOT NULL THEN pg_get_userbyid(c.relowner)
+              ELSE a.added_by END
+  FROM trovella_guard.allowlist a
+  LEFT JOIN pg_namespace n ON n.nspname = a.schema_name
+  LEFT JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = a.table_name
+  -- Workers judge by these rules alone
+  WHERE a.rule IN ('', '*')
+     OR a.rule IN (SELECT r.rule FROM trovella_guard.rules r WHERE r.isolation = 'error');
+END;
+COMMENT ON FUNCTION trovella_guard_internal.allowlist_to_send() IS
+  'What the workers of Citus have to know of the allowlist.';
+
+CREATE FUNCTION trovella_guard_internal.allowlist_is_sent() RETURNS pg_catalog.bool
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  sent text[] := ARRAY(SELECT s::text FROM trovella_guard.allowlist_sent s);
+  to_send text[] := ARRAY(SELECT s::text FROM trovella_guard_internal.allowlist_to_send() s);
+BEGIN
+  RETURN cardinality(sent) = cardinality(to_send) AND sent @> to_send;
+END
+$$;
+COMMENT ON FUNCTION trovella_guard_internal.allowlist_is_sent() IS
+  'Do the workers of Citus know what they have to know of the allowlist?';
+
+CREATE FUNCTION trovella_guard.send_allowlist() RETURNS pg_catalog.void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  is_true bool;
+BEGIN
+  IF NOT trovella_guard_internal.is_citus_coordinator() THEN
+    RETURN;
+  END IF;
+  EXECUTE 'SELECT EXISTS (SELECT FROM pg_catalog.pg_dist_node WHERE groupid <> 0)' INTO is_true;
+  IF NOT is_true OR trovella_guard_internal.allowlist_is_sent() THEN
+    RETURN;
+  END IF;
+  EXECUTE $query$SELECT EXISTS (SELECT FROM pg_catalog.pg_dist_partition
+                                WHERE logicalrelid = 'trovella_guard.allowlist_sent'::regclass)$query$ INTO is_true;
+  IF NOT is_true THEN
+    EXECUTE $query$SELECT pg_catalog.create_reference_table('trovella_guard.allowlist_sent')$query$;
+  END IF;
+  DELETE FROM trovella_guard.allowlist_sent;
+  INSERT INTO trovella_guard.allowlist_sent SELECT * FROM trovella_guard_internal.allowlist_to_send();
+END
+$$;
+COMMENT ON FUNCTION trovella_guard.send_allowlist() IS
+  'On the coordinator of Citus: sends the workers what they have to know of the allowlist, unless they know it. A trigger on the allowlist calls it.';
+
+-- Not SECURITY DEFINER, like the others on this table.
+CREATE FUNCTION trovella_guard_internal.allowlist_written() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  PERFORM trovella_guard.send_allowlist();
+  RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION trovella_guard_internal.allowlist_written() IS
+  'Trigger on the allowlist: sends it to the workers of Citus.';
+
+CREATE TRIGGER allowlist_written AFTER INSERT OR UPDATE OR DELETE ON trovella_guard.allowlist
+  FOR EACH STATEMENT EXECUTE FUNCTION trovella_guard_internal.allowlist_written();
+ALTER TABLE trovella_guard.allowlist ENABLE ALWAYS TRIGGER allowlist_written;
+COMMENT ON TRIGGER allowlist_written ON trovella_guard.allowlist IS
+  'Sends the allowlist to the workers of Citus.';
 
 --
 -- Settings
@@ -2666,7 +2770,8 @@ REVOKE EXECUTE ON FUNCTION
   trovella_guard.allow(pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.timestamptz, pg_catalog.text, pg_catalog.bool),
   trovella_guard.disallow, trovella_guard.allow_role, trovella_guard.disallow_role,
   trovella_guard.allow_bypass, trovella_guard.disallow_bypass, trovella_guard.attest, trovella_guard.adopt, trovella_guard.prune, trovella_guard.preload,
-  trovella_guard_internal.allowlist_changed, trovella_guard_internal.allowlist_logged, trovella_guard_internal.allowlist_log_kept,
+  trovella_guard.send_allowlist, trovella_guard_internal.allowlist_written, trovella_guard_internal.allowlist_changed,
+  trovella_guard_internal.allowlist_logged, trovella_guard_internal.allowlist_log_kept,
   trovella_guard.metrics, trovella_guard_internal.open, trovella_guard_internal.collect
 FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION trovella_guard.metrics() TO pg_monitor;

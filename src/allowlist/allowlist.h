@@ -64,6 +64,9 @@ typedef struct AllowlistEntry
 	bool		expired;
 	bool		fresh;			/* written by the current transaction */
 	bool		used;			/* see tg_allowlist_mark_used() */
+	bool		sent;			/* by the coordinator of Citus, to this worker */
+	NameData	owner;			/* if sent: of the relation or schema on the
+								 * coordinator */
 	ItemPointerData tid;
 	bool		ends;			/* see tg_allowlist_end() */
 	EntryNames *follows;		/* see tg_allowlist_follow(), or NULL */
@@ -72,11 +75,12 @@ typedef struct AllowlistEntry
 typedef struct Allowlist Allowlist;
 
 /*
- * Reads the entries that a registered snapshot sees, into the current memory
- * context.  Entries that have expired at the given time never match, but
- * tg_allowlist_entries() lists them.
+ * Reads the entries that a reader's snapshot sees, into the current memory
+ * context; on a worker of Citus also those of its coordinator.  Entries that
+ * have expired at the given time never match, but tg_allowlist_entries() lists
+ * them.
  */
-extern Allowlist *tg_allowlist_read(Snapshot snapshot, TimestampTz now);
+extern Allowlist *tg_allowlist_read(FactsReader *reader, TimestampTz now);
 
 /*
  * The entry that waives a rule for an object of a relation (Finding.object, or

@@ -155,8 +155,8 @@ notice_open(const AllowlistEntry *entry)
 {
 	Oid			schema_oid = get_namespace_oid(NameStr(entry->schema), true);
 	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	Allowlist  *allowlist = tg_allowlist_read(snapshot, GetCurrentTimestamp());
 	FactsReader *reader = tg_facts_begin(snapshot, false);
+	Allowlist  *allowlist = tg_allowlist_read(reader, GetCurrentTimestamp());
 	List	   *relids = NIL;
 	int			open = 0;
 	ListCell   *lc;

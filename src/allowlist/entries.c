@@ -181,60 +181,68 @@ add_decision(Decisions *decisions, const AllowlistEntry *entry)
 	}
 }
 
-Allowlist *
-tg_allowlist_read(Snapshot snapshot, TimestampTz now)
+/* Makes an entry of a row of the allowlist, or (sent) of a worker's copy. */
+static AllowlistEntry *
+make_entry(TupleTableSlot *slot, bool sent, TimestampTz now)
 {
-	Allowlist  *allowlist = palloc0(sizeof(Allowlist));
-	Oid			relid = tg_allowlist_oid();
-	Relation	relation;
-	TupleTableSlot *slot;
-	TableScanDesc scan;
+	AllowlistEntry *entry = palloc0(sizeof(AllowlistEntry));
+	HeapTuple	tuple;
+	bool		should_free;
 
-	if (!OidIsValid(relid))
-		return allowlist;
+	slot_getallattrs(slot);
+	entry->kind = tg_allowlist_kind(TextDatumGetCString(slot->tts_values[Anum_allowlist_kind - 1]));
+	namestrcpy(&entry->schema,
+			   NameStr(*DatumGetName(slot->tts_values[Anum_allowlist_schema_name - 1])));
+	namestrcpy(&entry->table,
+			   NameStr(*DatumGetName(slot->tts_values[Anum_allowlist_table_name - 1])));
+	entry->rule = TextDatumGetCString(slot->tts_values[Anum_allowlist_rule - 1]);
+	entry->object = TextDatumGetCString(slot->tts_values[Anum_allowlist_object - 1]);
+	entry->reason = TextDatumGetCString(slot->tts_values[Anum_allowlist_reason - 1]);
+	entry->author = *DatumGetName(slot->tts_values[Anum_allowlist_added_by - 1]);
+	entry->added_at =
+		DatumGetTimestampTz(slot->tts_values[Anum_allowlist_added_at - 1]);
+	entry->adopted =
+		DatumGetBool(slot->tts_values[Anum_allowlist_adopted - 1]);
+	entry->sealed =
+		DatumGetBool(slot->tts_values[Anum_allowlist_sealed - 1]);
+	if (slot->tts_isnull[Anum_allowlist_expires_at - 1])
+		TIMESTAMP_NOEND(entry->expires_at);
+	else
+		entry->expires_at =
+			DatumGetTimestampTz(slot->tts_values[Anum_allowlist_expires_at - 1]);
+	entry->expired = entry->expires_at <= now;
+	if (!slot->tts_isnull[Anum_allowlist_fingerprint - 1])
+		entry->fingerprint =
+			TextDatumGetCString(slot->tts_values[Anum_allowlist_fingerprint - 1]);
+	if (sent)
+	{
+		entry->sent = true;
+		if (!slot->tts_isnull[Anum_allowlist_sent_owner - 1])
+			entry->owner = *DatumGetName(slot->tts_values[Anum_allowlist_sent_owner - 1]);
+		return entry;
+	}
 
-	relation = table_open(relid, AccessShareLock);
-	slot = table_slot_create(relation, NULL);
-	scan = TG_BEGINSCAN(relation, snapshot);
+	entry->tid = slot->tts_tid;
+	tuple = ExecFetchSlotHeapTuple(slot, false, &should_free);
+	entry->fresh =
+		TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple->t_data));
+	if (should_free)
+		heap_freetuple(tuple);
+	return entry;
+}
+
+static void
+read_entries(Allowlist *allowlist, Oid relid, bool sent, Snapshot snapshot,
+			 TimestampTz now)
+{
+	Relation	relation = table_open(relid, AccessShareLock);
+	TupleTableSlot *slot = table_slot_create(relation, NULL);
+	TableScanDesc scan = TG_BEGINSCAN(relation, snapshot);
+
 	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
 	{
-		AllowlistEntry *entry;
-		HeapTuple	tuple;
-		bool		should_free;
+		AllowlistEntry *entry = make_entry(slot, sent, now);
 
-		slot_getallattrs(slot);
-		entry = palloc0(sizeof(AllowlistEntry));
-		entry->kind = tg_allowlist_kind(TextDatumGetCString(slot->tts_values[Anum_allowlist_kind - 1]));
-		namestrcpy(&entry->schema,
-				   NameStr(*DatumGetName(slot->tts_values[Anum_allowlist_schema_name - 1])));
-		namestrcpy(&entry->table,
-				   NameStr(*DatumGetName(slot->tts_values[Anum_allowlist_table_name - 1])));
-		entry->rule = TextDatumGetCString(slot->tts_values[Anum_allowlist_rule - 1]);
-		entry->object = TextDatumGetCString(slot->tts_values[Anum_allowlist_object - 1]);
-		entry->reason = TextDatumGetCString(slot->tts_values[Anum_allowlist_reason - 1]);
-		entry->author = *DatumGetName(slot->tts_values[Anum_allowlist_added_by - 1]);
-		entry->added_at =
-			DatumGetTimestampTz(slot->tts_values[Anum_allowlist_added_at - 1]);
-		entry->adopted =
-			DatumGetBool(slot->tts_values[Anum_allowlist_adopted - 1]);
-		entry->sealed =
-			DatumGetBool(slot->tts_values[Anum_allowlist_sealed - 1]);
-		if (slot->tts_isnull[Anum_allowlist_expires_at - 1])
-			TIMESTAMP_NOEND(entry->expires_at);
-		else
-			entry->expires_at =
-				DatumGetTimestampTz(slot->tts_values[Anum_allowlist_expires_at - 1]);
-		entry->expired = entry->expires_at <= now;
-		if (!slot->tts_isnull[Anum_allowlist_fingerprint - 1])
-			entry->fingerprint =
-				TextDatumGetCString(slot->tts_values[Anum_allowlist_fingerprint - 1]);
-		entry->tid = slot->tts_tid;
-
-		tuple = ExecFetchSlotHeapTuple(slot, false, &should_free);
-		entry->fresh =
-			TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple->t_data));
-		if (should_free)
-			heap_freetuple(tuple);
 		add_entry(allowlist, entry);
 		allowlist->has_debts |= entry->adopted;
 		allowlist->has_seals |= entry->sealed;
@@ -245,6 +253,35 @@ tg_allowlist_read(Snapshot snapshot, TimestampTz now)
 	table_endscan(scan);
 	ExecDropSingleTupleTableSlot(slot);
 	table_close(relation, AccessShareLock);
+}
+
+/* The table of a worker with the entries of the coordinator, or InvalidOid. */
+static Oid
+sent_entries_oid(FactsReader *reader)
+{
+	Oid			relid;
+
+	if (tg_facts_citus_node(reader) != TG_CITUS_WORKER)
+		return InvalidOid;
+	relid = get_relname_relid("allowlist_sent", get_namespace_oid(TG_SCHEMA, true));
+	return tg_facts_is_trusted_member(reader, relid) ?
+		tg_facts_citus_copy(reader, relid) : InvalidOid;
+}
+
+Allowlist *
+tg_allowlist_read(FactsReader *reader, TimestampTz now)
+{
+	Allowlist  *allowlist = palloc0(sizeof(Allowlist));
+	Snapshot	snapshot = tg_facts_snapshot(reader);
+	Oid			relid = tg_allowlist_oid();
+	Oid			sent;
+
+	if (!OidIsValid(relid))
+		return allowlist;
+	read_entries(allowlist, relid, false, snapshot, now);
+	sent = sent_entries_oid(reader);
+	if (OidIsValid(sent))
+		read_entries(allowlist, sent, true, snapshot, now);
 	return allowlist;
 }
 
@@ -334,7 +371,8 @@ tg_allowlist_old_entries(const Allowlist *allowlist, const char *schema,
 	{
 		AllowlistEntry *entry = lfirst(lc);
 
-		if (!entry->fresh && tg_allowlist_names(entry, schema, table))
+		if (!entry->fresh && !entry->sent &&
+			tg_allowlist_names(entry, schema, table))
 			result = lappend(result, entry);
 	}
 	return result;
@@ -383,6 +421,20 @@ is_of_class(const AllowlistEntry *entry, EntryClass class)
 
 	return entry->adopted == is_debt &&
 		entry->expired == (class == OVERDUE_DEBTS);
+}
+
+/*
+ * Was an entry made for this relation of its name?  On a worker names are free that
+ * are not on the coordinator, and a role that calls its session like one of Citus
+ * can register a table there: so the owner must be the one that the coordinator
+ * knows.
+ */
+static bool
+is_meant(const AllowlistEntry *entry, const RelationFacts *facts)
+{
+	return entry->sent ?
+		strcmp(NameStr(entry->owner), tg_role_name(facts->owner)) == 0 :
+		!facts->future_shard;
 }
 
 /* Does a sealed entry for all rules not waive this one? */
@@ -562,12 +614,15 @@ sealed_entry_counts(Lookup *lookup, const AllowlistEntry *entry)
 }
 
 /*
- * The entry of a class that names exactly this schema and table (or "*") and
- * covers the rule and the object: the narrowest.
+ * The entry of a class that names exactly this relation, or (whole_schema) its
+ * schema, and covers the rule and the object: the narrowest.
  */
 static const AllowlistEntry *
-find_entry(Lookup *lookup, const char *schema, const char *table)
+find_entry(Lookup *lookup, const RelationFacts *facts, bool whole_schema)
 {
+	const char *schema = facts->schema;
+	const char *table = whole_schema ? TG_ANY :
+		facts->future_shard ? tg_facts_named_after(facts) : facts->name;
 	const AllowlistEntry *for_any_rule = NULL;
 	const AllowlistEntry *for_any_object = NULL;
 	ListCell   *lc;
@@ -579,6 +634,7 @@ find_entry(Lookup *lookup, const char *schema, const char *table)
 		if (!is_of_class(entry, lookup->class) ||
 			!tg_allowlist_names(entry, schema, table) ||
 			entry->fingerprint != NULL ||
+			!is_meant(entry, facts) ||
 			(entry->sealed && !sealed_entry_counts(lookup, entry)))
 			continue;
 		if (strcmp(entry->rule, TG_ANY) == 0)
@@ -614,8 +670,8 @@ schema_entry_applies(Lookup *lookup, const RelationFacts *facts)
 
 		CHECK_FOR_INTERRUPTS();
 		if (ancestor != NULL && tg_is_tenant_table(ancestor) &&
-			find_entry(lookup, ancestor->schema, ancestor->name) == NULL &&
-			find_entry(lookup, ancestor->schema, TG_ANY) == NULL)
+			find_entry(lookup, ancestor, false) == NULL &&
+			find_entry(lookup, ancestor, true) == NULL)
 			alone = false;
 	}
 	return alone;
@@ -638,8 +694,7 @@ look_up(Lookup *lookup)
 
 	while (facts != NULL)
 	{
-		const AllowlistEntry *entry = find_entry(lookup, facts->schema,
-												 facts->name);
+		const AllowlistEntry *entry = find_entry(lookup, facts, false);
 
 		CHECK_FOR_INTERRUPTS();
 		if (entry != NULL)
@@ -647,13 +702,37 @@ look_up(Lookup *lookup)
 		if (!facts->partition || facts->parents == NIL ||
 			facts->tenant == NULL)
 		{
-			entry = find_entry(lookup, facts->schema, TG_ANY);
+			entry = find_entry(lookup, facts, true);
 			return entry != NULL && schema_entry_applies(lookup, facts) ?
 				entry : NULL;
 		}
 		facts = tg_facts_partitioned_table(lookup->reader, facts);
 	}
 	return NULL;
+}
+
+/*
+ * Citus moves and splits a partitioned table by making the shards of partitions
+ * as tables, which it attaches in a later transaction.  Until then nobody but
+ * their owner may reach them, as if there were this entry.
+ */
+static const AllowlistEntry *
+entry_of_detached_shard(Lookup *lookup)
+{
+	AllowlistEntry *entry;
+
+	if (!lookup->facts->detached_shard || lookup->class == DEBTS ||
+		lookup->class == OVERDUE_DEBTS)
+		return NULL;
+	entry = palloc0(sizeof(AllowlistEntry));
+	namestrcpy(&entry->schema, lookup->facts->schema);
+	namestrcpy(&entry->table, lookup->facts->name);
+	entry->rule = TG_ANY;
+	entry->object = TG_ANY;
+	entry->reason = "a shard of a partition, which Citus has not attached yet";
+	entry->sealed = true;
+	entry->sent = true;
+	return sealed_entry_counts(lookup, entry) ? entry : NULL;
 }
 
 static const AllowlistEntry *
@@ -671,8 +750,10 @@ match(const Allowlist *allowlist, FactsReader *reader,
 	};
 	const AllowlistEntry *entry = look_up_attestation(&lookup);
 
-	return entry != NULL || class == VOID_ATTESTATIONS ? entry :
-		look_up(&lookup);
+	if (entry != NULL || class == VOID_ATTESTATIONS)
+		return entry;
+	entry = look_up(&lookup);
+	return entry != NULL ? entry : entry_of_detached_shard(&lookup);
 }
 
 const AllowlistEntry *

@@ -30,6 +30,9 @@ enum
 	Natts_allowlist = Anum_allowlist_fingerprint
 };
 
+/* Columns of trovella_guard.allowlist_sent: these, and another one */
+#define Anum_allowlist_sent_owner (Natts_allowlist + 1)
+
 /* In an entry: every table of the schema, every rule, or every object */
 #define TG_ANY "*"
 

@@ -34,6 +34,9 @@ tg_why_stale(FactsReader *reader, const AllowlistEntry *entry)
 	Oid			schema_oid;
 	Oid			relid;
 
+	/* It is the coordinator's to say so */
+	if (entry->sent)
+		return NULL;
 	if (entry->expired)
 		return "has expired";
 	if (entry->kind == TG_ENTRY_ROLE)

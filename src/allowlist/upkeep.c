@@ -54,16 +54,19 @@ enum
 void
 tg_allowlist_end(const AllowlistEntry *entry)
 {
-	((AllowlistEntry *) entry)->ends = true;
+	((AllowlistEntry *) entry)->ends = !entry->sent;
 }
 
 void
 tg_allowlist_follow(const AllowlistEntry *entry, const char *schema,
 					const char *table, const char *object)
 {
-	MemoryContext old = MemoryContextSwitchTo(GetMemoryChunkContext((void *) entry));
+	MemoryContext old;
 	EntryNames *names = entry->follows;
 
+	if (entry->sent)
+		return;
+	old = MemoryContextSwitchTo(GetMemoryChunkContext((void *) entry));
 	if (names == NULL)
 	{
 		names = palloc(sizeof(EntryNames));

@@ -25,9 +25,12 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/dependency.h"
+#include "catalog/objectaddress.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_extension.h"
 #include "catalog/pg_namespace.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_trigger.h"
 #include "commands/extension.h"
 #include "common/hashfn.h"
 #include "facts/facts.h"
@@ -56,6 +59,8 @@ static const struct
 	"pg_dist_partition_logical_relid_index", "logicalrelid"},
 	[CITUS_SHARDS] = {"pg_dist_shard", "pg_dist_shard_shardid_index",
 	"shardid"},
+	[CITUS_SHARDS_OF] = {"pg_dist_shard", "pg_dist_shard_logical_relid_index",
+	"logicalrelid"},
 	[CITUS_PLACEMENTS] = {"pg_dist_placement",
 	"pg_dist_placement_shardid_index", "shardid"},
 	[CITUS_NODES] = {"pg_dist_node", NULL, NULL},
@@ -73,13 +78,13 @@ static const char *const internal_names[] = {
 /* The group of the coordinator, in Citus' words. */
 #define COORDINATOR_GROUP 0
 
-/* Is a relation a member of Citus, as a superuser has installed it? */
+/* Is an object a member of Citus, as a superuser has installed it? */
 static bool
-belongs_to_citus(FactsReader *reader, Oid relid)
+belongs_to_citus(FactsReader *reader, Oid class, Oid object)
 {
 	List	   *extensions = tg_reader_referenced(reader, ExtensionRelationId,
 												  DEPENDENCY_EXTENSION,
-												  RelationRelationId, relid);
+												  class, object);
 	SysScanDesc scan;
 	HeapTuple	tuple;
 	bool		result;
@@ -169,7 +174,8 @@ tg_facts_citus_node(FactsReader *reader)
 		Oid			relid = get_relname_relid(catalogs[i].name,
 											  PG_CATALOG_NAMESPACE);
 
-		if (!OidIsValid(relid) || !belongs_to_citus(reader, relid))
+		if (!OidIsValid(relid) ||
+			!belongs_to_citus(reader, RelationRelationId, relid))
 			return TG_NOT_CITUS;
 		reader->citus_catalogs[i] = relid;
 	}
@@ -344,6 +350,55 @@ tg_facts_is_shard(FactsReader *reader, Oid relid)
 		OidIsValid(shard_of(reader, place.schema_oid, NameStr(place.name)));
 }
 
+Oid
+tg_facts_citus_copy(FactsReader *reader, Oid relid)
+{
+	RelationPlace table;
+	Relation	catalog;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	Oid			result = InvalidOid;
+
+	if (tg_facts_citus_node(reader) == TG_NOT_CITUS || !OidIsValid(relid) ||
+		!tg_facts_place(reader, relid, &table))
+		return InvalidOid;
+	scan = begin_scan(reader, CITUS_SHARDS_OF, &catalog, F_OIDEQ,
+					  ObjectIdGetDatum(relid));
+	while (!OidIsValid(result) &&
+		   HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		int64		shard = DatumGetInt64(column_of(tuple, catalog, "shardid"));
+
+		if (is_placed_here(reader, shard))
+			result = get_relname_relid(shard_name(NameStr(table.name), shard),
+									   table.schema_oid);
+	}
+	end_scan(scan, catalog);
+	return result;
+}
+
+bool
+tg_facts_citus_made(FactsReader *reader, Oid class, Oid object)
+{
+	Relation	catalog;
+	HeapTuple	tuple;
+	bool		result;
+
+	if (tg_facts_citus_node(reader) == TG_NOT_CITUS)
+		return false;
+	if (class == RelationRelationId)
+		return tg_facts_is_shard(reader, object);
+	if (class != TriggerRelationId)
+		return false;
+	catalog = table_open(TriggerRelationId, AccessShareLock);
+	tuple = get_catalog_object_by_oid(catalog, Anum_pg_trigger_oid, object);
+	result = HeapTupleIsValid(tuple) &&
+		belongs_to_citus(reader, ProcedureRelationId,
+						 ((Form_pg_trigger) GETSTRUCT(tuple))->tgfoid);
+	table_close(catalog, AccessShareLock);
+	return result;
+}
+
 static bool
 says_it_is_citus(void)
 {
@@ -363,6 +418,38 @@ tg_citus_is_calling(FactsReader *reader)
 	return says_it_is_citus() && tg_facts_citus_node(reader) != TG_NOT_CITUS;
 }
 
+/* Not of a long one, which Citus has shortened. */
+char *
+tg_facts_named_after(const RelationFacts *shard)
+{
+	return pnstrdup(shard->name, strrchr(shard->name, '_') - shard->name);
+}
+
+/*
+ * The table of the same owner that a relation has the name of a shard of; or
+ * InvalidOid.  On a worker it is a distributed one.  (The coordinator may be about
+ * to distribute it.)
+ */
+static Oid
+future_table(FactsReader *reader, const RelationFacts *facts, int64 shard)
+{
+	Oid			relid = table_of_shard(reader, shard);
+	const RelationFacts *table;
+
+	if (!OidIsValid(relid))
+		relid = get_relname_relid(tg_facts_named_after(facts),
+								  facts->schema_oid);
+	if (!OidIsValid(relid) ||
+		(reader->citus == TG_CITUS_WORKER && !is_distributed(reader, relid)))
+		return InvalidOid;
+	table = tg_facts_outline(reader, relid);
+	if (table == NULL || table->schema_oid != facts->schema_oid ||
+		table->owner != facts->owner ||
+		strcmp(shard_name(table->name, shard), facts->name) != 0)
+		return InvalidOid;
+	return relid;
+}
+
 /*
  * A table that a connection of Citus creates may be a shard about to be: the
  * catalogs are written by another connection, or later.
@@ -371,6 +458,7 @@ void
 tg_read_citus(FactsReader *reader, RelationFacts *facts)
 {
 	int64		shard;
+	Oid			table;
 
 	facts->beside_citus = tg_facts_citus_node(reader) != TG_NOT_CITUS;
 	if (!facts->beside_citus ||
@@ -380,6 +468,17 @@ tg_read_citus(FactsReader *reader, RelationFacts *facts)
 	if (!facts->distributed)
 		facts->shard_of = shard_of(reader, facts->schema_oid, facts->name);
 	facts->sent_by_citus = OidIsValid(facts->shard_of) ||
-		(facts->distributed && reader->citus == TG_CITUS_WORKER) ||
-		(says_it_is_citus() && parse_shard_name(facts->name, &shard));
+		(facts->distributed && reader->citus == TG_CITUS_WORKER);
+	if (facts->sent_by_citus || facts->distributed ||
+		!parse_shard_name(facts->name, &shard))
+		return;
+	table = future_table(reader, facts, shard);
+	facts->detached_shard = reader->citus == TG_CITUS_WORKER &&
+		OidIsValid(table) && !facts->partition &&
+		tg_facts_outline(reader, table)->partition;
+	if (!says_it_is_citus())
+		return;
+	facts->sent_by_citus = true;
+	facts->future_shard = true;
+	facts->shard_of = table;
 }

@@ -155,6 +155,10 @@ typedef struct RelationFacts
 	bool		distributed;	/* Citus keeps its rows in shards */
 	Oid			shard_of;		/* the table that it is a shard of, on this
 								 * node of Citus; or InvalidOid */
+	bool		future_shard;	/* a connection of Citus says so, by its name;
+								 * shard_of is a table of the same owner */
+	bool		detached_shard; /* on a worker, not a partition, but named
+								 * like a shard of one of the same owner */
 	bool		sent_by_citus;	/* the coordinator, which has sent it, judges
 								 * all of it: a shard, or a distributed table
 								 * on a worker */
@@ -851,11 +855,22 @@ extern bool tg_facts_citus_knows_guard(FactsReader *reader);
 /* Where is the coordinator ("host, port 5432")?  NULL: this node knows none. */
 extern char *tg_facts_citus_coordinator(FactsReader *reader);
 
+/*
+ * The shard on this node that is the copy of a reference table, or InvalidOid.
+ */
+extern Oid	tg_facts_citus_copy(FactsReader *reader, Oid relid);
+
+/* Is it a shard on this node, or a trigger that Citus has put on a table? */
+extern bool tg_facts_citus_made(FactsReader *reader, Oid class, Oid object);
+
 /* Is a relation a shard on this node? */
 extern bool tg_facts_is_shard(FactsReader *reader, Oid relid);
 
 /* Is there a catalog that looks like one of Citus?  Asks a cache. */
 extern bool tg_citus_may_be_there(void);
+
+/* The name of the table that a future shard is named after. */
+extern char *tg_facts_named_after(const RelationFacts *shard);
 
 /*
  * Does this session say that it is a connection of Citus between its nodes?

@@ -297,8 +297,8 @@ static char *
 tried_fingerprint(Oid relid, const char *policy, AllowlistEntry *entry)
 {
 	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	Allowlist  *allowlist = tg_allowlist_read(snapshot, GetCurrentTimestamp());
 	FactsReader *reader = tg_facts_begin(snapshot, false);
+	Allowlist  *allowlist = tg_allowlist_read(reader, GetCurrentTimestamp());
 	const RelationFacts *facts;
 	char	   *fingerprint;
 

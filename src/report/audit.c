@@ -150,7 +150,7 @@ tg_audit_begin(const Oid *relid)
 
 	audit->snapshot = RegisterSnapshot(GetLatestSnapshot());
 	audit->reader = tg_facts_begin(audit->snapshot, false);
-	audit->allowlist = tg_allowlist_read(audit->snapshot,
+	audit->allowlist = tg_allowlist_read(audit->reader,
 										 GetCurrentTimestamp());
 	tg_facts_set_decisions(audit->reader, read_decisions, audit);
 	audit->batch_context = AllocSetContextCreate(CurrentMemoryContext,

@@ -146,7 +146,8 @@ is_ours(Oid class, Oid object, Oid extension)
 
 /* Triggers of a table that call no function of ours, and rules. */
 static void
-add_foreign_triggers_and_rules(Lines *lines, Oid table, Oid extension)
+add_foreign_triggers_and_rules(FactsReader *reader, Lines *lines, Oid table,
+							   Oid extension)
 {
 	ListCell   *lc;
 
@@ -166,7 +167,9 @@ add_foreign_triggers_and_rules(Lines *lines, Oid table, Oid extension)
 			if (HeapTupleIsValid(tuple) &&
 				!is_ours(ProcedureRelationId,
 						 ((Form_pg_trigger) GETSTRUCT(tuple))->tgfoid,
-						 extension))
+						 extension) &&
+				!tg_facts_citus_made(reader, address->classId,
+									 address->objectId))
 				add_line(lines,
 						 describe(TriggerRelationId, address->objectId));
 			table_close(catalog, AccessShareLock);
@@ -175,7 +178,8 @@ add_foreign_triggers_and_rules(Lines *lines, Oid table, Oid extension)
 }
 
 static void
-add_foreign_objects(Lines *lines, Oid schema, Oid extension)
+add_foreign_objects(FactsReader *reader, Lines *lines, Oid schema,
+					Oid extension)
 {
 	ListCell   *lc;
 
@@ -185,23 +189,29 @@ add_foreign_objects(Lines *lines, Oid schema, Oid extension)
 
 		CHECK_FOR_INTERRUPTS();
 		if (!is_ours(address->classId, address->objectId, extension))
-			add_line(lines, describe(address->classId, address->objectId));
+		{
+			if (!tg_facts_citus_made(reader, address->classId,
+									 address->objectId))
+				add_line(lines,
+						 describe(address->classId, address->objectId));
+		}
 		else if (address->classId == RelationRelationId)
-			add_foreign_triggers_and_rules(lines, address->objectId,
+			add_foreign_triggers_and_rules(reader, lines, address->objectId,
 										   extension);
 	}
 }
 
 char *
-tg_foreign_objects(void)
+tg_foreign_objects(FactsReader *reader)
 {
 	Oid			extension = our_extension();
 	Lines		lines;
 
 	begin_lines(&lines);
-	add_foreign_objects(&lines, get_namespace_oid(TG_SCHEMA, true), extension);
-	add_foreign_objects(&lines, get_namespace_oid(TG_INTERNAL_SCHEMA, true),
+	add_foreign_objects(reader, &lines, get_namespace_oid(TG_SCHEMA, true),
 						extension);
+	add_foreign_objects(reader, &lines,
+						get_namespace_oid(TG_INTERNAL_SCHEMA, true), extension);
 	return end_lines(&lines);
 }
 

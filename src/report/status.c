@@ -232,6 +232,18 @@ put_integrity_status(ReturnSetInfo *result, const char *item,
 		put_status(result, item, complaint, false, repair);
 }
 
+static void
+put_schemas_status(ReturnSetInfo *result)
+{
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	FactsReader *reader = tg_facts_begin(snapshot, false);
+
+	put_integrity_status(result, "schemas", tg_foreign_objects(reader),
+						 "These objects are not the extension's, and may be called instead of its own: find out who created them, and drop them.");
+	tg_facts_end(reader);
+	UnregisterSnapshot(snapshot);
+}
+
 /*
  * Extensions that run statements, or make and rename tables, in background
  * workers, which do not read session_preload_libraries.
@@ -327,9 +339,7 @@ trovella_guard_status_1_0(PG_FUNCTION_ARGS)
 
 	if (version != NULL)
 	{
-		put_integrity_status(result, "schemas",
-							 tg_foreign_objects(),
-							 "These objects are not the extension's, and may be called instead of its own: find out who created them, and drop them.");
+		put_schemas_status(result);
 		put_integrity_status(result, "owners", tg_foreign_owners(),
 							 "A role that is not a superuser could replace functions that superusers call: ALTER ... OWNER TO a superuser.");
 		put_integrity_status(result, "privileges", tg_foreign_privileges(),

@@ -70,6 +70,25 @@ is_judged_here(const RelationFacts *facts, const Rule *rule)
 		rule->levels[TG_PROFILE_ISOLATION] == TG_LEVEL_ERROR;
 }
 
+/*
+ * A shard as the rules see it: under the name of its table, because this is what
+ * somebody has to change.
+ */
+static const RelationFacts *
+name_like_table(FactsReader *reader, const RelationFacts *facts)
+{
+	const RelationFacts *table = OidIsValid(facts->shard_of) ?
+		tg_facts_outline(reader, facts->shard_of) : NULL;
+	RelationFacts *copy;
+
+	if (table == NULL && !facts->future_shard)
+		return facts;
+	copy = palloc(sizeof(RelationFacts));
+	*copy = *facts;
+	copy->name = table != NULL ? table->name : tg_facts_named_after(facts);
+	return copy;
+}
+
 /* Applies a rule, unless it is off or about another kind of relation. */
 static void
 apply_rule(RuleSubject *subject, int number, RuleLevel least)
@@ -89,10 +108,11 @@ tg_apply_rules(FactsReader *reader, const RelationFacts *facts,
 			   const RelationHistory *history, RuleLevel least, bool describe)
 {
 	List	   *findings = NIL;
+	ListCell   *lc;
 	RuleMemo	memo = {0};
 	RuleSubject subject = {
 		.reader = reader,
-		.facts = facts,
+		.facts = name_like_table(reader, facts),
 		.history = history,
 		.describe = describe,
 		.alone = !describe,
@@ -106,6 +126,13 @@ tg_apply_rules(FactsReader *reader, const RelationFacts *facts,
 	for (int i = 0; i < tg_rules_count; i++)
 		apply_rule(&subject, i, least);
 	tg_end_printing(&memo);
+	foreach(lc, findings)
+	{
+		Finding    *finding = lfirst(lc);
+
+		if (finding->relid == facts->relid)
+			finding->table = facts->name;
+	}
 	return findings;
 }
 

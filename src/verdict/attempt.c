@@ -107,8 +107,8 @@ tg_attempt_allowlist(Attempt *attempt, bool is_after)
 	{
 		MemoryContext old = MemoryContextSwitchTo(attempt->context);
 
-		*allowlist = tg_allowlist_read(is_after ? attempt->after_snapshot :
-									   attempt->before_snapshot, attempt->now);
+		*allowlist = tg_allowlist_read(is_after ? attempt->after :
+									   attempt->before, attempt->now);
 		if (!is_after)
 			tg_allowlist_ask_attested(*allowlist, tg_attested_before, attempt);
 		MemoryContextSwitchTo(old);

@@ -96,6 +96,15 @@ extern void tg_keep_debts(Attempt *attempt, const RelationFacts *facts,
 						  const RelationFacts *before);
 
 /*
+ * The debt that a finding about a new relation is, or NULL: what Citus makes on a
+ * worker owes what its table owes on the coordinator, which judges whether that got
+ * worse.
+ */
+extern const AllowlistEntry *tg_debt_of_new(Attempt *attempt,
+											const Finding *finding,
+											const RelationFacts *facts);
+
+/*
  * The debt that a finding is, or NULL.  Notes what becomes of the debt: it ends if
  * the finding is new or worse, and follows the object to its new name.
  */

@@ -95,6 +95,20 @@ find_debt(Attempt *attempt, const Finding *finding, const RelationFacts *facts,
 }
 
 const AllowlistEntry *
+tg_debt_of_new(Attempt *attempt, const Finding *finding,
+			   const RelationFacts *facts)
+{
+	const AllowlistEntry *entry;
+
+	if (!facts->sent_by_citus)
+		return NULL;
+	entry = tg_allowlist_debt(tg_attempt_allowlist(attempt, true),
+							  attempt->after, facts, finding->rule->name,
+							  finding->object);
+	return entry != NULL && entry->sent ? entry : NULL;
+}
+
+const AllowlistEntry *
 tg_debt_of(Attempt *attempt, const Finding *finding, const RelationFacts *facts,
 		   const RelationFacts *before)
 {

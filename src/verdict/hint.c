@@ -153,14 +153,17 @@ repairs(HintKind kind, const List *findings)
 }
 
 static void
-add_repairs(StringInfo text, const List *statements, HintKind kind)
+add_repairs(StringInfo text, const RelationVerdict *first,
+			const List *statements, HintKind kind)
 {
 	const char *lead;
 	const ListCell *lc;
 
 	if (statements == NIL)
 		return;
-	if (kind == HINT_WARNING)
+	if (first->on_worker && first->sent_by_citus)
+		lead = "Execute this on the coordinator:";
+	else if (kind == HINT_WARNING)
 		lead = "To repair it:";
 	else if (tg_is_autocommit())
 		lead = "Execute this in one transaction with the statement itself:";
@@ -418,6 +421,16 @@ add_seal(StringInfo text, const RelationVerdict *first)
 		append_paragraph(text, psprintf("Ask %s to run this.", whom));
 }
 
+/* A worker of Citus has the allowlist of its coordinator. */
+static void
+add_coordinator(StringInfo text, const RelationVerdict *first)
+{
+	if (!first->sent_by_citus)
+		return;
+	append_paragraph(text, "If an entry there waives this, commit it, and send it to the workers:");
+	append_paragraph(text, "SELECT trovella_guard.send_allowlist();");
+}
+
 /* Where the rules are explained. */
 static void
 add_anchors(StringInfo text, const List *findings)
@@ -454,7 +467,7 @@ tg_hint(HintKind kind, const RelationVerdict *first, const List *findings,
 	}
 	if (kind == HINT_REFUSAL)
 		add_undos(&text, first, findings);
-	add_repairs(&text, statements, kind);
+	add_repairs(&text, first, statements, kind);
 	add_hidden_repairs(&text, kind, first, hidden);
 
 	/* Only what the first relation is refused for, or warned of */
@@ -465,7 +478,9 @@ tg_hint(HintKind kind, const RelationVerdict *first, const List *findings,
 			(kind == HINT_WARNING || tg_refuses(lfirst(lc))))
 			waivable = lappend(waivable, lfirst(lc));
 	}
-	if (first->detached)
+	if (first->on_worker)
+		add_coordinator(&text, first);
+	else if (first->detached)
 		add_seal(&text, first);
 	else if (strstr(text.data, TG_ALLOW_CALL) == NULL)
 		add_waivers(&text, first, waivable);

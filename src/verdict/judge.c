@@ -112,7 +112,8 @@ was_said(Attempt *attempt, const Finding *finding, const RelationFacts *before)
 
 /*
  * The findings that no entry waives, and that are worth saying.  Pre-existing
- * ones may be listed as debts ("before" is NULL if the relation is new).  A
+ * ones may be listed as debts ("before" is NULL if the relation is new, which owes
+ * nothing but on a worker of Citus).  A
  * finding that got worse is new, and no debt covers it.  Debts are looked up also
  * while a decision hides them, because they end or follow meanwhile.
  */
@@ -126,7 +127,8 @@ without_waived(Attempt *attempt, List *findings, const RelationFacts *facts,
 	foreach(lc, findings)
 	{
 		Finding    *finding = lfirst(lc);
-		const AllowlistEntry *debt = before == NULL ? NULL :
+		const AllowlistEntry *debt = before == NULL ?
+			tg_debt_of_new(attempt, finding, facts) :
 			tg_debt_of(attempt, finding, facts, before);
 
 		if (finding->waived_by != NULL ||
@@ -136,6 +138,34 @@ without_waived(Attempt *attempt, List *findings, const RelationFacts *facts,
 			result = lappend(result, finding);
 		else
 			rely_on_entry(attempt, debt, facts);
+	}
+	return result;
+}
+
+/*
+ * A shard that is made on a worker is no worse for what its table was found to be
+ * there before.
+ */
+static List *
+without_those_of_table(Attempt *attempt, const QueueEntry *entry,
+					   List *findings, Oid table_relid)
+{
+	const RelationFacts *table;
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	if (tg_facts_citus_node(attempt->before) != TG_CITUS_WORKER)
+		return findings;
+	table = tg_facts_read(attempt->before, table_relid);
+	if (table == NULL)
+		return findings;
+	tg_mark_known_findings(entry, findings,
+						   tg_apply_rules(attempt->before, table, NULL,
+										  TG_LEVEL_WARNING, false));
+	foreach(lc, findings)
+	{
+		if (!((const Finding *) lfirst(lc))->was_found)
+			result = lappend(result, lfirst(lc));
 	}
 	return result;
 }
@@ -274,6 +304,9 @@ record(Attempt *attempt, QueueEntry *entry, const RelationFacts *facts,
 		verdict->kind = facts->kind;
 		verdict->is_tenant_table = tg_is_tenant_table(facts);
 		verdict->is_child = facts->parents != NIL;
+		verdict->on_worker =
+			tg_facts_citus_node(attempt->after) == TG_CITUS_WORKER;
+		verdict->sent_by_citus = facts->sent_by_citus;
 		note_seal(attempt, verdict, facts, before, findings);
 	}
 	verdict->created = created;
@@ -558,6 +591,9 @@ judge_relation(Attempt *attempt, QueueEntry *entry, JudgedRelation *judged)
 		tg_facts_is_trusted_member(attempt->after, relid))
 		return;
 
+	if (!existed && OidIsValid(facts->shard_of))
+		findings = without_those_of_table(attempt, entry, findings,
+										  facts->shard_of);
 	if (existed && before == NULL)
 		before = tg_facts_read(attempt->before, relid);
 	if (before != NULL && tg_facts_is_trusted_member(attempt->before, relid))

@@ -31,6 +31,8 @@ typedef struct RelationVerdict
 								 * else NULL */
 	bool		detached;		/* by this transaction, from its parents; and
 								 * nobody but its owner can reach it */
+	bool		on_worker;		/* of Citus */
+	bool		sent_by_citus;
 	List	   *findings;		/* of Finding, waived ones left out */
 } RelationVerdict;
 

@@ -97,6 +97,33 @@ foreach my $role (undef, 'owner')
 			q{SELECT relrowsecurity FROM pg_class WHERE oid = '%s'::regclass}),
 		't', 'and the shards are as they were');
 
+	# Partitions come as tables, which Citus attaches later
+	passes($coordinator, $db, qq{
+BEGIN;
+CREATE TABLE ${t}_event (id int, day date, organization_id text NOT NULL, created_at timestamptz, updated_at timestamptz,
+  PRIMARY KEY (organization_id, day, id)) PARTITION BY RANGE (day);
+ALTER TABLE ${t}_event ENABLE ROW LEVEL SECURITY;
+CREATE POLICY tenant ON ${t}_event USING ($Citus::scope);
+GRANT SELECT ON ${t}_event TO authenticated;
+CREATE TABLE ${t}_event_1 PARTITION OF ${t}_event FOR VALUES FROM ('2026-01-01') TO ('2026-02-01');
+INSERT INTO ${t}_event SELECT i, '2026-01-01', 'o' || i % 10 FROM generate_series(1, 100) i;
+COMMIT;
+SELECT create_distributed_table('${t}_event', 'organization_id', colocate_with => 'none');
+CREATE TABLE ${t}_event_2 PARTITION OF ${t}_event FOR VALUES FROM ('2026-02-01') TO ('2026-03-01')},
+		"$who distributes a partitioned table, and gives it a partition", $role);
+	($shard, $from, $to) = a_shard("${t}_event");
+	passes($coordinator, $db,
+		sprintf(q{SELECT citus_move_shard_placement(%s, '%s', %d, '%s', %d, 'block_writes')},
+			$shard, $from->host, $from->port, $to->host, $to->port),
+		"a shard of it moves with its partitions", $role);
+	passes($coordinator, $db,
+		qq{SELECT isolate_tenant_to_new_shard('${t}_event', 'o1', 'CASCADE', shard_transfer_mode => 'block_writes')},
+		"a tenant of it gets a shard", $role);
+	passes($coordinator, $db,
+		"SELECT alter_distributed_table('${t}_event', shard_count => 3, cascade_to_colocated => false)",
+		"$who changes the number of its shards", $role);
+	is(count_of($coordinator, $db, "${t}_event"), '100', 'with its rows');
+
 	# Somebody goes to a worker, and to the shard itself
 	($shard, $from) = a_shard("${t}_table");
 	my $directly =

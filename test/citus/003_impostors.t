@@ -127,6 +127,87 @@ foreach my $app ('citus_internal gpid=10000000001', 'citus_rebalancer gpid=10000
 		'of a superuser, too');
 }
 
+# Entries of the allowlist are for the relations of those who own them on the
+# coordinator: one that is distributed, one that is local, one that is not there yet
+$coordinator->safe_psql($db, q{
+CREATE ROLE alice LOGIN;
+GRANT CREATE, USAGE ON SCHEMA public TO alice;
+SELECT trovella_guard.allow('public.shared', 'nobody reads it');
+SELECT trovella_guard.allow('public.local', 'nobody reads it');
+SELECT trovella_guard.allow('public.reserved', 'nobody reads it');
+SET ROLE alice;
+CREATE TABLE shared (id int, organization_id text NOT NULL);
+CREATE TABLE local (id int, organization_id text NOT NULL);
+RESET ROLE;
+SELECT trovella_guard.send_allowlist();
+SET ROLE alice;
+SELECT create_distributed_table('shared', 'organization_id')});
+foreach my $app ('psql', 'citus_internal gpid=10000000001')
+{
+	local $ENV{PGAPPNAME} = $app;
+	foreach my $node ($coordinator, @workers)
+	{
+		my @names = ('shared_17', 'local_17', 'reserved_17');
+		push @names, 'local', 'reserved' if $node != $coordinator;
+		push @names, map { "shared_$_" } shards_on($workers[0], 'shared')
+		  if $node != $workers[0];
+		foreach my $name (@names)
+		{
+			fails($node, $db, "$directly " . bare($name), qr/breaks rls_disabled/,
+				$node->name . ", $app: the entry for another table does not excuse $name", 'mallory');
+		}
+	}
+
+	# Citus lets such a session register a table on a worker
+	foreach my $table ('local', 'reserved')
+	{
+		fails($workers[0], $db, "$directly BEGIN; " . bare($table) . qq{;
+			SELECT assign_distributed_transaction_id(0, 8, now());
+			SELECT citus_internal.add_partition_metadata('$table', 'h', 'organization_id', 99999, 's');
+			COMMIT},
+			$app eq 'psql' ? qr/internal Citus function/ : qr/breaks rls_disabled/,
+			"$app: nor does it excuse $table where it is made a distributed table", 'mallory');
+	}
+	my $copy = $coordinator->safe_psql($db,
+		q{SELECT shardid FROM pg_dist_shard WHERE logicalrelid = 'trovella_guard.allowlist_sent'::regclass});
+	foreach my $table ('allowlist_sent', "allowlist_sent_$copy")
+	{
+		fails($workers[0], $db, "$directly UPDATE trovella_guard.$table SET owner = 'mallory'",
+			qr/permission denied/, "$app: $table is not for everybody to write", 'mallory');
+	}
+}
+
+# What is named like the shard of a partition may be one that is not attached yet,
+# which nobody but its owner reaches
+$coordinator->safe_psql($db, qq{
+SET ROLE mallory;
+BEGIN;
+CREATE TABLE event (id int, day date, organization_id text NOT NULL, created_at timestamptz, updated_at timestamptz,
+  PRIMARY KEY (organization_id, day, id)) PARTITION BY RANGE (day);
+ALTER TABLE event ENABLE ROW LEVEL SECURITY;
+CREATE POLICY tenant ON event USING ($Citus::scope);
+CREATE TABLE event_1 PARTITION OF event FOR VALUES FROM ('2026-01-01') TO ('2026-02-01');
+COMMIT;
+SELECT create_distributed_table('event', 'organization_id', colocate_with => 'none')});
+foreach my $app ('psql', 'citus_internal gpid=10000000001')
+{
+	local $ENV{PGAPPNAME} = $app;
+	fails($coordinator, $db, "$directly " . bare('event_1_17'), qr/breaks rls_disabled/,
+		"$app: there is no such shard on the coordinator", 'mallory');
+	fails($workers[0], $db, "$directly " . bare('event_17'), qr/breaks rls_disabled/,
+		"$app: nor of what is no partition", 'mallory');
+	fails($workers[0], $db, "$directly " . bare('event_1_17'), qr/breaks rls_disabled/,
+		"$app: nor of somebody else's", 'alice');
+	fails($workers[0], $db, "$directly BEGIN; " . bare('event_1_17') . '; GRANT SELECT ON event_1_17 TO PUBLIC; COMMIT',
+		qr/breaks rls_disabled/, "$app: nor is it one that others can read", 'mallory');
+	passes($workers[0], $db, "$directly " . bare('event_1_17'), "$app: a shard that only its owner reaches", 'mallory');
+	fails($workers[0], $db, "$directly GRANT SELECT ON event_1_17 TO PUBLIC", qr/breaks rls_disabled/,
+		"$app: is not opened", 'mallory');
+	fails($workers[0], $db, "$directly ALTER TABLE event_1_17 RENAME TO event_17", qr/breaks rls_disabled/,
+		"$app: or renamed", 'mallory');
+	passes($workers[0], $db, "$directly DROP TABLE event_1_17", "$app: until it is gone", 'mallory');
+}
+
 # A superuser may do as it likes, and leaves a trace
 {
 	local $ENV{PGAPPNAME} = 'citus_internal gpid=10000000001';

@@ -130,9 +130,19 @@ like(value($coordinator, $db, $nodes), qr/guard_mode\|\|\|the mode is warn, and 
 $workers[1]->safe_psql('postgres', "ALTER DATABASE $db RESET trovella_guard.mode");
 $workers[1]->stop;
 like(value($coordinator, $db, $nodes), qr/^unreachable\|/m, 'a node that is down');
+fails($coordinator, $db, q{SELECT trovella_guard.allow('public.late', 'a test')}, qr/connection to the remote node/,
+	'the allowlist needs all nodes');
+is(value($coordinator, $db, q{SELECT count(*) FROM trovella_guard.allowlist WHERE table_name = 'late'}), '0',
+	'and stays as it was');
 $workers[1]->start;
 fails($workers[0], $db, 'SELECT * FROM trovella_guard.check_nodes()', qr/not the coordinator of a Citus cluster/,
 	'a worker is not asked');
+
+# A node that has lost the guard
+$workers[1]->safe_psql($db,
+	'SET citus.enable_ddl_propagation = off; DROP EXTENSION trovella_guard CASCADE');
+like(value($coordinator, $db, $nodes), qr/^guard_missing\|\|\|.*not there any more: remove the node from the cluster, and add it again$/m,
+	'a node without the guard');
 
 # A tenant reaches the shards by SET LOCAL, and only with propagation
 my $set = q{SET LOCAL app.current_organization_id = 'o1'};

@@ -85,12 +85,15 @@ fails($coordinator, $db, 'CREATE POLICY floor ON shared.account AS RESTRICTIVE U
 is($coordinator->safe_psql($db, 'SELECT count(*) FROM trovella_guard.check_nodes()'), '0',
 	'the nodes have what the coordinator has');
 
-# Under an entry it is exempt, which a plain owner cannot have on a worker
-my $bare = 'CREATE TABLE %s.exempt (id int PRIMARY KEY, organization_id text)';
-passes($coordinator, $db, sprintf($bare, 'of_super'), 'a superuser makes an exempt tenant table');
-fails($coordinator, $db, sprintf($bare, 'of_owner'),
-	qr/commit refused: table "of_owner.exempt_\d+" breaks rls_disabled.*while executing command on/s,
-	'a plain owner does not', 'owner');
+# Under an entry it is exempt, if the schema is its owner's
+my $bare = 'CREATE TABLE %s.%s (id int PRIMARY KEY, organization_id text)';
+passes($coordinator, $db, sprintf($bare, 'of_super', 'exempt'), 'a superuser makes an exempt tenant table');
+passes($coordinator, $db, sprintf($bare, 'of_owner', 'exempt'), 'so does the owner of the schema', 'owner');
+passes($coordinator, $db, move('of_owner'), 'which moves with it', 'owner');
+$coordinator->safe_psql($db, 'CREATE ROLE guest LOGIN; GRANT USAGE, CREATE ON SCHEMA of_owner TO guest');
+fails($coordinator, $db, sprintf($bare, 'of_owner', 'of_guest'),
+	qr/commit refused: table "of_owner.of_guest_\d+" breaks rls_disabled.*while executing command on/s,
+	'nobody else does', 'guest');
 
 # An entry for the schema is about everybody who may use it
 $coordinator->safe_psql($db, 'CREATE ROLE other_tenant; GRANT USAGE ON SCHEMA of_super TO other_tenant');

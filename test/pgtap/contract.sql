@@ -80,11 +80,12 @@ SELECT has_function('trovella_guard', 'findings', '{regclass}'::name[]);
 SELECT has_function('trovella_guard', 'who_sees', '{regclass}'::name[]);
 SELECT has_function('trovella_guard', 'probe', '{regclass,name,text}'::name[]);
 SELECT has_function('trovella_guard', 'probe_summary', '{regclass,name,text}'::name[]);
+SELECT has_function('trovella_guard', 'send_allowlist', '{}'::name[]);
 SELECT has_function('trovella_guard', 'attest', '{regclass,name,text}'::name[]);
 SELECT has_function('trovella_guard', 'status', '{}'::name[]);
 SELECT has_function('trovella_guard', 'metrics', '{}'::name[]);
 SELECT functions_are('trovella_guard',
-  '{adopt,allow,allow_bypass,allow_role,allowlist_markdown,assert_clean,attest,changes,check,check_nodes,checklist,disallow,disallow_bypass,disallow_role,findings,metrics,pending,preload,probe,probe_summary,protect,prune,repair_sql,report,report_lines,require_tenant,seal_partitions,set,status,who_sees}'::name[],
+  '{adopt,allow,allow_bypass,allow_role,allowlist_markdown,assert_clean,attest,changes,check,check_nodes,checklist,disallow,disallow_bypass,disallow_role,findings,metrics,pending,preload,probe,probe_summary,protect,prune,repair_sql,report,report_lines,require_tenant,seal_partitions,send_allowlist,set,status,who_sees}'::name[],
   'these functions, and no others, are for users');
 SELECT is(
   (SELECT proconfig FROM pg_proc WHERE oid = 'trovella_guard.report_lines'::regproc),
@@ -212,6 +213,7 @@ FROM (VALUES
   ('attest', '{regclass,name,text}', '{}'),
   ('adopt', '{text,"timestamp with time zone",text,text}', '{}'),
   ('prune', '{}', '{}'),
+  ('send_allowlist', '{}', '{}'),
   ('require_tenant', '{text}', '{EXECUTE}'),
   ('metrics', '{}', '{}'),
   ('preload', '{}', '{}')) AS f (name, args, privs);

@@ -197,9 +197,10 @@ $node->append_conf('postgresql.conf', q{session_preload_libraries = ''});
 $node->reload;
 
 # road: IMPORT FOREIGN SCHEMA (warns)
+# road: IMPORT FOREIGN SCHEMA of a tenant table that default privileges let everybody read (refused)
 SKIP:
 {
-	skip 'postgres_fdw is not installed', 1
+	skip 'postgres_fdw is not installed', 3
 	  if $node->safe_psql('guarded',
 		q{SELECT count(*) FROM pg_available_extensions WHERE name = 'postgres_fdw'}) == 0;
 	my ($host, $port) = ($node->host, $node->port);
@@ -213,6 +214,17 @@ CREATE USER MAPPING FOR CURRENT_USER SERVER far;});
 		'IMPORT FOREIGN SCHEMA public LIMIT TO (far) FROM SERVER far INTO public');
 	like($err, qr/WARNING:  foreign table "public.far" breaks relation_unprotectable/,
 		'IMPORT FOREIGN SCHEMA');
+
+	my $import = 'IMPORT FOREIGN SCHEMA public LIMIT TO (far) FROM SERVER far INTO public';
+	($status, $out, $err) = $node->psql('guarded',
+		"DROP FOREIGN TABLE far; ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC; $import",
+		on_error_stop => 0);
+	like($err, qr/commit refused: foreign table "public.far" breaks matview_exposes_tenants/,
+		'IMPORT FOREIGN SCHEMA, with default privileges');
+	$node->safe_psql('guarded', "ALTER DEFAULT PRIVILEGES REVOKE SELECT ON TABLES FROM PUBLIC; $import");
+	($status, $out, $err) = $node->psql('guarded', 'GRANT SELECT ON far TO PUBLIC');
+	like($err, qr/commit refused: foreign table "public.far" breaks matview_exposes_tenants/,
+		'and GRANT on the imported table');
 	$node->safe_psql('guarded', 'DROP EXTENSION postgres_fdw CASCADE');
 }
 
