@@ -228,11 +228,12 @@ LANGUAGE sql STABLE AS $$
     AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = o.class AND d.objid = o.oid AND d.deptype = 'e')
 $$;
 
--- Locks of the guard that nobody holds any more, while no transaction is open.
+-- Locks of the guard in sessions that are in no transaction.
 CREATE FUNCTION lab.locks_left() RETURNS SETOF text
 LANGUAGE sql STABLE AS $$
   SELECT format('a lock on %s %s is left', l.classid::regclass, l.objid)
-  FROM pg_locks l WHERE l.objsubid = 29799 AND l.pid IS DISTINCT FROM pg_backend_pid()
+  FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+  WHERE l.objsubid = 29799 AND l.pid <> pg_backend_pid() AND a.xact_start IS NULL
     AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
 $$;
 
