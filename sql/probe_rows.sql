@@ -40,6 +40,12 @@ SELECT * FROM tried($$organization_id text CHECK (organization_id IN ('acme', 'b
 CREATE DOMAIN code AS text CHECK (value ~ '^[A-Z]{3}$');
 SELECT * FROM tried('organization_id code');
 
+-- a pattern that has as many ways as 4 to the power of 60
+SET statement_timeout = '60s';
+SELECT * FROM tried(format('organization_id text, code text NOT NULL CHECK (code ~ %L)',
+	repeat('(', 60) || repeat(')*', 60) || 'xyz$'));
+RESET statement_timeout;
+
 -- what other columns look like; also where they must differ
 CREATE FUNCTION is_vat(text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$ SELECT $1 ~ '^[A-Z]{2}[0-9]{9}$' $$;
 SELECT * FROM tried('organization_id text, vat text NOT NULL UNIQUE CHECK (is_vat(vat))');

@@ -17,10 +17,12 @@
 #include <ctype.h>
 
 #include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "probe/pattern.h"
 
-#define MAX_MATCH 300			/* characters */
+#define MAX_MATCH 300			/* bytes */
+#define MAX_STEPS 10000			/* atoms: groups may repeat groups */
 #define OPEN_REPEAT 4			/* for * and +, so that seeds have room */
 #define LETTERS "abcdefghijklmnopqrstuvwxyz"
 #define DIGITS "0123456789"
@@ -30,6 +32,7 @@ typedef struct Matcher
 	const char *next;			/* in the pattern */
 	StringInfo	out;
 	int			seed;			/* what is left of it */
+	int			steps;			/* budget left */
 	bool		failed;
 } Matcher;
 
@@ -262,6 +265,11 @@ match_alternatives(Matcher *matcher, bool silent)
 		int			times;
 
 		CHECK_FOR_INTERRUPTS();
+		if (matcher->steps-- <= 0)
+		{
+			matcher->failed = true;
+			return;
+		}
 		if (*matcher->next == '|')
 		{
 			/* the first one will do */
@@ -285,12 +293,20 @@ static char *
 match_expression(const char *pattern, int seed)
 {
 	StringInfoData out;
-	Matcher		matcher = {pattern, &out, seed, false};
+	Matcher		matcher = {
+		.next = pattern,
+		.out = &out,
+		.seed = seed,
+		.steps = MAX_STEPS
+	};
 
 	initStringInfo(&out);
 	match_alternatives(&matcher, false);
-	return matcher.failed || *matcher.next != '\0' || out.len == 0 ? NULL :
-		out.data;
+	if (matcher.failed || *matcher.next != '\0' || out.len == 0)
+		return NULL;
+
+	/* [...] is read by bytes, which need not make characters */
+	return pg_verifymbstr(out.data, out.len, true) ? out.data : NULL;
 }
 
 static char *

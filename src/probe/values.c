@@ -17,6 +17,7 @@
 #include "catalog/pg_enum.h"
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "nodes/value.h"
 #include "probe/pattern.h"
@@ -240,17 +241,20 @@ tg_values_similar_to(Oid type, int32 typmod, const char *tenant, bool loose)
 	}
 	else if (category_of(type) == TYPCATEGORY_STRING || type == NAMEOID)
 	{
+		/* the bytes before the last character, and those of the first one */
+		int			last = pg_mbcliplen(tenant, length, length - 1);
+		int			first = length == 0 ? 0 :
+			pg_encoding_mblen(GetDatabaseEncoding(), tenant);
+
 		result = lappend(result, psprintf("%sx", tenant));
 		result = lappend(result, psprintf("a%s", tenant));
 		result = lappend(result, psprintf("%s:x", tenant));
 		result = lappend(result, psprintf("%s,x", tenant));
-		if (length > 1)
+		if (last > 0)
 		{
-			char	   *copy = pstrdup(tenant);
-
-			copy[length - 1] = copy[length - 1] == 'a' ? 'b' : 'a';
-			result = lappend(result, copy);
-			result = lappend(result, pnstrdup(tenant, length - 1));
+			result = lappend(result, psprintf("%.*s%s", last, tenant,
+											  strcmp(tenant + last, "a") == 0 ? "b" : "a"));
+			result = lappend(result, pnstrdup(tenant, last));
 		}
 		if (loose)
 		{
@@ -263,8 +267,10 @@ tg_values_similar_to(Oid type, int32 typmod, const char *tenant, bool loose)
 			result = lappend(result, psprintf("_%s", tenant));
 			result = lappend(result, psprintf("%s-x", tenant));
 			result = lappend(result, psprintf("%s7", tenant));
-			result = lappend(result, psprintf("%c-%s", tenant[0], tenant + 1));
-			result = lappend(result, psprintf("%c %s", tenant[0], tenant + 1));
+			result = lappend(result, psprintf("%.*s-%s", first, tenant,
+											  tenant + first));
+			result = lappend(result, psprintf("%.*s %s", first, tenant,
+											  tenant + first));
 		}
 	}
 	else if (category_of(type) == TYPCATEGORY_ENUM)

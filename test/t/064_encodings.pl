@@ -128,4 +128,32 @@ foreach my $encoding (qw(UTF8 LATIN1 SQL_ASCII))
 }
 is(scalar(keys %uri), 1, 'fingerprints');
 
+# The rows that a trial makes up have characters in them, not single bytes
+$node->safe_psql('postgres', q{CREATE DATABASE e TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'; CREATE ROLE app});
+{
+	local $ENV{PGCLIENTENCODING} = 'UTF8';
+	my $offset = -s $node->logfile;
+	$node->safe_psql('e', qq{
+		CREATE EXTENSION trovella_guard;
+		SET trovella_guard.mode = off;
+		CREATE FUNCTION seen(text) RETURNS boolean LANGUAGE plpgsql STABLE AS \$\$
+		BEGIN
+			PERFORM convert_from(textsend(\$1), 'UTF8');
+			RETURN true;
+		EXCEPTION WHEN character_not_in_repertoire THEN
+			RAISE LOG 'broken %', textsend(\$1);
+			RETURN true;
+		END \$\$;
+		CREATE TABLE named (organization_id text NOT NULL,
+			code text NOT NULL CHECK (seen(code) AND code ~ '^[\xc3\xa9-\xc3\xbc]x\$' OR code <> ''));
+		INSERT INTO named VALUES ('caf\xc3\xa9', 'a'), ('\xc3\xbcber', 'b');
+		ALTER TABLE named ENABLE ROW LEVEL SECURITY;
+		CREATE POLICY p ON named USING (seen(organization_id) AND organization_id LIKE current_setting('app.org', true));
+		GRANT ALL ON named TO app;
+		SET trovella_guard.app_role = app;
+		SELECT count(*) FROM trovella_guard.probe('named')});
+	unlike(PostgreSQL::Test::Utils::slurp_file($node->logfile, $offset), qr/LOG:\s+broken/,
+		'what a trial makes up is valid text');
+}
+
 done_testing();
